@@ -1,0 +1,1 @@
+"""The bundled demonstration model, the ImageNet class names, and their licences."""

@@ -1,0 +1,203 @@
+"""Photos: read them as RGB, fit them to a network input, and know which part of them the network saw."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from fastcam.errors import InputError
+from fastcam.preprocess import Fit, Preprocess
+from fastcam.session import ImageInput
+
+Photo = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
+Region = tuple[int, int, int, int]
+
+
+def each_photo(images: Any) -> Iterator[Photo]:
+    """The photos of one photo, a sequence of them, or an (N, H, W, 3) batch.
+
+    Raises
+    ------
+    InputError
+        An empty sequence.
+    """
+    single = isinstance(images, str | os.PathLike | Image.Image) or (isinstance(images, np.ndarray) and images.ndim != 4)
+    photos: Any = [images] if single else images
+    if not isinstance(photos, Sequence | np.ndarray):
+        raise InputError(f"images: expected a photo, or a sequence or batch of photos; got {type(images).__name__}")
+    if len(photos) == 0:
+        raise InputError("images: expected at least one photo; got none")
+    return iter(photos)
+
+
+def read_photo(photo: Photo) -> Image.Image:
+    """An RGB image: EXIF orientation applied, transparency put on white, 16 bits reduced to 8.
+
+    Parameters
+    ----------
+    photo
+        A path, a PIL image, or an (H, W, 3) uint8 array in RGB order.
+
+    Raises
+    ------
+    InputError
+        No such file, not an image, truncated, empty, absurdly large, or an array of another shape or dtype.
+    """
+    if isinstance(photo, str | os.PathLike):
+        return _read_file(Path(photo))
+    if isinstance(photo, Image.Image):
+        return _decode(photo, "image")
+    if isinstance(photo, np.ndarray):
+        if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or photo.size == 0:
+            raise InputError(
+                f"image: expected (H, W, 3) uint8 in RGB order, not empty; got {photo.shape} {photo.dtype}. "
+                "For tensors that are preprocessed already use Classifier.run and fastcam.activation_maps"
+            )
+        return Image.fromarray(np.ascontiguousarray(photo))
+    raise InputError(f"image: expected a path, a PIL image or an (H, W, 3) uint8 array; got {type(photo).__name__}")
+
+
+def _read_file(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            return _decode(image, str(path))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; expected a photo") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise InputError(f"{path}: too large to be a photo, refused: {error}") from error
+    except UnidentifiedImageError as error:
+        raise InputError(f"{path}: not an image that Pillow can read") from error
+    except OSError as error:
+        raise InputError(f"{path}: can't be read ({error.strerror or error})") from error
+
+
+def _decode(image: Image.Image, name: str) -> Image.Image:
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and image.width * image.height > limit:
+        raise InputError(
+            f"{name}: expected at most {limit} pixels, or it may be a decompression bomb; got {image.width}×{image.height}. "
+            "Raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
+        )
+    if image.width < 1 or image.height < 1:
+        raise InputError(f"{name}: expected at least one pixel; got {image.width}×{image.height}")
+    try:
+        upright = ImageOps.exif_transpose(image)
+        upright.load()
+        return _as_rgb(upright, name)
+    except InputError:
+        raise
+    except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow's decoders raise on broken files
+        raise InputError(f"{name}: the image is broken or truncated ({error})") from error
+
+
+def _as_rgb(image: Image.Image, name: str) -> Image.Image:
+    if image.mode.startswith("I"):  # 16-bit grey; Pillow's own conversion would clip it at 255
+        values = np.asarray(image).astype(np.int64)
+        if values.min() < 0 or values.max() > 65535:
+            raise InputError(f"{name}: expected 8 or 16 bits a pixel; got values {values.min()} to {values.max()}")
+        return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        raise InputError(f"{name}: expected 8 or 16 bits a pixel; got floating point. Scale it to uint8 first")
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def seen_region(size: tuple[int, int], target: tuple[int, int], fit: Fit, crop_fraction: float) -> Region:
+    """(x0, y0, x1, y1), the part of a photo's plane that becomes the network input, in whole pixels of the photo.
+
+    Whole pixels make the way back exact: the activation map covers just this rectangle. It lies inside the photo for
+    "center-crop" and around it for "letterbox". Resizing first and cropping then, as frameworks do, may
+    see up to one photo pixel more or less at a side.
+
+    Parameters
+    ----------
+    size, target
+        (height, width) of the photo and of the network input.
+
+    Examples
+    --------
+    >>> seen_region((300, 400), (224, 224), "center-crop", 0.875)
+    (69, 19, 331, 281)
+    >>> seen_region((300, 400), (224, 224), "letterbox", 1.0)
+    (0, -50, 400, 350)
+    """
+    height, width = size
+    if fit == "stretch":
+        return 0, 0, width, height
+    # One unit of scale = one network pixel's side in photo pixels.
+    sides = (height / target[0], width / target[1])
+    scale = min(sides) * crop_fraction if fit == "center-crop" else max(sides)
+    seen_height, seen_width = (max(1, round(side * scale)) for side in target)
+    x0, y0 = (width - seen_width) // 2, (height - seen_height) // 2
+    return x0, y0, x0 + seen_width, y0 + seen_height
+
+
+def visible(region: Region, size: tuple[int, int]) -> Region:
+    """The part of a region that lies in the photo of that (height, width)."""
+    return max(0, region[0]), max(0, region[1]), min(size[1], region[2]), min(size[0], region[3])
+
+
+def target_size(spec: Preprocess, model: ImageInput) -> tuple[int, int]:
+    """(height, width) of the network input: the model's own, else the specification's, else 224.
+
+    Raises
+    ------
+    InputError
+        Both are given and differ.
+    """
+    default = spec.size or (224, 224)
+    size = (model.height or default[0], model.width or default[1])
+    if spec.size is not None and spec.size != size:
+        raise InputError(f"preprocess: size: the model takes {size[0]}×{size[1]}; got {spec.size[0]}×{spec.size[1]}")
+    return size
+
+
+def network_input(photo: Image.Image, region: Region, spec: Preprocess, model: ImageInput) -> NDArray[Any]:
+    """One network input (1, 3, H, W) or (1, H, W, 3), in the model's dtype, of a region of an RGB photo."""
+    height, width = target_size(spec, model)
+    if visible(region, (photo.height, photo.width)) != region:
+        canvas = Image.new("RGB", (region[2] - region[0], region[3] - region[1]), (spec.fill,) * 3)
+        canvas.paste(photo, (-region[0], -region[1]))
+        photo, region = canvas, (0, 0, canvas.width, canvas.height)
+    resampling = Image.Resampling[spec.interpolation.upper()]
+    pixels = np.asarray(photo.resize((width, height), resampling, box=region))
+    values = _normalise(pixels, spec)
+    if model.dtype == np.uint8:
+        values = np.clip(np.rint(values), 0, 255)
+    planes = values.transpose(2, 0, 1) if model.layout == "NCHW" else values
+    return np.ascontiguousarray(planes[None], model.dtype)
+
+
+def check_channels(spec: Preprocess, model: ImageInput) -> None:
+    """The specification makes as many channels as the model takes, and values that fit its dtype.
+
+    Raises
+    ------
+    InputError
+        It doesn't.
+    """
+    channels = 1 if spec.channels == "grey" else 3
+    if channels != model.channels:
+        hint = "channels='grey'" if model.channels == 1 else "channels='rgb'"
+        raise InputError(f"preprocess: the model takes {model.channels} channels, {spec.channels!r} makes {channels}; use {hint}")
+    if model.dtype == np.uint8 and (spec.scale != 1 or any(spec.mean) or set(spec.std) != {1.0}):
+        raise InputError(f"preprocess: the model takes uint8 pixels as they are, 'raw'; got {spec.describe()}")
+
+
+def _normalise(pixels: NDArray[np.uint8], spec: Preprocess) -> NDArray[np.float32]:
+    """(H, W, channels) float32: (scale · pixel - mean) / std."""
+    if spec.channels == "bgr":
+        pixels = pixels[..., ::-1]
+    elif spec.channels == "grey":
+        pixels = np.asarray(Image.fromarray(pixels).convert("L"))[..., None]
+    scaled = pixels.astype(np.float32) * np.float32(spec.scale)
+    return (scaled - np.asarray(spec.mean, np.float32)) / np.asarray(spec.std, np.float32)

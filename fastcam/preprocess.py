@@ -1,0 +1,228 @@
+"""What a model expects of its input: plain values, named sets of them, or read from the configuration beside the model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from fastcam.errors import InputError
+
+Fit = Literal["stretch", "center-crop", "letterbox"]
+INTERPOLATIONS = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")  # in the order of PIL.Image.Resampling
+# Pillow and Hugging Face number them 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic, 4 box, 5 hamming.
+
+
+def _floats(name: str, value: Any) -> tuple[float, ...]:
+    try:
+        return tuple(float(x) for x in (value if isinstance(value, list | tuple) else (value,)))
+    except (TypeError, ValueError):
+        raise InputError(f"preprocess: {name}: expected numbers; got {value!r}") from None
+
+
+def _one_of(name: str, value: Any, allowed: Any) -> None:
+    if value not in allowed:
+        raise InputError(f"preprocess: {name}: expected one of {', '.join(allowed)}; got {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocess:
+    """Network input = (scale · pixel − mean) / std for each channel, of a photo fitted to the input's size.
+
+    Attributes
+    ----------
+    mean, std
+        One number for each channel, in the order of `channels`, or one for all.
+    scale
+        Of the 0..255 pixel, before the mean is taken off.
+    channels
+        "rgb", "bgr", or "grey" (ITU-R 601 luma) for models with one channel.
+    fit
+        "stretch": the whole photo, its aspect ratio lost; "center-crop": the largest centred rectangle of the input's
+        aspect ratio, times `crop_fraction`; "letterbox": the whole photo, borders filled with `fill`.
+    size
+        (height, width) for models that leave it open; must agree with the model's otherwise.
+    crop_fraction
+        Side of the centre crop relative to the largest possible one: 0.875 is "resize to 256, crop 224".
+    interpolation
+        Of Pillow, antialiased: "bilinear", "bicubic", ...
+    fill
+        Grey level of letterbox borders, 0 to 255.
+
+    Raises
+    ------
+    InputError
+        A value of the wrong kind or range.
+
+    Examples
+    --------
+    >>> Preprocess(mean=(0.5,), std=(0.5,)).fit
+    'center-crop'
+    """
+
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    scale: float = 1 / 255
+    channels: Literal["rgb", "bgr", "grey"] = "rgb"
+    fit: Fit = "center-crop"
+    size: tuple[int, int] | None = None
+    crop_fraction: float = 0.875
+    interpolation: str = "bilinear"
+    fill: int = 0
+
+    def __post_init__(self) -> None:
+        numbers = 1 if self.channels == "grey" else 3
+        for name in ("mean", "std"):
+            value = _floats(name, getattr(self, name))
+            if len(value) not in (1, numbers) or (name == "std" and min(map(abs, value)) == 0):
+                raise InputError(f"preprocess: {name}: expected 1 or {numbers} numbers (std not 0); got {value}")
+            object.__setattr__(self, name, value)
+        _one_of("channels", self.channels, ("rgb", "bgr", "grey"))
+        _one_of("fit", self.fit, ("stretch", "center-crop", "letterbox"))
+        _one_of("interpolation", self.interpolation, INTERPOLATIONS)
+        if self.size is not None:
+            size = (self.size, self.size) if isinstance(self.size, int) else tuple(self.size)
+            if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
+                raise InputError(f"preprocess: size: expected (height, width); got {self.size!r}")
+            object.__setattr__(self, "size", size)
+        if not 0 < self.crop_fraction <= 1 or not 0 <= self.fill <= 255 or not abs(self.scale) > 0:
+            raise InputError(
+                "preprocess: expected 0 < crop_fraction <= 1, 0 <= fill <= 255 and a scale other than 0; "
+                f"got {self.crop_fraction}, {self.fill} and {self.scale}"
+            )
+
+    def describe(self) -> str:
+        """Every value that isn't the default, in words."""
+        values = ((f.name, getattr(self, f.name), f.default) for f in fields(self))
+        return ", ".join(f"{name}={value!r}" for name, value, default in values if value != default) or "unit"
+
+
+NAMED = {
+    "imagenet": Preprocess(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
+    "inception": Preprocess(mean=(0.5,), std=(0.5,)),
+    "caffe-bgr": Preprocess(mean=(103.939, 116.779, 123.68), scale=1.0, channels="bgr"),
+    "unit": Preprocess(),
+    "raw": Preprocess(scale=1.0),
+}
+
+
+def preprocess(value: str | Preprocess | Mapping[str, Any]) -> Preprocess:
+    """A specification from what a caller may give.
+
+    Parameters
+    ----------
+    value
+        A name (`imagenet`, `inception`: to [-1, 1], `caffe-bgr`, `unit`: to [0, 1], `raw`: 0 to 255), which may be followed
+        by changes as in "imagenet,fit=stretch,size=227"; the fields of `Preprocess` as a mapping, with the
+        name to start from as "base" if wanted; or a `Preprocess`.
+
+    Raises
+    ------
+    InputError
+        An unknown name or field, or a value that doesn't fit.
+
+    Examples
+    --------
+    >>> preprocess("caffe-bgr,fit=stretch").describe()
+    "mean=(103.939, 116.779, 123.68), scale=1.0, channels='bgr', fit='stretch'"
+    >>> preprocess({"base": "unit", "channels": "bgr"}).channels
+    'bgr'
+    """
+    if isinstance(value, Preprocess):
+        return value
+    if isinstance(value, str):
+        name, *changes = value.split(",")
+        pairs = [change.split("=", 1) for change in changes]
+        if any(len(pair) != 2 for pair in pairs):
+            raise InputError(f"preprocess: expected 'NAME,key=value,...'; got {value!r}")
+        value = {"base": name, **{key.strip(): _parsed(text) for key, text in pairs}}
+    if not isinstance(value, Mapping):
+        raise InputError(f"preprocess: expected a name, a mapping or a Preprocess; got {type(value).__name__}")
+    changes = dict(value)
+    base = changes.pop("base", "unit")
+    _one_of("name", base, NAMED)
+    known = {f.name for f in fields(Preprocess)}
+    if unknown := sorted(set(changes) - known):
+        raise InputError(f"preprocess: expected fields out of {sorted(known)}; got {unknown}")
+    return replace(NAMED[base], **changes)
+
+
+def neighbouring(model: Path) -> tuple[Preprocess, Path] | None:
+    """The specification in `preprocessor_config.json` (Hugging Face) or `config.json` (timm) beside a model, if any.
+
+    Raises
+    ------
+    InputError
+        The file is there but can't be understood.
+    """
+    for name, read in (("preprocessor_config.json", _from_hugging_face), ("config.json", _from_timm)):
+        file = model.parent / name
+        if not file.is_file():
+            continue
+        try:
+            found = read(json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+            raise InputError(f"{file}: can't be understood ({error}); give preprocess=") from error
+        if found is not None:
+            return found, file
+    return None
+
+
+def _from_hugging_face(config: dict[str, Any]) -> Preprocess:
+    size = config.get("size", 224) if config.get("do_resize", True) else None
+    crop = config.get("crop_size", size) if config.get("do_center_crop", False) else size
+    height, width = _sides(crop) if crop is not None else (None, None)
+    cropped = config.get("do_center_crop", False)
+    fraction = min(1.0, height / min(_sides(size))) if cropped and size is not None and height else 1.0
+    if "crop_pct" in config:  # ConvNeXt: the shortest edge is resized to size / crop_pct, then cropped
+        cropped, fraction = True, float(config["crop_pct"])
+    normalised = config.get("do_normalize", True)
+    stretched = not cropped and not (isinstance(size, dict) and "shortest_edge" in size)
+    return Preprocess(
+        mean=tuple(config.get("image_mean", (0.5,))) if normalised else (0.0,),
+        std=tuple(config.get("image_std", (0.5,))) if normalised else (1.0,),
+        scale=float(config.get("rescale_factor", 1 / 255)) if config.get("do_rescale", True) else 1.0,
+        fit="stretch" if stretched else "center-crop",
+        size=(height, width) if height and width else None,
+        crop_fraction=fraction,
+        interpolation=INTERPOLATIONS[int(config.get("resample", 2))],
+    )
+
+
+def _from_timm(config: dict[str, Any]) -> Preprocess | None:
+    """timm writes it as `pretrained_cfg`; a `config.json` without that belongs to something else."""
+    timm = config.get("pretrained_cfg") or (config if "crop_pct" in config and "mean" in config else None)
+    if timm is None:
+        return None
+    _, height, width = timm.get("input_size", (3, 224, 224))
+    mode = timm.get("crop_mode", "center")
+    return Preprocess(
+        mean=tuple(timm["mean"]),
+        std=tuple(timm["std"]),
+        fit={"center": "center-crop", "squash": "stretch", "border": "letterbox"}[mode],  # type: ignore[arg-type]
+        size=(int(height), int(width)),
+        crop_fraction=float(timm.get("crop_pct", 0.875)) if mode == "center" else 1.0,
+        interpolation=timm.get("interpolation", "bilinear"),
+    )
+
+
+def _sides(size: Any) -> tuple[int, int]:
+    """(height, width) of the forms that configurations use: n, {"height", "width"}, {"shortest_edge"}."""
+    if isinstance(size, dict):
+        size = (size["height"], size["width"]) if "height" in size else size["shortest_edge"]
+    height, width = size if isinstance(size, list | tuple) else (size, size)
+    return int(height), int(width)
+
+
+def _parsed(text: str) -> Any:
+    """The value behind `key=` on a command line; numbers may be joined by `x` or `/`: 224x224, 0.5/0.5/0.5."""
+    for separator in ("/", "x"):
+        parts = text.split(separator)
+        try:
+            numbers = tuple(int(part) if part.isdigit() else float(part) for part in parts)
+        except ValueError:
+            continue
+        return numbers if len(numbers) > 1 else numbers[0]
+    return text

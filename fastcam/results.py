@@ -1,0 +1,82 @@
+"""What `Classifier.explain` and `find_boxes` return: frozen values, arrays only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from fastcam.model.head import Head
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """The box around the largest connected component of each map; `...` stands for the leading axes of the maps.
+
+    Attributes
+    ----------
+    xyxy
+        (..., 4) int32, half-open pixels: `image[y0:y1, x0:x1]` is the crop. All zero where there is no component.
+    area
+        (...) int32, pixels of the component; 0 = there is none.
+    peak
+        (...) float32, the maximum of the upsampled map, in units of the map (not normalised).
+    """
+
+    xyxy: NDArray[np.int32]
+    area: NDArray[np.int32]
+    peak: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a model saw what it saw: class activation maps and boxes of N images × M classes, and how they were made.
+
+    Attributes
+    ----------
+    class_index
+        (N, M) int64, the classes that are explained, best first when they were chosen by `top`.
+    scores
+        (N, M) float32, their probabilities: the softmax (or sigmoid) of the logits.
+    logits
+        (N, K) float32, of all classes.
+    activation_maps
+        (N, M, h, w) float32, raw: comparable between images and classes, mean + bias = logit.
+    boxes
+        `Boxes` with leading axes (N, M), in pixels of the images that were handed in.
+    image_sizes
+        (N, 2) int64, height and width of each image.
+    regions
+        (N, 4) int64, xyxy: the part of the image's plane that the network saw and the activation map covers.
+        Smaller than the image after a centre crop, larger after letterboxing.
+    labels
+        Class names by class index, or None.
+    method, convention, threshold, connectivity
+        How maps and boxes were made (`fastcam.conventions`).
+    head
+        Where the maps come from (`Head`).
+    preprocess
+        The preprocessing specification in words.
+    provider, engine
+        The ONNX Runtime provider that ran the model, and what ran the kernels: "cpu" or "reference".
+    """
+
+    class_index: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    logits: NDArray[np.float32]
+    activation_maps: NDArray[np.float32]
+    boxes: Boxes
+    image_sizes: NDArray[np.int64]
+    regions: NDArray[np.int64]
+    labels: tuple[str, ...] | None
+    method: str
+    convention: str
+    threshold: float
+    connectivity: int
+    head: Head
+    preprocess: str
+    provider: str
+    engine: str

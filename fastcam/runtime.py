@@ -1,0 +1,89 @@
+"""How ONNX Runtime is opened, everywhere in fastcam: explicit providers, no spinning threads, its errors translated."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as _native
+
+from fastcam.errors import BackendError, ModelError
+
+# ONNX Runtime's exceptions share no base class of their own.
+ORT_ERRORS: tuple[type[Exception], ...] = tuple(
+    kind for kind in vars(_native).values() if isinstance(kind, type) and issubclass(kind, Exception)
+)
+
+Provider = str | tuple[str, dict[str, Any]]
+
+
+def open_session(
+    data: bytes,
+    *,
+    name: str,
+    folder: Path | None = None,
+    providers: Sequence[Provider] = ("CPUExecutionProvider",),
+    threads: int | None = None,
+    options: ort.SessionOptions | None = None,
+) -> ort.InferenceSession:
+    """A session over a model's bytes.
+
+    Parameters
+    ----------
+    name
+        Of the model, for messages.
+    folder
+        Where its external data lies; None when all weights are inside. Written into the options.
+    threads
+        Of one run; None: one for each processor that this process may use.
+    options
+        Used as they are, instead of the ones made here.
+
+    Raises
+    ------
+    BackendError
+        A provider isn't there, or ONNX Runtime fell back to another.
+    ModelError
+        ONNX Runtime can't load the model.
+    """
+    wanted = [provider if isinstance(provider, str) else provider[0] for provider in providers]
+    if missing := [provider for provider in wanted if provider not in ort.get_available_providers()]:
+        raise BackendError(
+            f"providers: expected some of {ort.get_available_providers()}, which this onnxruntime has; got {missing}. "
+            "Install the build of onnxruntime that has it (onnxruntime-gpu for CUDA, in place of onnxruntime)"
+        )
+    options = options or _session_options(threads)
+    if folder is not None:
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder.resolve()))
+    try:
+        session = ort.InferenceSession(data, options, providers=list(providers))
+    except ORT_ERRORS as error:
+        raise ModelError(f"{name}: ONNX Runtime {ort.__version__} can't load it: {_first_line(error)}") from error
+    if fallen := [provider for provider in wanted if provider not in session.get_providers()]:
+        raise BackendError(
+            f"providers: expected {wanted}; got {session.get_providers()}: {fallen} could not be started on this machine. "
+            "Look at ONNX Runtime's own message for the library or driver that is missing"
+        )
+    return session
+
+
+def _session_options(threads: int | None) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.log_severity_level = 4  # what goes wrong comes as an exception; nothing is printed
+    options.inter_op_num_threads = 1
+    options.intra_op_num_threads = threads or _processors()
+    # Spinning threads of an idle session slow every other session of the process, up to twofold.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def _processors() -> int:
+    """Those that this process may use; a container's share, not the machine's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

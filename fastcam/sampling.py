@@ -1,0 +1,52 @@
+"""Where the pixels of an upsampled map lie in the map: half-pixel centres, edges replicated."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Axis(NamedTuple):
+    """For each pixel along an axis: the map cell before it (int32), and how far on it lies to the next ([0, 1] float32)."""
+
+    index: NDArray[np.int32]
+    weight: NDArray[np.float32]
+
+
+def axis(cells: int, pixels: int, first: int = 0, last: int | None = None) -> Axis:
+    """The `Axis` of pixels [first, last) when a map of that many cells is stretched over that many pixels.
+
+    `x_src = (x + 0.5) * cells / pixels - 0.5`, clamped to [0, cells - 1], in float64; the weight is rounded to float32.
+    This is `align_corners=False` of PyTorch and `INTER_LINEAR` of OpenCV.
+
+    Examples
+    --------
+    >>> axis(2, 4).index, axis(2, 4).weight
+    (array([0, 0, 0, 1], dtype=int32), array([0.  , 0.25, 0.75, 0.  ], dtype=float32))
+    """
+    position = (np.arange(first, pixels if last is None else last) + 0.5) * cells / pixels - 0.5
+    position = np.clip(position, 0, cells - 1)
+    index = np.floor(position)
+    return Axis(index.astype(np.int32), (position - index).astype(np.float32))
+
+
+class Grid(NamedTuple):
+    """The pixels at which a map is wanted: the axes of its rows and columns."""
+
+    rows: Axis
+    columns: Axis
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return len(self.rows.index), len(self.columns.index)
+
+
+def grid(
+    shape: tuple[int, int], size: tuple[int, int], window: tuple[int, int, int, int] | None = None
+) -> Grid:
+    """The `Grid` of a map of that (h, w) stretched over (H, W) pixels, or of a window (x0, y0, x1, y1) of them."""
+    x0, y0, x1, y1 = window or (0, 0, size[1], size[0])
+    return Grid(axis(shape[0], size[0], y0, y1), axis(shape[1], size[1], x0, x1))
