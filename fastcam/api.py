@@ -91,7 +91,7 @@ def load(
     >>> from importlib.resources import files
     >>> model = load(str(files("fastcam.data") / "squeezenet1_1.onnx"), labels="imagenet", preprocess="caffe-bgr")
     >>> model.head.classes, model.head.pooling, model.labels[281]
-    (1000, 'GlobalAveragePool /gap/GlobalAveragePool', 'tabby')
+    (1000, "GlobalAveragePool '/gap/GlobalAveragePool'", 'tabby')
     """
     import onnxruntime as ort
 
@@ -103,7 +103,9 @@ def load(
         raise InputError("threads: set it on the session_options that you give")
     if isinstance(model, ort.InferenceSession):
         if not isinstance(head, Head) or providers or threads or session_options:
-            raise InputError("model: with a session of your own give head=Head(...), and no providers, threads or options")
+            raise InputError(
+                "model: with a session of your own give head=Head(...) and no providers, threads or options"
+            )
         source, session = None, Session(model, [head.feature_maps, head.logits])
         proven = verify(session, head, size)
     else:
@@ -141,8 +143,8 @@ class Classifier:
         Class names, or None.
     preprocess, preprocess_origin
         The `Preprocess`, and where it comes from: "argument", the path of a configuration file, or "default".
-    input
-        The model's `ImageInput`.
+    input, outputs
+        The model's `ImageInput`, and the names of its own outputs.
     provider
         The ONNX Runtime provider that runs the model.
     source
@@ -162,6 +164,7 @@ class Classifier:
         self.head = head
         self.labels = labels
         self.input = session.input
+        self.outputs = session.outputs
         self.provider = session.provider
         self.source = source
         self.preprocess, self.preprocess_origin = _choose_preprocess(preprocess, source, session.input)
@@ -191,7 +194,7 @@ class Classifier:
         Parameters
         ----------
         images
-            A path, a PIL image, an (H, W, 3) uint8 RGB array; a sequence of these, of any sizes; or an (N, H, W, 3) batch.
+            A path, a PIL image, an (H, W, 3) uint8 RGB array; a sequence of these, of any sizes; an (N, H, W, 3) batch.
         top
             Explain this many classes of each image, best first.
         class_index
@@ -278,7 +281,7 @@ class Classifier:
         region = seen_region(size, self._target, self.preprocess.fit, self.preprocess.crop_fraction)
         logits, feature_maps = self.run(network_input(image, region, self.preprocess, self.input))
         if not np.isfinite(logits).all():
-            raise InputError("expected finite logits; the model gave NaN or infinity. Does the preprocessing fit the model?")
+            raise InputError("expected finite logits; got NaN or infinity. Does the preprocessing fit the model?")
         index = np.argsort(-logits[0], kind="stable")[:wanted] if isinstance(wanted, int) else wanted
         maps = ops.channel_sum(feature_maps, cam.channel_weights(self.head, index[None]), run)[0]
         x0, y0, x1, y1 = region
@@ -322,9 +325,7 @@ class Classifier:
         )
 
 
-def _choose_preprocess(
-    given: Preprocess | None, source: Source | None, model: ImageInput
-) -> tuple[Preprocess, str]:
+def _choose_preprocess(given: Preprocess | None, source: Source | None, model: ImageInput) -> tuple[Preprocess, str]:
     """What the caller gave, else what lies beside the model, else the default for such an input; and which it was."""
     if given is not None:
         return given, "argument"

@@ -16,7 +16,7 @@ LARGEST = np.float32(2.0**126)
 def float_array(name: str, value: ArrayLike, ndim: int | None = None) -> NDArray[Any]:
     """The value as a C-contiguous array of real numbers: float32, or float32 made of a narrower or wider dtype."""
     if hasattr(value, "__cuda_array_interface__"):
-        raise InputError(f"{name}: expected a NumPy array; got a CUDA array ({type(value).__name__}). Copy it to the host")
+        raise InputError(f"{name}: expected a NumPy array; got one on a CUDA device ({type(value).__name__})")
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -62,7 +62,7 @@ def check_connectivity(value: Any) -> int:
 
 
 def class_indices(value: ArrayLike, images: int, classes: int) -> NDArray[np.int64]:
-    """(N, M) int64: a class for all, M classes for all (1-D), or M classes for each image (2-D), as NumPy broadcasts."""
+    """(N, M) int64: one class for all, M for all (1-D), or M for each image (2-D), as NumPy broadcasts."""
     index = np.asarray(value)
     if index.dtype.kind not in "iu" or index.ndim > 2 or index.size == 0:
         raise InputError(

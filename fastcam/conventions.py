@@ -63,7 +63,7 @@ def named(name: str, threshold: float | None = None) -> Convention:
 def pixel_rule(rule: Convention, extrema: NDArray[np.float32]) -> NDArray[np.float32]:
     """(P, 3) float32: offset, scale and cut of each map, from its (P, 2) minimum and maximum.
 
-    A map without a positive maximum (`paper`, `gradcam`) or without any range (`minmax`) gets an infinite cut: no pixel.
+    A map without a positive maximum (`paper`, `gradcam`) or without a range (`minmax`) gets an infinite cut: no pixel.
     """
     low, high = extrema[:, 0], extrema[:, 1]
     threshold = np.float32(rule.threshold)

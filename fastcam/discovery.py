@@ -63,7 +63,9 @@ def discover(
         raise InputError(f"head: expected the name of a tensor or a Head; got {type(head).__name__}")
     if len(graph.inputs) != 1:
         names = [value.name for value in graph.inputs]
-        raise ModelError(f"{source.name}: expected a model with one input, a batch of images; got {len(names)}: {names}")
+        raise ModelError(
+            f"{source.name}: expected a model with one input, a batch of images; got {len(names)}: {names}"
+        )
     proposals = propose(graph, output, head)
     session = opening.open(source, graph, _tensors(proposals))
     return session, _prove_one(source, graph, session, proposals, size)

@@ -1,7 +1,7 @@
 """Which code runs on an array, and the one call form behind which the engines stand.
 
-`cpu` is `fastcam.kernels.cpu` (Numba); `reference` is `fastcam.reference` (NumPy and scikit-image), slow, there to check
-the others on your own data.
+`cpu` is `fastcam.kernels.cpu` (Numba); `reference` is `fastcam.reference` (NumPy and scikit-image), slow, there to
+check the others on your own data.
 """
 
 from __future__ import annotations

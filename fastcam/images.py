@@ -27,7 +27,9 @@ def each_photo(images: Any) -> Iterator[Photo]:
     InputError
         An empty sequence.
     """
-    single = isinstance(images, str | os.PathLike | Image.Image) or (isinstance(images, np.ndarray) and images.ndim != 4)
+    single = isinstance(images, str | os.PathLike | Image.Image) or (
+        isinstance(images, np.ndarray) and images.ndim != 4
+    )
     photos: Any = [images] if single else images
     if not isinstance(photos, Sequence | np.ndarray):
         raise InputError(f"images: expected a photo, or a sequence or batch of photos; got {type(images).__name__}")
@@ -81,7 +83,7 @@ def _decode(image: Image.Image, name: str) -> Image.Image:
     limit = Image.MAX_IMAGE_PIXELS
     if limit is not None and image.width * image.height > limit:
         raise InputError(
-            f"{name}: expected at most {limit} pixels, or it may be a decompression bomb; got {image.width}×{image.height}. "
+            f"{name}: expected at most {limit} pixels (decompression bombs); got {image.width}×{image.height}. "
             "Raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
         )
     if image.width < 1 or image.height < 1:
@@ -188,7 +190,9 @@ def check_channels(spec: Preprocess, model: ImageInput) -> None:
     channels = 1 if spec.channels == "grey" else 3
     if channels != model.channels:
         hint = "channels='grey'" if model.channels == 1 else "channels='rgb'"
-        raise InputError(f"preprocess: the model takes {model.channels} channels, {spec.channels!r} makes {channels}; use {hint}")
+        raise InputError(
+            f"preprocess: the model takes {model.channels} channels, {spec.channels!r} makes {channels}; use {hint}"
+        )
     if model.dtype == np.uint8 and (spec.scale != 1 or any(spec.mean) or set(spec.std) != {1.0}):
         raise InputError(f"preprocess: the model takes uint8 pixels as they are, 'raw'; got {spec.describe()}")
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from fastcam import ops
 from fastcam.errors import InputError
-from fastcam.images import Photo, read_photo, visible
+from fastcam.images import Photo, Region, read_photo, visible
 from fastcam.results import Explanation
 
 # Anchors, evenly spaced from 0 to 1, between which colours are interpolated linearly.
@@ -92,11 +94,15 @@ def overlay(
     n, m = _index("item", item, len(explanation.class_index)), _index("map", map, explanation.class_index.shape[1])
     expected = tuple(int(side) for side in explanation.image_sizes[n])
     if (photo.height, photo.width) != expected:
-        raise InputError(f"image: expected the one explained, {expected[0]}×{expected[1]}; got {photo.height}×{photo.width}")
+        raise InputError(
+            f"image: expected the one explained, {expected[0]}×{expected[1]}; got {photo.height}×{photo.width}"
+        )
     if not 0 <= opacity <= 1 or scale != int(scale) or scale < 1:
         raise InputError(f"expected opacity in [0, 1] and a whole scale of 1 or more; got {opacity!r} and {scale!r}")
-    canvas = photo.resize((photo.width * scale, photo.height * scale), Image.Resampling.BILINEAR) if scale > 1 else photo
-    picture = Image.fromarray(_blend(np.array(canvas), explanation, n, m, table, opacity, scale))
+    if scale > 1:
+        photo = photo.resize((photo.width * scale, photo.height * scale), Image.Resampling.BILINEAR)
+    heat = _heat_colours(explanation, n, m, table, scale)
+    picture = Image.fromarray(_blend(np.array(photo), heat, opacity))
     if box and explanation.boxes.area[n, m]:
         _draw_box(picture, [int(side) * scale for side in explanation.boxes.xyxy[n, m]])
     if label:
@@ -113,18 +119,27 @@ def _index(name: str, value: int, length: int) -> int:
     return int(value)
 
 
-def _blend(
-    pixels: NDArray[np.uint8], explanation: Explanation, n: int, m: int, table: NDArray[np.uint8], opacity: float, scale: int
-) -> NDArray[np.uint8]:
-    """(1 - opacity) · pixels + opacity · colour of the heatmap, in the part that the network saw; in place."""
+class _Heat(NamedTuple):
+    """Colours (y1 - y0, x1 - x0, 3) of the part of a picture that the network saw."""
+
+    colours: NDArray[np.uint8]
+    place: Region
+
+
+def _heat_colours(explanation: Explanation, n: int, m: int, table: NDArray[np.uint8], scale: int) -> _Heat:
     x0, y0, x1, y1 = (int(side) * scale for side in explanation.regions[n])
-    left, top, right, bottom = visible((x0, y0, x1, y1), pixels.shape[:2])
-    heat = ops.heatmaps(
-        explanation.activation_maps[n, m], (y1 - y0, x1 - x0), window=(left - x0, top - y0, right - x0, bottom - y0)
-    )
-    colour = table[np.rint(heat * 255).astype(np.uint8)]
-    seen = pixels[top:bottom, left:right]
-    seen[:] = np.rint(seen * np.float32(1 - opacity) + colour * np.float32(opacity))
+    height, width = (int(side) * scale for side in explanation.image_sizes[n])
+    place = visible((x0, y0, x1, y1), (height, width))
+    window = (place[0] - x0, place[1] - y0, place[2] - x0, place[3] - y0)
+    heat = ops.heatmaps(explanation.activation_maps[n, m], (y1 - y0, x1 - x0), window=window)
+    return _Heat(table[np.rint(heat * 255).astype(np.uint8)], place)
+
+
+def _blend(pixels: NDArray[np.uint8], heat: _Heat, opacity: float) -> NDArray[np.uint8]:
+    """(1 - opacity) · pixels + opacity · colours; in place."""
+    x0, y0, x1, y1 = heat.place
+    seen = pixels[y0:y1, x0:x1]
+    seen[:] = np.rint(seen * np.float32(1 - opacity) + heat.colours * np.float32(opacity))
     return pixels
 
 

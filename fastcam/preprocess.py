@@ -1,4 +1,4 @@
-"""What a model expects of its input: plain values, named sets of them, or read from the configuration beside the model."""
+"""What a model expects of its input: plain values, named sets of them, or those in a configuration beside the model."""
 
 from __future__ import annotations
 
@@ -114,8 +114,8 @@ def preprocess(value: str | Preprocess | Mapping[str, Any]) -> Preprocess:
     Parameters
     ----------
     value
-        A name (`imagenet`, `inception`: to [-1, 1], `caffe-bgr`, `unit`: to [0, 1], `raw`: 0 to 255), which may be followed
-        by changes as in "imagenet,fit=stretch,size=227"; the fields of `Preprocess` as a mapping, with the
+        A name (`imagenet`, `inception`: to [-1, 1], `caffe-bgr`, `unit`: to [0, 1], `raw`: 0 to 255), which may be
+        followed by changes as in "imagenet,fit=stretch,size=227"; the fields of `Preprocess` as a mapping, with the
         name to start from as "base" if wanted; or a `Preprocess`.
 
     Raises
@@ -221,8 +221,8 @@ def _parsed(text: str) -> Any:
     for separator in ("/", "x"):
         parts = text.split(separator)
         try:
-            numbers = tuple(int(part) if part.isdigit() else float(part) for part in parts)
+            numbers = [int(part) if part.isdigit() else float(part) for part in parts]
         except ValueError:
             continue
-        return numbers if len(numbers) > 1 else numbers[0]
+        return tuple(numbers) if len(numbers) > 1 else numbers[0]
     return text

@@ -20,7 +20,9 @@ def activation_maps(feature_maps: Floats, channel_weights: Floats, out: Floats) 
             out += channel_weights[:, :, c, None] * feature_maps[:, None, c]
 
 
-def extrema(maps: Floats, row_index: Ints, row_weight: Floats, column_index: Ints, column_weight: Floats, out: Floats) -> None:
+def extrema(
+    maps: Floats, row_index: Ints, row_weight: Floats, column_index: Ints, column_weight: Floats, out: Floats
+) -> None:
     """See `fastcam.kernels.cpu.extrema`."""
     for p, one in enumerate(maps):
         upsampled = _upsample(one, row_index, row_weight, column_index, column_weight)
@@ -74,4 +76,4 @@ def _upsample(one: Floats, row_index: Ints, row_weight: Floats, column_index: In
     upper, lower = one[row_index], one[np.minimum(row_index + 1, one.shape[0] - 1)]
     rows = upper + row_weight[:, None] * (lower - upper)
     left, right = rows[:, column_index], rows[:, np.minimum(column_index + 1, one.shape[1] - 1)]
-    return left + column_weight * (right - left)
+    return np.asarray(left + column_weight * (right - left), np.float32)

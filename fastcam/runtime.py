@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import onnxruntime as ort
-from onnxruntime.capi import onnxruntime_pybind11_state as _native
 
 from fastcam.errors import BackendError, ModelError
 
 # ONNX Runtime's exceptions share no base class of their own.
+_native = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
 ORT_ERRORS: tuple[type[Exception], ...] = tuple(
     kind for kind in vars(_native).values() if isinstance(kind, type) and issubclass(kind, Exception)
 )
@@ -55,16 +56,16 @@ def open_session(
             f"providers: expected some of {ort.get_available_providers()}, which this onnxruntime has; got {missing}. "
             "Install the build of onnxruntime that has it (onnxruntime-gpu for CUDA, in place of onnxruntime)"
         )
-    options = options or _session_options(threads)
+    settings = options or _session_options(threads)
     if folder is not None:
-        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder.resolve()))
+        settings.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder.resolve()))
     try:
-        session = ort.InferenceSession(data, options, providers=list(providers))
+        session = ort.InferenceSession(data, settings, providers=list(providers))
     except ORT_ERRORS as error:
         raise ModelError(f"{name}: ONNX Runtime {ort.__version__} can't load it: {_first_line(error)}") from error
     if fallen := [provider for provider in wanted if provider not in session.get_providers()]:
         raise BackendError(
-            f"providers: expected {wanted}; got {session.get_providers()}: {fallen} could not be started on this machine. "
+            f"providers: expected {wanted}; got {session.get_providers()}: {fallen} could not be started. "
             "Look at ONNX Runtime's own message for the library or driver that is missing"
         )
     return session

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 
 class Axis(NamedTuple):
-    """For each pixel along an axis: the map cell before it (int32), and how far on it lies to the next ([0, 1] float32)."""
+    """For each pixel along an axis: the map cell before it, and how far on its way to the next it lies, in [0, 1]."""
 
-    index: NDArray[np.int32]
+    cell: NDArray[np.int32]
     weight: NDArray[np.float32]
 
 
@@ -23,13 +23,13 @@ def axis(cells: int, pixels: int, first: int = 0, last: int | None = None) -> Ax
 
     Examples
     --------
-    >>> axis(2, 4).index, axis(2, 4).weight
+    >>> axis(2, 4).cell, axis(2, 4).weight
     (array([0, 0, 0, 1], dtype=int32), array([0.  , 0.25, 0.75, 0.  ], dtype=float32))
     """
     position = (np.arange(first, pixels if last is None else last) + 0.5) * cells / pixels - 0.5
     position = np.clip(position, 0, cells - 1)
-    index = np.floor(position)
-    return Axis(index.astype(np.int32), (position - index).astype(np.float32))
+    cell = np.floor(position)
+    return Axis(cell.astype(np.int32), (position - cell).astype(np.float32))
 
 
 class Grid(NamedTuple):
@@ -41,12 +41,10 @@ class Grid(NamedTuple):
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) in pixels."""
-        return len(self.rows.index), len(self.columns.index)
+        return len(self.rows.cell), len(self.columns.cell)
 
 
-def grid(
-    shape: tuple[int, int], size: tuple[int, int], window: tuple[int, int, int, int] | None = None
-) -> Grid:
+def grid(shape: tuple[int, int], size: tuple[int, int], window: tuple[int, int, int, int] | None = None) -> Grid:
     """The `Grid` of a map of that (h, w) stretched over (H, W) pixels, or of a window (x0, y0, x1, y1) of them."""
     x0, y0, x1, y1 = window or (0, 0, size[1], size[0])
     return Grid(axis(shape[0], size[0], y0, y1), axis(shape[1], size[1], x0, x1))

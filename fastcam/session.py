@@ -1,4 +1,4 @@
-"""A model that runs: network input in, logits and feature maps out. Works in planes (N, C, h, w) whatever the model does."""
+"""A model that runs: network input in, logits and feature maps out. Knows the input of the model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ from fastcam.model.head import Layout
 from fastcam.model.source import Source
 from fastcam.runtime import ORT_ERRORS, Provider, open_session
 
-DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64, "tensor(uint8)": np.uint8}
+DTYPES = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(uint8)": np.uint8,
+}
 
 
 @dataclass(frozen=True)
@@ -48,11 +53,14 @@ class Session:
         The session doesn't return those tensors, or takes other than one batch of images.
     """
 
-    def __init__(self, session: ort.InferenceSession, outputs: Sequence[str]) -> None:
+    def __init__(self, session: ort.InferenceSession, outputs: Sequence[str], added: Sequence[str] = ()) -> None:
         self._session = session
         known = [value.name for value in session.get_outputs()]
         if missing := [name for name in outputs if name not in known]:
-            raise ModelError(f"session: expected the outputs {missing}; it returns {known}. Add them to the model's outputs")
+            raise ModelError(
+                f"session: expected the outputs {missing}; it returns {known}. Add them to the model's outputs"
+            )
+        self.outputs = tuple(name for name in known if name not in added)  # the model's own
         self.input = _image_input(session.get_inputs())
         self.provider: str = session.get_providers()[0]
 
@@ -68,15 +76,16 @@ class Session:
         options: ort.SessionOptions | None,
     ) -> Session:
         """A session over a model, inner tensors among its outputs. The model's own file isn't touched."""
+        added = [name for name in outputs if name not in graph.outputs]
         session = open_session(
-            source.data + _extra_outputs([name for name in outputs if name not in graph.outputs]),
+            source.data + _extra_outputs(added),
             name=source.name,
             folder=source.folder if graph.has_external_data else None,
             providers=providers,
             threads=threads,
             options=options,
         )
-        return cls(session, outputs)
+        return cls(session, outputs, added)
 
     def run(self, images: NDArray[Any], outputs: Sequence[str]) -> list[NDArray[Any]]:
         """Those tensors for N network inputs, each (N, ...).
@@ -98,7 +107,9 @@ class Session:
         self._check(images)
         if not self.input.batch:
             return self._run(images, outputs)
-        chunks = [self._run_fixed(images[k : k + self.input.batch], outputs) for k in range(0, len(images), self.input.batch)]
+        chunks = [
+            self._run_fixed(images[k : k + self.input.batch], outputs) for k in range(0, len(images), self.input.batch)
+        ]
         return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
 
     def _run_fixed(self, images: NDArray[Any], outputs: Sequence[str]) -> list[NDArray[Any]]:
@@ -138,7 +149,9 @@ def _image_input(inputs: Sequence[Any]) -> ImageInput:
         raise ModelError(f"expected a model with one input, a batch of images; got {len(inputs)}: {described}")
     value = inputs[0]
     if value.type not in DTYPES or len(value.shape) != 4:
-        raise ModelError(f"expected an input of four axes, (N, C, H, W) or (N, H, W, C), of floats or uint8; got {described}")
+        raise ModelError(
+            f"expected an input of four axes, (N, C, H, W) or (N, H, W, C), of floats or uint8; got {described}"
+        )
     batch, *rest = (side if isinstance(side, int) and side > 0 else None for side in value.shape)
     layout: Layout = "NHWC" if rest[2] in (1, 3) and rest[0] not in (1, 3) else "NCHW"
     channels, height, width = rest if layout == "NCHW" else (rest[2], rest[0], rest[1])

@@ -36,7 +36,7 @@ class Head:
         Largest deviation from the identity that was seen when the head was proven, relative to the largest |S - b|;
         against the tail computed in float32 when the model is quantised or float16. NaN: not proven yet.
     quantisation_gap
-        How far the model's own logits are from those of its tail in float32, on the same scale; None for a float32 tail.
+        How far the model's own logits are from those of its tail in float32, likewise; None for a float32 tail.
     feature_shape
         (C, h, w) as seen when the head was proven.
 
@@ -66,9 +66,7 @@ class Head:
     def __post_init__(self) -> None:
         weights, bias = np.ascontiguousarray(self.class_weights, np.float32), np.asarray(self.bias, np.float32)
         if weights.ndim != 2 or bias.shape != weights.shape[:1]:
-            raise ModelError(
-                f"head: expected class_weights (K, C) and bias (K,); got {weights.shape} and {bias.shape}"
-            )
+            raise ModelError(f"head: expected class_weights (K, C) and bias (K,); got {weights.shape} and {bias.shape}")
         if self.layout not in ("NCHW", "NHWC") or self.activation not in ("softmax", "sigmoid", "none"):
             raise ModelError(
                 "head: expected layout NCHW or NHWC, and activation softmax, sigmoid or none; "

@@ -29,9 +29,7 @@ Doubles = NDArray[np.float64]
 Observation = tuple[NDArray[Any], NDArray[Any]]  # feature maps (4-D) and logits (N, K), as the model has them
 
 
-def prove(
-    graph: Graph, proposal: Proposal, observed: Sequence[Observation], folder: Path | None = None
-) -> Head:
+def prove(graph: Graph, proposal: Proposal, observed: Sequence[Observation], folder: Path | None = None) -> Head:
     """The head that was proposed, with class weights and bias, if the identity holds for every class.
 
     Parameters
@@ -95,7 +93,7 @@ def check_identity(head: Head, observed: Sequence[Observation], tolerance: float
         error = max(error, _deviation(predicted, logits, head.bias))
     if not error <= tolerance:
         raise HeadNotFoundError(
-            f"head: mean(M_c) + b_c should equal the logits {head.logits!r} to {tolerance:g} relative; got {error:.2g}. "
+            f"head: mean(M_c) + b_c should be the logits {head.logits!r} to {tolerance:g} relative; off by {error:.2g}. "
             "Are the class weights, the bias and the layout those of this model?"
         )
     return error
@@ -116,16 +114,23 @@ class _TailRun:
     def __call__(self, items: Floats) -> Doubles:
         """(n, values) of n start tensors (n, *shape)."""
         if self._batches and len(items) > 1:
-            try:
-                together = self.run(items)
-                self._batches = len(together) == len(items) and bool(
-                    np.allclose(together[-1], self.run_one(items[-1]), rtol=1e-5, atol=1e-5 * np.abs(together).max())
-                )
-            except ORT_ERRORS:  # a Reshape to a fixed batch
-                self._batches = False
-            if self._batches:
+            together = self._run_together(items)
+            if together is not None:
                 return together.reshape(len(items), -1)
+            self._batches = False
         return np.stack([self.run_one(item).reshape(-1) for item in items])
+
+    def _run_together(self, items: Floats) -> Doubles | None:
+        """All at once, if the tail allows it and keeps them apart."""
+        try:
+            together = self.run(items)
+        except ORT_ERRORS:  # a Reshape to a fixed batch
+            return None
+        slack = 1e-5 * np.abs(together).max()
+        apart = len(together) == len(items) and np.allclose(
+            together[-1], self.run_one(items[-1]), rtol=1e-5, atol=slack
+        )
+        return together if apart else None
 
     def run_one(self, item: Floats) -> Doubles:
         """One start tensor (*shape), at the model's own batch size."""
@@ -139,7 +144,9 @@ class _TailRun:
 
 def _check_observation(proposal: Proposal, maps: NDArray[Any], logits: NDArray[Any]) -> None:
     if maps.ndim != 4 or min(maps.shape) < 1:
-        raise ModelError(f"{proposal.feature_maps!r}: expected four axes, (N, C, h, w) or (N, h, w, C); got {maps.shape}")
+        raise ModelError(
+            f"{proposal.feature_maps!r}: expected four axes, (N, C, h, w) or (N, h, w, C); got {maps.shape}"
+        )
     if maps.dtype.kind != "f" or logits.dtype.kind != "f":
         raise ModelError(f"expected feature maps and logits of floats; got {maps.dtype} and {logits.dtype}")
     if not (np.isfinite(maps).all() and np.isfinite(logits).all()):
@@ -195,7 +202,7 @@ def _arrange(rows: Floats, shape: tuple[int, ...], spatial: tuple[int, ...], lay
 def _hold_identity(
     run: _TailRun, observed: Sequence[Observation], weights: Doubles, bias: Doubles, layout: Layout
 ) -> tuple[float, float | None]:
-    """Identity error on observed maps and on noise of mixed signs at three scales; the quantisation gap if there is one."""
+    """Identity error on observed maps and on noise of mixed signs at three scales; quantisation gap, if any."""
     rng = np.random.default_rng(0)
     spread = max(float(np.abs(maps).mean()) for maps, _ in observed) or 1.0
     noise = [spread * scale * rng.standard_normal((1, *run.shape)).astype(np.float32) for scale in (1, 30, 1000)]
@@ -218,7 +225,9 @@ def _hold_identity(
     if not heard:
         raise ModelError("the logits are the same for every probe image, so the identity can't be shown")
     if not error <= TOLERANCE or (not narrow and not gap <= TOLERANCE):
-        raise ModelError(f"mean(M_c) + b_c should equal the logits to {TOLERANCE:g} relative; got {max(error, gap):.2g}")
+        raise ModelError(
+            f"mean(M_c) + b_c should be the logits to {TOLERANCE:g} relative; off by {max(error, gap):.2g}"
+        )
     return (error, gap) if narrow else (max(error, gap), None)
 
 

@@ -60,7 +60,7 @@ def read_source(model: str | os.PathLike[str] | bytes) -> Source:
             raise ModelError(f"{path}: can't be read ({error.strerror})") from error
     else:
         raise ModelError(
-            f"model: expected a path, the bytes of a model or an onnxruntime.InferenceSession; got {type(model).__name__}"
+            f"model: expected a path, bytes or an onnxruntime.InferenceSession; got {type(model).__name__}"
         )
     if not source.data:
         raise ModelError(f"{source.name}: expected an ONNX model; got an empty file")
@@ -81,7 +81,9 @@ def parse(source: Source) -> onnx.ModelProto:
     try:
         model = onnx.ModelProto.FromString(source.data)
     except DecodeError as error:
-        hint = "an .ort file: give the .onnx file it was made from" if source.data[4:8] == b"ORTM" else "is it truncated?"
+        hint = (
+            "an .ort file: give the .onnx file it was made from" if source.data[4:8] == b"ORTM" else "is it truncated?"
+        )
         raise ModelError(f"{source.name}: expected an ONNX model; the file can't be parsed ({hint})") from error
     if not model.opset_import or not model.graph.node:
         raise ModelError(f"{source.name}: expected an ONNX model; got a file without operators (is it truncated?)")
@@ -96,7 +98,9 @@ def _check_external_data(source: Source, tensor: str, location: str) -> None:
     """External data must be a file in the model's folder; anything else could read the user's other files."""
     said = f"{source.name}: external data of {tensor!r} at {location!r}"
     if source.folder is None:
-        raise ModelError(f"{said}: expected a model with its weights inside; give the path of the file instead of bytes")
+        raise ModelError(
+            f"{said}: expected a model with its weights inside; give the path of the file instead of bytes"
+        )
     parts = {*PurePosixPath(location).parts, *PureWindowsPath(location).parts}
     absolute = PurePosixPath(location).is_absolute() or PureWindowsPath(location).is_absolute()
     if not location or absolute or ".." in parts:

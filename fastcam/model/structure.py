@@ -76,7 +76,8 @@ def _chosen_outputs(graph: Graph, output: str | None) -> Sequence[str]:
         return graph.outputs
     if output not in graph.outputs:
         raise HeadNotFoundError(
-            f"output: expected one of the model's outputs {list(graph.outputs)}; got {output!r}", candidates=graph.outputs
+            f"output: expected one of the model's outputs {list(graph.outputs)}; got {output!r}",
+            candidates=graph.outputs,
         )
     return (output,)
 
@@ -99,7 +100,7 @@ def _walk_back(graph: Graph, output: str, feature_maps: str | None) -> Proposal 
         elif feature_maps is None and node.op_type in POOLING:
             layout = _pooled_layout(graph, node)
             if layout is None:
-                return f"output {output!r}: {_named(node)} doesn't pool both spatial axes of (N, C, h, w) or (N, h, w, C)"
+                return f"output {output!r}: {_named(node)} doesn't pool just the spatial axes of a 4-D tensor"
             return Proposal(output, node.input[0], logits, activation, tensor, _named(node), layout)
         elif feature_maps is not None and node.op_type not in RESHAPING | QUANTISING:
             break  # the logits are known, and the caller vouches for the rest

@@ -1,4 +1,4 @@
-"""Numba kernels, one file per twin. Importing this module compiles them (seconds, once) or loads them from the cache."""
+"""Numba kernels, one file per twin. Importing this compiles them (seconds, once) or loads them from the cache."""
 
 from fastcam.kernels.cpu.activation_maps import activation_maps
 from fastcam.kernels.cpu.find_boxes import find_boxes

@@ -1,8 +1,8 @@
 """How every CPU kernel is compiled: serial, without the GIL, cached on disk, with one signature.
 
 No fast-math flag at all: the results decide pixels, and every engine must agree on them bit for bit (LLVM vectorises
-these loops over positions, which needs no reassociation). No `parallel=True`: Numba's default threading layer aborts the
-process when two threads enter such a function. Each kernel file stands alone, since Numba's cache looks for changes
+these loops over positions, which needs no reassociation). No `parallel=True`: Numba's default threading layer aborts
+the process when two threads enter such a function. Each kernel file stands alone, since Numba's cache looks for changes
 in the kernel's own file only.
 """
 

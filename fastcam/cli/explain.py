@@ -1,0 +1,110 @@
+"""Write heatmaps, boxes and results.json for photos."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastcam.cli.options import add_model_arguments, open_model
+from fastcam.errors import InputError
+
+if TYPE_CHECKING:
+    from fastcam.api import Classifier
+    from fastcam.results import Explanation
+
+LEGIBLE = 320  # pixels; smaller photos are enlarged for their overlay
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of this command."""
+    add_model_arguments(parser)
+    parser.add_argument("images", metavar="IMAGE", nargs="+", help="photos")
+    parser.add_argument("-o", "--output", metavar="DIR", required=True, help="directory for overlays and results.json")
+    parser.add_argument("--top", type=int, default=None, metavar="N", help="explain the N best classes (default 1)")
+    parser.add_argument(
+        "--class", dest="classes", action="append", metavar="CLASS", help="explain this index or label; may be repeated"
+    )
+    parser.add_argument("--convention", default="paper", help="paper (default), gradcam or minmax")
+    parser.add_argument("--threshold", type=float, metavar="FRACTION", help="in place of the convention's own")
+    parser.add_argument("--connectivity", type=int, default=8, metavar="4|8", help="neighbours of a pixel (default 8)")
+    parser.add_argument("--engine", default="auto", help="auto (default), cpu or reference")
+    parser.add_argument("--colormap", default="turbo", help="turbo (default), jet, viridis, inferno or gray")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Check everything, then explain photo by photo."""
+    from fastcam.cli import report
+    from fastcam.images import read_photo
+    from fastcam.overlays import colormap
+
+    if options.top is not None and options.classes:
+        raise InputError("--top: expected either --top or --class; got both")
+    colormap(options.colormap)
+    model = open_model(options)
+    choice = _choice(options, model)
+    sizes = [read_photo(path).size for path in options.images]  # all can be decoded, or nothing is written
+    names = overlay_names(options.images)
+    directory = report.prepare_directory(options.output)
+    records = []
+    for path, size, name in zip(options.images, sizes, names, strict=True):
+        explanation = model.explain(
+            path,
+            **choice,
+            convention=options.convention,
+            threshold=options.threshold,
+            connectivity=options.connectivity,
+            engine=options.engine,
+        )
+        maps = report.map_records(explanation, 0)
+        for m, record in enumerate(maps):
+            record["overlay"] = f"{name}-{m + 1}.png" if len(maps) > 1 else f"{name}.png"
+            report.write_png(directory / record["overlay"], _picture(path, explanation, m, options.colormap))
+        width, height = size
+        seen = explanation.regions[0].tolist()
+        records.append({"file": path, "size": {"width": width, "height": height}, "seen": seen, "maps": maps})
+        print(path, *map(report.line, maps), sep="\n")
+    result = {"model": report.model_record(model), "versions": report.versions(), "images": records}
+    report.write_json(directory / "results.json", result)
+    print(f"{len(records)} photos: overlays and results.json in {directory}")
+
+
+def overlay_names(paths: list[str]) -> list[str]:
+    """A name for each photo's overlay, without suffix, no two the same.
+
+    Examples
+    --------
+    >>> overlay_names(["a/dog.jpg", "b/dog.jpg", "cat.png"])
+    ['dog-overlay', 'dog.2-overlay', 'cat-overlay']
+    """
+    taken: dict[str, None] = {}  # in order
+    for path in paths:
+        stem, name, number = Path(path).stem, Path(path).stem, 1
+        while f"{name}-overlay" in taken:
+            number += 1
+            name = f"{stem}.{number}"
+        taken[f"{name}-overlay"] = None
+    return list(taken)
+
+
+def _choice(options: argparse.Namespace, model: Classifier) -> dict[str, Any]:
+    """`top` or `class_index` of `Classifier.explain`; classes may be given by their labels."""
+    if not options.classes:
+        return {"top": 1 if options.top is None else options.top}
+    labels = list(model.labels or ())
+    index = []
+    for name in options.classes:
+        if name in labels:
+            index.append(labels.index(name))
+        elif name.isdigit():
+            index.append(int(name))
+        else:
+            raise InputError(f"--class: expected an index or one of the labels (--labels); got {name!r}")
+    return {"class_index": index}
+
+
+def _picture(path: str, explanation: Explanation, m: int, colormap: str) -> Any:
+    from fastcam.overlays import overlay
+
+    scale = -(-LEGIBLE // int(explanation.image_sizes[0].min()))
+    return overlay(path, explanation, map=m, colormap=colormap, scale=max(1, min(scale, 32)))

@@ -1,0 +1,127 @@
+"""What commands write: results as plain values for JSON, lines for the terminal, files in one step."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import platform
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastcam import __version__
+from fastcam.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fastcam.api import Classifier
+    from fastcam.results import Explanation
+
+
+def model_record(model: Classifier) -> dict[str, Any]:
+    """The model, its head and how it is run: enough to open it in the same way."""
+    head, source = model.head, model.source
+    return {
+        "path": None if source is None or source.path is None else str(source.path.resolve()),
+        "sha256": None if source is None else source.sha256,
+        "input": {"name": model.input.name, "shape": model.input.shape, "layout": model.input.layout},
+        "classes": head.classes,
+        "head": {
+            "kind": head.kind,
+            "feature_maps": head.feature_maps,
+            "logits": head.logits,
+            "layout": head.layout,
+            "channels": head.channels,
+            "feature_shape": head.feature_shape,
+            "pooling": head.pooling,
+            "spatial_axes": head.spatial_axes,
+            "activation": head.activation,
+            "identity_error": head.identity_error,
+            "quantisation_gap": head.quantisation_gap,
+        },
+        "preprocess": {"specification": asdict(model.preprocess), "origin": model.preprocess_origin},
+        "provider": model.provider,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Of everything that has a part in the numbers."""
+    found = {"fastcam": __version__, "python": platform.python_version(), "machine": platform.machine()}
+    for name in ("numpy", "numba", "onnx", "onnxruntime", "pillow", "scikit-image"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # onnxruntime comes under several names (onnxruntime-gpu, ...)
+            found[name] = "unknown"
+    return found
+
+
+def map_records(explanation: Explanation, n: int) -> list[dict[str, Any]]:
+    """One plain record for each map of image n, best first."""
+    boxes, records = explanation.boxes, []
+    for m, index in enumerate(explanation.class_index[n].tolist()):
+        area = int(boxes.area[n, m])
+        records.append(
+            {
+                "class_index": index,
+                "label": explanation.labels[index] if explanation.labels else None,
+                "logit": float(explanation.logits[n, index]),
+                "probability": float(explanation.scores[n, m]),
+                "box": boxes.xyxy[n, m].tolist() if area else None,
+                "area": area,
+                "peak": float(boxes.peak[n, m]),
+                "method": explanation.method,
+                "convention": explanation.convention,
+                "threshold": explanation.threshold,
+                "connectivity": explanation.connectivity,
+                "engine": explanation.engine,
+            }
+        )
+    return records
+
+
+def line(record: dict[str, Any]) -> str:
+    """A map's record for the terminal."""
+    name = record["label"] or f"class {record['class_index']}"
+    box = "no box" if record["box"] is None else "box {:>4} {:>4} {:>4} {:>4}".format(*record["box"])
+    return f"  {record['probability']:7.2%}  {box}  {record['class_index']:>5}  {name}"
+
+
+def prepare_directory(path: str) -> Path:
+    """The directory, made if need be and shown to be writable before any work is done."""
+    directory = Path(path)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        probe = directory / f".fastcam-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(f"{directory}: expected a directory that can be written to ({error.strerror})") from error
+    return directory
+
+
+def write_json(path: Path, value: Any) -> None:
+    """The value as JSON; the file is there whole or not at all."""
+    _write(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+
+
+def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """The picture as PNG; the file is there whole or not at all."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
+    _write(path, buffer.getvalue())
+
+
+def _write(path: Path, data: bytes) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise InputError(f"{path}: can't be written ({error.strerror})") from error
