@@ -12,8 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fastcam.api import Classifier as Classifier
     from fastcam.api import load as load
+    from fastcam.classifier import Classifier as Classifier
     from fastcam.errors import BackendError as BackendError
     from fastcam.errors import FastcamError as FastcamError
     from fastcam.errors import HeadNotFoundError as HeadNotFoundError
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _HOME = {
     "BackendError": "errors",
     "Boxes": "results",
-    "Classifier": "api",
+    "Classifier": "classifier",
     "Explanation": "results",
     "FastcamError": "errors",
     "Head": "model.head",

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fastcam.errors import InputError
-from fastcam.preprocess import Fit, Preprocess
+from fastcam.model.source import Source
+from fastcam.preprocess import NAMED, Fit, Preprocess, neighbouring
 from fastcam.session import ImageInput
 
 Photo = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
@@ -146,6 +147,17 @@ def seen_region(size: tuple[int, int], target: tuple[int, int], fit: Fit, crop_f
 def visible(region: Region, size: tuple[int, int]) -> Region:
     """The part of a region that lies in the photo of that (height, width)."""
     return max(0, region[0]), max(0, region[1]), min(size[1], region[2]), min(size[0], region[3])
+
+
+def choose_preprocess(given: Preprocess | None, source: Source | None, model: ImageInput) -> tuple[Preprocess, str]:
+    """What the caller gave, else what lies beside the model, else the default for such an input; and which it was."""
+    if given is not None:
+        return given, "argument"
+    if source is not None and source.path is not None and (found := neighbouring(source.path)) is not None:
+        return found[0], str(found[1])
+    if model.channels == 1:
+        return Preprocess(channels="grey", scale=1.0 if model.dtype == np.uint8 else 1 / 255), "default"
+    return NAMED["raw" if model.dtype == np.uint8 else "imagenet"], "default"
 
 
 def target_size(spec: Preprocess, model: ImageInput) -> tuple[int, int]:

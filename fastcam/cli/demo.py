@@ -14,20 +14,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Write overlay.png and print the boxes of the five best classes."""
-    from skimage.data import chelsea
+    """Write overlay.png and print the boxes of the best classes."""
+    from skimage.data import coffee
 
     from fastcam.api import load
     from fastcam.cli import report
     from fastcam.overlays import overlay
 
     directory = report.prepare_directory(options.output)
-    photo = chelsea()
+    photo = coffee()
     with as_file(files("fastcam.data") / "squeezenet1_1.onnx") as file:
         model = load(file, labels="imagenet", preprocess=PREPROCESS)
         explanation = model.explain(photo, top=5)
     report.write_png(directory / "overlay.png", overlay(photo, explanation))
-    print(f"SqueezeNet 1.1 on the photo 'chelsea' of scikit-image, {photo.shape[1]}×{photo.shape[0]} pixels")
+    print(f"SqueezeNet 1.1 on the photo 'coffee' of scikit-image, {photo.shape[1]}×{photo.shape[0]} pixels")
     print(model.head.describe())
     print("probability  box x0 y0 x1 y1       class")
     print(*map(report.line, report.map_records(explanation, 0)), sep="\n")

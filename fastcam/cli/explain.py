@@ -10,7 +10,7 @@ from fastcam.cli.options import add_model_arguments, open_model
 from fastcam.errors import InputError
 
 if TYPE_CHECKING:
-    from fastcam.api import Classifier
+    from fastcam.classifier import Classifier
     from fastcam.results import Explanation
 
 LEGIBLE = 320  # pixels; smaller photos are enlarged for their overlay

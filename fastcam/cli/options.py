@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fastcam.api import Classifier
+    from fastcam.classifier import Classifier
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:

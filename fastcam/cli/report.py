@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from fastcam.api import Classifier
+    from fastcam.classifier import Classifier
     from fastcam.results import Explanation
 
 

@@ -93,7 +93,7 @@ def check_identity(head: Head, observed: Sequence[Observation], tolerance: float
         error = max(error, _deviation(predicted, logits, head.bias))
     if not error <= tolerance:
         raise HeadNotFoundError(
-            f"head: mean(M_c) + b_c should be the logits {head.logits!r} to {tolerance:g} relative; off by {error:.2g}. "
+            f"head: mean(M_c) + b_c should be {head.logits!r} to {tolerance:g}; off by {error:.2g} relative. "
             "Are the class weights, the bias and the layout those of this model?"
         )
     return error
@@ -127,10 +127,9 @@ class _TailRun:
         except ORT_ERRORS:  # a Reshape to a fixed batch
             return None
         slack = 1e-5 * np.abs(together).max()
-        apart = len(together) == len(items) and np.allclose(
-            together[-1], self.run_one(items[-1]), rtol=1e-5, atol=slack
-        )
-        return together if apart else None
+        if len(together) != len(items):
+            return None
+        return together if np.allclose(together[-1], self.run_one(items[-1]), rtol=1e-5, atol=slack) else None
 
     def run_one(self, item: Floats) -> Doubles:
         """One start tensor (*shape), at the model's own batch size."""

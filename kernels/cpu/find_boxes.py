@@ -75,7 +75,7 @@ def find_boxes(maps, row_index, row_weight, column_index, column_weight, rules, 
     """xyxy[p], area[p] = box and pixels of the largest component of map p after upsampling, zeros where there is none.
 
     maps (P, h, w); rows and columns as in `heatmaps.extrema`; a pixel v is in when (v - offset) / scale > cut, rules
-    (P, 3) holding the three; connectivity 4 or 8; runs (>= H * min(w, (W + 1) // 2), 8) workspace; xyxy (P, 4); area (P,).
+    (P, 3) holding these; connectivity 4 or 8; runs (>= H * min(w, (W + 1) // 2), 8) workspace; xyxy (P, 4); area (P,).
     """
     h, w = maps.shape[1], maps.shape[2]
     width = column_index.shape[0]
