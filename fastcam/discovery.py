@@ -61,11 +61,7 @@ def discover(
         return session, verify(session, head, size)
     if head is not None and not isinstance(head, str):
         raise InputError(f"head: expected the name of a tensor or a Head; got {type(head).__name__}")
-    if len(graph.inputs) != 1:
-        names = [value.name for value in graph.inputs]
-        raise ModelError(
-            f"{source.name}: expected a model with one input, a batch of images; got {len(names)}: {names}"
-        )
+    _check_inputs(source, graph)
     proposals = propose(graph, output, head)
     session = opening.open(source, graph, _tensors(proposals))
     return session, _prove_one(source, graph, session, proposals, size)
@@ -98,6 +94,21 @@ def probe_images(model: ImageInput, size: tuple[int, int] | None = None) -> list
         image = image if model.layout == "NCHW" else image.transpose(0, 2, 3, 1)
         probes.append(np.ascontiguousarray(image, model.dtype))
     return probes
+
+
+def _check_inputs(source: Source, graph: Graph) -> None:
+    """One input of four axes, as far as the file says, before anything else is looked at."""
+    names = [value.name for value in graph.inputs]
+    if len(names) != 1:
+        raise ModelError(
+            f"{source.name}: expected a model with one input, a batch of images; got {len(names)}: {names}"
+        )
+    kind = graph.inputs[0].type.tensor_type
+    if kind.HasField("shape") and len(kind.shape.dim) != 4:
+        raise ModelError(
+            f"{source.name}: expected an input of four axes, (N, C, H, W) or (N, H, W, C); "
+            f"{names[0]!r} has {len(kind.shape.dim)}"
+        )
 
 
 def _observe(session: Session, feature_maps: str, logits: str, size: tuple[int, int] | None) -> list[Observation]:

@@ -1,0 +1,73 @@
+"""Fixtures that more than one file needs."""
+
+import csv
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+import fastcam
+
+settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
+settings.load_profile("fixed")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with real models and photos; beside the project, or where FASTCAM_SHARED_DATA says."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("FASTCAM_SHARED_DATA", beside))
+    if not (folder / "MANIFEST.md").is_file():
+        pytest.fail(
+            f"expected the folder of real models and photos at {folder}; set FASTCAM_SHARED_DATA to where it is",
+            pytrace=False,
+        )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def photos(shared: Path) -> list[Path]:
+    """Every real photo: 128 of COCO, 8 of Open Images."""
+    found = sorted(shared.glob("photos/coco/images/*.jpg")) + sorted(shared.glob("photos/openimages_cc/*.jpg"))
+    assert len(found) == 136
+    return found
+
+
+# What each real model wants of its input, as its manifest says; the fit is the one of the reference numbers.
+PREPROCESS = {
+    "squeezenet1_1_nchw": "caffe-bgr,fit=stretch,size=227",
+    "squeezenet1_1_nchw_fp16": "caffe-bgr,fit=stretch,size=227",
+    "squeezenet1_1_int8_qdq": "caffe-bgr,fit=stretch,size=227",
+    "mobilenet_v2_1.0_224_nchw_gemm": "inception,fit=stretch",
+    "mobilenet_v2_1.0_224_quant_q": "raw,fit=stretch",
+    "mobilenet_v1_0.25_128_fp32_nhwc": "inception,fit=stretch",
+    "cifar10_resnet20": "imagenet,fit=stretch",
+    "cifar10_resnet8_keras": "raw,fit=stretch",
+}
+
+
+@pytest.fixture(scope="session")
+def load_real(shared: Path):
+    """Load a real model by name, each once."""
+    opened: dict[str, fastcam.Classifier] = {}
+
+    def load(name: str) -> fastcam.Classifier:
+        if name not in opened:
+            labels = "imagenet" if "cifar" not in name else shared / "labels" / "cifar10_classes.txt"
+            path = shared / "models" / f"{name}.onnx"
+            opened[name] = fastcam.load(path, labels=labels, preprocess=PREPROCESS[name])
+        return opened[name]
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def rows():
+    """Rows of a CSV file as dictionaries."""
+
+    def read(path: Path) -> list[dict[str, str]]:
+        with path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    return read

@@ -1,0 +1,44 @@
+"""Tiny ONNX models written in ONNX's text form, with weights from a seed."""
+
+import numpy as np
+import onnx
+from onnx import numpy_helper, parser
+
+IMAGE = "float[N, 3, 16, 16] image"
+BACKBONE = "f = Conv<pads = [1, 1, 1, 1]>(image, k) maps = Relu(f)"
+WEIGHTS = {"k": (6, 3, 3, 3), "w": (5, 6), "b": (5,)}
+
+
+def build(body, inputs=IMAGE, outputs="float[N, 5] logits", opset=17, seed=0, **weights):
+    """A model's bytes from the text of its nodes; weights are arrays, or shapes to be filled at random."""
+    return make(body, inputs, outputs, opset, seed, **weights).SerializeToString()
+
+
+def make(body, inputs=IMAGE, outputs="float[N, 5] logits", opset=17, seed=0, **weights):
+    """The same as a protobuf."""
+    text = f'<ir_version: 8, opset_import: ["" : {opset}]> g ({inputs}) => ({outputs}) {{ {body} }}'
+    model = parser.parse_model(text)
+    rng = np.random.default_rng(seed)
+    for name, value in weights.items():
+        array = rng.standard_normal(value).astype(np.float32) if isinstance(value, tuple) else np.asarray(value)
+        model.graph.initializer.append(numpy_helper.from_array(array, name))
+    onnx.checker.check_model(model)
+    return model
+
+
+def classifier(**changes):
+    """Bytes of Conv → Relu → GlobalAveragePool → Flatten → Gemm, five classes of a 16×16 image."""
+    body = f"{BACKBONE} p = GlobalAveragePool(maps) q = Flatten(p) logits = Gemm<transB = 1>(q, w, b)"
+    return build(body, **{**WEIGHTS, **changes})
+
+
+def red_finder(height, width):
+    """Bytes of a model whose activation map of class 0 is the red channel of its input, pixel by pixel; one class."""
+    return build(
+        "maps = Conv(image, k) p = GlobalAveragePool(maps) q = Flatten(p) logits = Gemm<transB = 1>(q, w, b)",
+        inputs=f"float[N, 3, {height}, {width}] image",
+        outputs="float[N, 2] logits",
+        k=np.eye(3, dtype=np.float32)[:, :, None, None],
+        w=np.array([[1, 0, 0], [0, 1, 0]], np.float32),
+        b=np.array([0.5, -0.5], np.float32),
+    )

@@ -1,0 +1,95 @@
+"""The rules of fastcam as plain loops: what every engine is held to, bit for bit. Slow, and meant to be read."""
+
+import math
+from collections import deque
+
+import numpy as np
+
+F = np.float32
+
+
+def activation_map(feature_maps, weights):
+    """(h, w): sum over channels, in order, every product and every sum rounded to float32."""
+    channels, h, w = feature_maps.shape
+    out = np.zeros((h, w), F)
+    for y in range(h):
+        for x in range(w):
+            total = F(0)
+            for c in range(channels):
+                total = F(total + F(F(weights[c]) * F(feature_maps[c, y, x])))
+            out[y, x] = total
+    return out
+
+
+def axis(cells, pixels):
+    """[(cell, weight), ...]: where each pixel lies between two cells."""
+    places = []
+    for pixel in range(pixels):
+        position = (pixel + 0.5) * cells / pixels - 0.5
+        position = min(max(position, 0.0), cells - 1.0)
+        cell = math.floor(position)
+        places.append((cell, F(position - cell)))
+    return places
+
+
+def upsample(one, height, width):
+    """(H, W): first along y, then along x."""
+    h, w = one.shape
+    out = np.empty((height, width), F)
+    columns = axis(w, width)
+    for y, (upper, down) in enumerate(axis(h, height)):
+        lower = min(upper + 1, h - 1)
+        row = [F(one[upper, j] + F(down * F(one[lower, j] - one[upper, j]))) for j in range(w)]
+        for x, (left, along) in enumerate(columns):
+            right = min(left + 1, w - 1)
+            out[y, x] = F(row[left] + F(along * F(row[right] - row[left])))
+    return out
+
+
+def mask(upsampled, convention, threshold):
+    """(H, W) bool: which pixels are in."""
+    low, high = upsampled.min(), upsampled.max()
+    if convention == "minmax":
+        return (upsampled - low) / (high - low) > F(threshold) if high > low else np.zeros(upsampled.shape, bool)
+    return upsampled > F(F(threshold) * high) if high > 0 else np.zeros(upsampled.shape, bool)
+
+
+def largest_component(inside, connectivity):
+    """(x0, y0, x1, y1), area of the component with most pixels, the one met first of equals; zeros if there is none."""
+    height, width = inside.shape
+    steps = [(0, 1), (1, 0), (0, -1), (-1, 0)]
+    if connectivity == 8:
+        steps += [(1, 1), (1, -1), (-1, 1), (-1, -1)]
+    seen = np.zeros(inside.shape, bool)
+    best = ((0, 0, 0, 0), 0)
+    for start in zip(*np.nonzero(inside), strict=True):
+        if seen[start]:
+            continue
+        seen[start] = True
+        queue, pixels = deque([start]), []
+        while queue:
+            y, x = queue.popleft()
+            pixels.append((int(y), int(x)))
+            for dy, dx in steps:
+                at = (y + dy, x + dx)
+                if 0 <= at[0] < height and 0 <= at[1] < width and inside[at] and not seen[at]:
+                    seen[at] = True
+                    queue.append(at)
+        if len(pixels) > best[1]:
+            ys, xs = zip(*pixels, strict=True)
+            best = ((min(xs), min(ys), max(xs) + 1, max(ys) + 1), len(pixels))
+    return best
+
+
+def find_box(one, height, width, convention, threshold, connectivity):
+    """Box and area from a map, the way the paper tells it."""
+    if convention == "gradcam":
+        one = np.maximum(one, F(0))
+    return largest_component(mask(upsample(one, height, width), convention, threshold), connectivity)
+
+
+def heatmap(one, height, width):
+    """(H, W) in [0, 1]."""
+    upsampled = upsample(one, height, width)
+    low, high = upsampled.min(), upsampled.max()
+    return (upsampled - low) / (high - low) if high > low else upsampled - low

@@ -1,0 +1,167 @@
+"""Every engine against the plain loops, bit for bit, and against scikit-image's own upsampling."""
+
+import inspect
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage.transform import resize
+
+import fastcam
+import fastcam.kernels.cpu
+import fastcam.reference
+from tests import naive
+
+F = np.float32
+KINDS = ("normal", "ties", "constant", "negative", "one-hot", "checkerboard", "tiny", "huge", "steps")
+
+
+def make_map(kind, h, w, rng):
+    values = rng.standard_normal((h, w))
+    if kind == "ties":
+        values = rng.integers(-1, 3, (h, w))
+    elif kind == "constant":
+        values = np.full((h, w), rng.choice([-1.5, 0.0, -0.0, 3.25]))
+    elif kind == "negative":
+        values = -np.abs(values) - 0.1
+    elif kind == "one-hot":
+        values = np.zeros((h, w))
+        values[rng.integers(h), rng.integers(w)] = 1
+    elif kind == "checkerboard":
+        values = np.indices((h, w)).sum(axis=0) % 2 * 2 - 1
+    elif kind == "tiny":
+        values = values * 1e-40  # denormal
+    elif kind == "huge":
+        values = values.clip(-2, 2) * 4e37
+    elif kind == "steps":  # values of which many lie on the threshold exactly
+        values = rng.choice([0.0, 0.2, 1.0], (h, w))
+    return values.astype(F)
+
+
+side = st.integers(1, 9)
+pixels = st.integers(1, 32)
+
+
+@settings(max_examples=5000)
+@given(
+    kind=st.sampled_from(KINDS),
+    shape=st.tuples(side, side),
+    size=st.tuples(pixels, pixels),
+    convention=st.sampled_from(("paper", "gradcam", "minmax")),
+    threshold=st.sampled_from((None, 0.2, 0.5, 0.999)),
+    connectivity=st.sampled_from((4, 8)),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_boxes_and_heatmaps_are_those_of_the_plain_loops(kind, shape, size, convention, threshold, connectivity, seed):
+    one = make_map(kind, *shape, np.random.default_rng(seed))
+    default = {"paper": 0.2, "gradcam": 0.15, "minmax": 0.2}[convention]
+    box, area = naive.find_box(one, *size, convention, threshold or default, connectivity)
+    raw, heat = naive.upsample(one, *size), naive.heatmap(one, *size)
+    peak = naive.upsample(np.maximum(one, F(0)), *size).max() if convention == "gradcam" else raw.max()
+    for engine in ("cpu", "reference"):
+        options = {"convention": convention, "threshold": threshold, "connectivity": connectivity, "engine": engine}
+        boxes = fastcam.find_boxes(one, size, **options)
+        assert (tuple(boxes.xyxy.tolist()), int(boxes.area)) == (box, area), engine
+        np.testing.assert_array_equal(boxes.peak, peak)
+        np.testing.assert_array_equal(fastcam.heatmaps(one, size, normalise=False, engine=engine), raw)
+        np.testing.assert_array_equal(fastcam.heatmaps(one, size, engine=engine), heat)
+
+
+@settings(max_examples=300)
+@given(
+    shape=st.tuples(st.integers(1, 3), st.integers(1, 40), st.integers(1, 7), st.integers(1, 7)),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_activation_maps_are_those_of_the_plain_loops(shape, seed):
+    rng = np.random.default_rng(seed)
+    features = rng.standard_normal(shape).astype(F)
+    weights = rng.standard_normal((4, shape[1])).astype(F)
+    index = rng.integers(0, 4, (shape[0], 2))
+    expected = [[naive.activation_map(features[n], weights[c]) for c in index[n]] for n in range(shape[0])]
+    exact = np.einsum("nmc,nchw->nmhw", weights[index].astype(np.float64), features.astype(np.float64))
+    for engine in ("cpu", "reference"):
+        maps = fastcam.activation_maps(features, weights, index, engine=engine)
+        np.testing.assert_array_equal(maps, np.array(expected, F))
+        np.testing.assert_allclose(maps, exact, rtol=0, atol=1e-5 * max(1.0, np.abs(exact).max()))
+
+
+@pytest.mark.parametrize(("shape", "size"), [((7, 7), (224, 224)), ((13, 9), (48, 640)), ((3, 5), (5, 3)), ((1, 1), (4, 4))])
+def test_upsampling_is_that_of_scikit_image(shape, size):
+    one = np.random.default_rng(3).standard_normal(shape)
+    expected = resize(one, size, order=1, mode="edge", anti_aliasing=False, preserve_range=True)
+    np.testing.assert_allclose(fastcam.heatmaps(one, size, normalise=False), expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("connectivity", [4, 8])
+@pytest.mark.parametrize("seed", range(30))
+def test_components_at_map_resolution(seed, connectivity):
+    """Noise at its own size has the most intricate components: runs merge again and again."""
+    rng = np.random.default_rng(seed)
+    one = rng.standard_normal(rng.integers(1, 60, 2)).astype(F)
+    fast, slow = (
+        fastcam.find_boxes(one, one.shape, connectivity=connectivity, engine=engine) for engine in ("cpu", "reference")
+    )
+    np.testing.assert_array_equal(fast.xyxy, slow.xyxy)
+    np.testing.assert_array_equal(fast.area, slow.area)
+
+
+def test_a_spiral_is_one_component():
+    spiral = np.zeros((41, 41), F)
+    y = x = 20
+    dy, dx, length = 0, 1, 2
+    while 0 <= y < 41 and 0 <= x < 41:
+        for _ in range(length):
+            if 0 <= y < 41 and 0 <= x < 41:
+                spiral[y, x] = 1
+            y, x = y + dy, x + dx
+        dy, dx, length = dx, -dy, length + 1
+    boxes = fastcam.find_boxes(spiral, (41, 41), connectivity=4)
+    assert int(boxes.area) == int(spiral.sum())
+
+
+def test_of_equal_components_the_first_in_raster_order_wins():
+    one = np.zeros((5, 9), F)
+    one[3, 1] = one[1, 5] = one[1, 8] = 1
+    assert fastcam.find_boxes(one, (5, 9)).xyxy.tolist() == [5, 1, 6, 2]
+
+
+def test_a_window_is_a_crop_of_the_whole():
+    one = np.random.default_rng(0).standard_normal((6, 7)).astype(F)
+    whole = fastcam.heatmaps(one, (50, 80), normalise=False)
+    for engine in ("cpu", "reference"):
+        part = fastcam.heatmaps(one, (50, 80), normalise=False, window=(10, 5, 60, 45), engine=engine)
+        np.testing.assert_array_equal(part, whole[5:45, 10:60])
+    box, area = naive.largest_component(naive.mask(whole[5:45, 10:60], "paper", 0.2), 8)
+    boxes = fastcam.find_boxes(one, (50, 80), window=(10, 5, 60, 45))
+    assert (tuple(boxes.xyxy.tolist()), int(boxes.area)) == (box, area)
+
+
+def test_a_batch_gives_the_bits_of_a_loop():
+    maps = np.random.default_rng(0).standard_normal((4, 3, 7, 7)).astype(F)
+    together = fastcam.find_boxes(maps, (64, 96))
+    heat = fastcam.heatmaps(maps, (64, 96))
+    for n in range(4):
+        for m in range(3):
+            alone = fastcam.find_boxes(maps[n, m], (64, 96))
+            np.testing.assert_array_equal(together.xyxy[n, m], alone.xyxy)
+            np.testing.assert_array_equal(heat[n, m], fastcam.heatmaps(maps[n, m], (64, 96)))
+
+
+@pytest.mark.parametrize("name", fastcam.kernels.cpu.__all__)
+def test_twins_have_the_same_parameters(name):
+    cpu = inspect.signature(getattr(fastcam.kernels.cpu, name).py_func)
+    reference = inspect.signature(getattr(fastcam.reference, name))
+    assert list(cpu.parameters) == list(reference.parameters)
+
+
+@pytest.mark.parametrize("name", fastcam.kernels.cpu.__all__)
+def test_no_kernel_compiles_more_than_once(name):
+    """Read-only, strided, float64 and list inputs all end in the one signature."""
+    frozen = np.random.default_rng(0).standard_normal((2, 5, 6)).astype(F)
+    frozen.flags.writeable = False
+    for maps in (frozen, frozen[:, ::-1, ::2], frozen.astype(np.float64), frozen.tolist(), frozen.astype(np.float16)):
+        fastcam.find_boxes(maps, (20, 30))
+        fastcam.heatmaps(maps, (20, 30))
+        fastcam.activation_maps(np.asarray(maps)[None], np.ones((3, 2)), 1)
+    assert len(getattr(fastcam.kernels.cpu, name).signatures) == 1

@@ -1,0 +1,168 @@
+"""Broken, hostile and unusual model files: a clear error, before anything is written or run."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx.external_data_helper import convert_model_to_external_data
+
+import fastcam
+from fastcam import BackendError, InputError, ModelError
+from tests.models import WEIGHTS, build, classifier, make
+
+BODY = "f = Conv<pads = [1, 1, 1, 1]>(image, k) p = GlobalAveragePool(f) q = Flatten(p) logits = Gemm<transB = 1>(q, w, b)"
+
+
+@pytest.fixture
+def external(tmp_path):
+    """A model whose weights lie in a file beside it."""
+    model = make(BODY, **WEIGHTS)
+    convert_model_to_external_data(model, location="weights.bin", size_threshold=0)
+    onnx.save_model(model, tmp_path / "model.onnx")
+    return tmp_path / "model.onnx"
+
+
+def point_elsewhere(path, location):
+    model = onnx.load_model(path, load_external_data=False)
+    for tensor in model.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = location
+    path.write_bytes(model.SerializeToString())
+
+
+def test_no_such_file(tmp_path):
+    with pytest.raises(ModelError, match=r"nothing\.onnx: no such file; expected the path of an \.onnx file"):
+        fastcam.load(tmp_path / "nothing.onnx")
+
+
+def test_a_directory_or_an_empty_file(tmp_path):
+    with pytest.raises(ModelError, match="got a directory or device"):
+        fastcam.load(tmp_path)
+    (tmp_path / "empty.onnx").touch()
+    with pytest.raises(ModelError, match="got an empty file"):
+        fastcam.load(tmp_path / "empty.onnx")
+
+
+def test_something_else_than_a_model():
+    with pytest.raises(ModelError, match="expected a path.* got int"):
+        fastcam.load(5)  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match=r"expected an ONNX model; the file can't be parsed"):
+        fastcam.load(b"GIF89a, not a model at all")
+    with pytest.raises(ModelError, match=r"an \.ort file: give the \.onnx file"):
+        fastcam.load(b"\x18\x00\x00\x00ORTM" + b"\xff" * 64)
+
+
+@pytest.mark.parametrize("fraction", [0.001, 0.1, 0.5, 0.9, 0.999])
+def test_a_truncated_model(shared, fraction):
+    data = (shared / "models" / "cifar10_resnet20.onnx").read_bytes()
+    with pytest.raises(ModelError, match=r"is it truncated\?"):
+        fastcam.load(data[: int(len(data) * fraction)])
+
+
+def test_external_data_beside_the_model(external):
+    inside = fastcam.load(build(BODY, **WEIGHTS))
+    outside = fastcam.load(external)
+    np.testing.assert_array_equal(outside.head.class_weights, inside.head.class_weights)
+    image = np.full((16, 16, 3), 200, np.uint8)
+    np.testing.assert_array_equal(outside.explain(image).logits, inside.explain(image).logits)
+
+
+def test_external_data_that_is_missing(external):
+    (external.parent / "weights.bin").unlink()
+    with pytest.raises(ModelError, match=r"external data of '\w' at 'weights\.bin': no such file"):
+        fastcam.load(external)
+
+
+def test_external_data_of_a_model_given_as_bytes(external):
+    with pytest.raises(ModelError, match="give the path of the file instead of bytes"):
+        fastcam.load(external.read_bytes())
+
+
+@pytest.mark.parametrize("location", ["../weights.bin", "/etc/passwd", "sub/../../weights.bin", "C:\\weights.bin", "", "..\\w"])
+def test_external_data_outside_the_folder_is_refused(external, location):
+    (external.parent.parent / "weights.bin").write_bytes(b"x" * 4096)
+    point_elsewhere(external, location)
+    with pytest.raises(ModelError, match="expected a file in the model's own folder; refused"):
+        fastcam.load(external)
+
+
+def test_a_link_out_of_the_folder_is_refused(external, tmp_path_factory):
+    target = tmp_path_factory.mktemp("elsewhere") / "weights.bin"
+    (external.parent / "weights.bin").rename(target)
+    (external.parent / "weights.bin").symlink_to(target)
+    with pytest.raises(ModelError, match="the link leads out of it; refused"):
+        fastcam.load(external)
+
+
+def test_the_model_file_is_never_touched(external):
+    before = external.read_bytes(), external.stat().st_mtime_ns, sorted(external.parent.iterdir())
+    fastcam.load(external).explain(np.zeros((16, 16, 3), np.uint8))
+    assert (external.read_bytes(), external.stat().st_mtime_ns, sorted(external.parent.iterdir())) == before
+
+
+def test_an_opset_of_the_future_and_an_unknown_operator():
+    model = make(BODY, **WEIGHTS)
+    model.opset_import[0].version = 999
+    with pytest.raises(ModelError, match=r"ONNX Runtime \S+ can't load it: .*999") as error:
+        fastcam.load(model.SerializeToString())
+    assert error.value.__cause__ is not None
+    model = make(BODY, **WEIGHTS)
+    model.graph.node[0].op_type = "Cnov"
+    with pytest.raises(ModelError, match="can't load it: .*Cnov"):
+        fastcam.load(model.SerializeToString())
+
+
+def test_a_graph_with_a_cycle():
+    model = make(BODY, **WEIGHTS)
+    model.graph.node[0].input[0] = "p"
+    with pytest.raises(ModelError, match="has a cycle"):
+        fastcam.load(model.SerializeToString())
+
+
+def test_a_provider_that_is_not_there_is_an_error_not_a_fallback():
+    with pytest.raises(BackendError, match=r"providers: expected some of .*got \['CUDAExecutionProvider'\]"):
+        fastcam.load(classifier(), providers=["CUDAExecutionProvider", "CPUExecutionProvider"])
+    with pytest.raises(BackendError, match=r"got \['NoSuch'\]"):
+        fastcam.load(classifier(), providers=[("NoSuch", {})])
+    assert fastcam.load(classifier(), providers=["CPUExecutionProvider"]).provider == "CPUExecutionProvider"
+
+
+def test_options_of_the_session():
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    assert fastcam.load(classifier(), session_options=options).head.classes == 5
+    assert fastcam.load(classifier(), threads=1).head.classes == 5
+    with pytest.raises(InputError, match="threads: set it on the session_options"):
+        fastcam.load(classifier(), session_options=options, threads=2)
+    with pytest.raises(InputError, match="threads: expected a positive whole number; got 0"):
+        fastcam.load(classifier(), threads=0)
+
+
+def test_labels_must_be_as_many_as_the_classes(tmp_path):
+    file = tmp_path / "labels.txt"
+    file.write_text("a\nb\nc\nd\ne\n", encoding="utf-8")
+    assert fastcam.load(classifier(), labels=file).labels == ("a", "b", "c", "d", "e")
+    assert fastcam.load(classifier(), labels=list("vwxyz")).labels == ("v", "w", "x", "y", "z")
+    with pytest.raises(InputError, match="labels: expected 5 names, one a class; got 4; .*background"):
+        fastcam.load(classifier(), labels=list("abcd"))
+    with pytest.raises(InputError, match="labels: expected 5 names, one a class; got 1000"):
+        fastcam.load(classifier(), labels="imagenet")
+    with pytest.raises(InputError, match="labels: .*none.txt: can't be read as text"):
+        fastcam.load(classifier(), labels=tmp_path / "none.txt")
+
+
+@pytest.mark.parametrize(
+    ("images", "match"),
+    [
+        (np.zeros((1, 3, 16, 15), np.float32), r"network input: expected \(N, 3, 16, 16\) float32; got \(1, 3, 16, 15\)"),
+        (np.zeros((1, 16, 16, 3), np.float32), "network input: expected"),
+        (np.zeros((3, 16, 16), np.float32), r"got \(3, 16, 16\) float32"),
+        (np.zeros((1, 3, 16, 16)), r"got \(1, 3, 16, 16\) float64"),
+        (np.zeros((0, 3, 16, 16), np.float32), r"got \(0, 3, 16, 16\)"),
+    ],
+)
+def test_network_inputs_that_do_not_fit(images, match):
+    with pytest.raises(InputError, match=match):
+        fastcam.load(classifier()).run(images)

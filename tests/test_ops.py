@@ -1,0 +1,132 @@
+"""The array-level API: shapes, and what it says to bad input."""
+
+import numpy as np
+import pytest
+
+import fastcam
+from fastcam import InputError
+
+F = np.float32
+FEATURES = np.random.default_rng(0).standard_normal((2, 4, 3, 5)).astype(F)
+WEIGHTS = np.random.default_rng(1).standard_normal((6, 4)).astype(F)
+
+
+@pytest.mark.parametrize(
+    ("index", "maps"), [(3, 1), ([1, 2, 3], 3), ([[0, 1], [2, 3]], 2), (np.uint8(5), 1), ([[4, 5]], 2)]
+)
+def test_class_index_broadcasts_to_images_and_maps(index, maps):
+    made = fastcam.activation_maps(FEATURES, WEIGHTS, index)
+    assert made.shape == (2, maps, 3, 5)
+    assert made.dtype == F
+    full = np.broadcast_to(np.atleast_2d(index), (2, maps))
+    expected = np.einsum("nmc,nchw->nmhw", WEIGHTS[full], FEATURES)
+    np.testing.assert_allclose(made, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_leading_axes_of_maps_are_kept():
+    maps = np.random.default_rng(0).standard_normal((2, 3, 4, 5, 6))
+    boxes = fastcam.find_boxes(maps, (10, 12))
+    assert (boxes.xyxy.shape, boxes.area.shape, boxes.peak.shape) == ((2, 3, 4, 4), (2, 3, 4), (2, 3, 4))
+    assert fastcam.heatmaps(maps, (10, 12)).shape == (2, 3, 4, 10, 12)
+
+
+def test_the_threshold_is_a_float32_product():
+    """0.2 * 5 in float64 is 1.0000000000000002 at float32's 0.2; pixels that equal the product are out."""
+    maps = np.array([[5.0, 1.0, 0.0]], F)
+    cut = F(0.2) * F(5.0)
+    assert bool(cut >= 1.0)
+    assert fastcam.find_boxes(maps, (1, 3)).xyxy.tolist() == [0, 0, 1, 1]
+    above = np.array([[5.0, np.nextafter(cut, F(9)), 0.0]], F)
+    assert fastcam.find_boxes(above, (1, 3)).xyxy.tolist() == [0, 0, 2, 1]
+
+
+@pytest.mark.parametrize("engine", ["cpu", "reference"])
+@pytest.mark.parametrize(
+    ("values", "convention"), [([[-1.0, -2.0]], "paper"), ([[0.0, 0.0]], "gradcam"), ([[3.0, 3.0]], "minmax")]
+)
+def test_without_contrast_there_is_no_box(values, convention, engine):
+    boxes = fastcam.find_boxes(values, (4, 4), convention=convention, engine=engine)
+    assert boxes.xyxy.tolist() == [0, 0, 0, 0]
+    assert int(boxes.area) == 0
+
+
+def test_minmax_boxes_a_map_that_is_all_negative():
+    boxes = fastcam.find_boxes([[-9.0, -1.0, -9.0, -9.0]], (1, 4), convention="minmax")
+    assert boxes.xyxy.tolist() == [1, 0, 2, 1]
+    assert float(boxes.peak) == -1.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ((FEATURES[0], WEIGHTS, 0), r"feature_maps: expected 4 axes; got shape \(4, 3, 5\)"),
+        ((FEATURES, WEIGHTS[0], 0), r"class_weights: expected 2 axes; got shape \(4,\)"),
+        ((FEATURES, WEIGHTS[:, :3], 0), r"class_weights: expected \(K, 4\).*got \(6, 3\)"),
+        ((FEATURES, WEIGHTS, 6), "class_index: expected 0 to 5, the model has 6 classes; got 6"),
+        ((FEATURES, WEIGHTS, -1), "class_index: expected 0 to 5.*got -1"),
+        ((FEATURES, WEIGHTS, 1.5), "class_index: expected whole numbers"),
+        ((FEATURES, WEIGHTS, []), "class_index: expected whole numbers"),
+        ((FEATURES, WEIGHTS, [[0], [1], [2]]), "class_index: expected one row for each of 2 images"),
+        ((FEATURES.astype(complex), WEIGHTS, 0), "feature_maps: expected an array of real numbers; got dtype complex128"),
+        ((FEATURES[:0], WEIGHTS, 0), "feature_maps: expected at least one element"),
+        (([[1, 2], [3]], WEIGHTS, 0), "feature_maps: .* ragged"),
+        ((FEATURES.astype(object), WEIGHTS, 0), "got dtype object"),
+    ],
+)
+def test_activation_maps_refuses(arguments, match):
+    with pytest.raises(InputError, match=match):
+        fastcam.activation_maps(*arguments)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e39])
+@pytest.mark.parametrize("engine", ["cpu", "reference"])
+def test_numbers_that_are_not_finite_are_refused_by_item(bad, engine):
+    features = FEATURES.astype(np.float64)
+    features[1, 2, 0, 3] = bad
+    with pytest.raises(InputError, match=r"activation maps: expected finite values.* item \[1, 0\], position \[0, 3\]"):
+        fastcam.activation_maps(features, WEIGHTS, 0, engine=engine)
+
+
+@pytest.mark.parametrize("function", [fastcam.find_boxes, fastcam.heatmaps])
+@pytest.mark.parametrize(
+    ("maps", "size", "options", "match"),
+    [
+        ([1.0, 2.0], (4, 4), {}, r"maps: expected \(\.\.\., h, w\)"),
+        ([[np.nan]], (4, 4), {}, r"maps: expected finite values.* position \[0, 0\]"),
+        ([[3e38, -3e38]], (4, 4), {}, "maps: expected finite values below 8.51e"),
+        ([[1.0]], (4,), {}, r"size: expected two whole numbers \(height, width\)"),
+        ([[1.0]], (4, 2.5), {}, "size: expected two whole numbers"),
+        ([[1.0]], 4, {}, "size: expected two whole numbers"),
+        ([[1.0]], (0, 4), {}, r"size: expected \(height, width\) of 1 to"),
+        ([[1.0]], (2**16, 2**16), {}, r"size: expected \(height, width\) of 1 to"),
+        ([[1.0]], (4, 4), {"window": (0, 0, 5, 4)}, "window: expected x0 < x1 <= 4"),
+        ([[1.0]], (4, 4), {"engine": "cuda"}, "engine: expected one of auto, cpu, reference; got 'cuda'"),
+    ],
+)
+def test_maps_and_sizes_that_are_refused(function, maps, size, options, match):
+    with pytest.raises(InputError, match=match):
+        function(maps, size, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"threshold": 0.0}, r"threshold: expected .* in \(0, 1\); got 0.0"),
+        ({"threshold": 1}, r"threshold: expected .* in \(0, 1\); got 1"),
+        ({"threshold": float("nan")}, "threshold: expected"),
+        ({"threshold": "0.2"}, "threshold: expected"),
+        ({"convention": "cam"}, "convention: expected one of paper, gradcam, minmax; got 'cam'"),
+        ({"connectivity": 6}, "connectivity: expected 4 or 8; got 6"),
+    ],
+)
+def test_options_that_find_boxes_refuses(options, match):
+    with pytest.raises(InputError, match=match):
+        fastcam.find_boxes([[1.0]], (4, 4), **options)
+
+
+def test_a_cuda_array_is_refused_by_name():
+    class OnDevice:
+        __cuda_array_interface__ = {}  # noqa: RUF012
+
+    with pytest.raises(InputError, match="maps: expected a NumPy array; got one on a CUDA device"):
+        fastcam.heatmaps(OnDevice(), (4, 4))  # type: ignore[arg-type]

@@ -1,0 +1,172 @@
+"""Real models on real photos: the identity, the published reference numbers, and engines that agree."""
+
+import numpy as np
+import pytest
+
+import fastcam
+from fastcam import HeadNotFoundError
+from fastcam.images import network_input, read_photo
+from tests.conftest import PREPROCESS
+
+LINEAR = sorted(PREPROCESS)
+LIGHT = ("densenet121", "inception_v1", "inception_v2", "resnet50", "shufflenet", "squeezenet")
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_the_identity_holds_for_every_class_on_real_photos(load_real, photos, shared, name):
+    """mean(M_c) + b_c is the logit, to 1e-4 relative; of quantised models, the logit of the float32 tail."""
+    model = load_real(name)
+    head = model.head
+    chosen = photos[:24] if "cifar" not in name else sorted(shared.glob("photos/cifar10/*.png"))
+    assert len(chosen) >= 20
+    allowed = 1e-4 if head.quantisation_gap is None else 1e-4 + 4 * head.quantisation_gap
+    for photo in map(read_photo, chosen):
+        region = (0, 0, photo.width, photo.height)
+        (logits,), feature_maps = model.run(network_input(photo, region, model.preprocess, model.input))
+        maps = fastcam.activation_maps(feature_maps, head.class_weights, range(head.classes))
+        predicted = maps[0].mean(axis=(1, 2), dtype=np.float64) + head.bias
+        assert np.abs(predicted - logits).max() <= allowed * np.abs(logits - head.bias).max()
+    assert head.identity_error <= 1e-5  # against the float32 tail, quantised or not
+    assert (head.quantisation_gap is not None) == ("quant" in name or "int8" in name or "fp16" in name)
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "channels", "layout", "activation"),
+    [
+        ("squeezenet1_1_nchw", 1000, 1000, "NCHW", "none"),
+        ("squeezenet1_1_nchw_fp16", 1000, 1000, "NCHW", "none"),
+        ("squeezenet1_1_int8_qdq", 1000, 1000, "NCHW", "none"),
+        ("mobilenet_v2_1.0_224_nchw_gemm", 1000, 1280, "NCHW", "none"),
+        ("mobilenet_v2_1.0_224_quant_q", 1001, 1280, "NCHW", "softmax"),
+        ("mobilenet_v1_0.25_128_fp32_nhwc", 1001, 256, "NCHW", "softmax"),
+        ("cifar10_resnet20", 10, 64, "NCHW", "none"),
+        ("cifar10_resnet8_keras", 10, 64, "NCHW", "softmax"),
+    ],
+)
+def test_heads_of_the_real_models(load_real, name, classes, channels, layout, activation):
+    head = load_real(name).head
+    assert (head.classes, head.channels, head.layout, head.activation) == (classes, channels, layout, activation)
+    assert head.feature_maps in head.describe()
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_heads_of_real_architectures_with_made_up_weights(shared, name):
+    model = fastcam.load(shared / "models" / "light" / f"light_{name}.onnx")
+    assert model.head.classes == 1000
+
+
+@pytest.mark.parametrize(("name", "operator"), [("mnist_cnn_flatten_fc", "Relu"), ("light/light_vgg19", "Relu"), ("light/light_bvlc_alexnet", "Relu")])
+def test_models_without_a_pooled_linear_head_are_refused(shared, name, operator):
+    with pytest.raises(HeadNotFoundError, match=f"{operator} .* stands between it and a global average pooling"):
+        fastcam.load(shared / "models" / f"{name}.onnx")
+
+
+def test_class_weights_are_those_stored_in_the_file(shared, load_real):
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load(shared / "models" / "mobilenet_v2_1.0_224_nchw_gemm.onnx")
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    head = load_real("mobilenet_v2_1.0_224_nchw_gemm").head
+    np.testing.assert_allclose(head.class_weights, stored["classifier.weight"], rtol=3e-7, atol=1e-9)
+    np.testing.assert_array_equal(head.bias, stored["classifier.bias"])
+
+
+@pytest.mark.parametrize(("name", "least"), [("cifar10_resnet20", 20), ("cifar10_resnet8_keras", 19)])
+def test_small_photos_get_their_class(load_real, shared, name, least):
+    model = load_real(name)
+    files = sorted(shared.glob("photos/cifar10/*.png"))
+    best = model.explain(files).class_index[:, 0]
+    assert sum(int(index) == int(file.stem.split("_")[2]) for index, file in zip(best, files, strict=True)) >= least
+
+
+def test_a_background_class_shifts_the_labels(load_real, shared):
+    for name in ("mobilenet_v2_1.0_224_quant_q", "mobilenet_v1_0.25_128_fp32_nhwc"):
+        model = load_real(name)
+        explanation = model.explain(shared / "photos" / "openimages_cc" / "parrot.jpg")
+        assert model.labels[explanation.class_index[0, 0]] == "macaw"
+
+
+# ---- reference numbers of the data's manifest -------------------------------------------------------------------------
+
+
+def pointing_and_energy(model, file, index, boxes):
+    """Whether the heatmap's peak lies in a box, and the share of its energy that does."""
+    explanation = model.explain(file, class_index=index)
+    height, width = explanation.image_sizes[0].tolist()
+    maps = np.maximum(explanation.activation_maps[0, 0], 0)
+    heat = fastcam.heatmaps(maps, (height, width), normalise=False)
+    inside = np.zeros((height, width), bool)
+    for x0, y0, x1, y1 in boxes:
+        inside[round(y0) : round(y1), round(x0) : round(x1)] = True
+    return bool(inside.flat[heat.argmax()]), float(heat[inside].sum() / heat.sum())
+
+
+def corners(row):
+    return [float(row[side]) for side in ("x0", "y0", "x1", "y1")]
+
+
+@pytest.mark.parametrize(
+    ("name", "pointing", "energy"),
+    [("squeezenet1_1_nchw", 0.656, 0.421), ("mobilenet_v2_1.0_224_nchw_gemm", 0.448, 0.403)],
+)
+def test_reference_numbers_on_coco(load_real, shared, rows, name, pointing, energy):
+    coco = shared / "photos" / "coco"
+    all_boxes = rows(coco / "boxes.csv")
+    scores = []
+    for pair in rows(coco / "pairs.csv"):
+        wanted = (pair["file"], pair["coco_category"])
+        boxes = [corners(box) for box in all_boxes if (box["file"], box["coco_category"]) == wanted]
+        scores.append(pointing_and_energy(load_real(name), coco / "images" / pair["file"], int(pair["imagenet_id"]), boxes))
+    assert len(scores) == 96
+    np.testing.assert_allclose(np.mean(scores, axis=0), (pointing, energy), atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("name", "pointing", "energy"),
+    [("squeezenet1_1_nchw", 1.0, 0.790), ("mobilenet_v2_1.0_224_nchw_gemm", 0.714, 0.739)],
+)
+def test_reference_numbers_on_open_images(load_real, shared, rows, name, pointing, energy):
+    folder = shared / "photos" / "openimages_cc"
+    model, scores, all_boxes = load_real(name), [], rows(folder / "boxes.csv")
+    for file, index in {row["file"]: int(row["imagenet_id"]) for row in all_boxes}.items():
+        if index in model.explain(folder / file, top=5).class_index[0]:
+            boxes = [corners(row) for row in all_boxes if row["file"] == file]
+            scores.append(pointing_and_energy(model, folder / file, index, boxes))
+    assert len(scores) == 7
+    np.testing.assert_allclose(np.mean(scores, axis=0), (pointing, energy), atol=0.02)
+
+
+# ---- engines, batches, repeatability ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["squeezenet1_1_nchw", "mobilenet_v2_1.0_224_nchw_gemm"])
+def test_engines_agree_on_all_photos(load_real, photos, name):
+    model = load_real(name)
+    for photo in photos:
+        fast, slow = (model.explain(photo, top=5, engine=engine) for engine in ("cpu", "reference"))
+        scale = np.abs(slow.activation_maps).max()
+        np.testing.assert_allclose(fast.activation_maps, slow.activation_maps, rtol=0, atol=1e-5 * scale)
+        np.testing.assert_array_equal(fast.boxes.xyxy, slow.boxes.xyxy)
+        np.testing.assert_array_equal(fast.boxes.area, slow.boxes.area)
+        size = tuple(fast.image_sizes[0].tolist())
+        pair = [
+            fastcam.heatmaps(e.activation_maps[0, 0], size, normalise=False) > np.float32(0.2) * e.boxes.peak[0, 0]
+            for e in (fast, slow)
+        ]
+        np.testing.assert_array_equal(*pair)
+        assert (fast.engine, slow.engine) == ("cpu", "reference")
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_a_batch_is_its_loop_bit_for_bit_and_twice_the_same(load_real, photos, name):
+    model, some = load_real(name), photos[:4]
+    batch, again = model.explain(some, top=3), model.explain(some, top=3)
+    alone = [model.explain(photo, top=3) for photo in some]
+    for field in ("class_index", "scores", "logits", "activation_maps", "image_sizes", "regions"):
+        whole = getattr(batch, field)
+        assert whole.tobytes() == getattr(again, field).tobytes()
+        assert whole.tobytes() == np.concatenate([getattr(one, field) for one in alone]).tobytes()
+    for field in ("xyxy", "area", "peak"):
+        whole = getattr(batch.boxes, field)
+        assert whole.tobytes() == np.concatenate([getattr(one.boxes, field) for one in alone]).tobytes()
