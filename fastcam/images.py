@@ -179,6 +179,7 @@ def network_input(photo: Image.Image, region: Region, spec: Preprocess, model: I
     """One network input (1, 3, H, W) or (1, H, W, 3), in the model's dtype, of a region of an RGB photo."""
     height, width = target_size(spec, model)
     if visible(region, (photo.height, photo.width)) != region:
+        _check_canvas(region)
         canvas = Image.new("RGB", (region[2] - region[0], region[3] - region[1]), (spec.fill,) * 3)
         canvas.paste(photo, (-region[0], -region[1]))
         photo, region = canvas, (0, 0, canvas.width, canvas.height)
@@ -189,6 +190,13 @@ def network_input(photo: Image.Image, region: Region, spec: Preprocess, model: I
         values = np.clip(np.rint(values), 0, 255)
     planes = values.transpose(2, 0, 1) if model.layout == "NCHW" else values
     return np.ascontiguousarray(planes[None], model.dtype)
+
+
+def _check_canvas(region: Region) -> None:
+    """A letterbox around a very long photo would take more memory than any photo may."""
+    width, height, limit = region[2] - region[0], region[3] - region[1], Image.MAX_IMAGE_PIXELS
+    if limit is not None and width * height > limit:
+        raise InputError(f"letterbox: expected at most {limit} pixels with borders; got {width}×{height}. Use fit='stretch'")
 
 
 def check_channels(spec: Preprocess, model: ImageInput) -> None:

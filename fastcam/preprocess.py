@@ -83,7 +83,7 @@ class Preprocess:
         _one_of("fit", self.fit, ("stretch", "center-crop", "letterbox"))
         _one_of("interpolation", self.interpolation, INTERPOLATIONS)
         if self.size is not None:
-            size = (self.size, self.size) if isinstance(self.size, int) else tuple(self.size)
+            size = tuple(self.size) if isinstance(self.size, list | tuple) else (self.size, self.size)
             if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
                 raise InputError(f"preprocess: size: expected (height, width); got {self.size!r}")
             object.__setattr__(self, "size", size)

@@ -1,0 +1,122 @@
+"""Preprocessing specifications: named, changed, given as values, or read from the files beside a model."""
+
+import json
+
+import pytest
+
+import fastcam
+from fastcam import InputError
+from fastcam.preprocess import NAMED, Preprocess, preprocess
+from tests.models import build, classifier
+
+
+def test_names_and_changes():
+    assert preprocess("imagenet") is NAMED["imagenet"] or preprocess("imagenet") == NAMED["imagenet"]
+    changed = preprocess("imagenet,fit=letterbox,size=224x320,std=0.5/0.25/1,fill=114")
+    assert (changed.fit, changed.size, changed.std, changed.fill) == ("letterbox", (224, 320), (0.5, 0.25, 1.0), 114)
+    assert preprocess("unit,size=64").size == (64, 64)
+    assert preprocess({"mean": 0.5, "std": [0.5]}) == Preprocess(mean=(0.5,), std=(0.5,))
+
+
+@pytest.mark.parametrize(
+    ("value", "match"),
+    [
+        ("imagnet", "preprocess: name: expected one of imagenet, inception, caffe-bgr, unit, raw; got 'imagnet'"),
+        ("imagenet,fit", "preprocess: expected 'NAME,key=value"),
+        ("imagenet,fit=crop", "preprocess: fit: expected one of stretch, center-crop, letterbox; got 'crop'"),
+        ("unit,size=0", r"preprocess: size: expected \(height, width\)"),
+        ("unit,size=2.5", r"preprocess: size: expected \(height, width\)"),
+        ("unit,interpolation=cubic", "preprocess: interpolation: expected one of nearest"),
+        ({"means": 1}, r"preprocess: expected fields out of .*; got \['means'\]"),
+        ({"mean": "a"}, "preprocess: mean: expected numbers; got 'a'"),
+        ({"mean": [1, 2]}, "preprocess: mean: expected 1 or 3 numbers"),
+        ({"std": 0}, r"preprocess: std: expected 1 or 3 numbers \(std not 0\)"),
+        ({"crop_fraction": 0}, "preprocess: expected 0 < crop_fraction <= 1"),
+        ({"channels": "rgba"}, "preprocess: channels: expected one of rgb, bgr, grey"),
+        (3, "preprocess: expected a name, a mapping or a Preprocess; got int"),
+    ],
+)
+def test_values_that_are_refused(value, match):
+    with pytest.raises(InputError, match=match):
+        preprocess(value)
+
+
+HUGGING_FACE = {
+    "vit": (
+        {"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "size": {"height": 16, "width": 16}, "resample": 2},
+        Preprocess(mean=(0.5,) * 3, std=(0.5,) * 3, fit="stretch", size=(16, 16), crop_fraction=1.0),
+    ),
+    "resnet": (
+        {"image_mean": [0.4, 0.5, 0.6], "image_std": [0.2] * 3, "size": {"shortest_edge": 16}, "crop_pct": 0.875, "resample": 3},
+        Preprocess(
+            mean=(0.4, 0.5, 0.6), std=(0.2,) * 3, size=(16, 16), crop_fraction=0.875, interpolation="bicubic"
+        ),
+    ),
+    "cropped": (
+        {"size": {"shortest_edge": 20}, "do_center_crop": True, "crop_size": {"height": 16, "width": 16}, "do_normalize": False},
+        Preprocess(size=(16, 16), crop_fraction=0.8),
+    ),
+    "unscaled": (
+        {"size": 16, "do_rescale": False, "do_normalize": False, "resample": 0},
+        Preprocess(scale=1.0, fit="stretch", size=(16, 16), crop_fraction=1.0, interpolation="nearest"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HUGGING_FACE)
+def test_the_hugging_face_configuration_beside_a_model(tmp_path, name):
+    config, expected = HUGGING_FACE[name]
+    (tmp_path / "model.onnx").write_bytes(classifier())
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(config), encoding="utf-8")
+    model = fastcam.load(tmp_path / "model.onnx")
+    assert model.preprocess == expected
+    assert model.preprocess_origin == str(tmp_path / "preprocessor_config.json")
+    assert fastcam.load(tmp_path / "model.onnx", preprocess="unit").preprocess_origin == "argument"
+
+
+def test_the_timm_configuration_beside_a_model(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(classifier())
+    timm = {"mean": [0.1, 0.2, 0.3], "std": [1, 1, 2], "crop_pct": 0.95, "input_size": [3, 16, 16], "interpolation": "bicubic"}
+    for config in ({"architecture": "x", "pretrained_cfg": timm}, timm):
+        (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+        expected = Preprocess(
+            mean=(0.1, 0.2, 0.3), std=(1, 1, 2), size=(16, 16), crop_fraction=0.95, interpolation="bicubic"
+        )
+        assert fastcam.load(tmp_path / "model.onnx").preprocess == expected
+
+
+def test_a_configuration_of_something_else_is_not_read(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(classifier())
+    (tmp_path / "config.json").write_text('{"architectures": ["Bert"], "hidden_size": 768}', encoding="utf-8")
+    model = fastcam.load(tmp_path / "model.onnx")
+    assert (model.preprocess, model.preprocess_origin) == (NAMED["imagenet"], "default")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"image_mean": "x"}', '{"size": {"longest_edge": 5}}'])
+def test_a_broken_configuration_is_an_error(tmp_path, text):
+    (tmp_path / "model.onnx").write_bytes(classifier())
+    (tmp_path / "preprocessor_config.json").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"preprocessor_config\.json: can't be understood|preprocess: "):
+        fastcam.load(tmp_path / "model.onnx")
+
+
+def test_defaults_follow_the_input(load_real, shared):
+    assert fastcam.load(classifier()).preprocess == NAMED["imagenet"]
+    quantised = fastcam.load(shared / "models" / "mobilenet_v2_1.0_224_quant_q.onnx")
+    assert (quantised.preprocess, quantised.preprocess_origin) == (NAMED["raw"], "default")
+    grey = build(
+        "maps = Conv(image, k) p = GlobalAveragePool(maps) logits = Flatten(p)",
+        inputs="float[N, 1, 8, 8] image",
+        outputs="float[N, 5] logits",
+        k=(5, 1, 1, 1),
+    )
+    assert fastcam.load(grey).preprocess.channels == "grey"
+
+
+def test_a_specification_that_does_not_fit_the_model(shared):
+    with pytest.raises(InputError, match="size: the model takes 16×16; got 32×32"):
+        fastcam.load(classifier(), preprocess="unit,size=32")
+    with pytest.raises(InputError, match="the model takes 3 channels, 'grey' makes 1; use channels='rgb'"):
+        fastcam.load(classifier(), preprocess="unit,channels=grey")
+    with pytest.raises(InputError, match="the model takes uint8 pixels as they are, 'raw'"):
+        fastcam.load(shared / "models" / "mobilenet_v2_1.0_224_quant_q.onnx", preprocess="imagenet")
