@@ -71,7 +71,8 @@ def load(
     Examples
     --------
     >>> from importlib.resources import files
-    >>> model = load(files("fastcam.data") / "squeezenet1_1.onnx", labels="imagenet", preprocess="caffe-bgr")
+    >>> path = str(files("fastcam.data") / "squeezenet1_1.onnx")
+    >>> model = load(path, labels="imagenet", preprocess="caffe-bgr")
     >>> model.head.classes, model.head.pooling, model.labels[281]
     (1000, "GlobalAveragePool '/gap/GlobalAveragePool'", 'tabby')
     """

@@ -106,7 +106,7 @@ class Classifier:
         Parameters
         ----------
         images
-            A path, a PIL image or an (H, W, 3) uint8 RGB array; a sequence of these, of any sizes; an (N, H, W, 3) array.
+            A path, a PIL image or an (H, W, 3) uint8 RGB array; a sequence of these, of any sizes; or (N, H, W, 3).
         top
             Explain this many classes of each image, best first.
         class_index
@@ -135,7 +135,8 @@ class Classifier:
         >>> from importlib.resources import files
         >>> import fastcam
         >>> from skimage.data import chelsea
-        >>> model = fastcam.load(files("fastcam.data") / "squeezenet1_1.onnx", labels="imagenet", preprocess="caffe-bgr")
+        >>> path = str(files("fastcam.data") / "squeezenet1_1.onnx")
+        >>> model = fastcam.load(path, labels="imagenet", preprocess="caffe-bgr")
         >>> explanation = model.explain(chelsea(), top=2)
         >>> [model.labels[i] for i in explanation.class_index[0]]
         ['Egyptian cat', 'tiger cat']

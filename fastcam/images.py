@@ -196,7 +196,9 @@ def _check_canvas(region: Region) -> None:
     """A letterbox around a very long photo would take more memory than any photo may."""
     width, height, limit = region[2] - region[0], region[3] - region[1], Image.MAX_IMAGE_PIXELS
     if limit is not None and width * height > limit:
-        raise InputError(f"letterbox: expected at most {limit} pixels with borders; got {width}×{height}. Use fit='stretch'")
+        raise InputError(
+            f"letterbox: expected at most {limit} pixels with borders; got {width}×{height}. Use fit='stretch'"
+        )
 
 
 def check_channels(spec: Preprocess, model: ImageInput) -> None:

@@ -32,8 +32,9 @@ def axis(cells, pixels):
     return places
 
 
-def upsample(one, height, width):
+def upsample(one, size):
     """(H, W): first along y, then along x."""
+    height, width = size
     h, w = one.shape
     out = np.empty((height, width), F)
     columns = axis(w, width)
@@ -81,15 +82,15 @@ def largest_component(inside, connectivity):
     return best
 
 
-def find_box(one, height, width, convention, threshold, connectivity):
+def find_box(one, size, convention, threshold, connectivity):
     """Box and area from a map, the way the paper tells it."""
     if convention == "gradcam":
         one = np.maximum(one, F(0))
-    return largest_component(mask(upsample(one, height, width), convention, threshold), connectivity)
+    return largest_component(mask(upsample(one, size), convention, threshold), connectivity)
 
 
-def heatmap(one, height, width):
+def heatmap(one, size):
     """(H, W) in [0, 1]."""
-    upsampled = upsample(one, height, width)
+    upsampled = upsample(one, size)
     low, high = upsampled.min(), upsampled.max()
     return (upsampled - low) / (high - low) if high > low else upsampled - low

@@ -72,11 +72,15 @@ def test_top_is_ordered_by_score(model):
 
 
 def test_equal_logits_keep_the_order_of_classes():
-    same = fastcam.load(classifier(w=np.tile(RNG.standard_normal((1, 6)), (5, 1)).astype(np.float32), b=np.zeros(5, "f4")))
+    same = fastcam.load(
+        classifier(w=np.tile(RNG.standard_normal((1, 6)), (5, 1)).astype(np.float32), b=np.zeros(5, "f4"))
+    )
     assert same.explain(PHOTO, top=5).class_index[0].tolist() == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize(("wanted", "expected"), [(3, [[3], [3]]), ([1, 4], [[1, 4], [1, 4]]), ([[0], [2]], [[0], [2]])])
+@pytest.mark.parametrize(
+    ("wanted", "expected"), [(3, [[3], [3]]), ([1, 4], [[1, 4], [1, 4]]), ([[0], [2]], [[0], [2]])]
+)
 def test_classes_that_are_asked_for(model, wanted, expected):
     explanation = model.explain([PHOTO, PHOTO[::-1]], class_index=wanted)
     assert explanation.class_index.tolist() == expected

@@ -120,7 +120,9 @@ def test_the_channels_may_be_the_classes():
     assert "the 5 channels are the classes" in model.head.describe()
 
 
-@pytest.mark.parametrize(("operator", "activation"), [("Softmax", "softmax"), ("LogSoftmax", "softmax"), ("Sigmoid", "sigmoid")])
+@pytest.mark.parametrize(
+    ("operator", "activation"), [("Softmax", "softmax"), ("LogSoftmax", "softmax"), ("Sigmoid", "sigmoid")]
+)
 def test_the_activation_inside_the_model_is_known(operator, activation):
     body = f"{GAP} q = Flatten(p) scores = Gemm<transB = 1>(q, w, b) out = {operator}(scores)"
     data = build(body, outputs="float[N, 5] out", k=K, w=W, b=B)
@@ -130,7 +132,7 @@ def test_the_activation_inside_the_model_is_known(operator, activation):
     explanation = model.explain(image, top=5)
     inputs = ((image / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]).transpose(2, 0, 1)[None]
     spec = fastcam.load(data, preprocess="imagenet,fit=stretch").explain(image, class_index=range(5))
-    own = ort.InferenceSession(data).run(None, {"image": inputs.astype(np.float32)})[0]
+    own = np.asarray(ort.InferenceSession(data).run(None, {"image": inputs.astype(np.float32)})[0])
     own = np.exp(own) if operator == "LogSoftmax" else own
     np.testing.assert_allclose(spec.scores, own, rtol=1e-4)
     assert explanation.class_index[0, 0] == explanation.logits[0].argmax()
@@ -181,7 +183,9 @@ def test_a_fixed_batch_of_any_size():
         expect_head(model, W, B)
         images = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
         open_model = fastcam.load(classifier(k=K, w=W, b=B))
-        np.testing.assert_allclose(model.explain(images).logits, open_model.explain(images).logits, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            model.explain(images).logits, open_model.explain(images).logits, rtol=1e-4, atol=1e-5
+        )
 
 
 # ---- refusals ---------------------------------------------------------------------------------------------------------
@@ -244,13 +248,17 @@ def test_two_heads_are_named_and_the_caller_chooses():
         "p2 = GlobalAveragePool(f) q2 = Flatten(p2) other = Gemm<transB = 1>(q2, w2, b)"
     )
     data = build(body, outputs="float[N, 5] logits, float[N, 5] other", k=K, w=W, b=B, w2=(5, 6))
-    with pytest.raises(HeadNotFoundError, match=r"2 heads fit; choose one by output=, out of \['logits', 'other'\]") as error:
+    with pytest.raises(
+        HeadNotFoundError, match=r"2 heads fit; choose one by output=, out of \['logits', 'other'\]"
+    ) as error:
         fastcam.load(data)
     assert error.value.candidates == ("logits", "other")
     assert len(error.value.reasons) == 2
     assert fastcam.load(data, output="logits").head.feature_maps == "maps"
     assert fastcam.load(data, output="other").head.feature_maps == "f"
-    with pytest.raises(HeadNotFoundError, match=r"output: expected one of the model's outputs \['logits', 'other'\]; got 'x'"):
+    with pytest.raises(
+        HeadNotFoundError, match=r"output: expected one of the model's outputs \['logits', 'other'\]; got 'x'"
+    ):
         fastcam.load(data, output="x")
 
 
@@ -326,7 +334,9 @@ def test_a_head_found_once_opens_the_model_again(load_real):
 
 def test_inputs_that_are_no_images():
     two = f"{BACKBONE} t = Mul(maps, factor) p = GlobalAveragePool(t) logits = Flatten(p)"
-    with pytest.raises(ModelError, match=r"expected a model with one input, a batch of images; got 2: \['image', 'factor'\]"):
+    with pytest.raises(
+        ModelError, match=r"expected a model with one input, a batch of images; got 2: \['image', 'factor'\]"
+    ):
         fastcam.load(build(two, inputs=f"{IMAGE}, float[1] factor", outputs="float[N, 6] logits", k=K))
     flat = "p = ReduceMean<axes = [1], keepdims = 1>(image) logits = MatMul(p, w)"
     with pytest.raises(ModelError, match=r"expected an input of four axes"):

@@ -159,7 +159,9 @@ def test_network_input_is_resized_normalised_and_laid_out():
 def test_grey_models_get_luma():
     photo = Image.new("RGB", (6, 6), (255, 0, 0))
     model = ImageInput("x", np.float32, "NCHW", None, 1, 3, 3)
-    np.testing.assert_allclose(network_input(photo, (0, 0, 6, 6), preprocess("unit,channels=grey"), model), 0.299, atol=2e-3)
+    np.testing.assert_allclose(
+        network_input(photo, (0, 0, 6, 6), preprocess("unit,channels=grey"), model), 0.299, atol=2e-3
+    )
 
 
 def test_letterbox_borders_have_the_fill_colour():

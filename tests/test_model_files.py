@@ -9,7 +9,9 @@ import fastcam
 from fastcam import BackendError, InputError, ModelError
 from tests.models import WEIGHTS, build, classifier, make
 
-BODY = "f = Conv<pads = [1, 1, 1, 1]>(image, k) p = GlobalAveragePool(f) q = Flatten(p) logits = Gemm<transB = 1>(q, w, b)"
+BODY = (
+    "f = Conv<pads = [1, 1, 1, 1]>(image, k) p = GlobalAveragePool(f) q = Flatten(p) logits = Gemm<transB = 1>(q, w, b)"
+)
 
 
 @pytest.fixture
@@ -78,7 +80,9 @@ def test_external_data_of_a_model_given_as_bytes(external):
         fastcam.load(external.read_bytes())
 
 
-@pytest.mark.parametrize("location", ["../weights.bin", "/etc/passwd", "sub/../../weights.bin", "C:\\weights.bin", "", "..\\w"])
+@pytest.mark.parametrize(
+    "location", ["../weights.bin", "/etc/passwd", "sub/../../weights.bin", "C:\\weights.bin", "", "..\\w"]
+)
 def test_external_data_outside_the_folder_is_refused(external, location):
     (external.parent.parent / "weights.bin").write_bytes(b"x" * 4096)
     point_elsewhere(external, location)
@@ -156,7 +160,10 @@ def test_labels_must_be_as_many_as_the_classes(tmp_path):
 @pytest.mark.parametrize(
     ("images", "match"),
     [
-        (np.zeros((1, 3, 16, 15), np.float32), r"network input: expected \(N, 3, 16, 16\) float32; got \(1, 3, 16, 15\)"),
+        (
+            np.zeros((1, 3, 16, 15), np.float32),
+            r"network input: expected \(N, 3, 16, 16\) float32; got \(1, 3, 16, 15\)",
+        ),
         (np.zeros((1, 16, 16, 3), np.float32), "network input: expected"),
         (np.zeros((3, 16, 16), np.float32), r"got \(3, 16, 16\) float32"),
         (np.zeros((1, 3, 16, 16)), r"got \(1, 3, 16, 16\) float64"),

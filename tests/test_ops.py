@@ -67,7 +67,10 @@ def test_minmax_boxes_a_map_that_is_all_negative():
         ((FEATURES, WEIGHTS, 1.5), "class_index: expected whole numbers"),
         ((FEATURES, WEIGHTS, []), "class_index: expected whole numbers"),
         ((FEATURES, WEIGHTS, [[0], [1], [2]]), "class_index: expected one row for each of 2 images"),
-        ((FEATURES.astype(complex), WEIGHTS, 0), "feature_maps: expected an array of real numbers; got dtype complex128"),
+        (
+            (FEATURES.astype(complex), WEIGHTS, 0),
+            "feature_maps: expected an array of real numbers; got dtype complex128",
+        ),
         ((FEATURES[:0], WEIGHTS, 0), "feature_maps: expected at least one element"),
         (([[1, 2], [3]], WEIGHTS, 0), "feature_maps: .* ragged"),
         ((FEATURES.astype(object), WEIGHTS, 0), "got dtype object"),

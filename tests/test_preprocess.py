@@ -47,13 +47,22 @@ HUGGING_FACE = {
         Preprocess(mean=(0.5,) * 3, std=(0.5,) * 3, fit="stretch", size=(16, 16), crop_fraction=1.0),
     ),
     "resnet": (
-        {"image_mean": [0.4, 0.5, 0.6], "image_std": [0.2] * 3, "size": {"shortest_edge": 16}, "crop_pct": 0.875, "resample": 3},
-        Preprocess(
-            mean=(0.4, 0.5, 0.6), std=(0.2,) * 3, size=(16, 16), crop_fraction=0.875, interpolation="bicubic"
-        ),
+        {
+            "image_mean": [0.4, 0.5, 0.6],
+            "image_std": [0.2] * 3,
+            "size": {"shortest_edge": 16},
+            "crop_pct": 0.875,
+            "resample": 3,
+        },
+        Preprocess(mean=(0.4, 0.5, 0.6), std=(0.2,) * 3, size=(16, 16), crop_fraction=0.875, interpolation="bicubic"),
     ),
     "cropped": (
-        {"size": {"shortest_edge": 20}, "do_center_crop": True, "crop_size": {"height": 16, "width": 16}, "do_normalize": False},
+        {
+            "size": {"shortest_edge": 20},
+            "do_center_crop": True,
+            "crop_size": {"height": 16, "width": 16},
+            "do_normalize": False,
+        },
         Preprocess(size=(16, 16), crop_fraction=0.8),
     ),
     "unscaled": (
@@ -76,7 +85,13 @@ def test_the_hugging_face_configuration_beside_a_model(tmp_path, name):
 
 def test_the_timm_configuration_beside_a_model(tmp_path):
     (tmp_path / "model.onnx").write_bytes(classifier())
-    timm = {"mean": [0.1, 0.2, 0.3], "std": [1, 1, 2], "crop_pct": 0.95, "input_size": [3, 16, 16], "interpolation": "bicubic"}
+    timm = {
+        "mean": [0.1, 0.2, 0.3],
+        "std": [1, 1, 2],
+        "crop_pct": 0.95,
+        "input_size": [3, 16, 16],
+        "interpolation": "bicubic",
+    }
     for config in ({"architecture": "x", "pretrained_cfg": timm}, timm):
         (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
         expected = Preprocess(

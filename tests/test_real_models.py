@@ -55,7 +55,10 @@ def test_heads_of_real_architectures_with_made_up_weights(shared, name):
     assert model.head.classes == 1000
 
 
-@pytest.mark.parametrize(("name", "operator"), [("mnist_cnn_flatten_fc", "Relu"), ("light/light_vgg19", "Relu"), ("light/light_bvlc_alexnet", "Relu")])
+@pytest.mark.parametrize(
+    ("name", "operator"),
+    [("mnist_cnn_flatten_fc", "Relu"), ("light/light_vgg19", "Relu"), ("light/light_bvlc_alexnet", "Relu")],
+)
 def test_models_without_a_pooled_linear_head_are_refused(shared, name, operator):
     with pytest.raises(HeadNotFoundError, match=f"{operator} .* stands between it and a global average pooling"):
         fastcam.load(shared / "models" / f"{name}.onnx")
@@ -117,7 +120,9 @@ def test_reference_numbers_on_coco(load_real, shared, rows, name, pointing, ener
     for pair in rows(coco / "pairs.csv"):
         wanted = (pair["file"], pair["coco_category"])
         boxes = [corners(box) for box in all_boxes if (box["file"], box["coco_category"]) == wanted]
-        scores.append(pointing_and_energy(load_real(name), coco / "images" / pair["file"], int(pair["imagenet_id"]), boxes))
+        scores.append(
+            pointing_and_energy(load_real(name), coco / "images" / pair["file"], int(pair["imagenet_id"]), boxes)
+        )
     assert len(scores) == 96
     np.testing.assert_allclose(np.mean(scores, axis=0), (pointing, energy), atol=0.02)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,24 +44,28 @@ def run(options: argparse.Namespace) -> None:
     colormap(options.colormap)
     model = open_model(options)
     choice = _choice(options, model)
-    sizes = [read_photo(path).size for path in options.images]  # all can be decoded, or nothing is written
+    for path in options.images:
+        read_photo(path)  # all can be decoded, or nothing is written
+    explain = partial(
+        model.explain,
+        **choice,
+        convention=options.convention,
+        threshold=options.threshold,
+        connectivity=options.connectivity,
+        engine=options.engine,
+    )
+    first = explain(options.images[0])  # options that don't fit end here, before the directory is made
     names = overlay_names(options.images)
+    _check_no_photo_is_overwritten(options.images, Path(options.output), names)
     directory = report.prepare_directory(options.output)
     records = []
-    for path, size, name in zip(options.images, sizes, names, strict=True):
-        explanation = model.explain(
-            path,
-            **choice,
-            convention=options.convention,
-            threshold=options.threshold,
-            connectivity=options.connectivity,
-            engine=options.engine,
-        )
+    for path, name in zip(options.images, names, strict=True):
+        explanation = explain(path) if records else first
         maps = report.map_records(explanation, 0)
         for m, record in enumerate(maps):
             record["overlay"] = f"{name}-{m + 1}.png" if len(maps) > 1 else f"{name}.png"
             report.write_png(directory / record["overlay"], _picture(path, explanation, m, options.colormap))
-        width, height = size
+        height, width = explanation.image_sizes[0].tolist()
         seen = explanation.regions[0].tolist()
         records.append({"file": path, "size": {"width": width, "height": height}, "seen": seen, "maps": maps})
         print(path, *map(report.line, maps), sep="\n")
@@ -85,6 +90,14 @@ def overlay_names(paths: list[str]) -> list[str]:
             name = f"{stem}.{number}"
         taken[f"{name}-overlay"] = None
     return list(taken)
+
+
+def _check_no_photo_is_overwritten(paths: list[str], directory: Path, names: list[str]) -> None:
+    """An overlay from an earlier run may be among the photos of this one."""
+    written = tuple(str(directory.resolve() / name) for name in names)
+    for path in paths:
+        if str(Path(path).resolve().with_suffix("")).startswith(written) and Path(path).suffix == ".png":
+            raise InputError(f"{path}: expected photos; an overlay would be written over this one. Choose another -o")
 
 
 def _choice(options: argparse.Namespace, model: Classifier) -> dict[str, Any]:

@@ -239,7 +239,7 @@ def _linear(maps: Floats, weights: NDArray[np.floating], bias: NDArray[np.floati
 def _deviation(predicted: Doubles, expected: NDArray[np.floating], bias: NDArray[np.floating]) -> float:
     """max |predicted - expected| over images and classes, relative to max |expected - bias|; 0 / 0 = 0.
 
-    Where a bias dwarfs what the feature maps add, float32 itself has no more digits: then relative to |expected| / 1024.
+    Where a bias dwarfs what the feature maps add, float32 has no more digits: then relative to |expected| / 1024.
     """
     expected = expected.astype(np.float64)
     scale = max(float(np.abs(expected - bias).max()), float(np.abs(expected).max()) / 1024)

@@ -1,0 +1,1 @@
+"""Benchmarks with pytest-benchmark; off by default: `python -m pytest benchmarks --benchmark-enable`."""

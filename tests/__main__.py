@@ -1,0 +1,78 @@
+"""Run every check that CI runs: `python -m tests`, or some of them by name: `python -m tests lint types`."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = Path(os.environ.get("FASTCAM_SHARED_DATA", ROOT.parent / "shared" / "data")).resolve()
+
+
+def python(*arguments: str) -> None:
+    """Run this interpreter in the project's root."""
+    run(sys.executable, *arguments, cwd=ROOT)
+
+
+def run(*command: str, cwd: Path) -> None:
+    print("+", *command, flush=True)
+    environment = {**os.environ, "FASTCAM_SHARED_DATA": str(SHARED)}
+    subprocess.run(command, cwd=cwd, env=environment, check=True)
+
+
+def lint() -> None:
+    python("-m", "ruff", "check", ".")
+    python("-m", "ruff", "format", "--check", ".")
+
+
+def types() -> None:
+    python("-m", "pyright")
+
+
+def tests() -> None:
+    python("-m", "pytest", "-q")
+
+
+def wheel() -> None:
+    """Build the wheel, install it into a fresh environment, and test it from another directory."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        python("-m", "build", "--outdir", str(folder / "dist"), ".")
+        venv.create(folder / "venv", with_pip=True)
+        fresh = str(folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python")
+        built = next((folder / "dist").glob("*.whl"))
+        run(fresh, "-m", "pip", "install", "-q", str(built), "pytest", "pytest-benchmark", "hypothesis", cwd=folder)
+        elsewhere = folder / "elsewhere"
+        shutil.copytree(
+            ROOT / "tests", elsewhere / "tests", ignore=shutil.ignore_patterns("__pycache__", "*packaging*")
+        )
+        shutil.copy(ROOT / "pyproject.toml", elsewhere)
+        run(fresh, "-m", "pytest", "-q", "tests", "--pyargs", "fastcam", cwd=elsewhere)
+
+
+def benchmarks() -> None:
+    """Once each, untimed: they still run, and the contenders still agree."""
+    python("-m", "pytest", "-q", "benchmarks", "--benchmark-disable")
+
+
+CHECKS = {check.__name__: check for check in (lint, types, tests, wheel, benchmarks)}
+
+
+def main(names: list[str]) -> int:
+    if unknown := set(names) - set(CHECKS):
+        print(f"expected some of {', '.join(CHECKS)}; got {', '.join(unknown)}", file=sys.stderr)
+        return 2
+    for name in names or CHECKS:
+        try:
+            CHECKS[name]()
+        except subprocess.CalledProcessError as error:
+            print(f"{name} failed with exit code {error.returncode}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

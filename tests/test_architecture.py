@@ -1,0 +1,171 @@
+"""The rules of the house, where a machine can hold them."""
+
+import ast
+import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fastcam
+
+PACKAGE = Path(fastcam.__file__).parent
+MODULES = sorted(
+    (Path(folder) / file).relative_to(PACKAGE)
+    for folder, _, files in os.walk(PACKAGE, followlinks=True)
+    for file in files
+    if file.endswith(".py")
+)
+
+# Imports point one way: a module may import those that stand before it.
+ORDER = [
+    "errors",
+    "kernels",
+    "conventions",
+    "runtime",
+    "sampling",
+    "reference",
+    "arrays",
+    "engines",
+    "results",
+    "model",
+    "model.source",
+    "model.graph",
+    "model.head",
+    "model.structure",
+    "model.tail",
+    "model.proof",
+    "scores",
+    "labels",
+    "ops",
+    "methods",
+    "methods.cam",
+    "session",
+    "preprocess",
+    "images",
+    "overlays",
+    "discovery",
+    "classifier",
+    "api",
+    "fastcam",
+    "data",
+    "cli.options",
+    "cli.report",
+    "cli.demo",
+    "cli.explain",
+    "cli.inspect",
+    "cli",
+    "__main__",
+]
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.with_suffix("").parts).removesuffix("__init__").removesuffix(".")
+
+
+def place(name: str) -> int:
+    name = "kernels" if name.startswith("kernels") else name or "fastcam"
+    assert name in ORDER, f"fastcam.{name} has no place in ORDER"
+    return ORDER.index(name)
+
+
+def imports(path: Path):
+    """Names of the modules that a file imports, but for type checking."""
+
+    def visit(nodes):
+        for node in nodes:
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                continue
+            if isinstance(node, ast.ImportFrom):
+                inner = [f"{node.module}.{alias.name}" for alias in node.names]
+                own = [name for name in inner if Path(name.replace(".", "/")) in SUBMODULES]
+                yield from own or [node.module or ""]
+            elif isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            yield from visit(ast.iter_child_nodes(node))
+
+    return set(visit(ast.parse((PACKAGE / path).read_text(encoding="utf-8")).body))
+
+
+SUBMODULES = {"fastcam" / path.with_suffix("") for path in MODULES} | {"fastcam" / path.parent for path in MODULES}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_imports_point_one_way(path):
+    own = name_of(path)
+    for module in imports(path):
+        if module.split(".")[0] == "fastcam":
+            target = module.removeprefix("fastcam").removeprefix(".")
+            among_kernels = own.startswith("kernels") and target.startswith("kernels")
+            assert among_kernels or place(target) < place(own), f"fastcam.{own} imports {module}"
+            assert not (own.startswith("model") and target.startswith("kernels"))
+
+
+def test_onnxruntime_is_imported_where_it_is_run():
+    users = {name_of(path) for path in MODULES if "onnxruntime" in imports(path)}
+    assert users == {"runtime", "session", "api"}
+    in_model = [name_of(path) for path in MODULES if path.parts[0] == "model" and "fastcam.runtime" in imports(path)]
+    assert in_model == ["model.proof"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_files_and_functions_are_short(path):
+    source = (PACKAGE / path).read_text(encoding="utf-8")
+    assert len(source.splitlines()) <= 300
+    limit = 60 if path.parts[0] == "kernels" else 40
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            assert not body or (body[-1].end_lineno or 0) - body[0].lineno < limit, node.name
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.parts[0] == "kernels"], ids=str)
+def test_kernel_files_stand_alone(path):
+    """Numba's cache looks for changes in a kernel's own file only, so kernels call nothing compiled from elsewhere."""
+    if path.name != "__init__.py":
+        used = {module for module in imports(path) if module.startswith("fastcam")}
+        assert used <= {"fastcam.kernels.cpu.jit"}
+
+
+def test_import_loads_nothing_heavy():
+    heavy = ("numba", "cupy", "skimage", "scipy", "onnx", "onnxruntime", "PIL", "av", "matplotlib", "cv2", "torch")
+    code = f"import sys, numpy, fastcam; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_array_functions_load_neither_onnx_nor_scikit_image():
+    code = (
+        "import sys, fastcam; fastcam.find_boxes([[1.0]], (4, 4)); "
+        "print([name for name in ('skimage', 'onnx', 'onnxruntime', 'PIL') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_public_names():
+    assert sorted(fastcam.__all__) == fastcam.__all__
+    assert len(fastcam.__all__) <= 16
+    for name in fastcam.__all__:
+        assert getattr(fastcam, name).__doc__
+        assert name in dir(fastcam)
+    with pytest.raises(AttributeError, match="module 'fastcam' has no attribute 'nothing'"):
+        fastcam.nothing  # noqa: B018  # pyright: ignore
+
+
+@pytest.mark.parametrize("name", ["activation_maps", "find_boxes", "heatmaps", "load", "overlay"])
+def test_public_functions_document_every_parameter_and_show_an_example(name):
+    function = getattr(fastcam, name)
+    lines = [line.strip() for line in (inspect.getdoc(function) or "").splitlines()]
+    described = {word.strip() for line in lines for word in line.split(",")}
+    assert set(inspect.signature(function).parameters) <= described
+    assert {"Parameters", "Raises", "Examples"} <= set(lines)
+
+
+def test_a_public_function_stays_what_it_is_after_its_module_is_imported():
+    import fastcam.overlays
+
+    assert callable(fastcam.overlay)
+    assert fastcam.overlay is fastcam.overlays.overlay

@@ -1,0 +1,223 @@
+"""The command line, mostly in this process; once as a real one."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import fastcam
+from fastcam.cli import main
+from tests.models import classifier
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A small model, its labels and two photos of the same name."""
+    (tmp_path / "model.onnx").write_bytes(classifier())
+    (tmp_path / "labels.txt").write_text("ape\nbat\ncat\ndog\nelk\n", encoding="utf-8")
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        pixels = np.random.default_rng(ord(folder)).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / folder / "photo.png")
+    return tmp_path
+
+
+def run(*arguments):
+    return main([str(argument) for argument in arguments])
+
+
+def test_demo_writes_an_overlay_and_prints_boxes(tmp_path, capsys):
+    assert run("demo", "-o", tmp_path / "out") == 0
+    printed = capsys.readouterr().out
+    assert "espresso" in printed
+    assert "box   97   30  443  361" in printed
+    with Image.open(tmp_path / "out" / "overlay.png") as picture:
+        assert picture.size == (600, 400)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["overlay.png"]
+
+
+def test_inspect_prints_what_was_found_and_proven(shared, capsys):
+    assert run("inspect", shared / "models" / "mobilenet_v2_1.0_224_quant_q.onnx") == 0
+    printed = capsys.readouterr().out
+    for words in (
+        "(1, H, W",
+        "uint8 NHWC",
+        "1001",
+        "AveragePool",
+        "softmax",
+        "quantisation gap",
+        "(default)",
+        "CPUExecution",
+    ):
+        assert words.replace("(1, H, W", "(1, 224, 224, 3)") in printed
+
+
+def test_inspect_as_json(shared, capsys):
+    path = shared / "models" / "cifar10_resnet20.onnx"
+    assert run("inspect", path, "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["sha256"] == "426e23472fce7e6c78a1c3e3296c74d0ab12f73e806f5f6be2e45e0fd08dbedb"
+    assert record["classes"] == 10
+    assert record["outputs"] == ["logits"]
+    assert record["head"]["feature_shape"] == [64, 8, 8]
+    assert record["head"]["identity_error"] < 1e-5
+    assert set(record["versions"]) >= {"fastcam", "numpy", "onnxruntime", "numba"}
+
+
+def test_inspect_refuses_with_the_reason(shared, capsys):
+    assert run("inspect", shared / "models" / "mnist_cnn_flatten_fc.onnx") == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("fastcam inspect: error: no head found")
+    assert "Relu 'model/dense_1/Relu' stands between it and a global average pooling" in captured.err
+
+
+def test_explain_writes_overlays_and_results(files, capsys):
+    photos = [files / "a" / "photo.png", files / "b" / "photo.png"]
+    model = ["explain", files / "model.onnx", *photos, "-o", files / "out", "--labels", files / "labels.txt"]
+    assert run(*model, "--top", 2, "--convention", "minmax", "--threshold", 0.4) == 0
+    names = [
+        "photo-overlay-1.png",
+        "photo-overlay-2.png",
+        "photo.2-overlay-1.png",
+        "photo.2-overlay-2.png",
+        "results.json",
+    ]
+    assert sorted(path.name for path in (files / "out").iterdir()) == names
+    result = json.loads((files / "out" / "results.json").read_text(encoding="utf-8"))
+    expected = fastcam.load(files / "model.onnx").explain(photos, top=2, convention="minmax", threshold=0.4)
+    for n, image in enumerate(result["images"]):
+        assert image["file"] == str(photos[n])
+        assert image["size"] == {"width": 40, "height": 30}
+        assert image["seen"] == expected.regions[n].tolist()
+        for m, record in enumerate(image["maps"]):
+            assert record["class_index"] == expected.class_index[n, m]
+            assert record["label"] == ["ape", "bat", "cat", "dog", "elk"][record["class_index"]]
+            assert record["box"] == expected.boxes.xyxy[n, m].tolist()
+            assert record["area"] == expected.boxes.area[n, m]
+            assert record["logit"] == expected.logits[n, record["class_index"]]
+            assert record["probability"] == expected.scores[n, m]
+            assert (record["convention"], record["threshold"], record["connectivity"]) == ("minmax", 0.4, 8)
+            with Image.open(files / "out" / record["overlay"]) as picture:
+                assert picture.size == (440, 330)  # enlarged, so that the label can be read
+    assert result["model"]["head"]["feature_maps"] == "maps"
+    assert len(result["model"]["sha256"]) == 64
+    assert result["model"]["provider"] == "CPUExecutionProvider"
+    assert result["versions"]["fastcam"] == fastcam.__version__
+    printed = capsys.readouterr().out
+    assert str(photos[1]) in printed
+
+
+def test_results_are_enough_to_do_it_again(files):
+    photo = files / "a" / "photo.png"
+    assert run("explain", files / "model.onnx", photo, "-o", files / "out", "--preprocess", "unit,fit=letterbox") == 0
+    result = json.loads((files / "out" / "results.json").read_text(encoding="utf-8"))
+    model = fastcam.load(result["model"]["path"], preprocess=result["model"]["preprocess"]["specification"])
+    record = result["images"][0]["maps"][0]
+    again = model.explain(
+        result["images"][0]["file"], class_index=record["class_index"], convention=record["convention"]
+    )
+    assert again.boxes.xyxy[0, 0].tolist() == record["box"]
+    assert float(again.scores[0, 0]) == record["probability"]
+
+
+def test_classes_by_index_and_by_label(files):
+    options = ["--class", "dog", "--class", "1", "--labels", files / "labels.txt"]
+    assert run("explain", files / "model.onnx", files / "a" / "photo.png", "-o", files / "out", *options) == 0
+    result = json.loads((files / "out" / "results.json").read_text(encoding="utf-8"))
+    assert [record["class_index"] for record in result["images"][0]["maps"]] == [3, 1]
+
+
+def test_a_map_without_a_box_is_written_as_such(files):
+    data = classifier(w=-np.ones((5, 6), np.float32), b=np.ones(5, np.float32))
+    (files / "model.onnx").write_bytes(data)
+    assert run("explain", files / "model.onnx", files / "a" / "photo.png", "-o", files / "out") == 0
+    record = json.loads((files / "out" / "results.json").read_text(encoding="utf-8"))["images"][0]["maps"][0]
+    assert (record["box"], record["area"]) == (None, 0)
+
+
+BAD = {
+    "no model": (["explain", "none.onnx", "a/photo.png", "-o", "out"], "none.onnx: no such file"),
+    "no photo": (
+        ["explain", "model.onnx", "a/photo.png", "c.png", "-o", "out"],
+        "c.png: no such file; expected a photo",
+    ),
+    "broken photo": (["explain", "model.onnx", "a/photo.png", "labels.txt", "-o", "out"], "labels.txt: not an image"),
+    "top": (["explain", "model.onnx", "a/photo.png", "-o", "out", "--top", "6"], "top: expected 1 to 5"),
+    "class": (["explain", "model.onnx", "a/photo.png", "-o", "out", "--class", "5"], "class_index: expected 0 to 4"),
+    "class name": (
+        ["explain", "model.onnx", "a/photo.png", "-o", "out", "--class", "gnu"],
+        "--class: expected an index",
+    ),
+    "both": (
+        ["explain", "model.onnx", "a/photo.png", "-o", "out", "--class", "1", "--top", "1"],
+        "either --top or --class",
+    ),
+    "threshold": (["explain", "model.onnx", "a/photo.png", "-o", "out", "--threshold", "1.5"], "threshold: expected"),
+    "convention": (["explain", "model.onnx", "a/photo.png", "-o", "out", "--convention", "x"], "convention: expected"),
+    "connectivity": (
+        ["explain", "model.onnx", "a/photo.png", "-o", "out", "--connectivity", "6"],
+        "connectivity: expected",
+    ),
+    "colormap": (["explain", "model.onnx", "a/photo.png", "-o", "out", "--colormap", "x"], "colormap: expected"),
+    "engine": (["explain", "model.onnx", "a/photo.png", "-o", "out", "--engine", "x"], "engine: expected"),
+    "preprocess": (["explain", "model.onnx", "a/photo.png", "-o", "out", "--preprocess", "x"], "preprocess: name"),
+    "labels": (
+        ["explain", "model.onnx", "a/photo.png", "-o", "out", "--labels", "imagenet"],
+        "labels: expected 5 names",
+    ),
+    "provider": (["inspect", "model.onnx", "--provider", "NoSuch"], "providers: expected some of"),
+    "head": (["inspect", "model.onnx", "--head", "nothing"], "head: expected the name of a tensor"),
+    "output": (["inspect", "model.onnx", "--model-output", "nothing"], "output: expected one of the model's outputs"),
+    "threads": (["inspect", "model.onnx", "--threads", "0"], "threads: expected a positive whole number"),
+    "directory": (
+        ["explain", "model.onnx", "a/photo.png", "-o", "labels.txt/out"],
+        "expected a directory that can be written",
+    ),
+    "demo directory": (["demo", "-o", "labels.txt"], "expected a directory that can be written"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_ends_with_code_2_and_nothing_written(files, monkeypatch, capsys, name):
+    arguments, message = BAD[name]
+    monkeypatch.chdir(files)
+    before = sorted(files.rglob("*"))
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.startswith(f"fastcam {arguments[0]}: error: ")
+    assert "Traceback" not in captured.err
+    assert captured.out == ""
+    assert sorted(files.rglob("*")) == before
+
+
+def test_files_are_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    from fastcam.cli import report
+
+    report.write_json(tmp_path / "results.json", {"good": 1})
+
+    def full(self: Path, data: bytes) -> int:
+        self.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(fastcam.InputError, match=r"results\.json: can't be written \(No space left on device\)"):
+        report.write_json(tmp_path / "results.json", {"good": 2})
+    assert json.loads((tmp_path / "results.json").read_text(encoding="utf-8")) == {"good": 1}
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_as_a_process_of_its_own(files):
+    command = [sys.executable, "-m", "fastcam"]
+    done = subprocess.run([*command, "inspect", "none.onnx"], cwd=files, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "fastcam inspect: error: none.onnx: no such file; expected the path of an .onnx file\n"
+    done = subprocess.run([*command, "--version"], cwd=files, capture_output=True, text=True, check=True)
+    assert done.stdout == f"fastcam {fastcam.__version__}\n"
+    done = subprocess.run([*command, "inspect", "model.onnx"], cwd=files, capture_output=True, text=True, check=True)
+    assert done.stderr == ""

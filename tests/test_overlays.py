@@ -1,0 +1,122 @@
+"""What is drawn over an image."""
+
+import numpy as np
+import pytest
+
+import fastcam
+from fastcam import InputError
+from fastcam.overlays import colormap
+from tests.models import red_finder
+
+PHOTO = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return fastcam.load(red_finder(32, 48), preprocess="unit,fit=stretch", labels=["red thing", "green"])
+
+
+def test_colour_maps_run_from_cold_to_hot():
+    for name in ("jet", "turbo", "viridis", "inferno", "gray"):
+        table = colormap(name)
+        assert (table.shape, table.dtype) == ((256, 3), np.uint8)
+        assert np.abs(np.diff(table.astype(int), axis=0)).max() <= 8  # no jumps
+    assert colormap("jet")[[0, 255]].tolist() == [[0, 0, 127], [127, 0, 0]]
+    assert colormap("viridis")[[0, 255]].tolist() == [[0x44, 0x01, 0x54], [0xFD, 0xE7, 0x25]]
+    with pytest.raises(InputError, match="colormap: expected one of jet, turbo, viridis, inferno, gray; got 'hot'"):
+        colormap("hot")
+
+
+def test_the_blend_is_the_formula(model):
+    explanation = model.explain(PHOTO, class_index=0)
+    heat = fastcam.heatmaps(explanation.activation_maps[0, 0], (60, 90))
+    colours = colormap("jet")[np.rint(heat * 255).astype(int)]
+    drawn = fastcam.overlay(PHOTO, explanation, opacity=0.25, colormap="jet", box=False, label=False)
+    assert np.abs(drawn - (0.75 * PHOTO + 0.25 * colours)).max() <= 0.51
+    np.testing.assert_array_equal(fastcam.overlay(PHOTO, explanation, opacity=0, box=False, label=False), PHOTO)
+
+
+def test_what_the_network_did_not_see_is_left_alone():
+    model = fastcam.load(red_finder(32, 48), preprocess="unit")
+    explanation = model.explain(PHOTO)
+    x0, y0, x1, y1 = explanation.regions[0]
+    drawn = fastcam.overlay(PHOTO, explanation, box=False, label=False)
+    outside = np.ones(PHOTO.shape[:2], bool)
+    outside[y0:y1, x0:x1] = False
+    assert outside.any()
+    np.testing.assert_array_equal(drawn[outside], PHOTO[outside])
+    assert (drawn[~outside] != PHOTO[~outside]).any(axis=1).mean() > 0.9
+
+
+def test_the_callers_image_is_not_written_to(model):
+    before = PHOTO.copy()
+    fastcam.overlay(PHOTO, model.explain(PHOTO))
+    np.testing.assert_array_equal(PHOTO, before)
+
+
+def test_the_box_is_drawn_where_it_is(model):
+    photo = np.full((60, 90, 3), 90, np.uint8)
+    photo[20:40, 30:70] = (250, 90, 90)
+    explanation = model.explain(photo, class_index=0, convention="minmax", threshold=0.5)
+    x0, y0, x1, y1 = explanation.boxes.xyxy[0, 0]
+    drawn = fastcam.overlay(photo, explanation, opacity=0, label=False)
+    assert (drawn[y0, x0:x1] == 255).all()
+    assert (drawn[y1 - 1, x0:x1] == 255).all()
+    assert (drawn[y0:y1, x0] == 255).all()
+    assert (drawn[y0:y1, x1 - 1] == 255).all()
+    assert (drawn[y0 - 1, x0:x1] == 0).all()
+    np.testing.assert_array_equal(drawn[y0 + 4 : y1 - 4, x0 + 4 : x1 - 4], photo[y0 + 4 : y1 - 4, x0 + 4 : x1 - 4])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 300), (300, 2), (9, 9), (32, 32), (480, 640), (2000, 3000)])
+def test_labels_fit_and_can_be_read_at_any_size(model, size):
+    photo = np.full((*size, 3), 128, np.uint8)
+    drawn = fastcam.overlay(photo, model.explain(photo, class_index=0), opacity=0, box=False)
+    assert drawn.shape == photo.shape
+    ink = (drawn != 128).any(axis=2)
+    if min(size) >= 32:
+        rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+        assert rows[-1] + 1 >= max(10, min(size) / 20)  # tall enough to read
+        assert rows[-1] < max(20, size[0] / 8)
+        assert columns[-1] < size[1]
+        assert (drawn[: rows[-1], : columns[-1]] > 200).any()  # white letters
+        assert (drawn[: rows[-1], : columns[-1]] == 0).any()  # on black
+
+
+def test_a_scaled_overlay_keeps_the_place_of_everything(model):
+    photo = np.full((20, 30, 3), 90, np.uint8)
+    photo[5:15, 10:20] = (250, 90, 90)
+    explanation = model.explain(photo, class_index=0, convention="minmax", threshold=0.5)
+    x0, y0, x1, y1 = explanation.boxes.xyxy[0, 0] * 8
+    drawn = fastcam.overlay(photo, explanation, opacity=0, label=False, scale=8)
+    assert drawn.shape == (160, 240, 3)
+    assert (drawn[y0, x0:x1] == 255).all()
+    assert (drawn[y0:y1, x1 - 1] == 255).all()
+
+
+def test_labels_without_names_and_other_maps(model):
+    nameless = fastcam.load(red_finder(32, 48), preprocess="unit,fit=stretch")
+    explanation = nameless.explain([PHOTO, PHOTO[::-1]], top=2)
+    pictures = [fastcam.overlay((PHOTO, PHOTO[::-1])[n], explanation, item=n, map=m) for n in (0, 1) for m in (0, 1)]
+    assert len({picture.tobytes() for picture in pictures}) == 4
+
+
+@pytest.mark.parametrize(
+    ("image", "options", "match"),
+    [
+        (
+            PHOTO[1:],
+            {},
+            r"image: expected the one explained, \(60, 90\) pixels high and wide|expected the one explained",
+        ),
+        (PHOTO, {"item": 1}, "item: expected 0 to 0; got 1"),
+        (PHOTO, {"map": -1}, "map: expected 0 to 0; got -1"),
+        (PHOTO, {"opacity": 1.5}, r"expected opacity in \[0, 1\]"),
+        (PHOTO, {"scale": 0}, "a whole scale of 1 or more"),
+        (PHOTO, {"colormap": "hot"}, "colormap: expected one of"),
+        (PHOTO.astype(float), {}, "image: expected .* uint8"),
+    ],
+)
+def test_what_is_refused(model, image, options, match):
+    with pytest.raises(InputError, match=match):
+        fastcam.overlay(image, model.explain(PHOTO), **options)
