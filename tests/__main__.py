@@ -38,8 +38,8 @@ def tests() -> None:
 
 def wheel() -> None:
     """Build the wheel, install it into a fresh environment, and test it from another directory."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         python("-m", "build", "--outdir", str(folder / "dist"), ".")
         venv.create(folder / "venv", with_pip=True)
         fresh = str(folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python")
@@ -49,7 +49,8 @@ def wheel() -> None:
         shutil.copytree(
             ROOT / "tests", elsewhere / "tests", ignore=shutil.ignore_patterns("__pycache__", "*packaging*")
         )
-        shutil.copy(ROOT / "pyproject.toml", elsewhere)
+        for name in ("pyproject.toml", "README.md"):
+            shutil.copy(ROOT / name, elsewhere)
         run(fresh, "-m", "pytest", "-q", "tests", "--pyargs", "fastcam", cwd=elsewhere)
 
 

@@ -1,0 +1,39 @@
+"""The code of the README runs, on a real model and a real photo."""
+
+import argparse
+import re
+from pathlib import Path
+
+import numpy as np
+
+from fastcam.cli import explain
+
+README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_python_of_the_readme_runs(shared, tmp_path, monkeypatch):
+    (tmp_path / "mobilenet_v2.onnx").symlink_to(shared / "models" / "mobilenet_v2_1.0_224_nchw_gemm.onnx")
+    (tmp_path / "dog.jpg").symlink_to(shared / "photos" / "openimages_cc" / "pets.jpg")
+    monkeypatch.chdir(tmp_path)
+    names = {
+        "feature_maps": np.ones((2, 8, 7, 7), np.float32),
+        "class_weights": np.ones((10, 8), np.float32),
+        "class_index": [3, 4],
+        "H": 50,
+        "W": 60,
+    }
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(block, names)
+    assert names["picture"].dtype == np.uint8
+    assert names["e"].labels[names["e"].class_index[0, 0]] == "Italian greyhound"
+    assert names["boxes"].xyxy.shape == (2, 2, 4)
+
+
+def test_the_options_that_the_readme_names_exist():
+    parser = argparse.ArgumentParser()
+    explain.add_arguments(parser)
+    usage = parser.format_usage()
+    for option in re.findall(r"--[a-z]+", README.split("fastcam explain MODEL")[1].splitlines()[0]):
+        assert option in usage
