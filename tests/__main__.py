@@ -29,7 +29,7 @@ def lint() -> None:
 
 
 def types() -> None:
-    python("-m", "pyright")
+    python("-m", "pyright", "--pythonpath", sys.executable)
 
 
 def tests() -> None:
