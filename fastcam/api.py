@@ -89,16 +89,18 @@ def load(
             raise InputError(
                 "model: with a session of your own give head=Head(...) and no providers, threads or options"
             )
-        source, session = None, Session(model, [head.feature_maps, head.logits])
+        session, path, sha256 = Session(model, [head.feature_maps, head.logits]), None, None
         proven = verify(session, head, size)
     else:
         source = read_source(model)
         opening = Opening(providers or ("CPUExecutionProvider",), threads, session_options)
         session, proven = discover(source, opening, head, output, size)
+        path, sha256 = source.path, source.sha256  # the bytes themselves aren't kept
     return Classifier(
         session,
         proven,
         labels=None if labels is None else read_labels(labels, proven.classes),
         preprocess=spec,
-        source=source,
+        path=path,
+        sha256=sha256,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +27,6 @@ from fastcam.images import (
 )
 from fastcam.methods import cam
 from fastcam.model.head import Head
-from fastcam.model.source import Source
 from fastcam.preprocess import Preprocess
 from fastcam.results import Boxes, Explanation
 from fastcam.scores import probabilities
@@ -59,8 +59,8 @@ class Classifier:
         The model's `ImageInput`, and the names of its own outputs.
     provider
         The ONNX Runtime provider that runs the model.
-    source
-        The model's bytes, path and sha256; None for a session of the caller's.
+    path, sha256
+        Of the model's file (external data not counted in); None for what isn't known.
     """
 
     def __init__(
@@ -70,7 +70,8 @@ class Classifier:
         *,
         labels: tuple[str, ...] | None = None,
         preprocess: Preprocess | None = None,
-        source: Source | None = None,
+        path: Path | None = None,
+        sha256: str | None = None,
     ) -> None:
         self._session = session
         self.head = head
@@ -78,14 +79,16 @@ class Classifier:
         self.input = session.input
         self.outputs = session.outputs
         self.provider = session.provider
-        self.source = source
-        self.preprocess, self.preprocess_origin = choose_preprocess(preprocess, source, session.input)
+        self.path = path
+        self.sha256 = sha256
+        self.preprocess, self.preprocess_origin = choose_preprocess(preprocess, path, session.input)
         check_channels(self.preprocess, self.input)
         self._target = target_size(self.preprocess, self.input)
 
     def __repr__(self) -> str:
-        name = self.source.name if self.source else "session"
-        return f"<fastcam.Classifier {name}: {self.head.describe()}; preprocess {self.preprocess.describe()}>"
+        return (
+            f"<fastcam.Classifier {self.path or ''}: {self.head.describe()}; preprocess {self.preprocess.describe()}>"
+        )
 
     def explain(
         self,

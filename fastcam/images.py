@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fastcam.errors import InputError
-from fastcam.model.source import Source
 from fastcam.preprocess import NAMED, Fit, Preprocess, neighbouring
 from fastcam.session import ImageInput
 
@@ -107,7 +106,7 @@ def _as_rgb(image: Image.Image, name: str) -> Image.Image:
         return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
     if image.mode == "F":
         raise InputError(f"{name}: expected 8 or 16 bits a pixel; got floating point. Scale it to uint8 first")
-    if image.has_transparency_data or image.mode.endswith("A"):
+    if image.has_transparency_data or image.mode.endswith(("A", "a")):
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
@@ -149,11 +148,11 @@ def visible(region: Region, size: tuple[int, int]) -> Region:
     return max(0, region[0]), max(0, region[1]), min(size[1], region[2]), min(size[0], region[3])
 
 
-def choose_preprocess(given: Preprocess | None, source: Source | None, model: ImageInput) -> tuple[Preprocess, str]:
+def choose_preprocess(given: Preprocess | None, path: Path | None, model: ImageInput) -> tuple[Preprocess, str]:
     """What the caller gave, else what lies beside the model, else the default for such an input; and which it was."""
     if given is not None:
         return given, "argument"
-    if source is not None and source.path is not None and (found := neighbouring(source.path)) is not None:
+    if path is not None and (found := neighbouring(path)) is not None:
         return found[0], str(found[1])
     if model.channels == 1:
         return Preprocess(channels="grey", scale=1.0 if model.dtype == np.uint8 else 1 / 255), "default"

@@ -328,7 +328,7 @@ def test_a_session_of_the_callers_own():
 
 def test_a_head_found_once_opens_the_model_again(load_real):
     found = load_real("mobilenet_v2_1.0_224_quant_q")
-    again = fastcam.load(found.source.path, head=found.head)
+    again = fastcam.load(found.path, head=found.head)
     assert again.head.quantisation_gap == found.head.quantisation_gap
 
 

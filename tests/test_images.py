@@ -48,7 +48,7 @@ def test_modes_without_transparency(mode):
     np.testing.assert_array_equal(np.asarray(read_photo(image)), np.asarray(image.convert("RGB")))
 
 
-@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "RGBa"])
 def test_transparency_lies_on_white(mode):
     image = Image.new("RGBA", (4, 4), (10, 20, 30, 0))
     image.putpixel((0, 0), (10, 10, 10, 255))

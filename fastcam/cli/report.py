@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 def model_record(model: Classifier) -> dict[str, Any]:
     """The model, its head and how it is run: enough to open it in the same way."""
-    head, source = model.head, model.source
+    head = model.head
     return {
-        "path": None if source is None or source.path is None else str(source.path.resolve()),
-        "sha256": None if source is None else source.sha256,
+        "path": None if model.path is None else str(model.path.resolve()),
+        "sha256": model.sha256,
         "input": {"name": model.input.name, "shape": model.input.shape, "layout": model.input.layout},
         "classes": head.classes,
         "head": {
