@@ -12,8 +12,9 @@ from fastcam.errors import InputError
 from fastcam.labels import read_labels
 from fastcam.model.head import Head
 from fastcam.model.source import read_source
-from fastcam.preprocess import Preprocess
+from fastcam.preprocess import Preprocess, neighbouring
 from fastcam.preprocess import preprocess as as_preprocess
+from fastcam.runtime import check_threads
 from fastcam.session import Session
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def load(
         Path of an .onnx file (external data beside it), its bytes, or an `onnxruntime.InferenceSession` that returns
         the feature maps and logits already (then `head` must be a `Head`).
     head
-        Where automatic search fails: the name of the feature maps' tensor, or a whole `Head`. Proven all the same.
+        Where automatic search fails: the name of the feature maps' tensor, or a whole `Head`. Proven all the same, but
+        for a session of your own, which can't be taken apart: there the identity is held on two probe images.
     output
         The output to explain, where more than one has a head.
     labels
@@ -78,29 +80,36 @@ def load(
     """
     import onnxruntime as ort
 
-    spec = None if preprocess is None else as_preprocess(preprocess)
-    size = spec.size if spec else None
-    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
-        raise InputError(f"threads: expected a positive whole number; got {threads!r}")
+    spec, origin = (None, "default") if preprocess is None else (as_preprocess(preprocess), "argument")
+    check_threads(threads)
     if session_options is not None and threads is not None:
         raise InputError("threads: set it on the session_options that you give")
+    if session_options is not None and not isinstance(session_options, ort.SessionOptions):
+        raise InputError(f"session_options: expected onnxruntime.SessionOptions; got {type(session_options).__name__}")
+    if isinstance(head, Head) and output is not None:
+        raise InputError("output: a whole Head says itself which logits it explains")
+    path = sha256 = None
     if isinstance(model, ort.InferenceSession):
         if not isinstance(head, Head) or providers or threads or session_options:
             raise InputError(
                 "model: with a session of your own give head=Head(...) and no providers, threads or options"
             )
-        session, path, sha256 = Session(model, [head.feature_maps, head.logits]), None, None
-        proven = verify(session, head, size)
+        session = Session(model, [head.feature_maps, head.logits])
+        proven = verify(session, head, spec.size if spec else None)
     else:
         source = read_source(model)
-        opening = Opening(providers or ("CPUExecutionProvider",), threads, session_options)
-        session, proven = discover(source, opening, head, output, size)
-        path, sha256 = source.path, source.sha256  # the bytes themselves aren't kept
+        path = source.path
+        if spec is None and path is not None and (found := neighbouring(path)) is not None:
+            spec, origin = found[0], str(found[1])
+        opening = Opening(("CPUExecutionProvider",) if providers is None else providers, threads, session_options)
+        session, proven, external = discover(source, opening, head, output, spec.size if spec else None)
+        sha256 = source.sha256(external)
     return Classifier(
         session,
         proven,
         labels=None if labels is None else read_labels(labels, proven.classes),
         preprocess=spec,
+        preprocess_origin=origin,
         path=path,
         sha256=sha256,
     )

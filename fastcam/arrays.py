@@ -56,14 +56,17 @@ def image_size(value: Any) -> tuple[int, int]:
 
 def check_connectivity(value: Any) -> int:
     """4 or 8."""
-    if value not in (4, 8):
+    if not isinstance(value, int | np.integer) or value not in (4, 8):
         raise InputError(f"connectivity: expected 4 or 8; got {value!r}")
     return int(value)
 
 
 def class_indices(value: ArrayLike, images: int, classes: int) -> NDArray[np.int64]:
     """(N, M) int64: one class for all, M for all (1-D), or M for each image (2-D), as NumPy broadcasts."""
-    index = np.asarray(value)
+    try:
+        index = np.asarray(value)
+    except ValueError as error:
+        raise InputError("class_index: expected whole numbers of shape (), (M,) or (N, M); got ragged rows") from error
     if index.dtype.kind not in "iu" or index.ndim > 2 or index.size == 0:
         raise InputError(
             f"class_index: expected whole numbers of shape (), (M,) or (N, M); got {index.dtype} {index.shape}"

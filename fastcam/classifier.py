@@ -17,7 +17,7 @@ from fastcam.images import (
     Photo,
     Region,
     check_channels,
-    choose_preprocess,
+    default_preprocess,
     each_photo,
     network_input,
     read_photo,
@@ -27,8 +27,10 @@ from fastcam.images import (
 )
 from fastcam.methods import cam
 from fastcam.model.head import Head
+from fastcam.model.proof import check_identity
 from fastcam.preprocess import Preprocess
 from fastcam.results import Boxes, Explanation
+from fastcam.sampling import grid
 from fastcam.scores import probabilities
 from fastcam.session import Session
 
@@ -70,6 +72,7 @@ class Classifier:
         *,
         labels: tuple[str, ...] | None = None,
         preprocess: Preprocess | None = None,
+        preprocess_origin: str = "argument",
         path: Path | None = None,
         sha256: str | None = None,
     ) -> None:
@@ -81,9 +84,13 @@ class Classifier:
         self.provider = session.provider
         self.path = path
         self.sha256 = sha256
-        self.preprocess, self.preprocess_origin = choose_preprocess(preprocess, path, session.input)
-        check_channels(self.preprocess, self.input)
-        self._target = target_size(self.preprocess, self.input)
+        self.preprocess = preprocess or default_preprocess(session.input)
+        self.preprocess_origin = preprocess_origin if preprocess else "default"
+        try:
+            check_channels(self.preprocess, self.input)
+            self._target = target_size(self.preprocess, self.input)
+        except InputError as error:
+            raise InputError(f"{error} (preprocess from: {self.preprocess_origin})") from error
 
     def __repr__(self) -> str:
         return (
@@ -153,7 +160,7 @@ class Classifier:
         found: list[_One] = []
         for n, photo in enumerate(photos):
             try:
-                found.append(self._explain_one(photo, top if wanted is None else wanted[n], rule, neighbours, run))
+                found.append(self._explain_one(photo, int(top) if wanted is None else wanted[n], rule, neighbours, run))
             except InputError as error:
                 if len(photos) == 1:
                     raise
@@ -173,12 +180,21 @@ class Classifier:
         InputError
             Another shape or dtype.
         ModelError
-            ONNX Runtime failed while running.
+            ONNX Runtime failed while running, or the identity fails at this size (the model leaves its size open, but
+            pools a part of fixed size): `HeadNotFoundError`.
         """
         maps, logits = self._session.run(images, [self.head.feature_maps, self.head.logits])
+        logits = logits.reshape(len(logits), -1)
+        if self._is_unproven(maps.shape):
+            check_identity(self.head, maps, logits)
         if self.head.layout == "NHWC":
             maps = maps.transpose(0, 3, 1, 2)
-        return logits.reshape(len(logits), -1).astype(np.float32), np.ascontiguousarray(maps, np.float32)
+        return logits.astype(np.float32), np.ascontiguousarray(maps, np.float32)
+
+    def _is_unproven(self, shape: tuple[int, ...]) -> bool:
+        """Feature maps of another size than those that the head was proven on: its pooling may not cover them."""
+        inner = shape[1:] if self.head.layout == "NCHW" else (shape[3], shape[1], shape[2])
+        return self.head.feature_shape is not None and inner != self.head.feature_shape
 
     def _wanted(self, top: int, class_index: ArrayLike | None, images: int) -> NDArray[np.int64] | None:
         """The classes that the caller wants, (N, M), or None for the best."""
@@ -203,15 +219,8 @@ class Classifier:
         maps = ops.channel_sum(feature_maps, cam.channel_weights(self.head, index[None]), run)[0]
         x0, y0, x1, y1 = region
         left, top, right, bottom = visible(region, size)
-        boxes = ops.find_boxes(
-            maps,
-            (y1 - y0, x1 - x0),
-            convention=rule.name,
-            threshold=rule.threshold,
-            connectivity=connectivity,
-            window=(left - x0, top - y0, right - x0, bottom - y0),
-            engine=run.name,
-        )
+        where = grid(maps.shape[1:], (y1 - y0, x1 - x0), (left - x0, top - y0, right - x0, bottom - y0))
+        boxes = ops.boxes_on_grid(maps, where, rule, connectivity, run)
         shift = np.where(boxes.area[:, None] > 0, np.array([left, top, left, top], np.int32), 0)
         return _One(index, logits[0], maps, Boxes(boxes.xyxy + shift, boxes.area, boxes.peak), size, region)
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.errors import HeadNotFoundError, InputError, ModelError
+from fastcam.errors import FastcamError, HeadNotFoundError, ModelError
 from fastcam.model.graph import Graph
 from fastcam.model.head import Head
-from fastcam.model.proof import TOLERANCE, Observation, check_identity, prove
+from fastcam.model.proof import Observation, check_identity, check_same, needed_shapes, prove
 from fastcam.model.source import Source, parse
 from fastcam.model.structure import Proposal, propose
 from fastcam.session import ImageInput, Session
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     import onnxruntime as ort
 
     from fastcam.runtime import Provider
-
-DEFAULT_SIDE = 224  # of inputs that leave their size open
 
 
 @dataclass(frozen=True)
@@ -42,8 +40,8 @@ class Opening:
 
 def discover(
     source: Source, opening: Opening, head: str | Head | None, output: str | None, size: tuple[int, int] | None
-) -> tuple[Session, Head]:
-    """The session and head of a model file.
+) -> tuple[Session, Head, tuple[str, ...]]:
+    """The session and head of a model file, and its files of external data.
 
     Parameters
     ----------
@@ -55,35 +53,44 @@ def discover(
     ModelError, HeadNotFoundError, BackendError
         As `fastcam.load`.
     """
-    graph = Graph.of(parse(source))
+    try:
+        graph = Graph.of(parse(source))
+        _check_inputs(source, graph)
+        proposals = [_proposal_of(head)] if isinstance(head, Head) else propose(graph, output, head)
+        shapes = {name for proposal in proposals for name in needed_shapes(graph, proposal)}
+    except FastcamError:
+        raise
+    except Exception as error:  # a graph that breaks ONNX's own rules can break any step of reading it
+        raise ModelError(f"{source.name}: the graph is malformed ({type(error).__name__}: {error})") from error
+    session = opening.open(source, graph, [*_tensors(proposals), *sorted(shapes)])
+    found = _prove_one(source, graph, session, proposals, size)
     if isinstance(head, Head):
-        session = opening.open(source, graph, [head.feature_maps, head.logits])
-        return session, verify(session, head, size)
-    if head is not None and not isinstance(head, str):
-        raise InputError(f"head: expected the name of a tensor or a Head; got {type(head).__name__}")
-    _check_inputs(source, graph)
-    proposals = propose(graph, output, head)
-    session = opening.open(source, graph, _tensors(proposals))
-    return session, _prove_one(source, graph, session, proposals, size)
+        check_same(head, found)
+        found = replace(found, pooling=head.pooling, activation=head.activation)
+    return session, found, graph.external_files
 
 
 def verify(session: Session, head: Head, size: tuple[int, int] | None) -> Head:
-    """A head that the caller gave, after holding its identity against the model; with the error that was found.
+    """A head given for the caller's own session, after holding its identity against the session on probe images.
 
     Raises
     ------
     HeadNotFoundError
         The identity doesn't hold.
     """
-    # A head that was proven on a quantised model met the same probe images then, with this gap.
-    tolerance = max(TOLERANCE, 2 * (head.quantisation_gap or 0))
-    error = check_identity(head, _observe(session, head.feature_maps, head.logits, size), tolerance)
-    return head if head.quantisation_gap is not None else replace(head, identity_error=error)
+    observed = [session.run(probe, [head.feature_maps, head.logits]) for probe in probe_images(session.input, size)]
+    errors = [check_identity(head, maps, logits.reshape(len(logits), -1)) for maps, logits in observed]
+    return replace(head, identity_error=max(errors)) if head.quantisation_gap is None else head
+
+
+def _proposal_of(head: Head) -> Proposal:
+    """A head that the caller gave, to be proven like one that was found."""
+    return Proposal(head.logits, head.feature_maps, head.logits, "none", layout=head.layout)
 
 
 def probe_images(model: ImageInput, size: tuple[int, int] | None = None) -> list[NDArray[Any]]:
     """Two smooth random network inputs: one in the range of normalised images, one of 0 to 255."""
-    height, width = model.height or (size or (DEFAULT_SIDE,) * 2)[0], model.width or (size or (DEFAULT_SIDE,) * 2)[1]
+    height, width = model.sides(size)
     rng = np.random.default_rng(0)
     probes = []
     for low, high in ((-2.0, 2.0), (0.0, 255.0)):
@@ -111,12 +118,16 @@ def _check_inputs(source: Source, graph: Graph) -> None:
         )
 
 
-def _observe(session: Session, feature_maps: str, logits: str, size: tuple[int, int] | None) -> list[Observation]:
+def _observe(graph: Graph, session: Session, proposal: Proposal, size: tuple[int, int] | None) -> list[Observation]:
+    names = [proposal.feature_maps, proposal.logits, proposal.output]
+    shapes = needed_shapes(graph, proposal)
     observed = []
     for probe in probe_images(session.input, size):
-        full = np.repeat(probe, session.input.batch or 1, axis=0)  # what a fixed batch holds besides must not matter
-        maps, scores = session.run(full, [feature_maps, logits])
-        observed.append((maps, scores.reshape(len(scores), -1)))
+        full = np.repeat(probe, session.input.batch or 1, axis=0)  # a fixed batch, full of the same image
+        maps, logits, output = session.run(full, names)
+        sizes = dict(zip(shapes, session.run_raw(full, shapes) if shapes else [], strict=True))
+        logits, output = (values.reshape(len(values), -1) for values in (logits, output))
+        observed.append(Observation(maps, logits, output, sizes))
     return observed
 
 
@@ -126,9 +137,9 @@ def _prove_one(
     """The only proposal that can be proven."""
     heads: list[Head] = []
     failures: list[HeadNotFoundError] = []
-    folder = source.folder if graph.has_external_data else None
+    folder = source.folder if graph.external_files else None
     for proposal in proposals:
-        observed = _observe(session, proposal.feature_maps, proposal.logits, size)
+        observed = _observe(graph, session, proposal, size)
         try:
             heads.append(prove(graph, proposal, observed, folder))
         except HeadNotFoundError as error:
@@ -153,4 +164,4 @@ def _prove_one(
 
 def _tensors(proposals: Sequence[Proposal]) -> list[str]:
     """Names of all feature maps and logits, each once."""
-    return list(dict.fromkeys(name for p in proposals for name in (p.feature_maps, p.logits)))
+    return list(dict.fromkeys(name for p in proposals for name in (p.feature_maps, p.logits, p.output)))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.errors import InputError
+from fastcam.errors import InputError, KernelError
 from fastcam.sampling import Grid
 
 ENGINES = {"cpu": "fastcam.kernels.cpu", "reference": "fastcam.reference"}
@@ -25,19 +25,26 @@ class Engine:
         self.name = name
         self._kernels: Any = import_module(ENGINES[name])
 
+    def _launch(self, kernel: str, *arrays: Any) -> None:
+        try:
+            getattr(self._kernels, kernel)(*arrays)
+        except TypeError as error:  # Numba: no machine code for such arguments
+            kinds = ", ".join(f"{getattr(array, 'dtype', type(array))} {np.shape(array)}" for array in arrays)
+            raise KernelError(f"{self.name}.{kernel} can't take {kinds}; please report this") from error
+
     def activation_maps(
         self, feature_maps: NDArray[np.float32], channel_weights: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """(N, M, h, w) from (N, C, h, w) and (N, M, C)."""
         n, c, h, w = feature_maps.shape
         out = np.empty((n, channel_weights.shape[1], h * w), np.float32)
-        self._kernels.activation_maps(feature_maps.reshape(n, c, h * w), channel_weights, out)
+        self._launch("activation_maps", feature_maps.reshape(n, c, h * w), channel_weights, out)
         return out.reshape(n, -1, h, w)
 
     def extrema(self, maps: NDArray[np.float32], grid: Grid) -> NDArray[np.float32]:
         """(P, 2) minimum and maximum of (P, h, w) maps, upsampled."""
         out = np.empty((len(maps), 2), np.float32)
-        self._kernels.extrema(maps, *grid.rows, *grid.columns, out)
+        self._launch("extrema", maps, *grid.rows, *grid.columns, out)
         return out
 
     def heatmaps(
@@ -45,7 +52,7 @@ class Engine:
     ) -> NDArray[np.float32]:
         """(P, H, W) of (P, h, w) maps, upsampled and normalised by (P, 2) offset and scale."""
         out = np.empty((len(maps), *grid.size), np.float32)
-        self._kernels.heatmaps(maps, *grid.rows, *grid.columns, normalisation, out)
+        self._launch("heatmaps", maps, *grid.rows, *grid.columns, normalisation, out)
         return out
 
     def find_boxes(
@@ -56,7 +63,7 @@ class Engine:
         # A row is monotone between two cells of the map, so it has at most w runs above a threshold.
         runs = np.empty((height * min(maps.shape[2], (width + 1) // 2), 8), np.int32)
         xyxy, area = np.empty((len(maps), 4), np.int32), np.empty(len(maps), np.int32)
-        self._kernels.find_boxes(maps, *grid.rows, *grid.columns, rules, np.int32(connectivity), runs, xyxy, area)
+        self._launch("find_boxes", maps, *grid.rows, *grid.columns, rules, np.int32(connectivity), runs, xyxy, area)
         return xyxy, area
 
 
@@ -72,7 +79,7 @@ def named(name: str) -> Engine:
         No engine of that name.
     """
     resolved = "cpu" if name == "auto" else name
-    if resolved not in ENGINES:
+    if not isinstance(resolved, str) or resolved not in ENGINES:
         raise InputError(f"engine: expected one of auto, {', '.join(ENGINES)}; got {name!r}")
     if resolved not in _OPEN:
         _OPEN[resolved] = Engine(resolved)  # two threads may both do this; either object serves

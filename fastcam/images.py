@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fastcam.errors import InputError
-from fastcam.preprocess import NAMED, Fit, Preprocess, neighbouring
+from fastcam.preprocess import NAMED, Fit, Preprocess
 from fastcam.session import ImageInput
 
 Photo = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
@@ -69,14 +69,16 @@ def _read_file(path: Path) -> Image.Image:
     try:
         with Image.open(path) as image:
             return _decode(image, str(path))
+    except InputError:
+        raise
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected a photo") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InputError(f"{path}: too large to be a photo, refused: {error}") from error
     except UnidentifiedImageError as error:
         raise InputError(f"{path}: not an image that Pillow can read") from error
-    except OSError as error:
-        raise InputError(f"{path}: can't be read ({error.strerror or error})") from error
+    except Exception as error:  # Pillow's decoders raise all sorts on files that are broken
+        raise InputError(f"{path}: can't be read as an image ({error})") from error
 
 
 def _decode(image: Image.Image, name: str) -> Image.Image:
@@ -89,20 +91,22 @@ def _decode(image: Image.Image, name: str) -> Image.Image:
     if image.width < 1 or image.height < 1:
         raise InputError(f"{name}: expected at least one pixel; got {image.width}×{image.height}")
     try:
-        upright = ImageOps.exif_transpose(image)
-        upright.load()
-        return _as_rgb(upright, name)
+        image.load()
+        return _as_rgb(ImageOps.exif_transpose(image), name)
     except InputError:
         raise
-    except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow's decoders raise on broken files
+    except Exception as error:  # as above
         raise InputError(f"{name}: the image is broken or truncated ({error})") from error
 
 
 def _as_rgb(image: Image.Image, name: str) -> Image.Image:
     if image.mode.startswith("I"):  # 16-bit grey; Pillow's own conversion would clip it at 255
         values = np.asarray(image).astype(np.int64)
-        if values.min() < 0 or values.max() > 65535:
-            raise InputError(f"{name}: expected 8 or 16 bits a pixel; got values {values.min()} to {values.max()}")
+        if values.min() < 0 or values.max() > 65535 or (image.mode == "I" and values.max() < 256):
+            raise InputError(
+                f"{name}: expected 8 or 16 bits a pixel; got 32-bit values {values.min()} to {values.max()}, "
+                "whose range isn't known. Convert them to uint8"
+            )
         return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
     if image.mode == "F":
         raise InputError(f"{name}: expected 8 or 16 bits a pixel; got floating point. Scale it to uint8 first")
@@ -148,15 +152,11 @@ def visible(region: Region, size: tuple[int, int]) -> Region:
     return max(0, region[0]), max(0, region[1]), min(size[1], region[2]), min(size[0], region[3])
 
 
-def choose_preprocess(given: Preprocess | None, path: Path | None, model: ImageInput) -> tuple[Preprocess, str]:
-    """What the caller gave, else what lies beside the model, else the default for such an input; and which it was."""
-    if given is not None:
-        return given, "argument"
-    if path is not None and (found := neighbouring(path)) is not None:
-        return found[0], str(found[1])
+def default_preprocess(model: ImageInput) -> Preprocess:
+    """For models that nothing is known of: ImageNet's, or what fits grey or uint8 inputs."""
     if model.channels == 1:
-        return Preprocess(channels="grey", scale=1.0 if model.dtype == np.uint8 else 1 / 255), "default"
-    return NAMED["raw" if model.dtype == np.uint8 else "imagenet"], "default"
+        return Preprocess(channels="grey", scale=1.0 if model.dtype == np.uint8 else 1 / 255)
+    return NAMED["raw" if model.dtype == np.uint8 else "imagenet"]
 
 
 def target_size(spec: Preprocess, model: ImageInput) -> tuple[int, int]:
@@ -167,8 +167,7 @@ def target_size(spec: Preprocess, model: ImageInput) -> tuple[int, int]:
     InputError
         Both are given and differ.
     """
-    default = spec.size or (224, 224)
-    size = (model.height or default[0], model.width or default[1])
+    size = model.sides(spec.size)
     if spec.size is not None and spec.size != size:
         raise InputError(f"preprocess: size: the model takes {size[0]}×{size[1]}; got {spec.size[0]}×{spec.size[1]}")
     return size
@@ -176,7 +175,7 @@ def target_size(spec: Preprocess, model: ImageInput) -> tuple[int, int]:
 
 def network_input(photo: Image.Image, region: Region, spec: Preprocess, model: ImageInput) -> NDArray[Any]:
     """One network input (1, 3, H, W) or (1, H, W, 3), in the model's dtype, of a region of an RGB photo."""
-    height, width = target_size(spec, model)
+    height, width = model.sides(spec.size)
     if visible(region, (photo.height, photo.width)) != region:
         _check_canvas(region)
         canvas = Image.new("RGB", (region[2] - region[0], region[3] - region[1]), (spec.fill,) * 3)

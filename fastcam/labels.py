@@ -32,17 +32,26 @@ def read_labels(labels: str | os.PathLike[str] | Iterable[str], classes: int) ->
     ('background', 'tench')
     """
     if isinstance(labels, str | os.PathLike):
-        bundled = str(labels) == "imagenet"
-        file = files("fastcam.data") / "imagenet_classes.txt" if bundled else Path(labels)
-        try:
-            names = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"labels: {labels}: can't be read as text ({error})") from error
-        if bundled and classes == 1001:
+        names = _read_lines(None if str(labels) == "imagenet" else Path(labels))
+        if str(labels) == "imagenet" and classes == 1001:
             names.insert(0, "background")
-    else:
+    elif isinstance(labels, Iterable):
         names = [str(label) for label in labels]
+    else:
+        raise InputError(f"labels: expected 'imagenet', a text file or the names; got {type(labels).__name__}")
     if len(names) != classes:
         hint = "; the model may count a background class first" if classes == len(names) + 1 else ""
         raise InputError(f"labels: expected {classes} names, one a class; got {len(names)}{hint}")
     return tuple(names)
+
+
+def _read_lines(file: Path | None) -> list[str]:
+    """Lines of a text file, or of the bundled one; each stands for a class, so none but the last may be empty."""
+    source = files("fastcam.data") / "imagenet_classes.txt" if file is None else file
+    try:
+        lines = [line.strip() for line in source.read_text(encoding="utf-8-sig").rstrip().splitlines()]
+    except (OSError, ValueError) as error:
+        raise InputError(f"labels: {file}: can't be read as text ({error})") from error
+    if "" in lines:
+        raise InputError(f"labels: {file}: expected a class name on every line; line {lines.index('') + 1} is empty")
+    return lines

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -165,18 +167,19 @@ def find_boxes(
     neighbours = check_connectivity(connectivity)
     flat, leading = _flat_maps(maps)
     where = _grid(flat, size, window)
-    xyxy, area, peak = _boxes(flat, where, rule, neighbours, engines.named(engine))
-    return Boxes(xyxy.reshape(*leading, 4), area.reshape(leading), peak.reshape(leading))
+    boxes = boxes_on_grid(flat, where, rule, neighbours, engines.named(engine))
+    return Boxes(boxes.xyxy.reshape(*leading, 4), boxes.area.reshape(leading), boxes.peak.reshape(leading))
 
 
-def _boxes(
+def boxes_on_grid(
     maps: NDArray[np.float32], where: Grid, rule: Convention, connectivity: int, run: engines.Engine
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
+) -> Boxes:
+    """Boxes of (P, h, w) maps that are checked already, at the pixels of a grid."""
     if rule.rectify:
         maps = np.maximum(maps, 0)
     extrema = run.extrema(maps, where)
     xyxy, area = run.find_boxes(maps, where, pixel_rule(rule, extrema), connectivity)
-    return xyxy, area, extrema[:, 1]
+    return Boxes(xyxy, area, np.ascontiguousarray(extrema[:, 1]))
 
 
 def _flat_maps(maps: ArrayLike) -> tuple[NDArray[np.float32], tuple[int, ...]]:
@@ -191,7 +194,10 @@ def _flat_maps(maps: ArrayLike) -> tuple[NDArray[np.float32], tuple[int, ...]]:
 def _grid(maps: NDArray[np.float32], size: tuple[int, int], window: tuple[int, int, int, int] | None) -> Grid:
     height, width = image_size(size)
     if window is not None:
-        x0, y0, x1, y1 = window
+        try:
+            x0, y0, x1, y1 = (operator.index(side) for side in window)
+        except (TypeError, ValueError):
+            raise InputError(f"window: expected four whole numbers (x0, y0, x1, y1); got {window!r}") from None
         if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
             raise InputError(f"window: expected x0 < x1 <= {width} and y0 < y1 <= {height}; got {window}")
     return grid((maps.shape[1], maps.shape[2]), (height, width), window)

@@ -36,7 +36,7 @@ def colormap(name: str) -> NDArray[np.uint8]:
     >>> colormap("gray")[[0, 128, 255]].tolist()
     [[0, 0, 0], [128, 128, 128], [255, 255, 255]]
     """
-    if name not in _ANCHORS:
+    if not isinstance(name, str) or name not in _ANCHORS:
         raise InputError(f"colormap: expected one of {', '.join(_ANCHORS)}; got {name!r}")
     anchors = np.array([list(bytes.fromhex(colour)) for colour in _ANCHORS[name].split()])
     place = np.linspace(0, 255, len(anchors))
@@ -97,8 +97,10 @@ def overlay(
         raise InputError(
             f"image: expected the one explained, {expected[0]}×{expected[1]}; got {photo.height}×{photo.width}"
         )
-    if not 0 <= opacity <= 1 or scale != int(scale) or scale < 1:
-        raise InputError(f"expected opacity in [0, 1] and a whole scale of 1 or more; got {opacity!r} and {scale!r}")
+    if not isinstance(opacity, int | float | np.number) or not 0 <= opacity <= 1:
+        raise InputError(f"opacity: expected 0 to 1; got {opacity!r}")
+    if not isinstance(scale, int | np.integer) or not 1 <= scale <= 64:
+        raise InputError(f"scale: expected a whole number from 1 to 64; got {scale!r}")
     if scale > 1:
         photo = photo.resize((photo.width * scale, photo.height * scale), Image.Resampling.BILINEAR)
     heat = _heat_colours(explanation, n, m, table, scale)
@@ -114,7 +116,7 @@ _colormap = colormap  # the parameter hides it
 
 
 def _index(name: str, value: int, length: int) -> int:
-    if not 0 <= value < length:
+    if not isinstance(value, int | np.integer) or not 0 <= value < length:
         raise InputError(f"{name}: expected 0 to {length - 1}; got {value!r}")
     return int(value)
 
@@ -146,7 +148,7 @@ def _blend(pixels: NDArray[np.uint8], heat: _Heat, opacity: float) -> NDArray[np
 def _label(explanation: Explanation, n: int, m: int) -> str:
     index = int(explanation.class_index[n, m])
     name = explanation.labels[index] if explanation.labels else f"class {index}"
-    return f"{name} {explanation.scores[n, m]:.0%}"
+    return f"{' '.join(name.split())} {explanation.scores[n, m]:.0%}"  # on one line
 
 
 def _line_width(picture: Image.Image) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -17,13 +18,16 @@ INTERPOLATIONS = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")
 
 def _floats(name: str, value: Any) -> tuple[float, ...]:
     try:
-        return tuple(float(x) for x in (value if isinstance(value, list | tuple) else (value,)))
+        numbers = tuple(float(x) for x in (value if isinstance(value, list | tuple) else (value,)))
     except (TypeError, ValueError):
-        raise InputError(f"preprocess: {name}: expected numbers; got {value!r}") from None
+        numbers = ()
+    if not numbers or not all(map(math.isfinite, numbers)):
+        raise InputError(f"preprocess: {name}: expected numbers; got {value!r}")
+    return numbers
 
 
 def _one_of(name: str, value: Any, allowed: Any) -> None:
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         raise InputError(f"preprocess: {name}: expected one of {', '.join(allowed)}; got {value!r}")
 
 
@@ -87,9 +91,13 @@ class Preprocess:
             if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
                 raise InputError(f"preprocess: size: expected (height, width); got {self.size!r}")
             object.__setattr__(self, "size", size)
-        if not 0 < self.crop_fraction <= 1 or not 0 <= self.fill <= 255 or not abs(self.scale) > 0:
+        for name in ("scale", "crop_fraction", "fill"):
+            (value,) = _floats(name, [getattr(self, name)])
+            object.__setattr__(self, name, int(value) if name == "fill" and value == int(value) else value)
+        in_range = 0 < self.crop_fraction <= 1 and 0 <= self.fill <= 255 and abs(self.scale) > 0
+        if not in_range or not isinstance(self.fill, int):
             raise InputError(
-                "preprocess: expected 0 < crop_fraction <= 1, 0 <= fill <= 255 and a scale other than 0; "
+                "preprocess: expected 0 < crop_fraction <= 1, a whole 0 <= fill <= 255 and a scale other than 0; "
                 f"got {self.crop_fraction}, {self.fill} and {self.scale}"
             )
 
@@ -171,21 +179,26 @@ def neighbouring(model: Path) -> tuple[Preprocess, Path] | None:
 
 
 def _from_hugging_face(config: dict[str, Any]) -> Preprocess:
-    size = config.get("size", 224) if config.get("do_resize", True) else None
-    crop = config.get("crop_size", size) if config.get("do_center_crop", False) else size
-    height, width = _sides(crop) if crop is not None else (None, None)
-    cropped = config.get("do_center_crop", False)
-    fraction = min(1.0, height / min(_sides(size))) if cropped and size is not None and height else 1.0
-    if "crop_pct" in config:  # ConvNeXt: the shortest edge is resized to size / crop_pct, then cropped
-        cropped, fraction = True, float(config["crop_pct"])
+    size = config["size"] if config.get("do_resize", True) else None
+    crop = config["crop_size"] if config.get("do_center_crop") else None
+    fit, fraction, sides = "stretch", 1.0, None
+    if size is not None:
+        fit = "center-crop" if isinstance(size, dict) and "shortest_edge" in size else "stretch"
+        sides = _sides(size)
+    if crop is not None:
+        fit, fraction = "center-crop", min(1.0, _sides(crop)[0] / min(sides)) if sides else 1.0
+        sides = _sides(crop)
+    elif config.get("crop_pct") is not None and sides:
+        # ConvNeXt: smaller inputs are cropped out of an image resized to size / crop_pct, larger ones are stretched.
+        small = sides[0] < 384
+        fit, fraction = ("center-crop", float(config["crop_pct"])) if small else ("stretch", 1.0)
     normalised = config.get("do_normalize", True)
-    stretched = not cropped and not (isinstance(size, dict) and "shortest_edge" in size)
     return Preprocess(
-        mean=tuple(config.get("image_mean", (0.5,))) if normalised else (0.0,),
-        std=tuple(config.get("image_std", (0.5,))) if normalised else (1.0,),
+        mean=tuple(config["image_mean"]) if normalised else (0.0,),
+        std=tuple(config["image_std"]) if normalised else (1.0,),
         scale=float(config.get("rescale_factor", 1 / 255)) if config.get("do_rescale", True) else 1.0,
-        fit="stretch" if stretched else "center-crop",
-        size=(height, width) if height and width else None,
+        fit=fit,  # type: ignore[arg-type]
+        size=sides,
         crop_fraction=fraction,
         interpolation=INTERPOLATIONS[int(config.get("resample", 2))],
     )
@@ -196,11 +209,12 @@ def _from_timm(config: dict[str, Any]) -> Preprocess | None:
     timm = config.get("pretrained_cfg") or (config if "crop_pct" in config and "mean" in config else None)
     if timm is None:
         return None
-    _, height, width = timm.get("input_size", (3, 224, 224))
+    channels, height, width = timm["input_size"]
     mode = timm.get("crop_mode", "center")
     return Preprocess(
         mean=tuple(timm["mean"]),
         std=tuple(timm["std"]),
+        channels="grey" if channels == 1 else "rgb",
         fit={"center": "center-crop", "squash": "stretch", "border": "letterbox"}[mode],  # type: ignore[arg-type]
         size=(int(height), int(width)),
         crop_fraction=float(timm.get("crop_pct", 0.875)) if mode == "center" else 1.0,

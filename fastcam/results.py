@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fastcam.model.head import Head
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Boxes:
     """The box around the largest connected component of each map; `...` stands for the leading axes of the maps.
 
@@ -31,7 +31,7 @@ class Boxes:
     peak: NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Explanation:
     """Why a model saw what it saw: class activation maps and boxes of N images × M classes, and how they were made.
 

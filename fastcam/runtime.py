@@ -10,12 +10,14 @@ from typing import Any
 
 import onnxruntime as ort
 
-from fastcam.errors import BackendError, ModelError
+from fastcam.errors import BackendError, InputError, ModelError
 
 # ONNX Runtime's exceptions share no base class of their own.
 _native = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
-ORT_ERRORS: tuple[type[Exception], ...] = tuple(
-    kind for kind in vars(_native).values() if isinstance(kind, type) and issubclass(kind, Exception)
+ORT_ERRORS: tuple[type[Exception], ...] = (
+    *(kind for kind in vars(_native).values() if isinstance(kind, type) and issubclass(kind, Exception)),
+    RuntimeError,  # of C++, as when no thread can be started
+    ValueError,  # of the bindings, as for names that aren't UTF-8
 )
 
 Provider = str | tuple[str, dict[str, Any]]
@@ -50,6 +52,7 @@ def open_session(
     ModelError
         ONNX Runtime can't load the model.
     """
+    _check_providers(providers)
     wanted = [provider if isinstance(provider, str) else provider[0] for provider in providers]
     if missing := [provider for provider in wanted if provider not in ort.get_available_providers()]:
         raise BackendError(
@@ -60,7 +63,7 @@ def open_session(
     if folder is not None:
         settings.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder.resolve()))
     try:
-        session = ort.InferenceSession(data, settings, providers=list(providers))
+        session = ort.InferenceSession(data, settings, providers=list(providers), enable_fallback=0)
     except ORT_ERRORS as error:
         raise ModelError(f"{name}: ONNX Runtime {ort.__version__} can't load it: {_first_line(error)}") from error
     if fallen := [provider for provider in wanted if provider not in session.get_providers()]:
@@ -69,6 +72,23 @@ def open_session(
             "Look at ONNX Runtime's own message for the library or driver that is missing"
         )
     return session
+
+
+def _check_providers(providers: Sequence[Provider]) -> None:
+    """A list of names, or of names with options."""
+    fits = isinstance(providers, list | tuple) and all(
+        isinstance(one, str) or (isinstance(one, tuple) and len(one) == 2 and isinstance(one[1], dict))
+        for one in providers
+    )
+    if not fits or not providers:
+        raise InputError(f"providers: expected a list of names or (name, options); got {providers!r}")
+
+
+def check_threads(threads: int | None) -> None:
+    """A positive number, and not so many that the machine runs out of them."""
+    most = max(64, 4 * _processors())
+    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= most):
+        raise InputError(f"threads: expected 1 to {most}; got {threads!r}")
 
 
 def _session_options(threads: int | None) -> ort.SessionOptions:

@@ -36,6 +36,11 @@ class ImageInput:
     height: int | None
     width: int | None
 
+    def sides(self, preferred: tuple[int, int] | None = None) -> tuple[int, int]:
+        """(height, width): the model's own; where it leaves them open, the preferred ones, else 224."""
+        height, width = preferred or (224, 224)
+        return self.height or height, self.width or width
+
     @property
     def shape(self) -> str:
         """In words, with the letters of the documentation."""
@@ -78,9 +83,9 @@ class Session:
         """A session over a model, inner tensors among its outputs. The model's own file isn't touched."""
         added = [name for name in outputs if name not in graph.outputs]
         session = open_session(
-            source.data + _extra_outputs(added),
+            (graph.model.SerializeToString() if graph.inlined else source.data) + _extra_outputs(added),
             name=source.name,
-            folder=source.folder if graph.has_external_data else None,
+            folder=source.folder if graph.external_files else None,
             providers=providers,
             threads=threads,
             options=options,
@@ -112,6 +117,10 @@ class Session:
         ]
         return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
 
+    def run_raw(self, images: NDArray[Any], outputs: Sequence[str]) -> list[NDArray[Any]]:
+        """Tensors that have no axis of images, such as shapes, as ONNX Runtime gives them."""
+        return [np.asarray(value) for value in self._session.run(list(outputs), {self.input.name: images})]
+
     def _run_fixed(self, images: NDArray[Any], outputs: Sequence[str]) -> list[NDArray[Any]]:
         """At most one batch of a model with a fixed batch size, filled up with zeros."""
         missing = (self.input.batch or 0) - len(images)
@@ -123,15 +132,26 @@ class Session:
             values = self._session.run(list(outputs), {self.input.name: np.ascontiguousarray(images)})
         except ORT_ERRORS as error:
             raise ModelError(f"the model failed on an input of shape {images.shape}: {error}") from error
-        return [np.asarray(value) for value in values]
+        return [_by_image(np.asarray(value), len(images)) for value in values]
 
     def _check(self, images: NDArray[Any]) -> None:
         expected = self.input
         sides = (expected.height, expected.width)
         shape = (expected.channels, *sides) if expected.layout == "NCHW" else (*sides, expected.channels)
+        if not isinstance(images, np.ndarray):
+            raise InputError(f"network input: expected {expected.shape}; got {type(images).__name__}")
         fits = images.ndim == 4 and all(want in (None, got) for want, got in zip(shape, images.shape[1:], strict=True))
         if not fits or not images.size or images.dtype != expected.dtype:
             raise InputError(f"network input: expected {expected.shape}; got {images.shape} {images.dtype}")
+
+
+def _by_image(value: NDArray[Any], images: int) -> NDArray[Any]:
+    """(N, ...); models of one image may leave the first axis out."""
+    if value.ndim and len(value) == images:
+        return value
+    if images == 1:
+        return value[None]
+    raise ModelError(f"expected outputs with one entry for each of {images} images; got shape {value.shape}")
 
 
 def _extra_outputs(names: Sequence[str]) -> bytes:

@@ -34,10 +34,11 @@ ORDER = [
     "model.source",
     "model.graph",
     "model.head",
+    "scores",
     "model.structure",
     "model.tail",
+    "model.probing",
     "model.proof",
-    "scores",
     "labels",
     "ops",
     "methods",
@@ -107,7 +108,7 @@ def test_onnxruntime_is_imported_where_it_is_run():
     users = {name_of(path) for path in MODULES if "onnxruntime" in imports(path)}
     assert users == {"runtime", "session", "api"}
     in_model = [name_of(path) for path in MODULES if path.parts[0] == "model" and "fastcam.runtime" in imports(path)]
-    assert in_model == ["model.proof"]
+    assert in_model == ["model.probing", "model.proof"]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)

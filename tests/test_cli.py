@@ -173,7 +173,7 @@ BAD = {
     "provider": (["inspect", "model.onnx", "--provider", "NoSuch"], "providers: expected some of"),
     "head": (["inspect", "model.onnx", "--head", "nothing"], "head: expected the name of a tensor"),
     "output": (["inspect", "model.onnx", "--model-output", "nothing"], "output: expected one of the model's outputs"),
-    "threads": (["inspect", "model.onnx", "--threads", "0"], "threads: expected a positive whole number"),
+    "threads": (["inspect", "model.onnx", "--threads", "0"], "threads: expected 1 to "),
     "directory": (
         ["explain", "model.onnx", "a/photo.png", "-o", "labels.txt/out"],
         "expected a directory that can be written",

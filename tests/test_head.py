@@ -242,6 +242,149 @@ def test_other_heads_are_refused_with_the_reason(name):
         fastcam.load(build(body, k=K, **weights))
 
 
+def test_a_relu_folded_into_a_quantisation_is_still_a_relu(tmp_path):
+    """`quantize_static` leaves the ReLU of an MLP out, since its quantisation clips at zero as well."""
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
+
+    class Images(CalibrationDataReader):
+        def __init__(self):
+            coarse = np.random.default_rng(1).uniform(-2, 2, (32, 1, 3, 2, 2)).astype(np.float32)
+            self.images = iter([{"image": image.repeat(8, axis=2).repeat(8, axis=3)} for image in coarse])
+
+        def get_next(self):  # pyright: ignore
+            return next(self.images, None)
+
+    body, weights, _ = REFUSED["mlp"]
+    for name, text, stored in (("mlp", body, weights), ("linear", *HEADS["gemm"])):
+        (tmp_path / f"{name}.onnx").write_bytes(build(text, k=K, **stored))
+        quantize_static(tmp_path / f"{name}.onnx", tmp_path / f"{name}-int8.onnx", Images(), QuantFormat.QDQ)
+    assert "Relu" not in [node.op_type for node in onnx.load(tmp_path / "mlp-int8.onnx").graph.node][2:]
+    with pytest.raises(HeadNotFoundError, match="keeps no negative values, as a ReLU would|float32 to 0.3; off by"):
+        fastcam.load(tmp_path / "mlp-int8.onnx")
+    with pytest.raises(HeadNotFoundError):
+        fastcam.load(tmp_path / "mlp-int8.onnx", head="maps_DequantizeLinear_Output")
+    linear = fastcam.load(tmp_path / "linear-int8.onnx").head
+    assert linear.quantisation_gap is not None
+    np.testing.assert_allclose(linear.class_weights, W, atol=0.02 * np.abs(W).max())
+
+
+def test_a_head_that_is_not_finite_is_refused():
+    body = (
+        "f = Conv<pads = [1, 1, 1, 1]>(image, k) maps = Sigmoid(f) p = GlobalAveragePool(maps) s = Div(one, p) "
+        "q = Flatten(s) logits = Gemm<transB = 1>(q, w, b)"
+    )
+    with pytest.raises(HeadNotFoundError, match="aren't finite|aren't linear"):
+        fastcam.load(build(body, k=K, w=np.abs(W), b=B, one=np.float32(1)))
+
+
+def test_a_relu_that_the_maps_never_reach_is_found_by_noise():
+    body = f"{GAP} r = Relu(p) q = Flatten(r) logits = Gemm<transB = 1>(q, w, b)"
+    with pytest.raises(HeadNotFoundError, match=r"aren't linear in the mean of each channel: off by .* on noise"):
+        fastcam.load(build(body, k=K, w=W, b=B), head="maps")
+
+
+def test_outputs_without_an_axis_of_images():
+    body = f"{GAP} q = Flatten(p) s = Gemm<transB = 1>(q, w, b) zero = Constant<value_ints = [0]>() logits = Squeeze(s, zero)"
+    data = build(body, inputs="float[1, 3, 16, 16] image", outputs="float[5] logits", k=K, w=W, b=B)
+    model = fastcam.load(data)
+    expect_head(model, W, B)
+    assert model.explain(np.zeros((9, 9, 3), np.uint8), top=5).scores.shape == (1, 5)
+
+
+@pytest.mark.parametrize("of", ["image", "f", "maps"])
+def test_a_batch_size_that_is_read_off_an_earlier_tensor(of):
+    """`x.view(image.size(0), -1)` in PyTorch."""
+    body = (
+        f"{GAP} s = Shape({of}) zero = Constant<value_ints = [0]>() n = Gather(s, zero) "
+        "rest = Constant<value_ints = [-1]>() shape = Concat<axis = 0>(n, rest) q = Reshape(p, shape) "
+        "logits = Gemm<transB = 1>(q, w, b)"
+    )
+    model = fastcam.load(build(body, k=K, w=W, b=B))
+    expect_head(model, W, B)
+    assert model.run(np.zeros((3, 3, 16, 16), np.float32))[0].shape == (3, 5)
+
+
+@pytest.mark.parametrize("softmax", ["Reshape", "axis"])
+def test_a_softmax_over_something_else_than_the_classes_is_refused(softmax):
+    if softmax == "axis":
+        body = f"{GAP} q = Flatten(p) s = Gemm<transB = 1>(q, w, b) out = Softmax<axis = 0>(s)"
+        weights: dict = {}
+    else:
+        body = (
+            f"{GAP} q = Flatten(p) s = Gemm<transB = 1>(q, w, b) g = Reshape(s, groups) t = Softmax<axis = 2>(g) "
+            "out = Reshape(t, back)"
+        )
+        weights = {"groups": [0, 5, 1], "back": [0, 5]}
+    with pytest.raises(HeadNotFoundError, match="the output isn't the softmax of the logits over all classes"):
+        fastcam.load(build(body, outputs="float[N, 5] out", k=K, w=W, b=B, **weights))
+
+
+def test_local_functions():
+    model = make(HEADS["gemm"][0], k=K, w=W, b=B)
+    relu = onnx.helper.make_function(
+        "mine",
+        "MyRelu",
+        ["x"],
+        ["y"],
+        [onnx.helper.make_node("Relu", ["x"], ["y"])],
+        [onnx.helper.make_opsetid("", 17)],
+    )
+    model.functions.append(relu)
+    model.opset_import.append(onnx.helper.make_opsetid("mine", 1))
+    node = next(node for node in model.graph.node if node.op_type == "Relu")
+    node.op_type, node.domain = "MyRelu", "mine"
+    expect_head(fastcam.load(model.SerializeToString()), W, B)
+
+
+def test_a_probe_that_overflows_float16_does_not_count():
+    half = make(HEADS["gemm"][0], k=300 * np.random.default_rng(0).standard_normal(K), w=W, b=B)
+    for tensor in half.graph.initializer:
+        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), tensor.name))
+    for value in (*half.graph.input, *half.graph.output):
+        value.type.tensor_type.elem_type = onnx.TensorProto.FLOAT16
+    assert fastcam.load(half.SerializeToString()).head.quantisation_gap is not None
+
+
+def test_an_embedding_beside_the_logits_is_no_second_head():
+    body = f"{GAP} embedding = Flatten(p) logits = Gemm<transB = 1>(embedding, w, b)"
+    data = build(body, outputs="float[N, 6] embedding, float[N, 5] logits", k=K, w=W, b=B)
+    expect_head(fastcam.load(data), W, B)
+    assert fastcam.load(data, output="embedding").head.is_identity
+
+
+def test_another_size_than_the_proven_one_is_checked_when_it_runs():
+    body = f"{BACKBONE} p = AveragePool<kernel_shape = [16, 16], strides = [16, 16]>(maps) q = Reshape(p, shape) logits = MatMul(q, w)"
+    data = build(body, inputs="float[N, 3, H, W] image", k=K, w=W.T, shape=[0, 6])
+    model = fastcam.load(data, preprocess="unit,size=16")
+    assert model.run(np.ones((1, 3, 16, 16), np.float32))[0].shape == (1, 5)
+    with pytest.raises(HeadNotFoundError, match="should be 'logits' to 0.0001; off by"):
+        model.run(np.random.default_rng(0).standard_normal((1, 3, 28, 28)).astype(np.float32))
+
+
+def test_the_models_own_logits_must_be_those_of_its_tail():
+    from fastcam.model.graph import Graph
+    from fastcam.model.proof import Observation, prove
+    from fastcam.model.structure import propose
+
+    graph = Graph.of(make(HEADS["gemm"][0], k=K, w=W, b=B))
+    maps = np.random.default_rng(0).standard_normal((1, 6, 16, 16)).astype(np.float32)
+    logits = (maps.mean(axis=(2, 3)) @ W.T + B).astype(np.float32)
+    (proposal,) = propose(graph)
+    assert prove(graph, proposal, [Observation(maps, logits, logits, {})]).quantisation_gap is None
+    other = logits + 1e-3
+    with pytest.raises(HeadNotFoundError, match="the model's logits should be those of its tail in float32"):
+        prove(graph, proposal, [Observation(maps, other, other, {})])
+
+
+def test_a_head_cannot_be_changed_after_it_is_proven():
+    mine = W.copy()
+    head = Head("maps", "logits", mine, B)
+    mine[:] = 0
+    np.testing.assert_array_equal(head.class_weights, W)
+    with pytest.raises(ValueError, match="read-only"):
+        head.class_weights[:] = 0
+
+
 def test_two_heads_are_named_and_the_caller_chooses():
     body = (
         f"{GAP} q = Flatten(p) logits = Gemm<transB = 1>(q, w, b) "
@@ -301,10 +444,11 @@ def test_a_whole_head_may_be_given_and_is_proven():
     data = classifier(k=K, w=W, b=B)
     head = Head("maps", "logits", W, B)
     assert fastcam.load(data, head=head).head.identity_error < 1e-5
-    with pytest.raises(HeadNotFoundError, match="should be 'logits' to 0.0001; off by"):
-        fastcam.load(data, head=Head("maps", "logits", -W, B))
-    with pytest.raises(HeadNotFoundError, match="expected 3 channels in 'maps'"):
-        fastcam.load(data, head=Head("maps", "logits", W[:, :3], B))
+    for wrong in (Head("maps", "logits", -W, B, quantisation_gap=10.0), Head("maps", "logits", W[:, :3], B)):
+        with pytest.raises(HeadNotFoundError, match="head: expected the class weights and bias of .*; got others"):
+            fastcam.load(data, head=wrong)
+    with pytest.raises(fastcam.InputError, match="output: a whole Head says itself"):
+        fastcam.load(data, head=head, output="logits")
     with pytest.raises(ModelError, match=r"head: expected class_weights \(K, C\) and bias \(K,\)"):
         Head("maps", "logits", W, B[:2])
     with pytest.raises(ModelError, match="expected layout NCHW or NHWC"):
@@ -319,6 +463,10 @@ def test_a_session_of_the_callers_own():
     image = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
     theirs = fastcam.load(model.SerializeToString()).explain(image)
     np.testing.assert_allclose(mine.explain(image).activation_maps, theirs.activation_maps, atol=1e-5)
+    with pytest.raises(HeadNotFoundError, match="should be 'logits' to 0.0001; off by"):
+        fastcam.load(session, head=Head("maps", "logits", 1.001 * W, B + 1))
+    with pytest.raises(HeadNotFoundError, match="expected 3 channels in 'maps'"):
+        fastcam.load(session, head=Head("maps", "logits", W[:, :3], B))
     with pytest.raises(fastcam.InputError, match=r"with a session of your own give head=Head"):
         fastcam.load(session)
     plain = ort.InferenceSession(classifier(k=K, w=W, b=B))

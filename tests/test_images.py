@@ -75,8 +75,10 @@ def test_floating_point_images_are_refused(tmp_path):
     path = saved(tmp_path, Image.fromarray(np.zeros((4, 4), np.float32)), "float.tif")
     with pytest.raises(InputError, match=r"expected 8 or 16 bits a pixel; got floating point"):
         read_photo(path)
-    with pytest.raises(InputError, match="expected 8 or 16 bits a pixel; got values 0 to 70000"):
+    with pytest.raises(InputError, match="expected 8 or 16 bits a pixel; got 32-bit values 0 to 70000"):
         read_photo(Image.fromarray(np.array([[0, 70000]], np.int32)))
+    with pytest.raises(InputError, match="whose range isn't known"):
+        read_photo(ramp().convert("I"))
 
 
 @pytest.mark.parametrize(("kind", "keep"), [("JPEG", 0.5), ("PNG", 0.5), ("PNG", 0.99), ("GIF", 0.3), ("WEBP", 0.5)])
@@ -87,6 +89,25 @@ def test_truncated_files(tmp_path, kind, keep):
     path.write_bytes(buffer.getvalue()[: int(len(buffer.getvalue()) * keep)])
     with pytest.raises(InputError, match=r"cut: (the image is broken or truncated|not an image|can't be read)"):
         read_photo(path)
+
+
+def test_damaged_metadata_and_headers(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    whole = saved(tmp_path, ramp(), "whole.jpg", exif=exif).read_bytes()
+    for place in range(2, 40):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0xFF
+        (tmp_path / "damaged.jpg").write_bytes(bytes(damaged))
+        try:
+            read_photo(tmp_path / "damaged.jpg")
+        except InputError as error:
+            assert "damaged.jpg" in str(error)  # noqa: PT017
+    (tmp_path / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\x05IHDR\0\0\0\0\0")
+    (tmp_path / "cut.ppm").write_bytes(b"P6 4")
+    for name in ("cut.png", "cut.ppm", "null\0"):
+        with pytest.raises(InputError, match="can't be read as an image|not an image"):
+            read_photo(tmp_path / name)
 
 
 def test_files_that_are_no_photos(tmp_path):

@@ -1,11 +1,14 @@
 """Broken, hostile and unusual model files: a clear error, before anything is written or run."""
 
+import os
+
 import numpy as np
 import onnx
 import pytest
 from onnx.external_data_helper import convert_model_to_external_data
 
 import fastcam
+import fastcam.runtime
 from fastcam import BackendError, InputError, ModelError
 from tests.models import WEIGHTS, build, classifier, make
 
@@ -131,16 +134,67 @@ def test_a_provider_that_is_not_there_is_an_error_not_a_fallback():
     assert fastcam.load(classifier(), providers=["CPUExecutionProvider"]).provider == "CPUExecutionProvider"
 
 
+def test_a_provider_that_cannot_start_is_an_error_too(monkeypatch):
+    import onnxruntime as ort
+
+    claimed = [*ort.get_available_providers(), "CUDAExecutionProvider"]
+    monkeypatch.setattr(ort, "get_available_providers", lambda: claimed)
+    with (
+        pytest.warns(UserWarning, match="CUDAExecutionProvider"),
+        pytest.raises(BackendError, match="could not be started"),
+    ):
+        fastcam.load(classifier(), providers=["CUDAExecutionProvider", "CPUExecutionProvider"])
+
+
+@pytest.mark.parametrize("providers", [[], "CPUExecutionProvider", [5], [("CPUExecutionProvider",)]])
+def test_providers_of_another_form(providers, capsys):
+    with pytest.raises(InputError, match="providers: expected a list of names or"):
+        fastcam.load(classifier(), providers=providers)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_external_data_hidden_in_a_constant_is_checked_as_well():
+    model = make(BODY, **WEIGHTS)
+    hidden = onnx.TensorProto(name="h", data_type=1, dims=[1], data_location=onnx.TensorProto.EXTERNAL)
+    hidden.external_data.add(key="location", value="../../etc/passwd")
+    model.graph.node.append(onnx.helper.make_node("Constant", [], ["c"], value=hidden))
+    with pytest.raises(ModelError, match="external data of 'h'"):
+        fastcam.load(model.SerializeToString())
+
+
+def test_the_hash_covers_external_data(external):
+    before = fastcam.load(external).sha256
+    weights = external.parent / "weights.bin"
+    data = bytearray(weights.read_bytes())
+    data[3] ^= 1
+    weights.write_bytes(bytes(data))
+    assert fastcam.load(external).sha256 != before
+
+
+def test_paths_that_cannot_be():
+    with pytest.raises(ModelError, match="can't be read"):
+        fastcam.load("x" * 5000)
+    with pytest.raises(ModelError, match="no such file|null"):
+        fastcam.load("a\0b")
+
+
 def test_options_of_the_session():
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     assert fastcam.load(classifier(), session_options=options).head.classes == 5
-    assert fastcam.load(classifier(), threads=1).head.classes == 5
+    own = fastcam.runtime._session_options(3)
+    assert (own.intra_op_num_threads, own.inter_op_num_threads) == (3, 1)
+    assert own.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    assert fastcam.runtime._session_options(None).intra_op_num_threads == len(os.sched_getaffinity(0))
+    with pytest.raises(InputError, match=r"threads: expected 1 to \d+; got 100000"):
+        fastcam.load(classifier(), threads=100000)
+    with pytest.raises(InputError, match=r"session_options: expected onnxruntime\.SessionOptions; got str"):
+        fastcam.load(classifier(), session_options="x")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="threads: set it on the session_options"):
         fastcam.load(classifier(), session_options=options, threads=2)
-    with pytest.raises(InputError, match="threads: expected a positive whole number; got 0"):
+    with pytest.raises(InputError, match=r"threads: expected 1 to \d+; got 0"):
         fastcam.load(classifier(), threads=0)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -14,7 +16,10 @@ COMMANDS = {"demo": demo, "inspect": inspect, "explain": explain}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 when it did all of it, 2 after an error (told on stderr), 130 after Ctrl-C."""
+    """Run one command and return its exit code.
+
+    0 when it did all of it, 2 after an error (told on stderr), 130 after Ctrl-C, 141 when the reader of a pipe leaves.
+    """
     parser = argparse.ArgumentParser(
         prog="fastcam", description="Class activation maps and their boxes for any ONNX image classifier."
     )
@@ -24,11 +29,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         summary = (module.__doc__ or "").splitlines()[0]
         module.add_arguments(commands.add_parser(name, help=summary, description=summary))
     options = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # terminals and pipes that have no "→" or "×"
     try:
         COMMANDS[options.command].run(options)
+        sys.stdout.flush()
     except FastcamError as error:
         print(f"fastcam {options.command}: error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader has had enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         return 130
     return 0

@@ -36,35 +36,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Check everything, then explain photo by photo."""
     from fastcam.cli import report
-    from fastcam.images import read_photo
     from fastcam.overlays import colormap
 
     if options.top is not None and options.classes:
         raise InputError("--top: expected either --top or --class; got both")
     colormap(options.colormap)
     model = open_model(options)
-    choice = _choice(options, model)
-    for path in options.images:
-        read_photo(path)  # all can be decoded, or nothing is written
     explain = partial(
         model.explain,
-        **choice,
+        **_choice(options, model),
         convention=options.convention,
         threshold=options.threshold,
         connectivity=options.connectivity,
         engine=options.engine,
     )
-    first = explain(options.images[0])  # options that don't fit end here, before the directory is made
-    names = overlay_names(options.images)
-    _check_no_photo_is_overwritten(options.images, Path(options.output), names)
+    found = [explain(path) for path in options.images]  # all of them, before anything is written
+    plans = list(zip(options.images, found, overlay_names(options.images, found), strict=True))
+    _check_nothing_is_overwritten(options.images, Path(options.output), [name for *_, names in plans for name in names])
     directory = report.prepare_directory(options.output)
     records = []
-    for path, name in zip(options.images, names, strict=True):
-        explanation = explain(path) if records else first
+    for path, explanation, names in plans:
         maps = report.map_records(explanation, 0)
-        for m, record in enumerate(maps):
-            record["overlay"] = f"{name}-{m + 1}.png" if len(maps) > 1 else f"{name}.png"
-            report.write_png(directory / record["overlay"], _picture(path, explanation, m, options.colormap))
+        for m, (record, name) in enumerate(zip(maps, names, strict=True)):
+            record["overlay"] = name
+            report.write_png(directory / name, _picture(path, explanation, m, options.colormap))
         height, width = explanation.image_sizes[0].tolist()
         seen = explanation.regions[0].tolist()
         records.append({"file": path, "size": {"width": width, "height": height}, "seen": seen, "maps": maps})
@@ -74,30 +69,30 @@ def run(options: argparse.Namespace) -> None:
     print(f"{len(records)} photos: overlays and results.json in {directory}")
 
 
-def overlay_names(paths: list[str]) -> list[str]:
-    """A name for each photo's overlay, without suffix, no two the same.
-
-    Examples
-    --------
-    >>> overlay_names(["a/dog.jpg", "b/dog.jpg", "cat.png"])
-    ['dog-overlay', 'dog.2-overlay', 'cat-overlay']
-    """
-    taken: dict[str, None] = {}  # in order
-    for path in paths:
+def overlay_names(paths: list[str], explanations: list[Explanation]) -> list[list[str]]:
+    """File names of each photo's overlays, one a map, no two the same: dog-overlay.png, or dog.2-overlay-1.png, ..."""
+    taken: set[str] = set()
+    names = []
+    for path, explanation in zip(paths, explanations, strict=True):
         stem, name, number = Path(path).stem, Path(path).stem, 1
-        while f"{name}-overlay" in taken:
+        while name in taken:
             number += 1
             name = f"{stem}.{number}"
-        taken[f"{name}-overlay"] = None
-    return list(taken)
+        taken.add(name)
+        maps = explanation.class_index.shape[1]
+        names.append([f"{name}-overlay{f'-{m + 1}' if maps > 1 else ''}.png" for m in range(maps)])
+    return names
 
 
-def _check_no_photo_is_overwritten(paths: list[str], directory: Path, names: list[str]) -> None:
-    """An overlay from an earlier run may be among the photos of this one."""
-    written = tuple(str(directory.resolve() / name) for name in names)
-    for path in paths:
-        if str(Path(path).resolve().with_suffix("")).startswith(written) and Path(path).suffix == ".png":
-            raise InputError(f"{path}: expected photos; an overlay would be written over this one. Choose another -o")
+def _check_nothing_is_overwritten(paths: list[str], directory: Path, names: list[str]) -> None:
+    """An overlay from an earlier run may be among the photos of this one; and a directory may bear a file's name."""
+    photos = {Path(path).resolve() for path in paths}
+    for name in (*names, "results.json"):
+        target = (directory / name).resolve()
+        if target in photos:
+            raise InputError(f"{target}: expected photos; an overlay would be written over this one. Choose another -o")
+        if target.is_dir():
+            raise InputError(f"{target}: expected a place for a file; there is a directory of that name")
 
 
 def _choice(options: argparse.Namespace, model: Classifier) -> dict[str, Any]:
@@ -109,7 +104,7 @@ def _choice(options: argparse.Namespace, model: Classifier) -> dict[str, Any]:
     for name in options.classes:
         if name in labels:
             index.append(labels.index(name))
-        elif name.isdigit():
+        elif name.isascii() and name.isdigit():
             index.append(int(name))
         else:
             raise InputError(f"--class: expected an index or one of the labels (--labels); got {name!r}")

@@ -8,10 +8,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from fastcam.errors import ModelError
+from fastcam.model.source import external_location, external_tensors
 
 if TYPE_CHECKING:
     import onnx
 
+QUANTISED = (
+    "QuantizeLinear",
+    "DequantizeLinear",
+    "DynamicQuantize",
+    "QLinear",
+    "QGemm",
+    "ConvInteger",
+    "MatMulInteger",
+)
 SHAPE_OPS = frozenset({"Shape", "Size"})  # their results depend on an image's size, not on its values
 
 
@@ -25,10 +35,13 @@ class Graph:
         The protobuf that the graph was read from.
     nodes
         In topological order.
+    inlined
+        The model had local functions, so inner tensors can only be had from `model`, not from the file.
     """
 
     model: onnx.ModelProto
     nodes: tuple[onnx.NodeProto, ...]
+    inlined: bool = False
 
     @classmethod
     def of(cls, model: onnx.ModelProto) -> Graph:
@@ -39,11 +52,12 @@ class Graph:
         ModelError
             The graph has a cycle.
         """
-        if model.functions:
+        inlined = bool(model.functions)
+        if inlined:
             from onnx.inliner import inline_local_functions
 
             model = inline_local_functions(model)
-        return cls(model, tuple(_sorted_nodes(model.graph)))
+        return cls(model, tuple(_sorted_nodes(model.graph)), inlined)
 
     @cached_property
     def producers(self) -> Mapping[str, onnx.NodeProto]:
@@ -66,9 +80,14 @@ class Graph:
         return tuple(value.name for value in self.model.graph.output)
 
     @cached_property
-    def has_external_data(self) -> bool:
-        """Some weights lie in files beside the model."""
-        return any(tensor.data_location == tensor.EXTERNAL for tensor in self.model.graph.initializer)
+    def external_files(self) -> tuple[str, ...]:
+        """Files beside the model that hold weights."""
+        return tuple(sorted({external_location(tensor) for tensor in external_tensors(self.model)}))
+
+    @cached_property
+    def is_quantised(self) -> bool:
+        """Some operators work on integers that stand for real numbers."""
+        return any(node.op_type.startswith(QUANTISED) for node in self.nodes)
 
     @cached_property
     def data(self) -> frozenset[str]:

@@ -64,7 +64,9 @@ class Head:
     kind: Literal["cam"] = "cam"
 
     def __post_init__(self) -> None:
-        weights, bias = np.ascontiguousarray(self.class_weights, np.float32), np.asarray(self.bias, np.float32)
+        # Copies that can't be written to: what was proven stays what it is.
+        weights, bias = np.array(self.class_weights, np.float32, order="C"), np.array(self.bias, np.float32)
+        weights.flags.writeable = bias.flags.writeable = False
         if weights.ndim != 2 or bias.shape != weights.shape[:1]:
             raise ModelError(f"head: expected class_weights (K, C) and bias (K,); got {weights.shape} and {bias.shape}")
         if self.layout not in ("NCHW", "NHWC") or self.activation not in ("softmax", "sigmoid", "none"):

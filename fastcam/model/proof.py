@@ -1,11 +1,9 @@
-"""Proof of a head: weights measured on the tail, and the identity held against the model itself.
-
-The only file of `fastcam.model` that runs anything (ONNX Runtime, on the CPU).
-"""
+"""Proof of a head: weights measured on the tail, and the identity held against the model itself."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +13,38 @@ from numpy.typing import NDArray
 from fastcam.errors import HeadNotFoundError, ModelError
 from fastcam.model.graph import Graph
 from fastcam.model.head import Head, Layout
+from fastcam.model.probing import TOLERANCE, Doubles, TailRun, find_layout, measure_weights, relative_deviation
 from fastcam.model.structure import Proposal, pooled_tensors
-from fastcam.model.tail import Tail, cut_tail
-from fastcam.runtime import ORT_ERRORS, open_session
+from fastcam.model.tail import cut_tail, upstream_shapes
+from fastcam.runtime import ORT_ERRORS
+from fastcam.scores import probabilities
 
-TOLERANCE = 1e-4  # of the identity, relative; float32 models reach 1e-6
-PROBE_BYTES = 16 << 20
-# A power of two, so that scaling is exact, and large, so that a large bias costs no digits of the weights.
-PROBE_SCALE = 1024.0
+# How far a model's own logits may be from its tail in float32. Measured: float16 5e-4; int8 up to 0.21 (clipping).
+GAPS = {"quantised": 0.3, "narrow": 0.05}
 
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
-Observation = tuple[NDArray[Any], NDArray[Any]]  # feature maps (4-D) and logits (N, K), as the model has them
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What the model gives for one probe image: feature maps (4-D), logits and output (N, K), and sizes of tensors."""
+
+    maps: NDArray[Any]
+    logits: NDArray[Any]
+    output: NDArray[Any]
+    shapes: Mapping[str, NDArray[Any]]
+
+    @property
+    def is_finite(self) -> bool:
+        """Neither the feature maps nor the logits overflowed."""
+        return bool(np.isfinite(self.maps).all() and np.isfinite(self.logits).all())
+
+
+def needed_shapes(graph: Graph, proposal: Proposal) -> list[str]:
+    """Tensors that a proof wants to know besides the feature maps and logits."""
+    starts = [proposal.feature_maps, *([proposal.pooled] if proposal.pooled else [])]
+    try:
+        return sorted({name for start in starts for name in upstream_shapes(graph, start, [proposal.logits])})
+    except ModelError:
+        return []  # no tail can be cut there, as `prove` is going to say
 
 
 def prove(graph: Graph, proposal: Proposal, observed: Sequence[Observation], folder: Path | None = None) -> Head:
@@ -35,7 +53,7 @@ def prove(graph: Graph, proposal: Proposal, observed: Sequence[Observation], fol
     Parameters
     ----------
     observed
-        Feature maps and logits of the model on probe images.
+        What the model gives on probe images.
     folder
         Where the model's external data lies.
 
@@ -45,20 +63,23 @@ def prove(graph: Graph, proposal: Proposal, observed: Sequence[Observation], fol
         The identity fails or can't be shown; says where and by how much.
     """
     try:
-        for maps, logits in observed:
-            _check_observation(proposal, maps, logits)
-        tail = cut_tail(graph, proposal.feature_maps, [proposal.logits])
-        run = _TailRun(tail, folder, len(observed[0][0]), observed[0][0].shape[1:])
-        layout = proposal.layout or _find_layout(run, observed[0][0])
-        weights, bias = _measure_weights(graph, proposal, run, layout, folder)
-        error, gap = _hold_identity(run, observed, weights, bias, layout)
+        observed = _usable(proposal, observed)
+        first = observed[0]
+        tail = cut_tail(graph, proposal.feature_maps, [proposal.logits], first.shapes)
+        run = TailRun(tail, folder, len(first.maps), first.maps.shape[1:])
+        layout = proposal.layout or find_layout(run, first.maps)
+        weights, bias = measure_weights(graph, proposal, run, layout, folder, first.shapes)
+        linear = _Linear(weights, bias, layout)
+        error = max(_error_on_noise(run, linear, observed), _error_on_maps(run, linear, observed))
+        gap = _gap(graph, run, linear, observed)
+        _check_activation(proposal, observed)
     except (ModelError, *ORT_ERRORS) as error:
         raise HeadNotFoundError(
             f"feature maps {proposal.feature_maps!r} and logits {proposal.logits!r} of output {proposal.output!r} are "
             f"no head for class activation maps: {error}",
             candidates=pooled_tensors(graph),
         ) from error
-    channel_first = observed[0][0] if layout == "NCHW" else observed[0][0].transpose(0, 3, 1, 2)
+    channel_first = first.maps if layout == "NCHW" else first.maps.transpose(0, 3, 1, 2)
     return Head(
         feature_maps=proposal.feature_maps,
         logits=proposal.logits,
@@ -73,24 +94,29 @@ def prove(graph: Graph, proposal: Proposal, observed: Sequence[Observation], fol
     )
 
 
-def check_identity(head: Head, observed: Sequence[Observation], tolerance: float = TOLERANCE) -> float:
-    """Largest deviation of `mean(M_c) + b_c` from the model's own logits, relative to the largest |S - b|.
+def check_identity(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> float:
+    """Deviation of `mean(M_c) + b_c` from the model's own logits, relative to the largest |S - b|.
+
+    Parameters
+    ----------
+    maps, logits
+        As the model has them: 4-D in the head's layout, and (N, K).
 
     Raises
     ------
     HeadNotFoundError
-        It is larger than the tolerance, or the shapes don't fit the head.
+        It is larger than the tolerance (or, of a quantised model, than twice the gap that the head is known to have),
+        or the shapes don't fit the head.
     """
-    error = 0.0
-    for maps, logits in observed:
-        axis = 1 if head.layout == "NCHW" else 3
-        if maps.ndim != 4 or maps.shape[axis] != head.channels or logits.shape[1] != head.classes:
-            raise HeadNotFoundError(
-                f"head: expected {head.channels} channels in {head.feature_maps!r} ({head.layout}) and {head.classes} "
-                f"classes in {head.logits!r}; got shapes {maps.shape} and {logits.shape}"
-            )
-        predicted = _linear(maps, head.class_weights, head.bias, head.layout)
-        error = max(error, _deviation(predicted, logits, head.bias))
+    axis = 1 if head.layout == "NCHW" else 3
+    if maps.ndim != 4 or maps.shape[axis] != head.channels or logits.shape[1] != head.classes:
+        raise HeadNotFoundError(
+            f"head: expected {head.channels} channels in {head.feature_maps!r} ({head.layout}) and {head.classes} "
+            f"classes in {head.logits!r}; got shapes {maps.shape} and {logits.shape}"
+        )
+    tolerance = max(TOLERANCE, min(2 * (head.quantisation_gap or 0), GAPS["quantised"]))
+    linear = _Linear(head.class_weights.astype(np.float64), head.bias.astype(np.float64), head.layout)
+    error = linear.deviation(linear(maps), logits)
     if not error <= tolerance:
         raise HeadNotFoundError(
             f"head: mean(M_c) + b_c should be {head.logits!r} to {tolerance:g}; off by {error:.2g} relative. "
@@ -99,148 +125,114 @@ def check_identity(head: Head, observed: Sequence[Observation], tolerance: float
     return error
 
 
-class _TailRun:
-    """A tail as a function of its start tensor, whatever batch sizes it allows.
+def check_same(given: Head, proven: Head) -> None:
+    """The class weights and bias that a caller gave are the model's own, as far as float16 could tell.
 
-    `lead` is the batch size that the model itself runs at (a tail may insist on it), `shape` that of one start tensor.
+    Raises
+    ------
+    HeadNotFoundError
+        They aren't.
     """
-
-    def __init__(self, tail: Tail, folder: Path | None, lead: int, shape: tuple[int, ...]) -> None:
-        self.lead, self.shape, self.floatised = lead, shape, tail.floatised
-        self._session = open_session(tail.model.SerializeToString(), name="tail of the model", folder=folder, threads=1)
-        self._start = tail.start
-        self._batches = True
-
-    def __call__(self, items: Floats) -> Doubles:
-        """(n, values) of n start tensors (n, *shape)."""
-        if self._batches and len(items) > 1:
-            together = self._run_together(items)
-            if together is not None:
-                return together.reshape(len(items), -1)
-            self._batches = False
-        return np.stack([self.run_one(item).reshape(-1) for item in items])
-
-    def _run_together(self, items: Floats) -> Doubles | None:
-        """All at once, if the tail allows it and keeps them apart."""
-        try:
-            together = self.run(items)
-        except ORT_ERRORS:  # a Reshape to a fixed batch
-            return None
-        slack = 1e-5 * np.abs(together).max()
-        if len(together) != len(items):
-            return None
-        return together if np.allclose(together[-1], self.run_one(items[-1]), rtol=1e-5, atol=slack) else None
-
-    def run_one(self, item: Floats) -> Doubles:
-        """One start tensor (*shape), at the model's own batch size."""
-        return self.run(np.repeat(np.asarray(item)[None], self.lead, axis=0))[0]
-
-    def run(self, items: Floats) -> Doubles:
-        """As ONNX Runtime gives it."""
-        values = self._session.run(None, {self._start: np.ascontiguousarray(items, np.float32)})[0]
-        return np.asarray(values, np.float64)
+    pairs = ((given.class_weights, proven.class_weights), (given.bias, proven.bias))
+    for ours, theirs in pairs:
+        slack = 1e-3 * float(np.abs(theirs).max())
+        if ours.shape != theirs.shape or not np.abs(ours - theirs).max() <= slack:
+            raise HeadNotFoundError(
+                f"head: expected the class weights and bias of {proven.describe()}; got others: {given.describe()}"
+            )
 
 
-def _check_observation(proposal: Proposal, maps: NDArray[Any], logits: NDArray[Any]) -> None:
-    if maps.ndim != 4 or min(maps.shape) < 1:
-        raise ModelError(
-            f"{proposal.feature_maps!r}: expected four axes, (N, C, h, w) or (N, h, w, C); got {maps.shape}"
-        )
-    if maps.dtype.kind != "f" or logits.dtype.kind != "f":
-        raise ModelError(f"expected feature maps and logits of floats; got {maps.dtype} and {logits.dtype}")
-    if not (np.isfinite(maps).all() and np.isfinite(logits).all()):
-        raise ModelError("NaN or infinity in the feature maps or logits of a probe image")
+class _Linear:
+    """What a head predicts: mean(M_c) + b_c."""
+
+    def __init__(self, weights: Doubles, bias: Doubles, layout: Layout) -> None:
+        self.weights, self.bias = weights, bias
+        self._axes = (2, 3) if layout == "NCHW" else (1, 2)
+
+    def __call__(self, maps: NDArray[Any]) -> Doubles:
+        """(N, K); the mean of the weighted sum is the weighted sum of the means."""
+        return maps.mean(axis=self._axes, dtype=np.float64) @ self.weights.T + self.bias
+
+    def deviation(self, predicted: Doubles, expected: NDArray[Any]) -> float:
+        """As `relative_deviation`, from this head's bias."""
+        return relative_deviation(predicted, expected, self.bias)
 
 
-def _find_layout(run: _TailRun, maps: Floats) -> Layout:
-    """The layout in which the tail sees no more of the maps than their mean over the spatial axes."""
-    probe = np.random.default_rng(0).standard_normal(maps.shape[1:]).astype(np.float32) * (maps.std() + 1)
-    seen, layouts = run(np.stack([probe, np.zeros_like(probe)])), []
-    candidates: tuple[tuple[Layout, tuple[int, int]], ...] = (("NCHW", (1, 2)), ("NHWC", (0, 1)))
-    for layout, axes in candidates:
-        mean = np.broadcast_to(probe.mean(axes, keepdims=True), probe.shape)
-        if _deviation(run(mean[None]), seen[:1], seen[1]) <= TOLERANCE:
-            layouts.append(layout)
-    if len(layouts) != 1:
-        raise ModelError("the logits depend on more than the mean of each channel over the spatial axes")
-    return layouts[0]
+def _usable(proposal: Proposal, observed: Sequence[Observation]) -> list[Observation]:
+    """Observations without overflow; a probe image may lie outside the range that a model is made for."""
+    for one in observed:
+        if one.maps.ndim != 4 or min(one.maps.shape) < 1:
+            raise ModelError(
+                f"{proposal.feature_maps!r}: expected four axes, (N, C, h, w) or (N, h, w, C); got {one.maps.shape}"
+            )
+        if one.maps.dtype.kind != "f" or one.logits.dtype.kind != "f":
+            raise ModelError(f"expected feature maps and logits of floats; got {one.maps.dtype} and {one.logits.dtype}")
+    usable = [one for one in observed if one.is_finite]
+    if not usable:
+        raise ModelError("NaN or infinity in the feature maps or logits of every probe image")
+    return usable
 
 
-def _measure_weights(
-    graph: Graph, proposal: Proposal, run: _TailRun, layout: Layout, folder: Path | None
-) -> tuple[Doubles, Doubles]:
-    """(K, C) and (K,): what the tail makes of a unit in one channel, and of zeros."""
-    channels = run.shape[0 if layout == "NCHW" else 2]
-    spatial = run.shape[1:] if layout == "NCHW" else run.shape[:2]
-    if proposal.pooled is not None:  # cheaper behind the pooling: one number a channel
-        pool = _TailRun(cut_tail(graph, proposal.feature_maps, [proposal.pooled]), folder, run.lead, run.shape)
-        pooled = pool.run_one(np.zeros(run.shape, np.float32)).shape
-        if np.prod(pooled) != channels:
-            raise ModelError(f"{proposal.pooling} makes {pooled} of {run.shape}; expected one number a channel")
-        run = _TailRun(cut_tail(graph, proposal.pooled, [proposal.logits]), folder, run.lead, pooled)
-        spatial = (1, 1)
-    bias = run(_arrange(np.zeros((1, channels), np.float32), run.shape, spatial, layout))[0]
-    weights = np.empty((len(bias), channels))
-    step = max(1, PROBE_BYTES // (4 * channels * spatial[0] * spatial[1]))
-    for first in range(0, channels, step):
-        units = np.zeros((min(step, channels - first), channels), np.float32)
-        units[np.arange(len(units)), first + np.arange(len(units))] = PROBE_SCALE
-        answer = run(_arrange(units, run.shape, spatial, layout))
-        weights[:, first : first + len(units)] = ((answer - bias) / PROBE_SCALE).T
-    return weights, bias
-
-
-def _arrange(rows: Floats, shape: tuple[int, ...], spatial: tuple[int, ...], layout: Layout) -> Floats:
-    """(n, C) numbers as start tensors (n, *shape), constant in space."""
-    n, channels = rows.shape
-    if layout == "NCHW":
-        return np.broadcast_to(rows[:, :, None, None], (n, channels, *spatial)).reshape(n, *shape)
-    return np.broadcast_to(rows[:, None, None, :], (n, *spatial, channels)).reshape(n, *shape)
-
-
-def _hold_identity(
-    run: _TailRun, observed: Sequence[Observation], weights: Doubles, bias: Doubles, layout: Layout
-) -> tuple[float, float | None]:
-    """Identity error on observed maps and on noise of mixed signs at three scales; quantisation gap, if any."""
+def _error_on_noise(run: TailRun, linear: _Linear, observed: Sequence[Observation]) -> float:
+    """Identity error of the tail on noise of mixed signs at three scales: linear, and in the mean alone."""
     rng = np.random.default_rng(0)
-    spread = max(float(np.abs(maps).mean()) for maps, _ in observed) or 1.0
-    noise = [spread * scale * rng.standard_normal((1, *run.shape)).astype(np.float32) for scale in (1, 30, 1000)]
-    error, gap, heard = 0.0, 0.0, False
-    narrow = run.floatised or any(values.dtype != np.float32 for pair in observed for values in pair)
-    for maps in noise:
-        error = max(error, _deviation(_linear(maps, weights, bias, layout), run(maps), bias))
+    spread = max(float(np.abs(one.maps).mean(dtype=np.float64)) for one in observed) or 1.0
+    error = 0.0
+    for scale in (1, 30, 1000):
+        maps = (spread * scale * rng.standard_normal((1, *run.shape))).astype(np.float32)
+        error = max(error, linear.deviation(linear(maps), run(maps)))
     if not error <= TOLERANCE:
         raise ModelError(
             f"the logits aren't linear in the mean of each channel: off by {error:.2g} relative on noise, "
             f"expected {TOLERANCE:g}"
         )
-    for maps, logits in observed:
-        expected = run(maps)
-        if logits.shape != expected.shape:
-            raise ModelError(f"expected logits of shape (N, K) = {expected.shape}; got {logits.shape}")
-        heard = heard or bool(np.abs(expected - bias).max() > 0)
-        error = max(error, _deviation(_linear(maps, weights, bias, layout), expected, bias))
-        gap = max(gap, _deviation(expected, logits, bias))
+    return error
+
+
+def _error_on_maps(run: TailRun, linear: _Linear, observed: Sequence[Observation]) -> float:
+    """Identity error of the tail on the feature maps of the probe images."""
+    error, heard = 0.0, False
+    for one in observed:
+        expected = run(one.maps.astype(np.float32))
+        if one.logits.shape != expected.shape:
+            raise ModelError(f"expected logits of shape (N, K) = {expected.shape}; got {one.logits.shape}")
+        heard = heard or bool(np.abs(expected - linear.bias).max() > 0)
+        error = max(error, linear.deviation(linear(one.maps), expected))
     if not heard:
         raise ModelError("the logits are the same for every probe image, so the identity can't be shown")
-    if not error <= TOLERANCE or (not narrow and not gap <= TOLERANCE):
-        raise ModelError(
-            f"mean(M_c) + b_c should be the logits to {TOLERANCE:g} relative; off by {max(error, gap):.2g}"
-        )
-    return (error, gap) if narrow else (max(error, gap), None)
+    if not error <= TOLERANCE:
+        raise ModelError(f"mean(M_c) + b_c should be the logits to {TOLERANCE:g} relative; off by {error:.2g}")
+    return error
 
 
-def _linear(maps: Floats, weights: NDArray[np.floating], bias: NDArray[np.floating], layout: Layout) -> Doubles:
-    """mean(M_c) + b_c of every class, (N, K); the mean of the weighted sum is the weighted sum of the means."""
-    means = maps.mean(axis=(2, 3) if layout == "NCHW" else (1, 2), dtype=np.float64)
-    return means @ weights.T.astype(np.float64) + bias
+def _gap(graph: Graph, run: TailRun, linear: _Linear, observed: Sequence[Observation]) -> float | None:
+    """How far the model's own logits are from those of its tail in float32; None where the tail is float32 itself.
 
-
-def _deviation(predicted: Doubles, expected: NDArray[np.floating], bias: NDArray[np.floating]) -> float:
-    """max |predicted - expected| over images and classes, relative to max |expected - bias|; 0 / 0 = 0.
-
-    Where a bias dwarfs what the feature maps add, float32 has no more digits: then relative to |expected| / 1024.
+    On the probe image that suits a quantised model best: one outside the range that it was calibrated on saturates it.
     """
-    expected = expected.astype(np.float64)
-    scale = max(float(np.abs(expected - bias).max()), float(np.abs(expected).max()) / 1024)
-    return float(np.abs(predicted - expected).max()) / (scale or 1.0)
+    gaps = [linear.deviation(run(one.maps.astype(np.float32)), one.logits) for one in observed]
+    dtypes = {values.dtype for one in observed for values in (one.maps, one.logits)}
+    narrow = run.floatised or dtypes != {np.dtype(np.float32)}
+    gap = min(gaps) if narrow else max(gaps)
+    allowed = TOLERANCE if not narrow else GAPS["quantised" if graph.is_quantised else "narrow"]
+    if not gap <= allowed:
+        raise ModelError(f"the model's logits should be those of its tail in float32 to {allowed:g}; off by {gap:.2g}")
+    return gap if narrow else None
+
+
+def _check_activation(proposal: Proposal, observed: Sequence[Observation]) -> None:
+    """The model's own output is that activation of the logits, over the classes, and not over other axes or groups."""
+    if proposal.activation == "none":
+        return
+    for one in observed:
+        output = one.output.astype(np.float64)
+        if one.output.dtype.kind in "iu":  # of unknown scale: compare the proportions
+            output = output / max(output.max(), 1)
+        elif output.min() < 0:  # LogSoftmax
+            output = np.exp(output)
+        expected = probabilities(one.logits.astype(np.float32), proposal.activation).astype(np.float64)
+        if one.output.dtype.kind in "iu":
+            expected = expected / expected.max()
+        slack = 0.05 if one.output.dtype.kind in "iu" else 5e-3
+        if output.shape != expected.shape or not np.abs(output - expected).max() <= slack:
+            raise ModelError(f"the output isn't the {proposal.activation} of the logits over all classes")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from itertools import chain
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,14 @@ class Source:
     data: bytes
     path: Path | None = None
 
-    @cached_property
-    def sha256(self) -> str:
-        """Of the model file itself, without external data."""
-        return hashlib.sha256(self.data).hexdigest()
+    def sha256(self, external: Sequence[str] = ()) -> str:
+        """Of the model file, followed by its external data files, in the order of their names."""
+        total = hashlib.sha256(self.data)
+        for location in sorted(set(external)):
+            with open(self.path.parent / location if self.path else location, "rb") as file:
+                while block := file.read(1 << 20):
+                    total.update(block)
+        return total.hexdigest()
 
     @property
     def folder(self) -> Path | None:
@@ -49,15 +54,7 @@ def read_source(model: str | os.PathLike[str] | bytes) -> Source:
     if isinstance(model, bytes | bytearray | memoryview):
         source = Source(bytes(model))
     elif isinstance(model, str | os.PathLike):
-        path = Path(model)
-        if not path.exists():
-            raise ModelError(f"{path}: no such file; expected the path of an .onnx file")
-        if not path.is_file():
-            raise ModelError(f"{path}: expected the path of an .onnx file; got a directory or device")
-        try:
-            source = Source(path.read_bytes(), path)
-        except OSError as error:
-            raise ModelError(f"{path}: can't be read ({error.strerror})") from error
+        source = _read_file(Path(model))
     else:
         raise ModelError(
             f"model: expected a path, bytes or an onnxruntime.InferenceSession; got {type(model).__name__}"
@@ -65,6 +62,19 @@ def read_source(model: str | os.PathLike[str] | bytes) -> Source:
     if not source.data:
         raise ModelError(f"{source.name}: expected an ONNX model; got an empty file")
     return source
+
+
+def _read_file(path: Path) -> Source:
+    try:
+        if not path.exists():
+            raise ModelError(f"{path}: no such file; expected the path of an .onnx file")
+        if not path.is_file():
+            raise ModelError(f"{path}: expected the path of an .onnx file; got a directory or device")
+        return Source(path.read_bytes(), path)
+    except OSError as error:
+        raise ModelError(f"{path}: can't be read ({error.strerror})") from error
+    except ValueError as error:  # a null character in the path; ModelError is one as well
+        raise error if isinstance(error, ModelError) else ModelError(f"model: expected a path; {error}") from error
 
 
 def parse(source: Source) -> onnx.ModelProto:
@@ -87,11 +97,36 @@ def parse(source: Source) -> onnx.ModelProto:
         raise ModelError(f"{source.name}: expected an ONNX model; the file can't be parsed ({hint})") from error
     if not model.opset_import or not model.graph.node:
         raise ModelError(f"{source.name}: expected an ONNX model; got a file without operators (is it truncated?)")
-    for tensor in model.graph.initializer:
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
-            _check_external_data(source, tensor.name, location)
+    for tensor in external_tensors(model):
+        _check_external_data(source, tensor.name, external_location(tensor))
     return model
+
+
+def external_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    """Every tensor whose data lie in another file: initializers, attributes, bodies of control flow, functions."""
+
+    def within(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
+        for node in nodes:
+            for attribute in node.attribute:
+                yield from (attribute.t, *attribute.tensors)
+                for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
+                    yield from (sparse.values, sparse.indices)
+                for body in (attribute.g, *attribute.graphs):
+                    yield from of_graph(body)
+
+    def of_graph(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+        yield from graph.initializer
+        for sparse in graph.sparse_initializer:
+            yield from (sparse.values, sparse.indices)
+        yield from within(graph.node)
+
+    tensors = chain(of_graph(model.graph), *(within(function.node) for function in model.functions))
+    return (tensor for tensor in tensors if tensor.data_location == tensor.EXTERNAL)
+
+
+def external_location(tensor: onnx.TensorProto) -> str:
+    """Where a tensor's data lie, as the model says it."""
+    return next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
 
 
 def _check_external_data(source: Source, tensor: str, location: str) -> None:
@@ -106,7 +141,7 @@ def _check_external_data(source: Source, tensor: str, location: str) -> None:
     if not location or absolute or ".." in parts:
         raise ModelError(f"{said}: expected a file in the model's own folder; refused")
     file = source.folder / location
-    if not file.is_file():
+    if "\0" in location or not file.is_file():
         raise ModelError(f"{said}: no such file; copy it to {source.folder}")
     if not file.resolve().is_relative_to(source.folder.resolve()):
         raise ModelError(f"{said}: expected a file in the model's own folder; the link leads out of it; refused")
