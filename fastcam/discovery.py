@@ -124,7 +124,13 @@ def _observe(graph: Graph, session: Session, proposal: Proposal, size: tuple[int
     observed = []
     for probe in probe_images(session.input, size):
         full = np.repeat(probe, session.input.batch or 1, axis=0)  # a fixed batch, full of the same image
-        maps, logits, output = session.run(full, names)
+        try:
+            maps, logits, output = session.run(full, names)
+        except ModelError as error:
+            if session.input.height and session.input.width:
+                raise
+            hint = "The model leaves its size open; if it wants another one, say so: preprocess='...,size=HEIGHTxWIDTH'"
+            raise ModelError(f"{error}. {hint}") from error
         sizes = dict(zip(shapes, session.run_raw(full, shapes) if shapes else [], strict=True))
         logits, output = (values.reshape(len(values), -1) for values in (logits, output))
         observed.append(Observation(maps, logits, output, sizes))

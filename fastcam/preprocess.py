@@ -92,7 +92,9 @@ class Preprocess:
                 raise InputError(f"preprocess: size: expected (height, width); got {self.size!r}")
             object.__setattr__(self, "size", size)
         for name in ("scale", "crop_fraction", "fill"):
-            (value,) = _floats(name, [getattr(self, name)])
+            value, *more = _floats(name, getattr(self, name))
+            if more:
+                raise InputError(f"preprocess: {name}: expected one number; got {getattr(self, name)!r}")
             object.__setattr__(self, name, int(value) if name == "fill" and value == int(value) else value)
         in_range = 0 < self.crop_fraction <= 1 and 0 <= self.fill <= 255 and abs(self.scale) > 0
         if not in_range or not isinstance(self.fill, int):

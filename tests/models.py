@@ -26,10 +26,10 @@ def make(body, inputs=IMAGE, outputs="float[N, 5] logits", opset=17, seed=0, **w
     return model
 
 
-def classifier(**changes):
-    """Bytes of Conv → Relu → GlobalAveragePool → Flatten → Gemm, five classes of a 16×16 image."""
+def classifier(side=16, **changes):
+    """Bytes of Conv → Relu → GlobalAveragePool → Flatten → Gemm, five classes of a square image."""
     body = f"{BACKBONE} p = GlobalAveragePool(maps) q = Flatten(p) logits = Gemm<transB = 1>(q, w, b)"
-    return build(body, **{**WEIGHTS, **changes})
+    return build(body, inputs=f"float[N, 3, {side}, {side}] image", **{**WEIGHTS, **changes})
 
 
 def red_finder(height, width):
@@ -42,3 +42,13 @@ def red_finder(height, width):
         w=np.array([[1, 0, 0], [0, 1, 0]], np.float32),
         b=np.array([0.5, -0.5], np.float32),
     )
+
+
+def overflowing():
+    """A model that is fine on the probes of discovery and overflows to infinity on white photos only."""
+    body = (
+        "g = GlobalMaxPool(image) limit = Constant<value_float = 1000.0>() over = Sub(g, limit) huge = Mul(over, s) "
+        "bomb = Exp(huge) f = Conv(image, k) maps = Add(f, bomb) p = GlobalAveragePool(maps) q = Flatten(p) "
+        "logits = Gemm<transB = 1>(q, w, b)"
+    )
+    return build(body, k=(3, 3, 1, 1), w=(5, 3), b=(5,), s=np.float32(1))

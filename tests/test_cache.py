@@ -46,6 +46,6 @@ def test_kernels_are_safe_after_fork():
     code = (
         "import os, fastcam; fastcam.find_boxes([[1.0]], (4, 4)); pid = os.fork()\n"
         "assert fastcam.find_boxes([[1.0]], (4, 4)).area == 16\n"
-        "pid and os._exit(os.waitpid(pid, 0)[1])"
+        "pid and os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -9,7 +9,7 @@ from PIL import Image
 
 import fastcam
 from fastcam import InputError
-from tests.models import build, classifier
+from tests.models import build, classifier, overflowing
 
 RNG = np.random.default_rng(0)
 PHOTO = RNG.integers(0, 256, (21, 34, 3), dtype=np.uint8)
@@ -163,16 +163,6 @@ def test_options_that_are_refused(model, options, match):
 def test_images_that_are_refused(model, images, match):
     with pytest.raises(InputError, match=match):
         model.explain(images)
-
-
-def overflowing():
-    """A model that is fine on the probes of discovery and overflows to infinity on white photos only."""
-    body = (
-        "g = GlobalMaxPool(image) limit = Constant<value_float = 1000.0>() over = Sub(g, limit) huge = Mul(over, s) "
-        "bomb = Exp(huge) f = Conv(image, k) maps = Add(f, bomb) p = GlobalAveragePool(maps) q = Flatten(p) "
-        "logits = Gemm<transB = 1>(q, w, b)"
-    )
-    return build(body, k=(3, 3, 1, 1), w=(5, 3), b=(5,), s=np.float32(1))
 
 
 def test_feature_maps_that_are_not_finite_are_an_error_that_names_the_image():

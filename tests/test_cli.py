@@ -1,6 +1,7 @@
 """The command line, mostly in this process; once as a real one."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from PIL import Image
 
 import fastcam
 from fastcam.cli import main
-from tests.models import classifier
+from tests.models import classifier, overflowing
 
 
 @pytest.fixture
@@ -153,6 +154,10 @@ BAD = {
         ["explain", "model.onnx", "a/photo.png", "-o", "out", "--class", "gnu"],
         "--class: expected an index",
     ),
+    "class digit": (
+        ["explain", "model.onnx", "a/photo.png", "-o", "out", "--class", "²"],
+        "--class: expected an index",
+    ),
     "both": (
         ["explain", "model.onnx", "a/photo.png", "-o", "out", "--class", "1", "--top", "1"],
         "either --top or --class",
@@ -194,6 +199,51 @@ def test_bad_input_ends_with_code_2_and_nothing_written(files, monkeypatch, caps
     assert "Traceback" not in captured.err
     assert captured.out == ""
     assert sorted(files.rglob("*")) == before
+
+
+def test_two_runs_write_the_same_bytes(files):
+    written = []
+    for _ in range(2):
+        command = [sys.executable, "-m", "fastcam", "explain", "model.onnx", "a/photo.png", "b/photo.png", "-o", "out"]
+        subprocess.run(command, cwd=files, check=True, capture_output=True)
+        written.append({path.name: path.read_bytes() for path in (files / "out").iterdir()})
+    assert written[0] == written[1]
+    assert len(written[0]) == 3
+
+
+def test_a_photo_that_fails_late_leaves_nothing_behind(files, capsys):
+    (files / "model.onnx").write_bytes(overflowing())
+    for name, level in (("dark", 0), ("white", 255)):
+        Image.fromarray(np.full((16, 16, 3), level, np.uint8)).save(files / f"{name}.png")
+    photos = [files / "dark.png", files / "white.png"]
+    assert run("explain", files / "model.onnx", *photos, "-o", files / "out", "--preprocess", "unit,scale=10") == 2
+    assert "expected finite logits" in capsys.readouterr().err
+    assert not (files / "out").exists()
+
+
+def test_a_photo_is_never_written_over(files, capsys):
+    photo = files / "a" / "photo.png"
+    mine = files / "a" / "photo-overlay.png"
+    mine.write_bytes(photo.read_bytes())
+    before = mine.read_bytes()
+    assert run("explain", files / "model.onnx", photo, mine, "-o", files / "a") == 2
+    assert "an overlay would be written over this one" in capsys.readouterr().err
+    assert mine.read_bytes() == before
+    assert run("explain", files / "model.onnx", photo, mine, "-o", files / "out") == 0
+    (files / "out2" / "results.json").mkdir(parents=True)
+    assert run("explain", files / "model.onnx", photo, "-o", files / "out2") == 2
+    assert [path.name for path in (files / "out2").iterdir()] == ["results.json"]
+
+
+def test_terminals_without_unicode_and_readers_that_leave(files):
+    command = [sys.executable, "-m", "fastcam", "inspect", "model.onnx"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, cwd=files, env=environment, capture_output=True, text=True, check=True)
+    assert "?" in done.stdout
+    assert done.stderr == ""
+    shell = " ".join(command) + " | true"
+    done = subprocess.run(shell, shell=True, cwd=files, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
 
 
 def test_files_are_replaced_whole_or_not_at_all(tmp_path, monkeypatch):

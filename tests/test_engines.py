@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from skimage.transform import resize
 
 import fastcam
+import fastcam.engines
 import fastcam.kernels.cpu
 import fastcam.reference
 from tests import naive
@@ -156,6 +157,12 @@ def test_twins_have_the_same_parameters(name):
     cpu = inspect.signature(getattr(fastcam.kernels.cpu, name).py_func)
     reference = inspect.signature(getattr(fastcam.reference, name))
     assert list(cpu.parameters) == list(reference.parameters)
+
+
+@pytest.mark.parametrize("name", fastcam.kernels.cpu.__all__)
+def test_arrays_that_slip_through_the_checks_are_a_kernel_error(name):
+    with pytest.raises(fastcam.KernelError, match=rf"cpu\.{name} can't take .*please report this"):
+        fastcam.engines.named("cpu")._launch(name, "nothing")
 
 
 @pytest.mark.parametrize("name", fastcam.kernels.cpu.__all__)

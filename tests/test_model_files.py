@@ -207,6 +207,13 @@ def test_labels_must_be_as_many_as_the_classes(tmp_path):
         fastcam.load(classifier(), labels=list("abcd"))
     with pytest.raises(InputError, match="labels: expected 5 names, one a class; got 1000"):
         fastcam.load(classifier(), labels="imagenet")
+    file.write_text("\ufeffa\nb\n\nc\nd\n", encoding="utf-8")
+    with pytest.raises(InputError, match="expected a class name on every line; line 3 is empty"):
+        fastcam.load(classifier(), labels=file)
+    file.write_text("\ufeffa\nb\nc\nd\ne\n\n", encoding="utf-8")
+    assert fastcam.load(classifier(), labels=file).labels == ("a", "b", "c", "d", "e")
+    with pytest.raises(InputError, match="labels: expected 'imagenet', a text file or the names; got int"):
+        fastcam.load(classifier(), labels=5)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="labels: .*none.txt: can't be read as text"):
         fastcam.load(classifier(), labels=tmp_path / "none.txt")
 

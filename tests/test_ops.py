@@ -65,6 +65,7 @@ def test_minmax_boxes_a_map_that_is_all_negative():
         ((FEATURES, WEIGHTS, 6), "class_index: expected 0 to 5, the model has 6 classes; got 6"),
         ((FEATURES, WEIGHTS, -1), "class_index: expected 0 to 5.*got -1"),
         ((FEATURES, WEIGHTS, 1.5), "class_index: expected whole numbers"),
+        ((FEATURES, WEIGHTS, [[1], [2, 3]]), "class_index: .* ragged rows"),
         ((FEATURES, WEIGHTS, []), "class_index: expected whole numbers"),
         ((FEATURES, WEIGHTS, [[0], [1], [2]]), "class_index: expected one row for each of 2 images"),
         (
@@ -103,6 +104,9 @@ def test_numbers_that_are_not_finite_are_refused_by_item(bad, engine):
         ([[1.0]], (0, 4), {}, r"size: expected \(height, width\) of 1 to"),
         ([[1.0]], (2**16, 2**16), {}, r"size: expected \(height, width\) of 1 to"),
         ([[1.0]], (4, 4), {"window": (0, 0, 5, 4)}, "window: expected x0 < x1 <= 4"),
+        ([[1.0]], (4, 4), {"window": (0.5, 0, 2.5, 4)}, "window: expected four whole numbers"),
+        ([[1.0]], (4, 4), {"window": (0, 0, 4)}, "window: expected four whole numbers"),
+        ([[1.0]], (4, 4), {"engine": ["cpu"]}, "engine: expected one of"),
         ([[1.0]], (4, 4), {"engine": "cuda"}, "engine: expected one of auto, cpu, reference; got 'cuda'"),
     ],
 )

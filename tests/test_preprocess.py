@@ -11,7 +11,7 @@ from tests.models import build, classifier
 
 
 def test_names_and_changes():
-    assert preprocess("imagenet") is NAMED["imagenet"] or preprocess("imagenet") == NAMED["imagenet"]
+    assert preprocess("imagenet") == NAMED["imagenet"]
     changed = preprocess("imagenet,fit=letterbox,size=224x320,std=0.5/0.25/1,fill=114")
     assert (changed.fit, changed.size, changed.std, changed.fill) == ("letterbox", (224, 320), (0.5, 0.25, 1.0), 114)
     assert preprocess("unit,size=64").size == (64, 64)
@@ -31,6 +31,12 @@ def test_names_and_changes():
         ({"mean": "a"}, "preprocess: mean: expected numbers; got 'a'"),
         ({"mean": [1, 2]}, "preprocess: mean: expected 1 or 3 numbers"),
         ({"std": 0}, r"preprocess: std: expected 1 or 3 numbers \(std not 0\)"),
+        ("unit,crop_fraction=abc", "preprocess: crop_fraction: expected numbers; got 'abc'"),
+        ("unit,scale=1/2", "preprocess: scale: expected one number"),
+        ("unit,scale=x", "preprocess: scale: expected numbers"),
+        ("unit,fill=2.5", "a whole 0 <= fill <= 255"),
+        ({"mean": float("nan")}, "preprocess: mean: expected numbers; got nan"),
+        ({"base": ["x"]}, "preprocess: name: expected one of"),
         ({"crop_fraction": 0}, "preprocess: expected 0 < crop_fraction <= 1"),
         ({"channels": "rgba"}, "preprocess: channels: expected one of rgb, bgr, grey"),
         (3, "preprocess: expected a name, a mapping or a Preprocess; got int"),
@@ -56,6 +62,14 @@ HUGGING_FACE = {
         },
         Preprocess(mean=(0.4, 0.5, 0.6), std=(0.2,) * 3, size=(16, 16), crop_fraction=0.875, interpolation="bicubic"),
     ),
+    "convnext-384": (
+        {"image_mean": [0.5], "image_std": [0.5], "size": {"shortest_edge": 384}, "crop_pct": 0.875},
+        Preprocess(mean=(0.5,), std=(0.5,), fit="stretch", size=(384, 384), crop_fraction=1.0),
+    ),
+    "no-crop": (
+        {"image_mean": [0.5], "image_std": [0.5], "size": {"shortest_edge": 16}, "crop_pct": None},
+        Preprocess(mean=(0.5,), std=(0.5,), size=(16, 16), crop_fraction=1.0),
+    ),
     "cropped": (
         {
             "size": {"shortest_edge": 20},
@@ -75,7 +89,8 @@ HUGGING_FACE = {
 @pytest.mark.parametrize("name", HUGGING_FACE)
 def test_the_hugging_face_configuration_beside_a_model(tmp_path, name):
     config, expected = HUGGING_FACE[name]
-    (tmp_path / "model.onnx").write_bytes(classifier())
+    side = (expected.size or (16,))[0]
+    (tmp_path / "model.onnx").write_bytes(classifier(side=side))
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(config), encoding="utf-8")
     model = fastcam.load(tmp_path / "model.onnx")
     assert model.preprocess == expected
@@ -105,6 +120,26 @@ def test_a_configuration_of_something_else_is_not_read(tmp_path):
     (tmp_path / "config.json").write_text('{"architectures": ["Bert"], "hidden_size": 768}', encoding="utf-8")
     model = fastcam.load(tmp_path / "model.onnx")
     assert (model.preprocess, model.preprocess_origin) == (NAMED["imagenet"], "default")
+
+
+def test_the_configuration_decides_at_which_size_the_head_is_proven(tmp_path):
+    """A model that leaves its size open, but works at the size of its configuration only."""
+    body = "maps = Conv(image, k) p = AveragePool<kernel_shape = [20, 20]>(maps) q = Reshape(p, shape) logits = MatMul(q, w)"
+    data = build(body, inputs="float[N, 3, H, W] image", k=(4, 3, 1, 1), w=(4, 5), shape=[0, 4])
+    (tmp_path / "model.onnx").write_bytes(data)
+    timm = {"mean": [0], "std": [1], "crop_pct": 1, "input_size": [3, 20, 20]}
+    (tmp_path / "config.json").write_text(json.dumps(timm), encoding="utf-8")
+    assert fastcam.load(tmp_path / "model.onnx").head.feature_shape == (4, 20, 20)
+    with pytest.raises(fastcam.ModelError, match=r"leaves its size open; .* preprocess='\.\.\.,size="):
+        fastcam.load(data)
+
+
+def test_a_configuration_that_does_not_fit_is_named(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(classifier())
+    timm = {"mean": [0], "std": [1], "crop_pct": 1, "input_size": [3, 20, 20]}
+    (tmp_path / "config.json").write_text(json.dumps(timm), encoding="utf-8")
+    with pytest.raises(InputError, match=r"takes 16×16; got 20×20 \(preprocess from: .*config\.json\)"):
+        fastcam.load(tmp_path / "model.onnx")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"image_mean": "x"}', '{"size": {"longest_edge": 5}}'])
