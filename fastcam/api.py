@@ -86,6 +86,8 @@ def load(
         raise InputError("threads: set it on the session_options that you give")
     if session_options is not None and not isinstance(session_options, ort.SessionOptions):
         raise InputError(f"session_options: expected onnxruntime.SessionOptions; got {type(session_options).__name__}")
+    if not isinstance(head, str | Head | None) or not isinstance(output, str | None):
+        raise InputError("head, output: expected the name of a tensor, for head also a Head; got something else")
     if isinstance(head, Head) and output is not None:
         raise InputError("output: a whole Head says itself which logits it explains")
     path = sha256 = None

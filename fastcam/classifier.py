@@ -153,7 +153,7 @@ class Classifier:
         """
         rule, neighbours = conventions.named(convention, threshold), check_connectivity(connectivity)
         run = engines.named(engine)
-        if method not in ("auto", "cam"):
+        if not isinstance(method, str) or method not in ("auto", "cam"):
             raise InputError(f"method: expected 'auto' or 'cam'; got {method!r}")
         photos = list(each_photo(images))
         wanted = self._wanted(top, class_index, len(photos))

@@ -13,6 +13,7 @@ from fastcam.errors import FastcamError, HeadNotFoundError, ModelError
 from fastcam.model.graph import Graph
 from fastcam.model.head import Head
 from fastcam.model.proof import Observation, check_identity, check_same, needed_shapes, prove
+from fastcam.model.shapes import check_size
 from fastcam.model.source import Source, parse
 from fastcam.model.structure import Proposal, propose
 from fastcam.session import ImageInput, Session
@@ -54,15 +55,23 @@ def discover(
         As `fastcam.load`.
     """
     try:
-        graph = Graph.of(parse(source))
-        _check_inputs(source, graph)
-        proposals = [_proposal_of(head)] if isinstance(head, Head) else propose(graph, output, head)
-        shapes = {name for proposal in proposals for name in needed_shapes(graph, proposal)}
+        return _discover(source, opening, head, output, size)
     except FastcamError:
         raise
     except Exception as error:  # a graph that breaks ONNX's own rules can break any step of reading it
         raise ModelError(f"{source.name}: the graph is malformed ({type(error).__name__}: {error})") from error
+
+
+def _discover(
+    source: Source, opening: Opening, head: str | Head | None, output: str | None, size: tuple[int, int] | None
+) -> tuple[Session, Head, tuple[str, ...]]:
+    graph = Graph.of(parse(source))
+    _check_inputs(source, graph)
+    proposals = [_proposal_of(head)] if isinstance(head, Head) else propose(graph, output, head)
+    shapes = {name for proposal in proposals for name in needed_shapes(graph, proposal)}
     session = opening.open(source, graph, [*_tensors(proposals), *sorted(shapes)])
+    if not (session.input.height and session.input.width):
+        check_size(graph, probe_images(session.input, size)[0].shape)
     found = _prove_one(source, graph, session, proposals, size)
     if isinstance(head, Head):
         check_same(head, found)

@@ -31,7 +31,7 @@ def each_photo(images: Any) -> Iterator[Photo]:
         isinstance(images, np.ndarray) and images.ndim != 4
     )
     photos: Any = [images] if single else images
-    if not isinstance(photos, Sequence | np.ndarray):
+    if not isinstance(photos, Sequence | np.ndarray) or isinstance(photos, bytes | bytearray | memoryview):
         raise InputError(f"images: expected a photo, or a sequence or batch of photos; got {type(images).__name__}")
     if len(photos) == 0:
         raise InputError("images: expected at least one photo; got none")
@@ -67,6 +67,10 @@ def read_photo(photo: Photo) -> Image.Image:
 
 def _read_file(path: Path) -> Image.Image:
     try:
+        if path.exists() and not path.is_file():
+            raise InputError(
+                f"{path}: expected a photo; got a directory, pipe or device, which can't be read as an image"
+            )
         with Image.open(path) as image:
             return _decode(image, str(path))
     except InputError:

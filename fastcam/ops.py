@@ -198,6 +198,7 @@ def _grid(maps: NDArray[np.float32], size: tuple[int, int], window: tuple[int, i
             x0, y0, x1, y1 = (operator.index(side) for side in window)
         except (TypeError, ValueError):
             raise InputError(f"window: expected four whole numbers (x0, y0, x1, y1); got {window!r}") from None
+        window = (x0, y0, x1, y1)
         if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
             raise InputError(f"window: expected x0 < x1 <= {width} and y0 < y1 <= {height}; got {window}")
     return grid((maps.shape[1], maps.shape[2]), (height, width), window)

@@ -90,6 +90,8 @@ def overlay(
     (300, 451, 3)
     """
     table = _colormap(colormap)
+    if not isinstance(explanation, Explanation):
+        raise InputError(f"explanation: expected an Explanation; got {type(explanation).__name__}")
     photo = read_photo(image)
     n, m = _index("item", item, len(explanation.class_index)), _index("map", map, explanation.class_index.shape[1])
     expected = tuple(int(side) for side in explanation.image_sizes[n])
@@ -148,7 +150,7 @@ def _blend(pixels: NDArray[np.uint8], heat: _Heat, opacity: float) -> NDArray[np
 def _label(explanation: Explanation, n: int, m: int) -> str:
     index = int(explanation.class_index[n, m])
     name = explanation.labels[index] if explanation.labels else f"class {index}"
-    return f"{' '.join(name.split())} {explanation.scores[n, m]:.0%}"  # on one line
+    return f"{' '.join(name.split())} {explanation.scores[n, m]:.1%}"  # on one line
 
 
 def _line_width(picture: Image.Image) -> int:

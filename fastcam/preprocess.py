@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Literal
 
 from fastcam.errors import InputError
 
+LARGEST_SIDE = 1 << 14
 Fit = Literal["stretch", "center-crop", "letterbox"]
 INTERPOLATIONS = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")  # in the order of PIL.Image.Resampling
 # Pillow and Hugging Face number them 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic, 4 box, 5 hamming.
@@ -19,9 +19,9 @@ INTERPOLATIONS = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")
 def _floats(name: str, value: Any) -> tuple[float, ...]:
     try:
         numbers = tuple(float(x) for x in (value if isinstance(value, list | tuple) else (value,)))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         numbers = ()
-    if not numbers or not all(map(math.isfinite, numbers)):
+    if not numbers or not all(abs(x) < 1e30 for x in numbers):  # False for NaN
         raise InputError(f"preprocess: {name}: expected numbers; got {value!r}")
     return numbers
 
@@ -80,23 +80,25 @@ class Preprocess:
         numbers = 1 if self.channels == "grey" else 3
         for name in ("mean", "std"):
             value = _floats(name, getattr(self, name))
-            if len(value) not in (1, numbers) or (name == "std" and min(map(abs, value)) == 0):
-                raise InputError(f"preprocess: {name}: expected 1 or {numbers} numbers (std not 0); got {value}")
+            if len(value) not in (1, numbers) or (name == "std" and min(map(abs, value)) < 1e-30):
+                channels = f"one number, or one for each channel of {self.channels!r}"
+                raise InputError(f"preprocess: {name}: expected {channels} (std not 0); got {value}")
             object.__setattr__(self, name, value)
         _one_of("channels", self.channels, ("rgb", "bgr", "grey"))
         _one_of("fit", self.fit, ("stretch", "center-crop", "letterbox"))
         _one_of("interpolation", self.interpolation, INTERPOLATIONS)
         if self.size is not None:
             size = tuple(self.size) if isinstance(self.size, list | tuple) else (self.size, self.size)
-            if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
-                raise InputError(f"preprocess: size: expected (height, width); got {self.size!r}")
+            whole = all(isinstance(side, int) and not isinstance(side, bool) for side in size)
+            if len(size) != 2 or not whole or not all(1 <= side <= LARGEST_SIDE for side in size):
+                raise InputError(f"preprocess: size: expected (height, width), 1 to {LARGEST_SIDE}; got {self.size!r}")
             object.__setattr__(self, "size", size)
         for name in ("scale", "crop_fraction", "fill"):
             value, *more = _floats(name, getattr(self, name))
             if more:
                 raise InputError(f"preprocess: {name}: expected one number; got {getattr(self, name)!r}")
             object.__setattr__(self, name, int(value) if name == "fill" and value == int(value) else value)
-        in_range = 0 < self.crop_fraction <= 1 and 0 <= self.fill <= 255 and abs(self.scale) > 0
+        in_range = 0 < self.crop_fraction <= 1 and 0 <= self.fill <= 255 and abs(self.scale) > 1e-30
         if not in_range or not isinstance(self.fill, int):
             raise InputError(
                 "preprocess: expected 0 < crop_fraction <= 1, a whole 0 <= fill <= 255 and a scale other than 0; "
@@ -124,9 +126,9 @@ def preprocess(value: str | Preprocess | Mapping[str, Any]) -> Preprocess:
     Parameters
     ----------
     value
-        A name (`imagenet`, `inception`: to [-1, 1], `caffe-bgr`, `unit`: to [0, 1], `raw`: 0 to 255), which may be
-        followed by changes as in "imagenet,fit=stretch,size=227"; the fields of `Preprocess` as a mapping, with the
-        name to start from as "base" if wanted; or a `Preprocess`.
+        A name: `imagenet`, `inception` (to [-1, 1]), `caffe-bgr`, `unit` (to [0, 1]) or `raw` (0 to 255), which may be
+        followed by changes, as in "imagenet,fit=stretch,size=227x320,std=0.2/0.2/0.2,scale=1/255"; the fields of
+        `Preprocess` as a mapping, with the name to start from as "base" if wanted; or a `Preprocess`.
 
     Raises
     ------
@@ -147,14 +149,14 @@ def preprocess(value: str | Preprocess | Mapping[str, Any]) -> Preprocess:
         pairs = [change.split("=", 1) for change in changes]
         if any(len(pair) != 2 for pair in pairs):
             raise InputError(f"preprocess: expected 'NAME,key=value,...'; got {value!r}")
-        value = {"base": name, **{key.strip(): _parsed(text) for key, text in pairs}}
+        value = {"base": name, **{key.strip(): _parsed(key.strip(), text) for key, text in pairs}}
     if not isinstance(value, Mapping):
         raise InputError(f"preprocess: expected a name, a mapping or a Preprocess; got {type(value).__name__}")
     changes = dict(value)
     base = changes.pop("base", "unit")
     _one_of("name", base, NAMED)
     known = {f.name for f in fields(Preprocess)}
-    if unknown := sorted(set(changes) - known):
+    if unknown := sorted(str(name) for name in set(changes) - known):
         raise InputError(f"preprocess: expected fields out of {sorted(known)}; got {unknown}")
     return replace(NAMED[base], **changes)
 
@@ -173,8 +175,10 @@ def neighbouring(model: Path) -> tuple[Preprocess, Path] | None:
             continue
         try:
             found = read(json.loads(file.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-            raise InputError(f"{file}: can't be understood ({error}); give preprocess=") from error
+        except Exception as error:  # whatever a file may hold that isn't such a configuration
+            raise InputError(
+                f"{file}: can't be understood ({type(error).__name__}: {error}); give preprocess="
+            ) from error
         if found is not None:
             return found, file
     return None
@@ -202,12 +206,14 @@ def _from_hugging_face(config: dict[str, Any]) -> Preprocess:
         fit=fit,  # type: ignore[arg-type]
         size=sides,
         crop_fraction=fraction,
-        interpolation=INTERPOLATIONS[int(config.get("resample", 2))],
+        interpolation=dict(enumerate(INTERPOLATIONS))[config.get("resample", 2)],
     )
 
 
-def _from_timm(config: dict[str, Any]) -> Preprocess | None:
+def _from_timm(config: Any) -> Preprocess | None:
     """timm writes it as `pretrained_cfg`; a `config.json` without that belongs to something else."""
+    if not isinstance(config, dict):
+        return None
     timm = config.get("pretrained_cfg") or (config if "crop_pct" in config and "mean" in config else None)
     if timm is None:
         return None
@@ -232,13 +238,14 @@ def _sides(size: Any) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def _parsed(text: str) -> Any:
-    """The value behind `key=` on a command line; numbers may be joined by `x` or `/`: 224x224, 0.5/0.5/0.5."""
-    for separator in ("/", "x"):
-        parts = text.split(separator)
+def _parsed(key: str, text: str) -> Any:
+    """The value behind `key=`; numbers of a list stand between `/` or `x`, and `scale` may be a fraction."""
+    for separator in "/x":
         try:
-            numbers = [int(part) if part.isdigit() else float(part) for part in parts]
+            numbers = [int(part) if part.isdecimal() else float(part) for part in text.split(separator)]
         except ValueError:
             continue
+        if key == "scale" and len(numbers) == 2 and numbers[1]:
+            return numbers[0] / numbers[1]
         return tuple(numbers) if len(numbers) > 1 else numbers[0]
     return text

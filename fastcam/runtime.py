@@ -80,8 +80,12 @@ def _check_providers(providers: Sequence[Provider]) -> None:
         isinstance(one, str) or (isinstance(one, tuple) and len(one) == 2 and isinstance(one[1], dict))
         for one in providers
     )
-    if not fits or not providers:
-        raise InputError(f"providers: expected a list of names or (name, options); got {providers!r}")
+    if (
+        not fits
+        or not providers
+        or len({one if isinstance(one, str) else one[0] for one in providers}) < len(providers)
+    ):
+        raise InputError(f"providers: expected a list of names or (name, options), no two the same; got {providers!r}")
 
 
 def check_threads(threads: int | None) -> None:

@@ -37,6 +37,7 @@ ORDER = [
     "scores",
     "model.structure",
     "model.tail",
+    "model.shapes",
     "model.probing",
     "model.proof",
     "labels",

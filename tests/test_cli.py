@@ -246,6 +246,14 @@ def test_terminals_without_unicode_and_readers_that_leave(files):
     assert done.stderr == ""
 
 
+def test_long_thin_photos_are_not_enlarged_beyond_measure(files):
+    Image.new("RGB", (3000, 3)).save(files / "thin.png")
+    options = ["--preprocess", "unit,fit=stretch"]
+    assert run("explain", files / "model.onnx", files / "thin.png", "-o", files / "out", *options) == 0
+    with Image.open(files / "out" / "thin-overlay.png") as picture:
+        assert picture.size == (3000, 3)
+
+
 def test_files_are_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     from fastcam.cli import report
 

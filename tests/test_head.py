@@ -444,13 +444,20 @@ def test_a_whole_head_may_be_given_and_is_proven():
     data = classifier(k=K, w=W, b=B)
     head = Head("maps", "logits", W, B)
     assert fastcam.load(data, head=head).head.identity_error < 1e-5
-    for wrong in (Head("maps", "logits", -W, B, quantisation_gap=10.0), Head("maps", "logits", W[:, :3], B)):
+    for wrong in (Head("maps", "logits", -W, B, quantisation_gap=0.9), Head("maps", "logits", W[:, :3], B)):
         with pytest.raises(HeadNotFoundError, match="head: expected the class weights and bias of .*; got others"):
             fastcam.load(data, head=wrong)
     with pytest.raises(fastcam.InputError, match="output: a whole Head says itself"):
         fastcam.load(data, head=head, output="logits")
     with pytest.raises(ModelError, match=r"head: expected class_weights \(K, C\) and bias \(K,\)"):
         Head("maps", "logits", W, B[:2])
+    for options in ({"class_weights": W * np.nan}, {"bias": B * np.inf}, {"quantisation_gap": 10.0}):
+        with pytest.raises(
+            ModelError, match="head: expected finite class_weights and bias, and a quantisation_gap below"
+        ):
+            Head(**{"feature_maps": "maps", "logits": "logits", "class_weights": W, "bias": B, **options})
+    with pytest.raises(ModelError, match="head: expected class_weights and bias of numbers"):
+        Head("maps", "logits", "abc", B)  # type: ignore[arg-type]
     with pytest.raises(ModelError, match="expected layout NCHW or NHWC"):
         Head("maps", "logits", W, B, layout="CHW")  # type: ignore[arg-type]
 
@@ -478,6 +485,36 @@ def test_a_head_found_once_opens_the_model_again(load_real):
     found = load_real("mobilenet_v2_1.0_224_quant_q")
     again = fastcam.load(found.path, head=found.head)
     assert again.head.quantisation_gap == found.head.quantisation_gap
+
+
+def test_an_image_size_that_leaves_nothing_to_pool_is_an_error(shared):
+    """ONNX Runtime divides by zero there, which would end the process."""
+    path = shared / "models" / "squeezenet1_1_nchw.onnx"
+    with pytest.raises(
+        ModelError, match=r"input of shape \(1, 3, 16, 16\) is too small for this model: .* would be empty"
+    ):
+        fastcam.load(path, preprocess="caffe-bgr,size=16")
+    assert fastcam.load(path, preprocess="caffe-bgr,size=17").head.feature_shape == (1000, 1, 1)
+
+
+@pytest.mark.parametrize("damage", ["no-inputs", "recursion", "bytes", "axes"])
+def test_graphs_that_break_the_rules_of_onnx(damage):
+    model = make(HEADS["reduce-mean"][0] if damage == "axes" else HEADS["gemm"][0], k=K, w=W, b=B)
+    data = model.SerializeToString()
+    if damage == "no-inputs":
+        del next(node for node in model.graph.node if node.op_type == "GlobalAveragePool").input[:]
+    elif damage == "axes":
+        attribute = next(node for node in model.graph.node if node.op_type == "ReduceMean").attribute[0]
+        attribute.CopyFrom(onnx.helper.make_attribute("axes", 2.5))
+    elif damage == "recursion":
+        node = onnx.helper.make_node("F", ["x"], ["y"], domain="mine")
+        opset = onnx.helper.make_opsetid("mine", 1)
+        model.functions.append(onnx.helper.make_function("mine", "F", ["x"], ["y"], [node], [opset]))
+        model.opset_import.append(opset)
+        model.graph.node[0].op_type, model.graph.node[0].domain = "F", "mine"
+    data = data.replace(b"Conv", b"Co\xffv") if damage == "bytes" else model.SerializeToString()
+    with pytest.raises(ModelError):
+        fastcam.load(data)
 
 
 def test_inputs_that_are_no_images():

@@ -1,6 +1,7 @@
 """Photos as they come: orientation, transparency, depth; broken and hostile files; the way to the network and back."""
 
 import io
+import os
 
 import numpy as np
 import pytest
@@ -89,6 +90,12 @@ def test_truncated_files(tmp_path, kind, keep):
     path.write_bytes(buffer.getvalue()[: int(len(buffer.getvalue()) * keep)])
     with pytest.raises(InputError, match=r"cut: (the image is broken or truncated|not an image|can't be read)"):
         read_photo(path)
+
+
+def test_pipes_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(InputError, match=r"pipe\.jpg: expected a photo; got a directory, pipe or device"):
+        read_photo(tmp_path / "pipe.jpg")
 
 
 def test_damaged_metadata_and_headers(tmp_path):

@@ -146,7 +146,9 @@ def test_a_provider_that_cannot_start_is_an_error_too(monkeypatch):
         fastcam.load(classifier(), providers=["CUDAExecutionProvider", "CPUExecutionProvider"])
 
 
-@pytest.mark.parametrize("providers", [[], "CPUExecutionProvider", [5], [("CPUExecutionProvider",)]])
+@pytest.mark.parametrize(
+    "providers", [[], "CPUExecutionProvider", [5], [("CPUExecutionProvider",)], ["CPUExecutionProvider"] * 2]
+)
 def test_providers_of_another_form(providers, capsys):
     with pytest.raises(InputError, match="providers: expected a list of names or"):
         fastcam.load(classifier(), providers=providers)

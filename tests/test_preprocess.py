@@ -15,6 +15,7 @@ def test_names_and_changes():
     changed = preprocess("imagenet,fit=letterbox,size=224x320,std=0.5/0.25/1,fill=114")
     assert (changed.fit, changed.size, changed.std, changed.fill) == ("letterbox", (224, 320), (0.5, 0.25, 1.0), 114)
     assert preprocess("unit,size=64").size == (64, 64)
+    assert preprocess("unit,scale=1/128").scale == 1 / 128
     assert preprocess({"mean": 0.5, "std": [0.5]}) == Preprocess(mean=(0.5,), std=(0.5,))
 
 
@@ -29,10 +30,14 @@ def test_names_and_changes():
         ("unit,interpolation=cubic", "preprocess: interpolation: expected one of nearest"),
         ({"means": 1}, r"preprocess: expected fields out of .*; got \['means'\]"),
         ({"mean": "a"}, "preprocess: mean: expected numbers; got 'a'"),
-        ({"mean": [1, 2]}, "preprocess: mean: expected 1 or 3 numbers"),
-        ({"std": 0}, r"preprocess: std: expected 1 or 3 numbers \(std not 0\)"),
+        ({"mean": [1, 2]}, "preprocess: mean: expected one number, or one for each"),
+        ({"std": 0}, r"preprocess: std: expected .* \(std not 0\)"),
         ("unit,crop_fraction=abc", "preprocess: crop_fraction: expected numbers; got 'abc'"),
-        ("unit,scale=1/2", "preprocess: scale: expected one number"),
+        ({"scale": [1, 2]}, "preprocess: scale: expected one number"),
+        ({"size": True}, r"preprocess: size: expected \(height, width\)"),
+        ("unit,size=100000", "size: expected .* 1 to 16384"),
+        ({"mean": 10**400}, "preprocess: mean: expected numbers"),
+        ("unit,std=1e-46", "std not 0"),
         ("unit,scale=x", "preprocess: scale: expected numbers"),
         ("unit,fill=2.5", "a whole 0 <= fill <= 255"),
         ({"mean": float("nan")}, "preprocess: mean: expected numbers; got nan"),

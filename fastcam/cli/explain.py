@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from fastcam.classifier import Classifier
     from fastcam.results import Explanation
 
-LEGIBLE = 320  # pixels; smaller photos are enlarged for their overlay
+LEGIBLE = 320  # pixels; photos with a shorter side are enlarged for their overlay
+LARGEST = 4096  # pixels of the longer side after that
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +67,8 @@ def run(options: argparse.Namespace) -> None:
         print(path, *map(report.line, maps), sep="\n")
     result = {"model": report.model_record(model), "versions": report.versions(), "images": records}
     report.write_json(directory / "results.json", result)
-    print(f"{len(records)} photos: overlays and results.json in {directory}")
+    photos = "1 photo" if len(records) == 1 else f"{len(records)} photos"
+    print(f"{photos}: overlays and results.json in {directory}")
 
 
 def overlay_names(paths: list[str], explanations: list[Explanation]) -> list[list[str]]:
@@ -114,5 +116,6 @@ def _choice(options: argparse.Namespace, model: Classifier) -> dict[str, Any]:
 def _picture(path: str, explanation: Explanation, m: int, colormap: str) -> Any:
     from fastcam.overlays import overlay
 
-    scale = -(-LEGIBLE // int(explanation.image_sizes[0].min()))
-    return overlay(path, explanation, map=m, colormap=colormap, scale=max(1, min(scale, 32)))
+    height, width = explanation.image_sizes[0].tolist()
+    scale = max(1, min(-(-LEGIBLE // min(height, width)), LARGEST // max(height, width)))
+    return overlay(path, explanation, map=m, colormap=colormap, scale=scale)

@@ -65,7 +65,15 @@ class Head:
 
     def __post_init__(self) -> None:
         # Copies that can't be written to: what was proven stays what it is.
-        weights, bias = np.array(self.class_weights, np.float32, order="C"), np.array(self.bias, np.float32)
+        try:
+            weights, bias = np.array(self.class_weights, np.float32, order="C"), np.array(self.bias, np.float32)
+        except (TypeError, ValueError) as error:
+            raise ModelError(f"head: expected class_weights and bias of numbers ({error})") from error
+        names = (self.feature_maps, self.logits, self.pooling)
+        if not all(isinstance(name, str) for name in names):
+            raise ModelError(f"head: expected names of tensors; got {names}")
+        if not (np.isfinite(weights).all() and np.isfinite(bias).all() and 0 <= (self.quantisation_gap or 0) < 1):
+            raise ModelError("head: expected finite class_weights and bias, and a quantisation_gap below 1")
         weights.flags.writeable = bias.flags.writeable = False
         if weights.ndim != 2 or bias.shape != weights.shape[:1]:
             raise ModelError(f"head: expected class_weights (K, C) and bias (K,); got {weights.shape} and {bias.shape}")
