@@ -62,7 +62,7 @@ class Classifier:
     provider
         The ONNX Runtime provider that runs the model.
     path, sha256
-        Of the model's file (external data not counted in); None for what isn't known.
+        Of the model's file, external data counted in; None for what isn't known (bytes, a session).
     """
 
     def __init__(
