@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +30,10 @@ def axis(cells: int, pixels: int, first: int = 0, last: int | None = None) -> Ax
     position = (np.arange(first, pixels if last is None else last) + 0.5) * cells / pixels - 0.5
     position = np.clip(position, 0, cells - 1)
     cell = np.floor(position)
-    return Axis(cell.astype(np.int32), (position - cell).astype(np.float32))
+    made = Axis(cell.astype(np.int32), (position - cell).astype(np.float32))
+    for array in made:
+        array.flags.writeable = False  # they are shared by all callers of `grid`
+    return made
 
 
 class Grid(NamedTuple):
@@ -44,6 +48,7 @@ class Grid(NamedTuple):
         return len(self.rows.cell), len(self.columns.cell)
 
 
+@lru_cache(maxsize=128)
 def grid(shape: tuple[int, int], size: tuple[int, int], window: tuple[int, int, int, int] | None = None) -> Grid:
     """The `Grid` of a map of that (h, w) stretched over (H, W) pixels, or of a window (x0, y0, x1, y1) of them."""
     x0, y0, x1, y1 = window or (0, 0, size[1], size[0])

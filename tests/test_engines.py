@@ -15,7 +15,7 @@ import fastcam.reference
 from tests import naive
 
 F = np.float32
-KINDS = ("normal", "ties", "constant", "negative", "one-hot", "checkerboard", "tiny", "huge", "steps")
+KINDS = ("normal", "ties", "constant", "negative", "one-hot", "checkerboard", "tiny", "huge", "steps", "ulp")
 
 
 def make_map(kind, shape, rng):
@@ -38,6 +38,9 @@ def make_map(kind, shape, rng):
         values = values.clip(-2, 2) * 4e37
     elif kind == "steps":  # values of which many lie on the threshold exactly
         values = rng.choice([0.0, 0.2, 1.0], (h, w))
+    elif kind == "ulp":  # one unit in the last place around the threshold
+        cut = F(0.2)
+        values = rng.choice([F(1), cut, np.nextafter(cut, F(0)), np.nextafter(cut, F(1))], (h, w))
     return values.astype(F)
 
 
@@ -108,6 +111,24 @@ def test_components_at_map_resolution(seed, connectivity):
     )
     np.testing.assert_array_equal(fast.xyxy, slow.xyxy)
     np.testing.assert_array_equal(fast.area, slow.area)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_runs_find_what_dense_labelling_finds_on_larger_maps(kind):
+    """Up to 40×40 cells and 300×300 pixels, up- and downsampled."""
+    rng = np.random.default_rng(KINDS.index(kind))
+    for _ in range(150):
+        one = make_map(kind, rng.integers(1, 41, 2), rng)
+        size = tuple(rng.integers(1, 301, 2).tolist())
+        options = {
+            "connectivity": int(rng.choice([4, 8])),
+            "convention": str(rng.choice(["paper", "gradcam", "minmax"])),
+        }
+        fast, slow = (fastcam.find_boxes(one, size, engine=engine, **options) for engine in ("cpu", "reference"))
+        for field in ("xyxy", "area", "peak"):
+            np.testing.assert_array_equal(
+                getattr(fast, field), getattr(slow, field), err_msg=f"{one.shape} {size} {options}"
+            )
 
 
 def test_a_spiral_is_one_component():

@@ -1,4 +1,4 @@
-"""Threshold, connected components and the box of the largest, row by row; no (H, W) array."""
+"""Threshold, connected components and the box of the largest, from the runs of each row; no (H, W) array."""
 
 import numba
 import numpy as np
@@ -67,6 +67,67 @@ def _write_largest(runs, count, xyxy):
     return area
 
 
+@numba.njit(nogil=True)
+def _inside(left, slope, weight, rule):
+    """Whether the pixel at that weight between two cells of a row is above the threshold."""
+    return (left + weight * slope - rule[0]) / rule[1] > rule[2]
+
+
+@numba.njit(nogil=True)
+def _crossing(left, slope, weights, first, last, rule):
+    """The first pixel in (first, last] whose side of the threshold is that of `last`, and not that of `first`."""
+    side = _inside(left, slope, weights[last], rule)
+    while last - first > 1:
+        middle = (first + last) // 2
+        if _inside(left, slope, weights[middle], rule) == side:
+            last = middle
+        else:
+            first = middle
+    return last
+
+
+@numba.njit(nogil=True)
+def _cell_starts(cells, starts):
+    """Pixels [starts[c], starts[c + 1]) of an axis lie between cells c and c + 1 of the map."""
+    x = 0
+    for c in range(starts.shape[0]):
+        while x < cells.shape[0] and cells[x] < c:
+            x += 1
+        starts[c] = x
+
+
+@numba.njit(nogil=True)
+def _row_runs(row, starts, weights, rule, runs, count, y):
+    """Append the runs of one row of pixels, and return how many there are now.
+
+    Between two cells the values are monotone, also after rounding: a product with a growing weight, then a sum. So the
+    two end pixels say whether all, none, or a first or last part of them are above the threshold.
+    """
+    start = -1
+    for c in range(row.shape[0]):
+        first, last = starts[c], starts[c + 1] - 1
+        if last < first:
+            continue
+        left, slope = row[c], row[min(c + 1, row.shape[0] - 1)] - row[c]
+        enters, leaves = _inside(left, slope, weights[first], rule), _inside(left, slope, weights[last], rule)
+        if start >= 0 and not enters:
+            _open_run(runs, count, start, first, y)
+            count, start = count + 1, -1
+        elif start < 0 and enters:
+            start = first
+        if enters != leaves:
+            crossing = _crossing(left, slope, weights, first, last, rule)
+            if leaves:
+                start = crossing
+            else:
+                _open_run(runs, count, start, crossing, y)
+                count, start = count + 1, -1
+    if start >= 0:
+        _open_run(runs, count, start, weights.shape[0], y)
+        count += 1
+    return count
+
+
 @kernel(
     *(MAPS, INDEX, WEIGHT, INDEX, WEIGHT, readable(float32, 2), int32),
     *(writable(int32, 2), writable(int32, 2), writable(int32, 1)),
@@ -78,28 +139,17 @@ def find_boxes(maps, row_index, row_weight, column_index, column_weight, rules, 
     (P, 3) holding these; connectivity 4 or 8; runs (>= H * min(w, (W + 1) // 2), 8) workspace; xyxy (P, 4); area (P,).
     """
     h, w = maps.shape[1], maps.shape[2]
-    width = column_index.shape[0]
     reach = 1 if connectivity == 8 else 0
-    row = np.empty(w, np.float32)
+    row, starts = np.empty(w, np.float32), np.empty(w + 1, np.int32)
+    _cell_starts(column_index, starts)
     for p in range(maps.shape[0]):
-        offset, scale, cut = rules[p, 0], rules[p, 1], rules[p, 2]
         above, count = 0, 0
         for y in range(row_index.shape[0]):
             upper, lower = row_index[y], min(row_index[y] + 1, h - 1)
             for j in range(w):
                 row[j] = maps[p, upper, j] + row_weight[y] * (maps[p, lower, j] - maps[p, upper, j])
-            current, start = count, -1
-            for x in range(width):
-                left, right = row[column_index[x]], row[min(column_index[x] + 1, w - 1)]
-                inside = (left + column_weight[x] * (right - left) - offset) / scale > cut
-                if inside and start < 0:
-                    start = x
-                elif start >= 0 and not inside:
-                    _open_run(runs, count, start, x, y)
-                    count, start = count + 1, -1
-            if start >= 0:
-                _open_run(runs, count, start, width, y)
-                count += 1
+            current = count
+            count = _row_runs(row, starts, column_weight, rules[p], runs, count, y)
             _link_rows(runs, above, current, count, reach)
             above = current
         area[p] = _write_largest(runs, count, xyxy[p])

@@ -15,16 +15,27 @@ def extrema(maps, row_index, row_weight, column_index, column_weight, out):
 
     maps (P, h, w); row_index, row_weight (H,): the upper of the two map rows that a pixel row lies between, and how
     far it is from it, in [0, 1]; column_index, column_weight (W,) likewise; out (P, 2).
+
+    Only the first and last pixel between two cells of a row are looked at: the values between are monotone, also after
+    rounding.
     """
-    h, w = maps.shape[1], maps.shape[2]
+    h, w, width = maps.shape[1], maps.shape[2], column_index.shape[0]
     row = np.empty(w, np.float32)
+    ends = np.empty(2 * w, np.int32)
+    count = 0
+    for x in range(width):
+        first = x == 0 or column_index[x - 1] != column_index[x]
+        if first or x == width - 1 or column_index[x + 1] != column_index[x]:
+            ends[count] = x
+            count += 1
     for p in range(maps.shape[0]):
         low, high = np.float32(np.inf), np.float32(-np.inf)
         for y in range(row_index.shape[0]):
             upper, lower = row_index[y], min(row_index[y] + 1, h - 1)
             for j in range(w):
                 row[j] = maps[p, upper, j] + row_weight[y] * (maps[p, lower, j] - maps[p, upper, j])
-            for x in range(column_index.shape[0]):
+            for end in range(count):
+                x = ends[end]
                 left, right = row[column_index[x]], row[min(column_index[x] + 1, w - 1)]
                 value = left + column_weight[x] * (right - left)
                 low = min(low, value)
