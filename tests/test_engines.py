@@ -117,7 +117,7 @@ def test_components_at_map_resolution(seed, connectivity):
 def test_runs_find_what_dense_labelling_finds_on_larger_maps(kind):
     """Up to 40×40 cells and 300×300 pixels, up- and downsampled."""
     rng = np.random.default_rng(KINDS.index(kind))
-    for _ in range(150):
+    for _ in range(600):
         one = make_map(kind, rng.integers(1, 41, 2), rng)
         size = tuple(rng.integers(1, 301, 2).tolist())
         options = {
