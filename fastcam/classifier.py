@@ -155,7 +155,7 @@ class Classifier:
         run = engines.named(engine)
         if not isinstance(method, str) or method not in ("auto", "cam"):
             raise InputError(f"method: expected 'auto' or 'cam'; got {method!r}")
-        photos = list(each_photo(images))
+        photos = each_photo(images)
         wanted = self._wanted(top, class_index, len(photos))
         found: list[_One] = []
         for n, photo in enumerate(photos):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ Photo = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
 Region = tuple[int, int, int, int]
 
 
-def each_photo(images: Any) -> Iterator[Photo]:
+def each_photo(images: Any) -> Sequence[Photo] | NDArray[np.uint8]:
     """The photos of one photo, a sequence of them, or an (N, H, W, 3) batch.
 
     Raises
@@ -35,7 +35,7 @@ def each_photo(images: Any) -> Iterator[Photo]:
         raise InputError(f"images: expected a photo, or a sequence or batch of photos; got {type(images).__name__}")
     if len(photos) == 0:
         raise InputError("images: expected at least one photo; got none")
-    return iter(photos)
+    return photos
 
 
 def read_photo(photo: Photo) -> Image.Image:

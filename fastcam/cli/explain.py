@@ -12,6 +12,7 @@ from fastcam.errors import InputError
 
 if TYPE_CHECKING:
     from fastcam.classifier import Classifier
+    from fastcam.images import Photo
     from fastcam.results import Explanation
 
 LEGIBLE = 320  # pixels; photos with a shorter side are enlarged for their overlay
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Check everything, then explain photo by photo."""
     from fastcam.cli import report
+    from fastcam.images import read_photo
     from fastcam.overlays import colormap
 
     if options.top is not None and options.classes:
@@ -57,10 +59,10 @@ def run(options: argparse.Namespace) -> None:
     directory = report.prepare_directory(options.output)
     records = []
     for path, explanation, names in plans:
-        maps = report.map_records(explanation, 0)
+        photo, maps = read_photo(path), report.map_records(explanation, 0)
         for m, (record, name) in enumerate(zip(maps, names, strict=True)):
             record["overlay"] = name
-            report.write_png(directory / name, _picture(path, explanation, m, options.colormap))
+            report.write_png(directory / name, _picture(photo, explanation, m, options.colormap))
         height, width = explanation.image_sizes[0].tolist()
         seen = explanation.regions[0].tolist()
         records.append({"file": path, "size": {"width": width, "height": height}, "seen": seen, "maps": maps})
@@ -113,9 +115,9 @@ def _choice(options: argparse.Namespace, model: Classifier) -> dict[str, Any]:
     return {"class_index": index}
 
 
-def _picture(path: str, explanation: Explanation, m: int, colormap: str) -> Any:
+def _picture(photo: Photo, explanation: Explanation, m: int, colormap: str) -> Any:
     from fastcam.overlays import overlay
 
     height, width = explanation.image_sizes[0].tolist()
     scale = max(1, min(-(-LEGIBLE // min(height, width)), LARGEST // max(height, width)))
-    return overlay(path, explanation, map=m, colormap=colormap, scale=scale)
+    return overlay(photo, explanation, map=m, colormap=colormap, scale=scale)

@@ -70,8 +70,9 @@ def prove(graph: Graph, proposal: Proposal, observed: Sequence[Observation], fol
         layout = proposal.layout or find_layout(run, first.maps)
         weights, bias = measure_weights(graph, proposal, run, layout, folder, first.shapes)
         linear = _Linear(weights, bias, layout)
-        error = max(_error_on_noise(run, linear, observed), _error_on_maps(run, linear, observed))
-        gap = _gap(graph, run, linear, observed)
+        expected = [run(one.maps.astype(np.float32)) for one in observed]
+        error = max(_error_on_noise(run, linear, observed), _error_on_maps(linear, observed, expected))
+        gap = _gap(graph, run, linear, observed, expected)
         _check_activation(proposal, observed)
     except (ModelError, *ORT_ERRORS) as error:
         raise HeadNotFoundError(
@@ -189,15 +190,14 @@ def _error_on_noise(run: TailRun, linear: _Linear, observed: Sequence[Observatio
     return error
 
 
-def _error_on_maps(run: TailRun, linear: _Linear, observed: Sequence[Observation]) -> float:
-    """Identity error of the tail on the feature maps of the probe images."""
+def _error_on_maps(linear: _Linear, observed: Sequence[Observation], expected: Sequence[Doubles]) -> float:
+    """Identity error on the feature maps of the probe images, against what the tail makes of them."""
     error, heard = 0.0, False
-    for one in observed:
-        expected = run(one.maps.astype(np.float32))
-        if one.logits.shape != expected.shape:
-            raise ModelError(f"expected logits of shape (N, K) = {expected.shape}; got {one.logits.shape}")
-        heard = heard or bool(np.abs(expected - linear.bias).max() > 0)
-        error = max(error, linear.deviation(linear(one.maps), expected))
+    for one, logits in zip(observed, expected, strict=True):
+        if one.logits.shape != logits.shape:
+            raise ModelError(f"expected logits of shape (N, K) = {logits.shape}; got {one.logits.shape}")
+        heard = heard or bool(np.abs(logits - linear.bias).max() > 0)
+        error = max(error, linear.deviation(linear(one.maps), logits))
     if not heard:
         raise ModelError("the logits are the same for every probe image, so the identity can't be shown")
     if not error <= TOLERANCE:
@@ -205,12 +205,14 @@ def _error_on_maps(run: TailRun, linear: _Linear, observed: Sequence[Observation
     return error
 
 
-def _gap(graph: Graph, run: TailRun, linear: _Linear, observed: Sequence[Observation]) -> float | None:
+def _gap(
+    graph: Graph, run: TailRun, linear: _Linear, observed: Sequence[Observation], expected: Sequence[Doubles]
+) -> float | None:
     """How far the model's own logits are from those of its tail in float32; None where the tail is float32 itself.
 
     On the probe image that suits a quantised model best: one outside the range that it was calibrated on saturates it.
     """
-    gaps = [linear.deviation(run(one.maps.astype(np.float32)), one.logits) for one in observed]
+    gaps = [linear.deviation(logits, one.logits) for one, logits in zip(observed, expected, strict=True)]
     dtypes = {values.dtype for one in observed for values in (one.maps, one.logits)}
     narrow = run.floatised or dtypes != {np.dtype(np.float32)}
     gap = min(gaps) if narrow else max(gaps)
@@ -225,14 +227,11 @@ def _check_activation(proposal: Proposal, observed: Sequence[Observation]) -> No
     if proposal.activation == "none":
         return
     for one in observed:
-        output = one.output.astype(np.float64)
-        if one.output.dtype.kind in "iu":  # of unknown scale: compare the proportions
-            output = output / max(output.max(), 1)
+        output, slack = one.output.astype(np.float64), 5e-3
+        expected = probabilities(one.logits.astype(np.float32), proposal.activation).astype(np.float64)
+        if one.output.dtype.kind in "iu":  # quantised, of unknown scale: compare the proportions
+            output, expected, slack = output / max(output.max(), 1), expected / expected.max(), 0.05
         elif output.min() < 0:  # LogSoftmax
             output = np.exp(output)
-        expected = probabilities(one.logits.astype(np.float32), proposal.activation).astype(np.float64)
-        if one.output.dtype.kind in "iu":
-            expected = expected / expected.max()
-        slack = 0.05 if one.output.dtype.kind in "iu" else 5e-3
         if output.shape != expected.shape or not np.abs(output - expected).max() <= slack:
             raise ModelError(f"the output isn't the {proposal.activation} of the logits over all classes")
