@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fastcam.api import load as load
+    from fastcam.boxes import find_boxes as find_boxes
+    from fastcam.boxes import localize as localize
     from fastcam.classifier import Classifier as Classifier
     from fastcam.errors import BackendError as BackendError
     from fastcam.errors import FastcamError as FastcamError
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from fastcam.errors import ModelError as ModelError
     from fastcam.model.head import Head as Head
     from fastcam.ops import activation_maps as activation_maps
-    from fastcam.ops import find_boxes as find_boxes
     from fastcam.ops import heatmaps as heatmaps
     from fastcam.overlays import overlay as overlay
     from fastcam.results import Boxes as Boxes
@@ -40,9 +41,10 @@ _HOME = {
     "KernelError": "errors",
     "ModelError": "errors",
     "activation_maps": "ops",
-    "find_boxes": "ops",
+    "find_boxes": "boxes",
     "heatmaps": "ops",
     "load": "api",
+    "localize": "boxes",
     "overlay": "overlays",
 }
 __all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]

@@ -12,9 +12,9 @@ from fastcam.errors import InputError
 from fastcam.labels import read_labels
 from fastcam.model.head import Head
 from fastcam.model.source import read_source
+from fastcam.pool import check_threads
 from fastcam.preprocess import Preprocess, neighbouring
 from fastcam.preprocess import preprocess as as_preprocess
-from fastcam.runtime import check_threads
 from fastcam.session import Session
 
 if TYPE_CHECKING:

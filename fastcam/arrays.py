@@ -2,19 +2,86 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+import operator
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastcam.errors import InputError
+from fastcam.pool import check_threads as check_threads
+from fastcam.sampling import Grid, grid
 
 # Beyond this, differences between two values of a map could overflow float32 during interpolation.
 LARGEST = np.float32(2.0**126)
 
 
-def float_array(name: str, value: ArrayLike, ndim: int | None = None) -> NDArray[Any]:
-    """The value as a C-contiguous array of real numbers: float32, or float32 made of a narrower or wider dtype."""
+# How the kernels are told of a dtype; + CHANNELS_LAST for (N, h, w, C).
+FORMS = {np.dtype(np.float32): 0, np.dtype(np.float16): 1, np.dtype(np.int8): 2, np.dtype(np.uint8): 3}
+CHANNELS_LAST = 4
+
+Window = tuple[int, int, int, int]
+
+
+class FeatureMaps(NamedTuple):
+    """Feature maps as the kernels read them, where they lie: `data` are the bytes of a C-contiguous 4-D array.
+
+    `shape` is (N, C, h, w) whatever the layout; int8 and uint8 stand for (q - zero_point) * scale.
+    """
+
+    data: NDArray[np.uint8]
+    form: int
+    zero_point: float
+    scale: float
+    shape: tuple[int, int, int, int]
+
+
+def feature_maps_of(value: ArrayLike, layout: str = "NCHW", scale: Any = None, zero_point: Any = 0) -> FeatureMaps:
+    """(N, C, h, w) or (N, h, w, C) of any real dtype; float32, float16, int8 and uint8 are taken without a copy.
+
+    Neither is a transposed view copied, such as `array.transpose(0, 3, 1, 2)` of one with channels last.
+    """
+    array = value
+    if not (type(array) is np.ndarray and array.dtype in FORMS):
+        array = real_array("feature_maps", value)
+        array = array if array.dtype in FORMS else float_array("feature_maps", array)
+    if array.ndim != 4:
+        raise InputError(f"feature_maps: expected 4 axes; got shape {array.shape}")
+    if array.size == 0:
+        raise InputError(f"feature_maps: expected at least one element; got shape {array.shape}")
+    if layout not in ("NCHW", "NHWC"):
+        raise InputError(f"layout: expected 'NCHW' or 'NHWC'; got {layout!r}")
+    form = FORMS[array.dtype]
+    if scale is None and zero_point == 0:
+        scale = 1.0
+    else:
+        scale, zero_point = _quantisation(array.dtype, scale, zero_point)
+    n, c, h, w = array.shape if layout == "NCHW" else (array.shape[i] for i in (0, 3, 1, 2))
+    if not array.flags.c_contiguous:
+        turned = array.transpose(0, 2, 3, 1) if layout == "NCHW" else array.transpose(0, 3, 1, 2)
+        if turned.flags.c_contiguous:
+            array, layout = turned, "NHWC" if layout == "NCHW" else "NCHW"
+        else:
+            array = np.ascontiguousarray(array)
+    if layout == "NHWC":
+        form += CHANNELS_LAST
+    return FeatureMaps(array.view(np.uint8), form, float(zero_point), float(scale), (n, c, h, w))
+
+
+def _quantisation(dtype: np.dtype[Any], scale: Any, zero_point: Any) -> tuple[float, int]:
+    if dtype.kind not in "iu":
+        raise InputError(f"scale, zero_point: expected with int8 or uint8 feature maps only; got {dtype}")
+    if isinstance(scale, bool) or not isinstance(scale, int | float | np.number) or not 0 < scale < math.inf:
+        raise InputError(f"scale: expected one positive number for the whole tensor; got {scale!r}")
+    limits = np.iinfo(dtype)
+    if not isinstance(zero_point, int | np.integer) or not limits.min <= zero_point <= limits.max:
+        raise InputError(f"zero_point: expected a whole number from {limits.min} to {limits.max}; got {zero_point!r}")
+    return float(scale), int(zero_point)
+
+
+def real_array(name: str, value: ArrayLike) -> NDArray[Any]:
+    """The value as an array of real numbers."""
     if hasattr(value, "__cuda_array_interface__"):
         raise InputError(f"{name}: expected a NumPy array; got one on a CUDA device ({type(value).__name__})")
     try:
@@ -23,12 +90,38 @@ def float_array(name: str, value: ArrayLike, ndim: int | None = None) -> NDArray
         raise InputError(f"{name}: expected an array of numbers; got a ragged sequence") from error
     if array.dtype.kind not in "fiu":
         raise InputError(f"{name}: expected an array of real numbers; got dtype {array.dtype}")
+    return array
+
+
+def float_array(name: str, value: ArrayLike, ndim: int | None = None) -> NDArray[Any]:
+    """The value as a C-contiguous array of real numbers: float32, or float32 made of a narrower or wider dtype."""
+    array = value
+    if not (type(array) is np.ndarray and array.dtype == np.float32):
+        array = real_array(name, value)
     if ndim is not None and array.ndim != ndim:
         raise InputError(f"{name}: expected {ndim} axes; got shape {array.shape}")
     if array.size == 0:
         raise InputError(f"{name}: expected at least one element; got shape {array.shape}")
+    if array.dtype == np.float32 and array.flags.c_contiguous:
+        return array
     with np.errstate(over="ignore"):  # float64 beyond float32 becomes infinite, which the checks of range refuse
         return np.ascontiguousarray(array, np.float32)
+
+
+def out_array(name: str, out: Any, shape: tuple[int, ...], dtype: Any, *others: Any) -> NDArray[Any]:
+    """The caller's array for a result, which has to fit exactly and lie apart from the inputs; or a new one."""
+    if out is None:
+        return np.empty(shape, dtype)
+    if not isinstance(out, np.ndarray):
+        raise InputError(f"{name}: expected a NumPy array; got {type(out).__name__}")
+    if out.shape != shape or out.dtype != dtype:
+        raise InputError(f"{name}: expected {np.dtype(dtype)} {shape}; got {out.dtype} {out.shape}")
+    if not out.flags.c_contiguous or not out.flags.writeable:
+        kind = "a read-only one" if out.flags.c_contiguous else f"strides {out.strides}"
+        raise InputError(f"{name}: expected a writable, C-contiguous array; got {kind}")
+    if any(np.may_share_memory(out, other) for other in others):
+        raise InputError(f"{name}: expected memory of its own; got an array that overlaps an input")
+    return out
 
 
 def check_maps(name: str, maps: NDArray[np.float32]) -> None:
@@ -78,3 +171,39 @@ def class_indices(value: ArrayLike, images: int, classes: int) -> NDArray[np.int
         raise InputError(f"class_index: expected 0 to {classes - 1}, the model has {classes} classes; got {wrong}")
     index = np.atleast_2d(index)
     return np.ascontiguousarray(np.broadcast_to(index, (images, index.shape[1])), np.int64)
+
+
+def feature_maps_and_weights(
+    feature_maps: ArrayLike, class_weights: ArrayLike, layout: str, scale: Any, zero_point: Any
+) -> tuple[FeatureMaps, NDArray[np.float32]]:
+    """Both, checked to belong together: (N, C, h, w) in either layout, and (K, C)."""
+    features = feature_maps_of(feature_maps, layout, scale, zero_point)
+    weights = float_array("class_weights", class_weights, 2)
+    if weights.shape[1] != features.shape[1]:
+        raise InputError(
+            f"class_weights: expected (K, {features.shape[1]}), as the feature maps (N, C, h, w) = {features.shape} "
+            f"have {features.shape[1]} channels; got {weights.shape}"
+        )
+    return features, weights
+
+
+def flat_maps(maps: ArrayLike) -> tuple[NDArray[np.float32], tuple[int, ...]]:
+    """Maps as (P, h, w), and the leading axes that they came with."""
+    array = float_array("maps", maps)
+    if array.ndim < 2:
+        raise InputError(f"maps: expected (..., h, w), at least two axes; got shape {array.shape}")
+    return array.reshape(-1, *array.shape[-2:]), array.shape[:-2]
+
+
+def grid_at(shape: tuple[int, ...], size: tuple[int, int], window: Window | None) -> Grid:
+    """The pixels of an image of that size, or of a window of it, for maps (..., h, w)."""
+    height, width = image_size(size)
+    if window is not None:
+        try:
+            x0, y0, x1, y1 = (operator.index(side) for side in window)
+        except (TypeError, ValueError):
+            raise InputError(f"window: expected four whole numbers (x0, y0, x1, y1); got {window!r}") from None
+        window = (x0, y0, x1, y1)
+        if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
+            raise InputError(f"window: expected x0 < x1 <= {width} and y0 < y1 <= {height}; got {window}")
+    return grid((shape[-2], shape[-1]), (height, width), window)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastcam import conventions, engines, ops
-from fastcam.arrays import check_connectivity, class_indices
+from fastcam.arrays import check_connectivity, class_indices, feature_maps_of
+from fastcam.boxes import boxes_on_grid
 from fastcam.conventions import Convention
 from fastcam.errors import InputError
 from fastcam.images import (
@@ -216,13 +217,13 @@ class Classifier:
         if not np.isfinite(logits).all():
             raise InputError("expected finite logits; got NaN or infinity. Does the preprocessing fit the model?")
         index = np.argsort(-logits[0], kind="stable")[:wanted] if isinstance(wanted, int) else wanted
-        maps = ops.channel_sum(feature_maps, cam.channel_weights(self.head, index[None]), run)[0]
+        maps = ops.checked_maps(run, feature_maps_of(feature_maps), *cam.channel_weights(self.head, index[None]))[0]
         x0, y0, x1, y1 = region
         left, top, right, bottom = visible(region, size)
-        where = grid(maps.shape[1:], (y1 - y0, x1 - x0), (left - x0, top - y0, right - x0, bottom - y0))
-        boxes = ops.boxes_on_grid(maps, where, rule, connectivity, run)
-        shift = np.where(boxes.area[:, None] > 0, np.array([left, top, left, top], np.int32), 0)
-        return _One(index, logits[0], maps, Boxes(boxes.xyxy + shift, boxes.area, boxes.peak), size, region)
+        where = grid((maps.shape[1], maps.shape[2]), (y1 - y0, x1 - x0), (left - x0, top - y0, right - x0, bottom - y0))
+        found = boxes_on_grid(maps, where, rule, connectivity, run)
+        shift = np.where(found.area[:, None] > 0, np.array([left, top, left, top], np.int32), 0)
+        return _One(index, logits[0], maps, Boxes(found.xyxy + shift, found.area, found.peak), size, region)
 
     def _gather(self, found: Sequence[_One], rule: Convention, connectivity: int, engine: str) -> Explanation:
         logits = np.stack([one.logits for one in found])

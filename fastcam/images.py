@@ -56,13 +56,18 @@ def read_photo(photo: Photo) -> Image.Image:
     if isinstance(photo, Image.Image):
         return _decode(photo, "image")
     if isinstance(photo, np.ndarray):
-        if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or photo.size == 0:
-            raise InputError(
-                f"image: expected (H, W, 3) uint8 in RGB order, not empty; got {photo.shape} {photo.dtype}. "
-                "For tensors that are preprocessed already use Classifier.run and fastcam.activation_maps"
-            )
+        check_pixels(photo)
         return Image.fromarray(np.ascontiguousarray(photo))
     raise InputError(f"image: expected a path, a PIL image or an (H, W, 3) uint8 array; got {type(photo).__name__}")
+
+
+def check_pixels(photo: NDArray[Any]) -> None:
+    """(H, W, 3) uint8, or `InputError`."""
+    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or photo.size == 0:
+        raise InputError(
+            f"image: expected (H, W, 3) uint8 in RGB order, not empty; got {photo.shape} {photo.dtype}. "
+            "For tensors that are preprocessed already use Classifier.run and fastcam.activation_maps"
+        )
 
 
 def _read_file(path: Path) -> Image.Image:

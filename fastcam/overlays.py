@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from fastcam import ops
+from fastcam import engines
+from fastcam.arrays import check_maps, check_threads, float_array, out_array
 from fastcam.errors import InputError
-from fastcam.images import Photo, Region, read_photo, visible
+from fastcam.images import Photo, Region, check_pixels, read_photo, visible
+from fastcam.ops import normalisation_of
 from fastcam.results import Explanation
+from fastcam.sampling import grid
+
+Pixels = NDArray[np.uint8]
 
 # Anchors, evenly spaced from 0 to 1, between which colours are interpolated linearly.
 _ANCHORS = {
@@ -46,7 +52,7 @@ def colormap(name: str) -> NDArray[np.uint8]:
 
 def overlay(
     image: Photo,
-    explanation: Explanation,
+    explanation: Explanation | ArrayLike,
     *,
     item: int = 0,
     map: int = 0,
@@ -55,30 +61,42 @@ def overlay(
     box: bool = True,
     label: bool = True,
     scale: int = 1,
-) -> NDArray[np.uint8]:
+    out: Pixels | None = None,
+    threads: int | None = None,
+    engine: str = "auto",
+) -> Pixels:
     """The image with a heatmap, its box and its label over it: (scale·H, scale·W, 3) uint8, RGB.
+
+    The heatmap is upsampled, coloured and blended in one pass, without an array of its own.
 
     Parameters
     ----------
     image
         The photo that was explained: a path, PIL image, or (H, W, 3) uint8 array.
     explanation
-        Of `Classifier.explain`.
+        Of `Classifier.explain`; or an (h, w) activation map that covers the whole image, which has no box or label.
     item, map
         Which image n of the explanation, and which of its maps m.
     opacity
-        Of the heatmap, 0 to 1. What the network didn't see (a centre crop) is left as it is.
+        Of the heatmap, 0 to 1 in steps of 1/256. What the network didn't see (a centre crop) is left as it is.
     colormap
         "turbo", "jet", "viridis", "inferno" or "gray".
     box, label
         Whether to draw them.
     scale
         Enlarge the picture by this whole factor, for labels that can be read on small images.
+    out
+        C-contiguous uint8 array of the result's shape to draw into, and return. It may be the image: in place.
+    threads
+        At most so many; None: one a processor, where there is work for them. The rows are shared out.
+    engine
+        "auto" or "cpu": Numba; "reference": NumPy.
 
     Raises
     ------
     InputError
-        The image isn't of the size that was explained, or an index or option is out of range.
+        The image isn't of the size that was explained, an index or option is out of range, a map isn't finite, or an
+        `out` that doesn't fit, or overlaps the image but isn't it.
 
     Examples
     --------
@@ -86,98 +104,119 @@ def overlay(
     >>> import fastcam
     >>> from skimage.data import chelsea
     >>> model = fastcam.load(str(files("fastcam.data") / "squeezenet1_1.onnx"), preprocess="caffe-bgr")
-    >>> overlay(chelsea(), model.explain(chelsea())).shape
+    >>> photo = chelsea().copy()
+    >>> overlay(photo, model.explain(photo), out=photo).shape
     (300, 451, 3)
     """
-    table = _colormap(colormap)
-    if not isinstance(explanation, Explanation):
-        raise InputError(f"explanation: expected an Explanation; got {type(explanation).__name__}")
-    photo = read_photo(image)
-    n, m = _index("item", item, len(explanation.class_index)), _index("map", map, explanation.class_index.shape[1])
-    expected = tuple(int(side) for side in explanation.image_sizes[n])
-    if (photo.height, photo.width) != expected:
-        raise InputError(
-            f"image: expected the one explained, {expected[0]}×{expected[1]}; got {photo.height}×{photo.width}"
-        )
-    if not isinstance(opacity, int | float | np.number) or not 0 <= opacity <= 1:
+    colours = _colour_pairs(colormap)
+    if isinstance(opacity, bool) or not isinstance(opacity, int | float | np.number) or not 0 <= opacity <= 1:
         raise InputError(f"opacity: expected 0 to 1; got {opacity!r}")
-    if not isinstance(scale, int | np.integer) or not 1 <= scale <= 64:
+    if isinstance(scale, bool) or not isinstance(scale, int | np.integer) or not 1 <= scale <= 64:
         raise InputError(f"scale: expected a whole number from 1 to 64; got {scale!r}")
-    if scale > 1:
-        photo = photo.resize((photo.width * scale, photo.height * scale), Image.Resampling.BILINEAR)
-    heat = _heat_colours(explanation, n, m, table, scale)
-    picture = Image.fromarray(_blend(np.array(photo), heat, opacity))
-    if box and explanation.boxes.area[n, m]:
-        _draw_box(picture, [int(side) * scale for side in explanation.boxes.xyxy[n, m]])
-    if label:
-        _draw_label(picture, _label(explanation, n, m))
-    return np.array(picture)
+    check_threads(threads)
+    run = engines.named(engine)
+    one, region, explained = _map_and_region(explanation, item, map)
+    photo = image if isinstance(image, np.ndarray) else np.asarray(read_photo(image))
+    check_pixels(photo)
+    size = photo.shape[:2]
+    if explained and size != explained:
+        raise InputError(f"image: expected the one explained, {explained[0]}×{explained[1]}; got {size[0]}×{size[1]}")
+    frame = _frame(photo, int(scale), out)
+    x0, y0, x1, y1 = (side * int(scale) for side in region or (0, 0, size[1], size[0]))
+    left, top, right, bottom = visible((x0, y0, x1, y1), (len(frame), frame.shape[1]))
+    where = grid((one.shape[0], one.shape[1]), (y1 - y0, x1 - x0), (left - x0, top - y0, right - x0, bottom - y0))
+    extrema, sound = run.extrema(one[None], where)
+    if not sound:
+        check_maps("explanation", one)
+    run.overlay(one, where, normalisation_of(extrema)[0], colours, round(256 * opacity), (left, top), frame, threads)
+    if isinstance(explanation, Explanation):
+        _draw(frame, explanation, item, map, int(scale) if box else 0, label)
+    return frame
 
 
-_colormap = colormap  # the parameter hides it
+@lru_cache(maxsize=8)
+def _colour_pairs(name: str) -> NDArray[np.uint64]:
+    """(65536,): bytes R, G, B of level i % 256, then those of level i // 256."""
+    colours = colormap(name).astype(np.uint64) << np.array([0, 8, 16], np.uint64)
+    one = colours.sum(axis=1, dtype=np.uint64)
+    return (one[None, :] | one[:, None] << np.uint64(24)).reshape(-1)
+
+
+def _map_and_region(
+    explanation: Explanation | ArrayLike, item: Any, map: Any
+) -> tuple[NDArray[np.float32], Region | None, tuple[int, int] | None]:
+    """The (h, w) map, the region of the image that it covers, and the image's size; None where nobody knows."""
+    if not isinstance(explanation, Explanation):
+        if item != 0 or map != 0:
+            raise InputError(f"item, map: expected with an Explanation only; got {item!r}, {map!r}")
+        return float_array("explanation", explanation, 2), None, None
+    n, m = _index("item", item, len(explanation.class_index)), _index("map", map, explanation.class_index.shape[1])
+    x0, y0, x1, y1 = explanation.regions[n].tolist()
+    height, width = explanation.image_sizes[n].tolist()
+    return explanation.activation_maps[n, m], (x0, y0, x1, y1), (height, width)
+
+
+def _frame(photo: Pixels, scale: int, out: Pixels | None) -> Pixels:
+    """The photo, enlarged, in an array of its own, or in the caller's."""
+    if out is photo and scale == 1:
+        return out_array("out", out, photo.shape, np.uint8)
+    frame = out_array("out", out, (photo.shape[0] * scale, photo.shape[1] * scale, 3), np.uint8, photo)
+    if scale == 1:
+        frame[:] = photo
+    else:
+        frame[:] = Image.fromarray(photo).resize((frame.shape[1], len(frame)), Image.Resampling.BILINEAR)
+    return frame
 
 
 def _index(name: str, value: int, length: int) -> int:
-    if not isinstance(value, int | np.integer) or not 0 <= value < length:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value < length:
         raise InputError(f"{name}: expected 0 to {length - 1}; got {value!r}")
     return int(value)
 
 
-class _Heat(NamedTuple):
-    """Colours (y1 - y0, x1 - x0, 3) of the part of a picture that the network saw."""
-
-    colours: NDArray[np.uint8]
-    place: Region
-
-
-def _heat_colours(explanation: Explanation, n: int, m: int, table: NDArray[np.uint8], scale: int) -> _Heat:
-    x0, y0, x1, y1 = (int(side) * scale for side in explanation.regions[n])
-    height, width = (int(side) * scale for side in explanation.image_sizes[n])
-    place = visible((x0, y0, x1, y1), (height, width))
-    window = (place[0] - x0, place[1] - y0, place[2] - x0, place[3] - y0)
-    heat = ops.heatmaps(explanation.activation_maps[n, m], (y1 - y0, x1 - x0), window=window)
-    return _Heat(table[np.rint(heat * 255).astype(np.uint8)], place)
+def _draw(frame: Pixels, explanation: Explanation, n: int, m: int, scale: int, label: bool) -> None:
+    """Box and label; a scale of 0 draws no box."""
+    if scale and explanation.boxes.area[n, m]:
+        _draw_box(frame, [int(side) * scale for side in explanation.boxes.xyxy[n, m]])
+    if label:
+        index = int(explanation.class_index[n, m])
+        name = explanation.labels[index] if explanation.labels else f"class {index}"
+        _draw_label(frame, f"{' '.join(name.split())} {explanation.scores[n, m]:.1%}")  # on one line
 
 
-def _blend(pixels: NDArray[np.uint8], heat: _Heat, opacity: float) -> NDArray[np.uint8]:
-    """(1 - opacity) · pixels + opacity · colours; in place."""
-    x0, y0, x1, y1 = heat.place
-    seen = pixels[y0:y1, x0:x1]
-    seen[:] = np.rint(seen * np.float32(1 - opacity) + heat.colours * np.float32(opacity))
-    return pixels
-
-
-def _label(explanation: Explanation, n: int, m: int) -> str:
-    index = int(explanation.class_index[n, m])
-    name = explanation.labels[index] if explanation.labels else f"class {index}"
-    return f"{' '.join(name.split())} {explanation.scores[n, m]:.1%}"  # on one line
-
-
-def _line_width(picture: Image.Image) -> int:
-    return max(1, round(min(picture.size) / 150))
-
-
-def _draw_box(picture: Image.Image, xyxy: list[int]) -> None:
+def _draw_box(frame: Pixels, xyxy: list[int]) -> None:
     """White on black, so that it shows on any background; the white line's outer edge is the box's edge."""
     x0, y0, x1, y1 = xyxy
-    width = _line_width(picture)
-    draw = ImageDraw.Draw(picture)
-    draw.rectangle((x0 - 1, y0 - 1, x1, y1), outline="black", width=1)
-    draw.rectangle((x0, y0, x1 - 1, y1 - 1), outline="white", width=width)
-    inner = (x0 + width, y0 + width, x1 - 1 - width, y1 - 1 - width)
-    if inner[2] > inner[0] and inner[3] > inner[1]:
-        draw.rectangle(inner, outline="black", width=1)
+    width = max(1, round(min(frame.shape[:2]) / 150))
+    _draw_frame(frame, (x0 - 1, y0 - 1, x1 + 1, y1 + 1), 1, 0)
+    _draw_frame(frame, (x0, y0, x1, y1), width, 255)
+    if min(x1 - x0, y1 - y0) > 2 * width + 1:
+        _draw_frame(frame, (x0 + width, y0 + width, x1 - width, y1 - width), 1, 0)
 
 
-def _draw_label(picture: Image.Image, text: str) -> None:
+def _draw_frame(frame: Pixels, xyxy: tuple[int, int, int, int], width: int, grey: int) -> None:
+    """The lines just inside a box, as far as it lies in the frame."""
+    x0, y0, x1, y1 = xyxy
+    top, left = max(y0, 0), max(x0, 0)
+    for rows, columns in (
+        ((y0, y0 + width), (x0, x1)),
+        ((y1 - width, y1), (x0, x1)),
+        ((y0, y1), (x0, x0 + width)),
+        ((y0, y1), (x1 - width, x1)),
+    ):
+        frame[max(rows[0], top) : max(rows[1], 0), max(columns[0], left) : max(columns[1], 0)] = grey
+
+
+def _draw_label(frame: Pixels, text: str) -> None:
     """White on black in the upper left corner, about a twentieth of the picture high, shortened to fit its width."""
-    size = max(10, round(min(picture.size) / 20))
+    height, width = frame.shape[:2]
+    size = max(10, round(min(height, width) / 20))
     font = ImageFont.load_default(size)
-    draw = ImageDraw.Draw(picture)
     margin = max(2, size // 4)
-    room = picture.width - 2 * margin
-    while len(text) > 1 and draw.textlength(text, font) > room:
+    room = width - 2 * margin
+    while len(text) > 1 and font.getlength(text) > room:
         text = text[:-2] + "…"
-    bounds = draw.textbbox((margin, margin), text, font)
-    draw.rectangle((0, 0, bounds[2] + margin, bounds[3] + margin), fill="black")
-    draw.text((margin, margin), text, fill="white", font=font)
+    bounds = ImageDraw.Draw(Image.new("L", (1, 1))).textbbox((margin, margin), text, font)
+    sign = Image.new("L", (min(width, int(bounds[2]) + margin + 1), min(height, int(bounds[3]) + margin + 1)), "black")
+    ImageDraw.Draw(sign).text((margin, margin), text, fill="white", font=font)
+    frame[: sign.height, : sign.width] = np.asarray(sign)[:, :, None]

@@ -1,79 +1,185 @@
 """The reference engine: the kernels' rules in NumPy and scikit-image, for checking the fast engines on your own data.
 
-Same names, parameters and results, bit for bit, as `fastcam.kernels.cpu`; no speed.
+Same names, parameters and results, bit for bit, as `fastcam.kernels.cpu`, by way of all (H, W) pixels; no speed. What
+is workspace there isn't used here.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
+Longs = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
+
+LARGEST = np.float32(2.0**126)
 
 
-def activation_maps(feature_maps: Floats, channel_weights: Floats, out: Floats) -> None:
+def activation_maps(
+    feature_maps: Bytes, form: int, zero_point: float, scale: float, weights: Floats, class_index: Longs,
+    workspace: Floats, sums: Floats, out: Floats,
+) -> None:  # fmt: skip
     """See `fastcam.kernels.cpu.activation_maps`."""
+    dtype = (np.float32, np.float16, np.int8, np.uint8)[form % 4]
+    values = feature_maps.view(dtype).astype(np.float32)
+    if form % 4 >= 2:
+        values = (values - np.float32(zero_point)) * np.float32(scale)
+    if form >= 4:
+        values = values.transpose(0, 3, 1, 2)
     out[:] = 0
     with np.errstate(over="ignore", invalid="ignore"):  # the checks that follow name the item
-        for c in range(feature_maps.shape[1]):
-            out += channel_weights[:, :, c, None] * feature_maps[:, None, c]
+        for c in range(weights.shape[1]):
+            out += weights[class_index, c][:, :, None, None] * values[:, None, c]
 
 
-def extrema(
-    maps: Floats, row_index: Ints, row_weight: Floats, column_index: Ints, column_weight: Floats, out: Floats
-) -> None:
-    """See `fastcam.kernels.cpu.extrema`."""
-    for p, one in enumerate(maps):
-        upsampled = _upsample(one, row_index, row_weight, column_index, column_weight)
-        out[p] = upsampled.min(), upsampled.max()
-
-
-def heatmaps(
-    maps: Floats,
-    row_index: Ints,
-    row_weight: Floats,
-    column_index: Ints,
-    column_weight: Floats,
-    normalisation: Floats,
-    out: Floats,
-) -> None:
-    """See `fastcam.kernels.cpu.heatmaps`."""
-    for p, one in enumerate(maps):
-        offset, scale = normalisation[p]
-        out[p] = (_upsample(one, row_index, row_weight, column_index, column_weight) - offset) / scale
+def localize(
+    feature_maps: Bytes, form: int, zero_point: float, scale: float, weights: Floats, class_index: Longs,
+    rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats,
+    threshold: float, rectify: bool, minmax: bool, connectivity: int,
+    workspace: Floats, sums: Floats, padded: Floats, corners: Floats, spans: Ints, runs: Ints, components: Ints,
+    xyxy: Ints, area: Ints, peak: Floats,
+) -> int:  # fmt: skip
+    """See `fastcam.kernels.cpu.localize`."""
+    maps = np.empty((*xyxy.shape[:2], len(rows) - 2, len(columns) - 2), np.float32)
+    activation_maps(feature_maps, form, zero_point, scale, weights, class_index, workspace, sums, maps)
+    counts = [
+        find_boxes(
+            maps[n], rows, row_weight, columns, column_weight, threshold, rectify, minmax, connectivity,
+            padded, corners, spans, runs, components, xyxy[n], area[n], peak[n],
+        )
+        for n in range(len(maps))
+    ]  # fmt: skip
+    return next((n for n, count in enumerate(counts) if count < maps.shape[1]), len(maps))
 
 
 def find_boxes(
-    maps: Floats,
-    row_index: Ints,
-    row_weight: Floats,
-    column_index: Ints,
-    column_weight: Floats,
-    rules: Floats,
-    connectivity: int,
-    runs: Ints,
-    xyxy: Ints,
-    area: Ints,
-) -> None:
-    """See `fastcam.kernels.cpu.find_boxes`; `runs` isn't used."""
+    maps: Floats, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats,
+    threshold: float, rectify: bool, minmax: bool, connectivity: int,
+    padded: Floats, corners: Floats, spans: Ints, runs: Ints, components: Ints, xyxy: Ints, area: Ints, peak: Floats,
+) -> int:  # fmt: skip
+    """See `fastcam.kernels.cpu.find_boxes`."""
+    rule, axes = (threshold, rectify, minmax, connectivity), (rows, row_weight, columns, column_weight)
+    for p, one in enumerate(maps):
+        peak[p], _, regions = _components(one, *axes, *rule)
+        xyxy[p], area[p] = 0, 0
+        if regions:
+            largest = max(regions, key=lambda region: region.area)  # the first of equals, in raster order
+            (y0, x0, y1, x1), area[p] = largest.bbox, largest.area
+            xyxy[p] = x0, y0, x1, y1
+    return next((p for p, high in enumerate(peak) if np.isnan(high)), len(maps))
+
+
+def find_components(
+    values: Floats, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats,
+    threshold: float, rectify: bool, minmax: bool, connectivity: int,
+    padded: Floats, corners: Floats, spans: Ints, runs: Ints, components: Ints, counts: Longs, peak: Floats,
+) -> int:  # fmt: skip
+    """See `fastcam.kernels.cpu.find_components`; here every run is one row high."""
+    rule, axes = (threshold, rectify, minmax, connectivity), (rows, row_weight, columns, column_weight)
+    peak[0], labels, regions = _components(values.reshape(len(rows) - 2, -1), *axes, *rule)
+    count = 0
+    for y, row in enumerate(labels):
+        edges = np.flatnonzero(np.diff(row, prepend=0, append=0))  # between runs of a row lies a pixel without label
+        for start, stop in edges.reshape(-1, 2):
+            runs[count] = start, stop, y, y + 1, row[start] - 1
+            count += 1
+    for i, region in enumerate(regions):
+        y0, x0, y1, x1 = region.bbox
+        components[i] = i, region.area, x0, y0, x1, y1
+    counts[:] = count, len(regions)
+    return 0 if np.isnan(peak[0]) else 1
+
+
+def paint(runs: Ints, count: int, values: Ints, out: Ints) -> None:
+    """See `fastcam.kernels.cpu.paint`."""
+    for start, stop, y0, y1, component in runs[:count]:
+        out[y0:y1, start:stop] = values[component]
+
+
+def extrema(
+    maps: Floats, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats,
+    padded: Floats, corners: Floats, out: Floats,
+) -> int:  # fmt: skip
+    """See `fastcam.kernels.cpu.extrema`."""
+    for p, one in enumerate(maps):
+        if not (np.abs(one) < LARGEST).all():
+            return p
+        upsampled = _upsample(one, rows, row_weight, columns, column_weight)
+        out[p] = upsampled.min(), upsampled.max()
+    return len(maps)
+
+
+def heatmaps(
+    maps: Floats, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats,
+    normalisation: Floats, low: float, high: float, first: int, stop: int, padded: Floats, out: Floats,
+) -> None:  # fmt: skip
+    """See `fastcam.kernels.cpu.heatmaps`."""
+    for p, one in enumerate(maps):
+        heat = _upsample(_normalised(one, normalisation[p], 1), rows, row_weight, columns, column_weight)
+        out[p, first:stop] = np.clip(heat, np.float32(low), np.float32(high))[first:stop]
+
+
+def heatmaps_uint8(
+    maps: Floats, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats,
+    normalisation: Floats, first: int, stop: int, padded: Floats, out: Bytes,
+) -> None:  # fmt: skip
+    """See `fastcam.kernels.cpu.heatmaps_uint8`."""
+    for p, one in enumerate(maps):
+        heat = _upsample(_normalised(one, normalisation[p], 255), rows, row_weight, columns, column_weight)
+        out[p, first:stop] = (np.clip(heat, 0, 255) + np.float32(0.5)).astype(np.uint8)[first:stop]
+
+
+def overlay(
+    one: Floats, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats,
+    normalisation: Floats, colours: NDArray[np.uint64], opacity: int, left: int, top: int, first: int, stop: int,
+    padded: Floats, levels: Bytes, tints: NDArray[np.uint64], frame: Bytes,
+) -> None:  # fmt: skip
+    """See `fastcam.kernels.cpu.overlay`."""
+    height, width = len(row_weight), len(column_weight)
+    heat = np.empty((1, height, width), np.uint8)
+    axes = (rows, row_weight, columns, column_weight)
+    heatmaps_uint8(one[None], *axes, normalisation[None], 0, height, padded, heat)
+    bytes_of_colours = colours[:256].astype("<u8").view(np.uint8).reshape(256, 8)[:, :3]
+    window = frame.reshape(len(frame), -1, 3)[top + first : top + stop, left : left + width]
+    tint = bytes_of_colours[heat[0, first:stop]].astype(np.uint16)
+    window[:] = (window * np.uint16(256 - opacity) + tint * np.uint16(opacity) + np.uint16(128)) >> 8
+
+
+def _components(
+    one: Floats, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats,
+    threshold: float, rectify: bool, minmax: bool, connectivity: int,
+) -> tuple[np.float32, NDArray[Any], list[Any]]:  # fmt: skip
+    """The maximum (NaN if the map isn't finite), the label image, and the regions, both in raster order."""
     from skimage.measure import label, regionprops
 
-    for p, one in enumerate(maps):
-        offset, scale, cut = rules[p]
-        mask = (_upsample(one, row_index, row_weight, column_index, column_weight) - offset) / scale > cut
-        components = regionprops(label(mask, connectivity=1 if connectivity == 4 else 2))
-        if components:
-            largest = max(components, key=lambda component: component.area)  # the first of equals, in raster order
-            y0, x0, y1, x1 = largest.bbox
-            xyxy[p], area[p] = (x0, y0, x1, y1), largest.area
-        else:
-            xyxy[p], area[p] = 0, 0
+    if not (np.abs(one) < LARGEST).all():
+        return np.float32(np.nan), np.zeros((0, 0), np.int64), []
+    values = np.maximum(one, np.float32(0)) if rectify else one
+    upsampled = _upsample(values, rows, row_weight, columns, column_weight)
+    low, high = upsampled.min(), upsampled.max()
+    if minmax:
+        mask = (upsampled - low) / (high - low) > np.float32(threshold) if high > low else upsampled > high
+    else:
+        mask = upsampled > np.float32(threshold) * high if high > 0 else upsampled > high
+    labels = label(mask, connectivity=1 if connectivity == 4 else 2)
+    return high, np.asarray(labels), regionprops(labels)
 
 
-def _upsample(one: Floats, row_index: Ints, row_weight: Floats, column_index: Ints, column_weight: Floats) -> Floats:
+def _normalised(one: Floats, normalisation: Floats, full: int) -> Floats:
+    offset, scale = normalisation
+    with np.errstate(over="ignore"):
+        return np.clip((one - offset) / scale * np.float32(full), -LARGEST, LARGEST)
+
+
+def _upsample(one: Floats, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats) -> Floats:
     """(H, W) float32 of one (h, w) map: rows first, then columns, every operation rounded to float32."""
-    upper, lower = one[row_index], one[np.minimum(row_index + 1, one.shape[0] - 1)]
-    rows = upper + row_weight[:, None] * (lower - upper)
-    left, right = rows[:, column_index], rows[:, np.minimum(column_index + 1, one.shape[1] - 1)]
+    padded = np.pad(one, 1, mode="edge")
+    band = np.repeat(np.arange(len(rows) - 1), np.diff(rows))
+    segment = np.repeat(np.arange(len(columns) - 1), np.diff(columns))
+    lines = padded[band] + row_weight[:, None] * (padded[band + 1] - padded[band])
+    left, right = lines[:, segment], lines[:, segment + 1]
     return np.asarray(left + column_weight * (right - left), np.float32)

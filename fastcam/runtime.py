@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import onnxruntime as ort
 
 from fastcam.errors import BackendError, InputError, ModelError
+from fastcam.pool import processors
 
 # ONNX Runtime's exceptions share no base class of their own.
 _native = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
@@ -88,26 +88,14 @@ def _check_providers(providers: Sequence[Provider]) -> None:
         raise InputError(f"providers: expected a list of names or (name, options), no two the same; got {providers!r}")
 
 
-def check_threads(threads: int | None) -> None:
-    """A positive number, and not so many that the machine runs out of them."""
-    most = max(64, 4 * _processors())
-    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= most):
-        raise InputError(f"threads: expected 1 to {most}; got {threads!r}")
-
-
 def _session_options(threads: int | None) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.log_severity_level = 4  # what goes wrong comes as an exception; nothing is printed
     options.inter_op_num_threads = 1
-    options.intra_op_num_threads = threads or _processors()
+    options.intra_op_num_threads = threads or processors()
     # Spinning threads of an idle session slow every other session of the process, up to twofold.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
-
-
-def _processors() -> int:
-    """Those that this process may use; a container's share, not the machine's."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _first_line(error: Exception) -> str:

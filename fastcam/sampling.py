@@ -10,9 +10,13 @@ from numpy.typing import NDArray
 
 
 class Axis(NamedTuple):
-    """For each pixel along an axis: the map cell before it, and how far on its way to the next it lies, in [0, 1]."""
+    """The pixels along an axis, by the segments of the map that they lie in.
 
-    cell: NDArray[np.int32]
+    Pixels [starts[s], starts[s + 1]) lie between cells s - 1 and s of the map, the first and last of which are
+    repeated; weight tells how far on that way, in [0, 1].
+    """
+
+    starts: NDArray[np.int32]
     weight: NDArray[np.float32]
 
 
@@ -24,13 +28,14 @@ def axis(cells: int, pixels: int, first: int = 0, last: int | None = None) -> Ax
 
     Examples
     --------
-    >>> axis(2, 4).cell, axis(2, 4).weight
-    (array([0, 0, 0, 1], dtype=int32), array([0.  , 0.25, 0.75, 0.  ], dtype=float32))
+    >>> axis(2, 4).starts, axis(2, 4).weight
+    (array([0, 1, 3, 4], dtype=int32), array([0.  , 0.25, 0.75, 0.  ], dtype=float32))
     """
     position = (np.arange(first, pixels if last is None else last) + 0.5) * cells / pixels - 0.5
+    segment = np.clip(np.floor(position) + 1, 0, cells)
     position = np.clip(position, 0, cells - 1)
-    cell = np.floor(position)
-    made = Axis(cell.astype(np.int32), (position - cell).astype(np.float32))
+    starts = np.searchsorted(segment, np.arange(cells + 2)).astype(np.int32)
+    made = Axis(starts, (position - np.floor(position)).astype(np.float32))
     for array in made:
         array.flags.writeable = False  # they are shared by all callers of `grid`
     return made
@@ -43,9 +48,14 @@ class Grid(NamedTuple):
     columns: Axis
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """(h, w) of the map."""
+        return len(self.rows.starts) - 2, len(self.columns.starts) - 2
+
+    @property
     def size(self) -> tuple[int, int]:
         """(height, width) in pixels."""
-        return len(self.rows.cell), len(self.columns.cell)
+        return len(self.rows.weight), len(self.columns.weight)
 
 
 @lru_cache(maxsize=128)

@@ -89,8 +89,19 @@ def find_box(one, size, convention, threshold, connectivity):
     return largest_component(mask(upsample(one, size), convention, threshold), connectivity)
 
 
-def heatmap(one, size):
-    """(H, W) in [0, 1]."""
+def heatmap(one, size, full=1):
+    """(H, W) in [0, full]: scaled by its extrema at that size, then upsampled."""
     upsampled = upsample(one, size)
     low, high = upsampled.min(), upsampled.max()
-    return (upsampled - low) / (high - low) if high > low else upsampled - low
+    spread = high - low if high > low else F(1)
+    scaled = np.empty(one.shape, F)
+    for y, x in np.ndindex(*one.shape):
+        with np.errstate(over="ignore"):
+            value = F(F(F(one[y, x] - low) / spread) * F(full))
+        scaled[y, x] = min(max(value, -F(2.0**126)), F(2.0**126))
+    return np.clip(upsample(scaled, size), F(0), F(full))
+
+
+def heatmap_uint8(one, size):
+    """(H, W) in [0, 255], rounded half up."""
+    return np.array([[int(F(v + F(0.5))) for v in row] for row in heatmap(one, size, 255)], np.uint8)

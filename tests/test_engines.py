@@ -62,7 +62,7 @@ def test_boxes_and_heatmaps_are_those_of_the_plain_loops(kind, shape, size, conv
     one = make_map(kind, shape, np.random.default_rng(seed))
     default = {"paper": 0.2, "gradcam": 0.15, "minmax": 0.2}[convention]
     box, area = naive.find_box(one, size, convention, threshold or default, connectivity)
-    raw, heat = naive.upsample(one, size), naive.heatmap(one, size)
+    raw, heat, levels = naive.upsample(one, size), naive.heatmap(one, size), naive.heatmap_uint8(one, size)
     peak = naive.upsample(np.maximum(one, F(0)), size).max() if convention == "gradcam" else raw.max()
     for engine in ("cpu", "reference"):
         options = {"convention": convention, "threshold": threshold, "connectivity": connectivity, "engine": engine}
@@ -71,6 +71,7 @@ def test_boxes_and_heatmaps_are_those_of_the_plain_loops(kind, shape, size, conv
         np.testing.assert_array_equal(boxes.peak, peak)
         np.testing.assert_array_equal(fastcam.heatmaps(one, size, normalise=False, engine=engine), raw)
         np.testing.assert_array_equal(fastcam.heatmaps(one, size, engine=engine), heat)
+        np.testing.assert_array_equal(fastcam.heatmaps(one, size, dtype="u1", engine=engine), levels)
 
 
 @settings(max_examples=300)

@@ -1,23 +1,30 @@
 """Weighted channel sum."""
 
-from numba import float32
+from numba import float32, float64, int64, uint8, void
 
 from fastcam.kernels.cpu.jit import kernel, readable, writable
+from fastcam.kernels.cpu.weighted_sum import weighted_sums
+
+# built on 279fa26edd8ddd76
 
 
-@kernel(readable(float32, 3), readable(float32, 3), writable(float32, 3))
-def activation_maps(feature_maps, channel_weights, out):
-    """out[n, m, p] = sum over c of channel_weights[n, m, c] * feature_maps[n, c, p], in channel order.
+@kernel(
+    *(void, readable(uint8, 4), int64, float64, float64, readable(float32, 2), readable(int64, 2)),
+    *(writable(float32, 2), writable(float32, 2), writable(float32, 4)),
+)
+def activation_maps(feature_maps, form, zero_point, scale, weights, class_index, workspace, sums, out):
+    """out[n, m, y, x] = sum over c of weights[class_index[n, m], c] * f(n, c, y, x), in channel order.
 
-    feature_maps (N, C, h*w), channel_weights (N, M, C), out (N, M, h*w), float32. The order of the sum is part of the
-    rule, so that every engine gives the same bits; the inner loop runs over positions and vectorises all the same.
+    feature_maps: bytes of f (N, C, h, w) or (N, h, w, C), whose dtype and layout `form` tells (`weighted_sum.py`);
+    int8 and uint8 stand for (q - zero_point) * scale. weights (K, C), class_index (N, M), out (N, M, h, w). workspace
+    and sums as there. The order of the sum is part of the rule, so that
+    every engine gives the same bits.
     """
-    for n in range(feature_maps.shape[0]):
-        for m in range(channel_weights.shape[1]):
-            row = out[n, m]
-            row[:] = 0
-            for c in range(feature_maps.shape[1]):
-                weight = channel_weights[n, m, c]
-                feature_map = feature_maps[n, c]
-                for p in range(row.shape[0]):
-                    row[p] += weight * feature_map[p]
+    h, w = out.shape[2], out.shape[3]
+    for n in range(out.shape[0]):
+        data = feature_maps[n].reshape(feature_maps[n].size)
+        weighted_sums(data, form, zero_point, scale, h * w, weights, class_index[n], workspace, sums)
+        for m in range(out.shape[1]):
+            for y in range(h):
+                for x in range(w):
+                    out[n, m, y, x] = sums[m, y * w + x]

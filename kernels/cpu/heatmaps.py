@@ -1,63 +1,81 @@
-"""Bilinear upsampling: its extrema, and the normalised result."""
+"""Bilinear upsampling, normalised on the way."""
 
 import numpy as np
-from numba import float32, int32
+from numba import float32, float64, int32, int64, uint8, void
 
-from fastcam.kernels.cpu.jit import kernel, readable, writable
+from fastcam.kernels.cpu.extrema import LARGEST
+from fastcam.kernels.cpu.jit import helper, kernel, readable, writable
 
-MAPS = readable(float32, 3)
-INDEX, WEIGHT = readable(int32, 1), readable(float32, 1)
+# built on d59b25da005606de
+
+GRID = (readable(int32, 1), readable(float32, 1), readable(int32, 1), readable(float32, 1))
 
 
-@kernel(MAPS, INDEX, WEIGHT, INDEX, WEIGHT, writable(float32, 2))
-def extrema(maps, row_index, row_weight, column_index, column_weight, out):
-    """out[p] = minimum and maximum of map p after upsampling.
+@helper
+def pad_normalised(one, offset, scale, full, padded):
+    """Put full * (values - offset) / scale into padded[1:-1, 1:-1] and repeat the edges around it."""
+    h, w = one.shape
+    for y in range(h + 2):
+        for x in range(w + 2):
+            value = (one[min(max(y - 1, 0), h - 1), min(max(x - 1, 0), w - 1)] - offset) / scale * full
+            # Downsampling can pass a peak by, which is out of all proportion then.
+            padded[y, x] = min(max(value, -LARGEST), LARGEST)
 
-    maps (P, h, w); row_index, row_weight (H,): the upper of the two map rows that a pixel row lies between, and how
-    far it is from it, in [0, 1]; column_index, column_weight (W,) likewise; out (P, 2).
 
-    Only the first and last pixel between two cells of a row are looked at: the values between are monotone, also after
-    rounding.
+@helper
+def upsample_row(padded, b, t, columns, column_weight, low, high, line):
+    """line[x] = the row of band b, t below the row of the map above it, clipped to [low, high]."""
+    right = padded[b, 0] + t * (padded[b + 1, 0] - padded[b, 0])
+    for s in range(columns.shape[0] - 1):
+        left = right
+        right = padded[b, s + 1] + t * (padded[b + 1, s + 1] - padded[b, s + 1])
+        slope = right - left
+        # Unsigned, as the test for negative indices would keep LLVM from vectorising this loop.
+        for x in range(np.uintp(columns[s]), np.uintp(columns[s + 1])):
+            line[x] = min(max(left + column_weight[x] * slope, low), high)
+
+
+@helper
+def level_row(padded, b, t, columns, column_weight, levels):
+    """levels[x] = the row as in `upsample_row`, clipped to [0, 255] and rounded half up."""
+    right = padded[b, 0] + t * (padded[b + 1, 0] - padded[b, 0])
+    for s in range(columns.shape[0] - 1):
+        left = right
+        right = padded[b, s + 1] + t * (padded[b + 1, s + 1] - padded[b, s + 1])
+        slope = right - left
+        for x in range(np.uintp(columns[s]), np.uintp(columns[s + 1])):
+            value = min(max(left + column_weight[x] * slope, np.float32(0)), np.float32(255))
+            levels[x] = np.uint8(np.int32(value + np.float32(0.5)))
+
+
+@kernel(
+    *(void, readable(float32, 3), *GRID, readable(float32, 2), float64, float64, int64, int64),
+    *(writable(float32, 2), writable(float32, 3)),
+)
+def heatmaps(
+    maps, rows, row_weight, columns, column_weight, normalisation, low, high, first, stop, padded, out
+):  # fmt: skip
+    """out[p, y, x] = (v - normalisation[p, 0]) / normalisation[p, 1], v being map p upsampled, clipped to [low, high].
+
+    maps (P, h, w), which are normalised before they are upsampled; rows and columns as in `extrema`; normalisation
+    (P, 2): offset and scale; out (P, H, W), of which rows [first, stop) are written. Workspace: padded
+    (>= h + 2, >= w + 2).
     """
-    h, w, width = maps.shape[1], maps.shape[2], column_index.shape[0]
-    row = np.empty(w, np.float32)
-    ends = np.empty(2 * w, np.int32)
-    count = 0
-    for x in range(width):
-        first = x == 0 or column_index[x - 1] != column_index[x]
-        if first or x == width - 1 or column_index[x + 1] != column_index[x]:
-            ends[count] = x
-            count += 1
+    low, high = np.float32(low), np.float32(high)
     for p in range(maps.shape[0]):
-        low, high = np.float32(np.inf), np.float32(-np.inf)
-        for y in range(row_index.shape[0]):
-            upper, lower = row_index[y], min(row_index[y] + 1, h - 1)
-            for j in range(w):
-                row[j] = maps[p, upper, j] + row_weight[y] * (maps[p, lower, j] - maps[p, upper, j])
-            for end in range(count):
-                x = ends[end]
-                left, right = row[column_index[x]], row[min(column_index[x] + 1, w - 1)]
-                value = left + column_weight[x] * (right - left)
-                low = min(low, value)
-                high = max(high, value)
-        out[p, 0] = low
-        out[p, 1] = high
+        pad_normalised(maps[p], normalisation[p, 0], normalisation[p, 1], np.float32(1), padded)
+        for b in range(rows.shape[0] - 1):
+            for y in range(max(rows[b], first), min(rows[b + 1], stop)):
+                upsample_row(padded, b, row_weight[y], columns, column_weight, low, high, out[p, y])
 
 
-@kernel(MAPS, INDEX, WEIGHT, INDEX, WEIGHT, readable(float32, 2), writable(float32, 3))
-def heatmaps(maps, row_index, row_weight, column_index, column_weight, normalisation, out):
-    """out[p, y, x] = (v - normalisation[p, 0]) / normalisation[p, 1], v being map p upsampled.
-
-    maps (P, h, w); rows and columns as in `extrema`; normalisation (P, 2): offset and scale; out (P, H, W).
-    """
-    h, w = maps.shape[1], maps.shape[2]
-    row = np.empty(w, np.float32)
+@kernel(
+    *(void, readable(float32, 3), *GRID, readable(float32, 2), int64, int64, writable(float32, 2), writable(uint8, 3)),
+)
+def heatmaps_uint8(maps, rows, row_weight, columns, column_weight, normalisation, first, stop, padded, out):
+    """out[p, y, x] = 255 times the heatmap, clipped to [0, 255] and rounded half up; else as `heatmaps`."""
     for p in range(maps.shape[0]):
-        offset, scale = normalisation[p, 0], normalisation[p, 1]
-        for y in range(row_index.shape[0]):
-            upper, lower = row_index[y], min(row_index[y] + 1, h - 1)
-            for j in range(w):
-                row[j] = maps[p, upper, j] + row_weight[y] * (maps[p, lower, j] - maps[p, upper, j])
-            for x in range(column_index.shape[0]):
-                left, right = row[column_index[x]], row[min(column_index[x] + 1, w - 1)]
-                out[p, y, x] = (left + column_weight[x] * (right - left) - offset) / scale
+        pad_normalised(maps[p], normalisation[p, 0], normalisation[p, 1], np.float32(255), padded)
+        for b in range(rows.shape[0] - 1):
+            for y in range(max(rows[b], first), min(rows[b + 1], stop)):
+                level_row(padded, b, row_weight[y], columns, column_weight, out[p, y])

@@ -2,8 +2,10 @@
 
 No fast-math flag at all: the results decide pixels, and every engine must agree on them bit for bit (LLVM vectorises
 these loops over positions, which needs no reassociation). No `parallel=True`: Numba's default threading layer aborts
-the process when two threads enter such a function. Each kernel file stands alone, since Numba's cache looks for changes
-in the kernel's own file only.
+the process when two threads enter such a function.
+
+Numba's cache looks for changes in a kernel's own file only. A file that uses functions of another one therefore names
+the state of those files in its `# built on` line; a test computes it and tells what it has to be.
 """
 
 from collections.abc import Callable
@@ -12,6 +14,8 @@ from typing import Any
 import numba
 from numba import types
 
+OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": False, "error_model": "numpy"}
+
 
 def readable(dtype: types.Type, ndim: int) -> types.Array:
     """Type of a C-contiguous input; read-only arrays are accepted as well, with no further compilation."""
@@ -19,22 +23,26 @@ def readable(dtype: types.Type, ndim: int) -> types.Array:
 
 
 def writable(dtype: types.Type, ndim: int) -> types.Array:
-    """Type of a C-contiguous output."""
+    """Type of a C-contiguous output or workspace."""
     return types.Array(dtype, ndim, "C")
 
 
-def kernel(*parameters: types.Type) -> Callable[[Callable[..., None]], Any]:
+def kernel(result: types.Type, *parameters: types.Type) -> Callable[[Callable[..., Any]], Any]:
     """Decorator: compile for these parameter types now, or load the machine code from the cache."""
-    signature = types.void(*parameters)
+    signature = result(*parameters)
 
-    def compile_kernel(function: Callable[..., None]) -> Any:
-        options: dict[str, Any] = {"nogil": True, "fastmath": False, "error_model": "numpy"}
+    def compile_kernel(function: Callable[..., Any]) -> Any:
         try:
-            return numba.njit(signature, cache=True, **options)(function)
+            return numba.njit(signature, cache=True, **OPTIONS)(function)
         except RuntimeError as error:
             # Read-only site-packages and no writable home, as in many containers: compile in each process.
             if "no locator available" not in str(error):
                 raise
-            return numba.njit(signature, cache=False, **options)(function)
+            return numba.njit(signature, cache=False, **OPTIONS)(function)
 
     return compile_kernel
+
+
+def helper(function: Callable[..., Any]) -> Any:
+    """Decorator of a part of a kernel: compiled with the kernels that call it, and inlined there by LLVM."""
+    return numba.njit(**OPTIONS)(function)

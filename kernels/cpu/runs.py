@@ -1,0 +1,123 @@
+"""Runs of pixels above a threshold, row by row, without the pixels: from the map's cells alone.
+
+A pixel row of a map stretched over an image lies between two rows of the map: it is of a band; likewise a pixel column
+is of a segment. Where a band crosses a segment, four corner pixels tell whether all pixels are safely in or out. Rows
+of bands with no cell left to ask are one run high; in others, the crossing of a cell and a row is solved for, then
+settled by the very expression that defines the pixel.
+"""
+
+from fastcam.kernels.cpu.components import START, STOP, link_runs
+from fastcam.kernels.cpu.jit import helper
+
+OUT, IN, MIXED = range(3)
+KIND, FIRST, END, SEGMENT = range(4)  # columns of the table of spans: what its pixels [FIRST, END) are; its segment
+
+
+@helper
+def _spans(corners, b, columns, cut, margin, spans):
+    """Describe band b by spans: segments that are mixed, and neighbours in or out that are taken together."""
+    count, mixed = 0, False
+    for s in range(columns.shape[0] - 1):
+        if columns[s] == columns[s + 1]:
+            continue
+        first, last, below_first, below_last = (
+            corners[b, 0, s, 0],
+            corners[b, 0, s, 1],
+            corners[b, 1, s, 0],
+            corners[b, 1, s, 1],
+        )
+        kind = MIXED
+        if min(min(first, last), min(below_first, below_last)) > cut + margin:
+            kind = IN
+        elif max(max(first, last), max(below_first, below_last)) < cut - margin:
+            kind = OUT
+        if count and kind != MIXED and spans[count - 1, KIND] == kind:
+            spans[count - 1, END] = columns[s + 1]
+            continue
+        mixed = mixed or kind == MIXED
+        spans[count, KIND], spans[count, SEGMENT] = kind, s
+        spans[count, FIRST], spans[count, END] = columns[s], columns[s + 1]
+        count += 1
+    return count, mixed
+
+
+@helper
+def _crossing(left, slope, weight, first, last, cut, leaves):
+    """The first pixel in (first, last] whose side of the cut is that of `last`, and not that of `first`."""
+    along = ((cut - left) / slope - weight[first]) / (weight[last] - weight[first])
+    guess = min(max(first + int(along * (last - first)), first), last - 1)
+    if (left + weight[guess] * slope > cut) == leaves:
+        last = guess
+        guess -= 1
+        if (left + weight[guess] * slope > cut) != leaves:
+            return last
+        last = guess
+    else:
+        first = guess
+        guess += 1
+        if (left + weight[guess] * slope > cut) == leaves:
+            return guess
+        first = guess
+    while last - first > 1:
+        middle = (first + last) // 2
+        if (left + weight[middle] * slope > cut) == leaves:
+            last = middle
+        else:
+            first = middle
+    return last
+
+
+@helper
+def _row_runs(padded, b, t, weight, cut, spans, count, runs, end):
+    """Append the runs of a row of band b, t below the row of the map above it; return how many there are now."""
+    start = -1
+    for k in range(count):
+        first = spans[k, FIRST]
+        enters = leaves = spans[k, KIND] == IN
+        left = slope = cut  # float32, as below
+        if spans[k, KIND] == MIXED:
+            s = spans[k, SEGMENT]
+            left = padded[b, s] + t * (padded[b + 1, s] - padded[b, s])
+            slope = padded[b, s + 1] + t * (padded[b + 1, s + 1] - padded[b, s + 1]) - left
+            enters = left + weight[first] * slope > cut
+            leaves = left + weight[spans[k, END] - 1] * slope > cut
+        if enters and start < 0:
+            start = first
+        elif start >= 0 and not enters:
+            runs[end, START], runs[end, STOP] = start, first
+            end, start = end + 1, -1
+        if enters != leaves:
+            crossing = _crossing(left, slope, weight, first, spans[k, END] - 1, cut, leaves)
+            if leaves:
+                start = crossing
+            else:
+                runs[end, START], runs[end, STOP] = start, crossing
+                end, start = end + 1, -1
+    if start >= 0:
+        runs[end, START], runs[end, STOP] = start, weight.shape[0]
+        end += 1
+    return end
+
+
+@helper
+def trace(padded, rows, row_weight, columns, column_weight, corners, cut, margin, reach, spans, runs, components):
+    """Fill the tables of runs and components of a map cut at `cut`; return how many there are of both.
+
+    padded, margin and corners as `extrema.py` makes them; reach as in `components.link_runs`; spans (>= w + 1, 4), runs
+    (>= H * min(w, (W + 1) // 2), 5) and components (as many, 6), int32: a row has at most w runs, as it is monotone
+    between two cells of the map, and no more than fit with a gap between them.
+    """
+    above = current = end = count = 0
+    for b in range(rows.shape[0] - 1):
+        if rows[b] == rows[b + 1]:
+            continue
+        spans_here, mixed = _spans(corners, b, columns, cut, margin, spans)
+        alike = not mixed or row_weight[rows[b]] == row_weight[rows[b + 1] - 1]
+        y = rows[b]
+        while y < rows[b + 1]:
+            below = rows[b + 1] if alike else y + 1
+            above, current = current, end
+            end = _row_runs(padded, b, row_weight[y], column_weight, cut, spans, spans_here, runs, end)
+            count = link_runs(runs, above, current, end, y, below, reach, components, count)
+            y = below
+    return end, count
