@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,8 @@ LARGEST = np.float32(2.0**126)
 
 
 # How the kernels are told of a dtype; + CHANNELS_LAST for (N, h, w, C).
-FORMS = {np.dtype(np.float32): 0, np.dtype(np.float16): 1, np.dtype(np.int8): 2, np.dtype(np.uint8): 3}
+FLOAT32 = np.dtype(np.float32)
+FORMS = {FLOAT32: 0, np.dtype(np.float16): 1, np.dtype(np.int8): 2, np.dtype(np.uint8): 3}
 CHANNELS_LAST = 4
 
 Window = tuple[int, int, int, int]
@@ -42,22 +44,22 @@ def feature_maps_of(value: ArrayLike, layout: str = "NCHW", scale: Any = None, z
 
     Neither is a transposed view copied, such as `array.transpose(0, 3, 1, 2)` of one with channels last.
     """
-    array = value
-    if not (type(array) is np.ndarray and array.dtype in FORMS):
-        array = real_array("feature_maps", value)
-        array = array if array.dtype in FORMS else float_array("feature_maps", array)
+    array = value if type(value) is np.ndarray else real_array("feature_maps", value)
+    form = FORMS.get(array.dtype)
+    if form is None:
+        array, form = float_array("feature_maps", array), FORMS[FLOAT32]
     if array.ndim != 4:
         raise InputError(f"feature_maps: expected 4 axes; got shape {array.shape}")
     if array.size == 0:
         raise InputError(f"feature_maps: expected at least one element; got shape {array.shape}")
     if layout not in ("NCHW", "NHWC"):
         raise InputError(f"layout: expected 'NCHW' or 'NHWC'; got {layout!r}")
-    form = FORMS[array.dtype]
-    if scale is None and zero_point == 0:
-        scale = 1.0
-    else:
-        scale, zero_point = _quantisation(array.dtype, scale, zero_point)
-    n, c, h, w = array.shape if layout == "NCHW" else (array.shape[i] for i in (0, 3, 1, 2))
+    numbers = (0.0, 1.0)
+    if scale is not None or zero_point != 0:
+        numbers = _quantisation(array.dtype, scale, zero_point)
+    n, c, h, w = array.shape
+    if layout == "NHWC":
+        h, w, c = c, h, w
     if not array.flags.c_contiguous:
         turned = array.transpose(0, 2, 3, 1) if layout == "NCHW" else array.transpose(0, 3, 1, 2)
         if turned.flags.c_contiguous:
@@ -66,10 +68,10 @@ def feature_maps_of(value: ArrayLike, layout: str = "NCHW", scale: Any = None, z
             array = np.ascontiguousarray(array)
     if layout == "NHWC":
         form += CHANNELS_LAST
-    return FeatureMaps(array.view(np.uint8), form, float(zero_point), float(scale), (n, c, h, w))
+    return FeatureMaps(array.view(np.uint8), form, *numbers, (n, c, h, w))
 
 
-def _quantisation(dtype: np.dtype[Any], scale: Any, zero_point: Any) -> tuple[float, int]:
+def _quantisation(dtype: np.dtype[Any], scale: Any, zero_point: Any) -> tuple[float, float]:
     if dtype.kind not in "iu":
         raise InputError(f"scale, zero_point: expected with int8 or uint8 feature maps only; got {dtype}")
     if isinstance(scale, bool) or not isinstance(scale, int | float | np.number) or not 0 < scale < math.inf:
@@ -77,7 +79,7 @@ def _quantisation(dtype: np.dtype[Any], scale: Any, zero_point: Any) -> tuple[fl
     limits = np.iinfo(dtype)
     if not isinstance(zero_point, int | np.integer) or not limits.min <= zero_point <= limits.max:
         raise InputError(f"zero_point: expected a whole number from {limits.min} to {limits.max}; got {zero_point!r}")
-    return float(scale), int(zero_point)
+    return float(zero_point), float(scale)
 
 
 def real_array(name: str, value: ArrayLike) -> NDArray[Any]:
@@ -95,14 +97,12 @@ def real_array(name: str, value: ArrayLike) -> NDArray[Any]:
 
 def float_array(name: str, value: ArrayLike, ndim: int | None = None) -> NDArray[Any]:
     """The value as a C-contiguous array of real numbers: float32, or float32 made of a narrower or wider dtype."""
-    array = value
-    if not (type(array) is np.ndarray and array.dtype == np.float32):
-        array = real_array(name, value)
+    array = value if type(value) is np.ndarray and value.dtype == FLOAT32 else real_array(name, value)
     if ndim is not None and array.ndim != ndim:
         raise InputError(f"{name}: expected {ndim} axes; got shape {array.shape}")
     if array.size == 0:
         raise InputError(f"{name}: expected at least one element; got shape {array.shape}")
-    if array.dtype == np.float32 and array.flags.c_contiguous:
+    if array.dtype == FLOAT32 and array.flags.c_contiguous:
         return array
     with np.errstate(over="ignore"):  # float64 beyond float32 becomes infinite, which the checks of range refuse
         return np.ascontiguousarray(array, np.float32)
@@ -154,8 +154,17 @@ def check_connectivity(value: Any) -> int:
     return int(value)
 
 
+@lru_cache(maxsize=1024)
+def _one_class(index: int, images: int) -> NDArray[np.int64]:
+    made = np.full((images, 1), index, np.int64)
+    made.flags.writeable = False
+    return made
+
+
 def class_indices(value: ArrayLike, images: int, classes: int) -> NDArray[np.int64]:
     """(N, M) int64: one class for all, M for all (1-D), or M for each image (2-D), as NumPy broadcasts."""
+    if type(value) is int and 0 <= value < classes:
+        return _one_class(value, images)
     try:
         index = np.asarray(value)
     except ValueError as error:
@@ -197,6 +206,14 @@ def flat_maps(maps: ArrayLike) -> tuple[NDArray[np.float32], tuple[int, ...]]:
 
 def grid_at(shape: tuple[int, ...], size: tuple[int, int], window: Window | None) -> Grid:
     """The pixels of an image of that size, or of a window of it, for maps (..., h, w)."""
+    try:
+        return _checked_grid(shape[-2:], size, window)
+    except TypeError:  # not hashable, such as a list
+        return _checked_grid.__wrapped__(shape[-2:], size, window)
+
+
+@lru_cache(maxsize=128)
+def _checked_grid(shape: tuple[int, ...], size: tuple[int, int], window: Window | None) -> Grid:
     height, width = image_size(size)
     if window is not None:
         try:
@@ -206,4 +223,4 @@ def grid_at(shape: tuple[int, ...], size: tuple[int, int], window: Window | None
         window = (x0, y0, x1, y1)
         if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
             raise InputError(f"window: expected x0 < x1 <= {width} and y0 < y1 <= {height}; got {window}")
-    return grid((shape[-2], shape[-1]), (height, width), window)
+    return grid((shape[0], shape[1]), (height, width), window)

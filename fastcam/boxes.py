@@ -103,10 +103,10 @@ def boxes_on_grid(
     threads: int | None = None,
 ) -> Boxes:
     """Boxes of (P, h, w) maps at the pixels of a grid."""
-    found = run.find_boxes(maps, where, rule, connectivity, threads)
-    if found.sound < len(maps):
+    boxes, sound = run.find_boxes(maps, where, rule, connectivity, threads)
+    if sound < len(maps):
         check_maps("maps", maps)
-    return Boxes(found.xyxy, found.area, found.peak)
+    return boxes
 
 
 def localize(
@@ -164,7 +164,7 @@ def localize(
     where = grid_at(features.shape[2:], size, window)
     check_threads(threads)
     run = engines.named(engine)
-    found = run.localize(features, weights, index, where, rule, neighbours, threads)
-    if found.sound < features.shape[0]:
+    boxes, sound = run.localize(features, weights, index, where, rule, neighbours, threads)
+    if sound < features.shape[0]:
         checked_maps(run, features, weights, index, threads)  # raises, and names the place
-    return Boxes(found.xyxy, found.area, found.peak)
+    return boxes

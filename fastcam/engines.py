@@ -6,6 +6,7 @@ check the others on your own data.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -17,21 +18,13 @@ from fastcam.arrays import FeatureMaps
 from fastcam.conventions import Convention
 from fastcam.errors import InputError, KernelError
 from fastcam.pool import spread
+from fastcam.results import Boxes
 from fastcam.sampling import Grid
 
 ENGINES = {"cpu": "fastcam.kernels.cpu", "reference": "fastcam.reference"}
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
-
-
-class Found(NamedTuple):
-    """Boxes (..., 4), areas and peaks (...), and how many items there are before one that isn't finite."""
-
-    xyxy: Ints
-    area: Ints
-    peak: Floats
-    sound: int
 
 
 class Components(NamedTuple):
@@ -52,28 +45,26 @@ class Engine:
         self.name = name
         self._kernels: Any = import_module(ENGINES[name])
 
-    def _launch(self, kernel: str, *arguments: Any) -> Any:
+    def _spread(self, work: Callable[[int, int], int], count: int, cost: float, threads: int | None) -> list[int]:
+        """`pool.spread`, for work that calls kernels."""
         try:
-            return getattr(self._kernels, kernel)(*arguments)
+            return [work(0, count)] if count == 1 or threads == 1 else spread(work, count, cost, threads)
         except TypeError as error:  # Numba: no machine code for such arguments
-            kinds = ", ".join(f"{getattr(one, 'dtype', type(one).__name__)} {np.shape(one)}" for one in arguments)
-            raise KernelError(f"{self.name}.{kernel} can't take {kinds}; please report this") from error
+            raise KernelError(f"{self.name}: {error}; please report this") from error
 
     def activation_maps(
         self, features: FeatureMaps, weights: Floats, class_index: NDArray[np.int64], threads: int | None = None
-    ) -> Floats:
-        """(N, M, h, w) from feature maps, (K, C) weights and (N, M) indices of their rows."""
+    ) -> tuple[Floats, int]:
+        """(N, M, h, w) from feature maps, (K, C) weights and (N, M) indices; the first n that isn't finite or N."""
         data, form, zero_point, scale, (n, _, h, w) = features
         m = class_index.shape[1]
         out = np.empty((n, m, h, w), np.float32)
 
-        def work(i: int, j: int) -> None:
-            scratch = workspace.sums(h * w, m)
-            inputs = (data[i:j], form, zero_point, scale, weights, class_index[i:j])
-            self._launch("activation_maps", *inputs, *scratch, out[i:j])
+        def work(first: int, stop: int) -> int:
+            inputs = (data, form, zero_point, scale, weights, class_index, first, stop)
+            return self._kernels.activation_maps(*inputs, *workspace.sums(h * w, m), out)
 
-        spread(work, n, _sum_cost(features, m), threads)
-        return out
+        return out, _sound(self._spread(work, n, _sum_cost(features, m) if n > 1 else 0, threads), n)
 
     def localize(
         self,
@@ -84,103 +75,101 @@ class Engine:
         rule: Convention,
         connectivity: int,
         threads: int | None = None,
-    ) -> Found:
-        """Boxes with axes (N, M), from feature maps as in `activation_maps`."""
+    ) -> tuple[Boxes, int]:
+        """Boxes with axes (N, M), from feature maps as in `activation_maps`, the first n that isn't finite or N."""
         data, form, zero_point, scale, (n, _, h, w) = features
         m = class_index.shape[1]
         xyxy, area, peak = np.empty((n, m, 4), np.int32), np.empty((n, m), np.int32), np.empty((n, m), np.float32)
-        fixed = (*where.rows, *where.columns, *rule.numbers, connectivity)
+        (rows, row_weight), (columns, column_weight) = where
 
-        def work(i: int, j: int) -> int:
-            scratch = (*workspace.sums(h * w, m), *workspace.tables(where))
-            inputs = (data[i:j], form, zero_point, scale, weights, class_index[i:j])
-            return i + self._launch("localize", *inputs, *fixed, *scratch, xyxy[i:j], area[i:j], peak[i:j])
+        def work(first: int, stop: int) -> int:
+            return self._kernels.localize(
+                data, form, zero_point, scale, weights, class_index, first, stop,
+                rows, row_weight, columns, column_weight, *rule.numbers, connectivity,
+                *workspace.sums(h * w, m), *workspace.tables(where), xyxy, area, peak,
+            )  # fmt: skip
 
-        ends = spread(work, n, _sum_cost(features, m) + m * _box_cost(where), threads)
-        return Found(xyxy, area, peak, _sound(ends, n))
+        ends = self._spread(work, n, _sum_cost(features, m) + m * _box_cost(where) if n > 1 else 0, threads)
+        return Boxes(xyxy, area, peak), _sound(ends, n)
 
     def find_boxes(
         self, maps: Floats, where: Grid, rule: Convention, connectivity: int, threads: int | None = None
-    ) -> Found:
-        """Boxes with an axis P, of (P, h, w) maps."""
+    ) -> tuple[Boxes, int]:
+        """Boxes with an axis P, of (P, h, w) maps, and the first p that isn't finite, or P."""
         count = len(maps)
         xyxy, area, peak = np.empty((count, 4), np.int32), np.empty(count, np.int32), np.empty(count, np.float32)
-        fixed = (*where.rows, *where.columns, *rule.numbers, connectivity)
+        (rows, row_weight), (columns, column_weight) = where
 
-        def work(i: int, j: int) -> int:
-            outputs = (xyxy[i:j], area[i:j], peak[i:j])
-            return i + self._launch("find_boxes", maps[i:j], *fixed, *workspace.tables(where), *outputs)
+        def work(first: int, stop: int) -> int:
+            return self._kernels.find_boxes(
+                maps, first, stop, rows, row_weight, columns, column_weight, *rule.numbers, connectivity,
+                *workspace.tables(where), xyxy, area, peak,
+            )  # fmt: skip
 
-        return Found(xyxy, area, peak, _sound(spread(work, count, _box_cost(where), threads), count))
+        ends = self._spread(work, count, _box_cost(where) if count > 1 else 0, threads)
+        return Boxes(xyxy, area, peak), _sound(ends, count)
 
     def find_components(self, one: Floats, where: Grid, rule: Convention, connectivity: int) -> Components:
         """All runs and components of one (h, w) map; the peak is NaN if it isn't finite."""
         counts, peak, tables = np.empty(2, np.int64), np.empty(1, np.float32), workspace.tables(where)
         fixed = (*where.rows, *where.columns, *rule.numbers, connectivity)
-        self._launch("find_components", one.reshape(-1), *fixed, *tables, counts, peak)
+
+        def work(*_: int) -> int:
+            return self._kernels.find_components(one.reshape(-1), *fixed, *tables, counts, peak)
+
+        self._spread(work, 1, 0, 1)
         return Components(tables[-2][: counts[0]], tables[-1][: counts[1]], float(peak[0]))
 
     def paint(self, runs: Ints, values: Ints, out: Ints) -> None:
         """Write the value of their component at the pixels of runs into an (H, W) array."""
-        self._launch("paint", runs, len(runs), values, out)
-
-    def extrema(self, maps: Floats, where: Grid) -> tuple[Floats, int]:
-        """(P, 2) minimum and maximum of upsampled (P, h, w) maps; how many there are before one that isn't finite."""
-        out = np.empty((len(maps), 2), np.float32)
-        padded, corners, *_ = workspace.tables(where)
-        return out, self._launch("extrema", maps, *where.rows, *where.columns, padded, corners, out)
+        self._spread(lambda *_: self._kernels.paint(runs, len(runs), values, out), 1, 0, 1)
 
     def heatmaps(
-        self,
-        maps: Floats,
-        where: Grid,
-        normalisation: Floats,
-        limits: tuple[float, float],
-        out: NDArray[Any],
-        threads: int | None = None,
-    ) -> None:
-        """Fill out (P, H, W) with (P, h, w) maps, normalised by (P, 2) offset and scale, and clipped to the limits.
+        self, maps: Floats, where: Grid, normalise: bool, out: NDArray[Any], threads: int | None = None
+    ) -> int:
+        """Fill out (P, H, W), of float32 or uint8, with (P, h, w) maps. Returns the first p that isn't finite, or P.
 
-        If out is of uint8, the limits have to be (0, 1), and all is times 255.
+        Nothing is written for maps that aren't finite; uint8 is always normalised.
         """
-        height, width = where.size
-        axes = (*where.rows, *where.columns)
-        kernel, clip, cost = ("heatmaps", limits, 1e-4) if out.dtype == np.float32 else ("heatmaps_uint8", (), 2e-4)
-        cost *= height * width
+        (rows, row_weight), (columns, column_weight) = where
+        kernel, cost = self._kernels.heatmaps, 1e-4
+        if out.dtype == np.uint8:
+            kernel, cost = self._kernels.heatmaps_uint8, 2e-4
+        (height, width), count = where.size, len(maps)
+        axes = (rows, row_weight, columns, column_weight, normalise)
 
-        def rows(i: int, j: int) -> None:
-            self._launch(kernel, maps, *axes, normalisation, *clip, i, j, workspace.tables(where)[0], out)
+        def bands(first: int, stop: int) -> int:
+            return kernel(maps, *axes, first, stop, *workspace.tables(where)[:2], out)
 
-        def items(i: int, j: int) -> None:
-            some = (normalisation[i:j], *clip, 0, height, workspace.tables(where)[0], out[i:j])
-            self._launch(kernel, maps[i:j], *axes, *some)
+        def items(i: int, j: int) -> int:
+            return i + kernel(maps[i:j], *axes, 0, height, *workspace.tables(where)[:2], out[i:j])
 
-        if len(maps) == 1:
-            spread(rows, height, cost / height, threads)
-        else:
-            spread(items, len(maps), cost, threads)
+        if count == 1:
+            return min(self._spread(bands, height, cost * width, threads))
+        return _sound(self._spread(items, count, cost * width * height, threads), count)
 
     def overlay(
         self,
         one: Floats,
         where: Grid,
-        normalisation: Floats,
         colours: NDArray[np.uint64],
         opacity: int,
         corner: tuple[int, int],
         frame: NDArray[np.uint8],
         threads: int | None = None,
-    ) -> None:
-        """Draw a (h, w) map over a window of the frame (H, W, 3) that begins at the corner (x, y)."""
+    ) -> bool:
+        """Draw a (h, w) map over a window of the frame (H, W, 3) that begins at the corner (x, y), if it is finite."""
+        (rows, row_weight), (columns, column_weight) = where
         height, width = where.size
-        axes, flat = (*where.rows, *where.columns), frame.reshape(len(frame), -1)
+        flat = frame.reshape(len(frame), -1)
 
-        def rows(i: int, j: int) -> None:
-            padded, (levels, tints) = workspace.tables(where)[0], workspace.lines(width)
-            fixed = (one, *axes, normalisation, colours, opacity, *corner)
-            self._launch("overlay", *fixed, i, j, padded, levels, tints, flat)
+        def bands(first: int, stop: int) -> int:
+            return self._kernels.overlay(
+                one.reshape(-1), rows, row_weight, columns, column_weight, colours, opacity, *corner,
+                first, stop, *workspace.tables(where)[:2], *workspace.lines(width), flat,
+            )  # fmt: skip
 
-        spread(rows, height, width * 5e-4, threads)
+        return all(self._spread(bands, height, width * 5e-4, threads))
 
 
 def _sum_cost(features: FeatureMaps, classes: int) -> float:
@@ -196,6 +185,8 @@ def _box_cost(where: Grid) -> float:
 
 def _sound(ends: list[int], count: int) -> int:
     """Where the first item is that isn't finite: the first part of [0, count) that ends before the next begins."""
+    if len(ends) == 1:
+        return ends[0]
     for part, end in enumerate(ends):
         if end < count * (part + 1) // len(ends):
             return end

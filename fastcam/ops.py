@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -85,8 +84,9 @@ def checked_maps(
     threads: int | None = None,
 ) -> NDArray[np.float32]:
     """(N, M, h, w) maps from rows (N, M) of weights (K, C), checked to be finite: the last step of every method."""
-    maps = run.activation_maps(features, weights, index, threads)
-    check_maps("activation maps", maps)
+    maps, sound = run.activation_maps(features, weights, index, threads)
+    if sound < len(maps):
+        check_maps("activation maps", maps)
     return maps
 
 
@@ -129,7 +129,7 @@ def heatmaps(
     ------
     InputError
         Fewer than two axes, no element, a number that isn't finite, an impossible size or window; an `out` that doesn't
-        fit, or that overlaps the maps.
+        fit, or that overlaps the maps. Where a map among several isn't finite, `out` is left half done.
 
     Examples
     --------
@@ -141,21 +141,10 @@ def heatmaps(
     check_threads(threads)
     kind = _heatmap_dtype(dtype if out is None else getattr(out, "dtype", None), normalise)
     made = out_array("out", out, (*leading, *where.size), kind, flat)
-    run = engines.named(engine)
-    extrema, sound = run.extrema(flat, where)
+    sound = engines.named(engine).heatmaps(flat, where, normalise, made.reshape(-1, *where.size), threads)
     if sound < len(flat):
         check_maps("maps", flat.reshape(*leading, *flat.shape[1:]))
-    normalisation, limits = np.tile(np.array([0, 1], np.float32), (len(flat), 1)), (-math.inf, math.inf)
-    if normalise:
-        normalisation, limits = normalisation_of(extrema), (0.0, 1.0)
-    run.heatmaps(flat, where, normalisation, limits, made.reshape(-1, *where.size), threads)
     return made
-
-
-def normalisation_of(extrema: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(P, 2) offset and scale that take (P, 2) minimum and maximum to 0 and 1; a scale of 1 where they are the same."""
-    spread = extrema[:, 1] - extrema[:, 0]
-    return np.stack([extrema[:, 0], np.where(spread > 0, spread, np.float32(1))], axis=1)
 
 
 def _heatmap_dtype(dtype: Any, normalise: bool) -> np.dtype[Any]:

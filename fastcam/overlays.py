@@ -13,7 +13,6 @@ from fastcam import engines
 from fastcam.arrays import check_maps, check_threads, float_array, out_array
 from fastcam.errors import InputError
 from fastcam.images import Photo, Region, check_pixels, read_photo, visible
-from fastcam.ops import normalisation_of
 from fastcam.results import Explanation
 from fastcam.sampling import grid
 
@@ -125,10 +124,8 @@ def overlay(
     x0, y0, x1, y1 = (side * int(scale) for side in region or (0, 0, size[1], size[0]))
     left, top, right, bottom = visible((x0, y0, x1, y1), (len(frame), frame.shape[1]))
     where = grid((one.shape[0], one.shape[1]), (y1 - y0, x1 - x0), (left - x0, top - y0, right - x0, bottom - y0))
-    extrema, sound = run.extrema(one[None], where)
-    if not sound:
+    if not run.overlay(one, where, colours, round(256 * opacity), (left, top), frame, threads):
         check_maps("explanation", one)
-    run.overlay(one, where, normalisation_of(extrema)[0], colours, round(256 * opacity), (left, top), frame, threads)
     if isinstance(explanation, Explanation):
         _draw(frame, explanation, item, map, int(scale) if box else 0, label)
     return frame

@@ -40,7 +40,7 @@ def processors() -> int:
 
 def check_threads(threads: Any) -> None:
     """None, or a positive number, and not so many that the machine runs out of them."""
-    if threads is None:
+    if threads is None or threads == 1:
         return
     most = max(64, 4 * processors())
     if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or not 1 <= threads <= most:
@@ -52,7 +52,7 @@ def spread(work: Callable[[int, int], Result], count: int, cost: float, threads:
 
     cost: microseconds for each of [0, count), about; threads: at most so many, None for one a processor.
     """
-    parts = 1 if threads == 1 else min(count, int(count * cost / WORTH))
+    parts = min(count, int(count * cost / WORTH))
     parts = min(parts, threads or processors()) if parts > 1 else 1
     if parts == 1:
         return [work(0, count)]

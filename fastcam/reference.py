@@ -21,56 +21,58 @@ LARGEST = np.float32(2.0**126)
 
 def activation_maps(
     feature_maps: Bytes, form: int, zero_point: float, scale: float, weights: Floats, class_index: Longs,
-    workspace: Floats, sums: Floats, out: Floats,
-) -> None:  # fmt: skip
+    first: int, stop: int, workspace: Floats, sums: Floats, out: Floats,
+) -> int:  # fmt: skip
     """See `fastcam.kernels.cpu.activation_maps`."""
     dtype = (np.float32, np.float16, np.int8, np.uint8)[form % 4]
-    values = feature_maps.view(dtype).astype(np.float32)
+    values = feature_maps[first:stop].view(dtype).astype(np.float32)
     if form % 4 >= 2:
         values = (values - np.float32(zero_point)) * np.float32(scale)
     if form >= 4:
         values = values.transpose(0, 3, 1, 2)
-    out[:] = 0
+    out[first:stop] = 0
     with np.errstate(over="ignore", invalid="ignore"):  # the checks that follow name the item
         for c in range(weights.shape[1]):
-            out += weights[class_index, c][:, :, None, None] * values[:, None, c]
+            out[first:stop] += weights[class_index[first:stop], c][:, :, None, None] * values[:, None, c]
+    return next((n for n in range(first, stop) if not _is_sound(out[n])), stop)
 
 
 def localize(
     feature_maps: Bytes, form: int, zero_point: float, scale: float, weights: Floats, class_index: Longs,
-    rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats,
+    first: int, stop: int, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats,
     threshold: float, rectify: bool, minmax: bool, connectivity: int,
     workspace: Floats, sums: Floats, padded: Floats, corners: Floats, spans: Ints, runs: Ints, components: Ints,
     xyxy: Ints, area: Ints, peak: Floats,
 ) -> int:  # fmt: skip
     """See `fastcam.kernels.cpu.localize`."""
     maps = np.empty((*xyxy.shape[:2], len(rows) - 2, len(columns) - 2), np.float32)
-    activation_maps(feature_maps, form, zero_point, scale, weights, class_index, workspace, sums, maps)
-    counts = [
+    some = (feature_maps, form, zero_point, scale, weights, class_index, first, stop)
+    activation_maps(*some, workspace, sums, maps)
+    sound = [
         find_boxes(
-            maps[n], rows, row_weight, columns, column_weight, threshold, rectify, minmax, connectivity,
-            padded, corners, spans, runs, components, xyxy[n], area[n], peak[n],
+            maps[n], 0, maps.shape[1], rows, row_weight, columns, column_weight, threshold, rectify, minmax,
+            connectivity, padded, corners, spans, runs, components, xyxy[n], area[n], peak[n],
         )
-        for n in range(len(maps))
+        for n in range(first, stop)
     ]  # fmt: skip
-    return next((n for n, count in enumerate(counts) if count < maps.shape[1]), len(maps))
+    return next((first + n for n, count in enumerate(sound) if count < maps.shape[1]), stop)
 
 
 def find_boxes(
-    maps: Floats, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats,
+    maps: Floats, first: int, stop: int, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats,
     threshold: float, rectify: bool, minmax: bool, connectivity: int,
     padded: Floats, corners: Floats, spans: Ints, runs: Ints, components: Ints, xyxy: Ints, area: Ints, peak: Floats,
 ) -> int:  # fmt: skip
     """See `fastcam.kernels.cpu.find_boxes`."""
     rule, axes = (threshold, rectify, minmax, connectivity), (rows, row_weight, columns, column_weight)
-    for p, one in enumerate(maps):
-        peak[p], _, regions = _components(one, *axes, *rule)
+    for p in range(first, stop):
+        peak[p], _, regions = _components(maps[p], *axes, *rule)
         xyxy[p], area[p] = 0, 0
         if regions:
             largest = max(regions, key=lambda region: region.area)  # the first of equals, in raster order
             (y0, x0, y1, x1), area[p] = largest.bbox, largest.area
             xyxy[p] = x0, y0, x1, y1
-    return next((p for p, high in enumerate(peak) if np.isnan(high)), len(maps))
+    return next((p for p in range(first, stop) if np.isnan(peak[p])), stop)
 
 
 def find_components(
@@ -94,59 +96,64 @@ def find_components(
     return 0 if np.isnan(peak[0]) else 1
 
 
-def paint(runs: Ints, count: int, values: Ints, out: Ints) -> None:
+def paint(runs: Ints, count: int, values: Ints, out: Ints) -> int:
     """See `fastcam.kernels.cpu.paint`."""
     for start, stop, y0, y1, component in runs[:count]:
         out[y0:y1, start:stop] = values[component]
-
-
-def extrema(
-    maps: Floats, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats,
-    padded: Floats, corners: Floats, out: Floats,
-) -> int:  # fmt: skip
-    """See `fastcam.kernels.cpu.extrema`."""
-    for p, one in enumerate(maps):
-        if not (np.abs(one) < LARGEST).all():
-            return p
-        upsampled = _upsample(one, rows, row_weight, columns, column_weight)
-        out[p] = upsampled.min(), upsampled.max()
-    return len(maps)
+    return count
 
 
 def heatmaps(
     maps: Floats, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats,
-    normalisation: Floats, low: float, high: float, first: int, stop: int, padded: Floats, out: Floats,
-) -> None:  # fmt: skip
+    normalise: bool, first: int, stop: int, padded: Floats, corners: Floats, out: Floats,
+) -> int:  # fmt: skip
     """See `fastcam.kernels.cpu.heatmaps`."""
+    axes, sound = (rows, row_weight, columns, column_weight), len(maps)
     for p, one in enumerate(maps):
-        heat = _upsample(_normalised(one, normalisation[p], 1), rows, row_weight, columns, column_weight)
-        out[p, first:stop] = np.clip(heat, np.float32(low), np.float32(high))[first:stop]
+        if not _is_sound(one):
+            sound = min(sound, p)
+        elif normalise:
+            out[p, first:stop] = np.clip(_upsample(_normalised(one, *axes, 1), *axes), 0, 1)[first:stop]
+        else:
+            out[p, first:stop] = _upsample(one, *axes)[first:stop]
+    return sound
 
 
 def heatmaps_uint8(
     maps: Floats, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats,
-    normalisation: Floats, first: int, stop: int, padded: Floats, out: Bytes,
-) -> None:  # fmt: skip
+    normalise: bool, first: int, stop: int, padded: Floats, corners: Floats, out: Bytes,
+) -> int:  # fmt: skip
     """See `fastcam.kernels.cpu.heatmaps_uint8`."""
+    axes, sound = (rows, row_weight, columns, column_weight), len(maps)
     for p, one in enumerate(maps):
-        heat = _upsample(_normalised(one, normalisation[p], 255), rows, row_weight, columns, column_weight)
-        out[p, first:stop] = (np.clip(heat, 0, 255) + np.float32(0.5)).astype(np.uint8)[first:stop]
+        if _is_sound(one):
+            heat = np.clip(_upsample(_normalised(one, *axes, 255), *axes), 0, 255)
+            out[p, first:stop] = (heat + np.float32(0.5)).astype(np.uint8)[first:stop]
+        else:
+            sound = min(sound, p)
+    return sound
 
 
 def overlay(
-    one: Floats, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats,
-    normalisation: Floats, colours: NDArray[np.uint64], opacity: int, left: int, top: int, first: int, stop: int,
-    padded: Floats, levels: Bytes, tints: NDArray[np.uint64], frame: Bytes,
-) -> None:  # fmt: skip
+    values: Floats, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats,
+    colours: NDArray[np.uint64], opacity: int, left: int, top: int, first: int, stop: int,
+    padded: Floats, corners: Floats, levels: Bytes, tints: NDArray[np.uint64], frame: Bytes,
+) -> int:  # fmt: skip
     """See `fastcam.kernels.cpu.overlay`."""
     height, width = len(row_weight), len(column_weight)
     heat = np.empty((1, height, width), np.uint8)
-    axes = (rows, row_weight, columns, column_weight)
-    heatmaps_uint8(one[None], *axes, normalisation[None], 0, height, padded, heat)
+    one, axes = values.reshape(1, len(rows) - 2, -1), (rows, row_weight, columns, column_weight)
+    if not heatmaps_uint8(one, *axes, True, 0, height, padded, corners, heat):
+        return 0
     bytes_of_colours = colours[:256].astype("<u8").view(np.uint8).reshape(256, 8)[:, :3]
     window = frame.reshape(len(frame), -1, 3)[top + first : top + stop, left : left + width]
     tint = bytes_of_colours[heat[0, first:stop]].astype(np.uint16)
     window[:] = (window * np.uint16(256 - opacity) + tint * np.uint16(opacity) + np.uint16(128)) >> 8
+    return 1
+
+
+def _is_sound(maps: Floats) -> bool:
+    return bool((np.abs(maps) < LARGEST).all())  # False for NaN
 
 
 def _components(
@@ -156,7 +163,7 @@ def _components(
     """The maximum (NaN if the map isn't finite), the label image, and the regions, both in raster order."""
     from skimage.measure import label, regionprops
 
-    if not (np.abs(one) < LARGEST).all():
+    if not _is_sound(one):
         return np.float32(np.nan), np.zeros((0, 0), np.int64), []
     values = np.maximum(one, np.float32(0)) if rectify else one
     upsampled = _upsample(values, rows, row_weight, columns, column_weight)
@@ -169,10 +176,12 @@ def _components(
     return high, np.asarray(labels), regionprops(labels)
 
 
-def _normalised(one: Floats, normalisation: Floats, full: int) -> Floats:
-    offset, scale = normalisation
+def _normalised(one: Floats, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats, full: int) -> Floats:
+    upsampled = _upsample(one, rows, row_weight, columns, column_weight)
+    low, high = upsampled.min(), upsampled.max()
+    scale = high - low if high > low else np.float32(1)
     with np.errstate(over="ignore"):
-        return np.clip((one - offset) / scale * np.float32(full), -LARGEST, LARGEST)
+        return np.clip((one - low) / scale * np.float32(full), -LARGEST, LARGEST)
 
 
 def _upsample(one: Floats, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats) -> Floats:

@@ -1,11 +1,8 @@
 """Exact extrema of an upsampled map from few of its pixels, and the threshold that a rule makes of them."""
 
 import numpy as np
-from numba import float32, int32, int64
 
-from fastcam.kernels.cpu.jit import helper, kernel, readable, writable
-
-# built on 960904c2b4d4b9ff
+from fastcam.kernels.cpu.jit import helper
 
 LARGEST = np.float32(2.0**126)  # beyond it, the difference of two values could overflow
 
@@ -42,6 +39,10 @@ def margin_of(largest):
 @helper
 def corner_values(padded, rows, row_weight, columns, column_weight, corners):
     """corners[b, e, s, f]: the pixels in first (0) and last (1) row e of band b, first and last column f of segment s.
+
+    Pixel rows [rows[b], rows[b + 1]) are band b: they lie between rows b and b + 1 of the padded map, and row_weight
+    (H,) tells how far, in [0, 1]. Pixel columns [columns[s], columns[s + 1]) are segment s, likewise. rows (h + 2,),
+    columns (w + 2,); padded (>= h + 2, >= w + 2), corners (>= h + 1, 2, >= w + 1, 2).
 
     Returns the lowest and the highest of them.
     """
@@ -118,25 +119,3 @@ def cut_of(low, high, threshold, minmax):
             inside = middle
         else:
             outside = middle
-
-
-@kernel(
-    *(int64, readable(float32, 3), readable(int32, 1), readable(float32, 1), readable(int32, 1), readable(float32, 1)),
-    *(writable(float32, 2), writable(float32, 4), writable(float32, 2)),
-)
-def extrema(maps, rows, row_weight, columns, column_weight, padded, corners, out):
-    """out[p] = minimum and maximum of map p after upsampling. Returns how many maps there are before one with NaN.
-
-    maps (P, h, w). Pixel rows [rows[b], rows[b + 1]) lie between rows b - 1 and b of the map, its edges repeated, and
-    row_weight (H,) tells how far, in [0, 1]; rows (h + 2,), columns and column_weight (W,) likewise; out (P, 2).
-    Workspace: padded (>= h + 2, >= w + 2), corners (>= h + 1, 2, >= w + 1, 2).
-    """
-    sound = maps.shape[0]
-    for p in range(maps.shape[0]):
-        largest = pad(maps[p].reshape(maps[p].size), maps.shape[2], False, padded)
-        if not largest < LARGEST:
-            sound = min(sound, p)
-            continue
-        low, high = exact_extrema(padded, rows, row_weight, columns, column_weight, margin_of(largest), corners)
-        out[p, 0], out[p, 1] = low, high
-    return sound

@@ -8,7 +8,7 @@ from fastcam.kernels.cpu.extrema import LARGEST, cut_of, exact_extrema, margin_o
 from fastcam.kernels.cpu.jit import helper, kernel, readable, writable
 from fastcam.kernels.cpu.runs import trace
 
-# built on 856a3ff5379181bd
+# built on e8e7986342a23981
 
 GRID = (readable(int32, 1), readable(float32, 1), readable(int32, 1), readable(float32, 1))
 RULE = (float64, int64, int64, int64)
@@ -33,21 +33,21 @@ def components_of(
 
 
 @kernel(
-    *(int64, readable(float32, 3), *GRID, *RULE, *TABLES),
+    *(int64, readable(float32, 3), int64, int64, *GRID, *RULE, *TABLES),
     *(writable(int32, 2), writable(int32, 1), writable(float32, 1)),
 )
 def find_boxes(
-    maps, rows, row_weight, columns, column_weight, threshold, rectify, minmax, connectivity,
+    maps, first, stop, rows, row_weight, columns, column_weight, threshold, rectify, minmax, connectivity,
     padded, corners, spans, runs, components, xyxy, area, peak,
 ):  # fmt: skip
     """xyxy[p], area[p] = box and pixels of the largest component of map p after upsampling, zeros where there is none.
 
-    maps (P, h, w); rows and columns as in `extrema`; threshold, rectify, minmax as in `fastcam.conventions`;
-    connectivity 4 or 8; workspace as in `runs.trace`; xyxy (P, 4), area (P,), peak (P,): the maximum after upsampling.
-    Returns how many maps there are before one that isn't finite.
+    For maps [first, stop) of (P, h, w); rows and columns as in `extrema`; threshold, rectify, minmax as in
+    `fastcam.conventions`; connectivity 4 or 8; workspace as in `runs.trace`; xyxy (P, 4), area (P,), peak (P,): the
+    maximum after upsampling. Returns the first map that isn't finite, or stop.
     """
-    sound = maps.shape[0]
-    for p in range(maps.shape[0]):
+    sound = stop
+    for p in range(first, stop):
         _, count, high = components_of(
             maps[p].reshape(maps[p].size), rows, row_weight, columns, column_weight,
             threshold, rectify, minmax, connectivity, padded, corners, spans, runs, components,

@@ -45,4 +45,4 @@ def kernel(result: types.Type, *parameters: types.Type) -> Callable[[Callable[..
 
 def helper(function: Callable[..., Any]) -> Any:
     """Decorator of a part of a kernel: compiled with the kernels that call it, and inlined there by LLVM."""
-    return numba.njit(**OPTIONS)(function)
+    return numba.njit(forceinline=True, **OPTIONS)(function)

@@ -41,7 +41,8 @@ def tile(classes: int, panels: int) -> Any:
         columns = [builder.add(position, number(LANES * p)) for p in range(panels)]
         sources = [builder.select(builder.icmp_signed("<", x, last), x, last) for x in columns]
         rows = [builder.add(m, number(r)) for r in range(classes)]
-        chosen = [builder.load(builder.gep(class_index.data, [r])) for r in rows]
+        chosen = [weights.element(builder.load(builder.gep(class_index.data, [r])), channel) for r in rows]
+        firsts = [features.element(row, x) for x in sources]
         places = [[sums.vector(r, x) for x in columns] for r in rows]
         start = [[builder.load(place, align=UNALIGNED) for place in line] for line in places]
 
@@ -50,9 +51,9 @@ def tile(classes: int, panels: int) -> Any:
         builder.position_at_end(loop)
         i = builder.phi(number)
         held = [[builder.phi(VECTOR) for _ in line] for line in start]
-        parts = [builder.load(features.vector(builder.add(row, i), x), align=UNALIGNED) for x in sources]
-        at = builder.add(channel, i)
-        scalars = [builder.load(weights.element(k, at)) for k in chosen]
+        below = [builder.gep(first, [builder.mul(i, features.width)]) for first in firsts]
+        parts = [builder.load(builder.bitcast(place, VECTOR.as_pointer()), align=UNALIGNED) for place in below]
+        scalars = [builder.load(builder.gep(first, [i])) for first in chosen]
         added = [
             [
                 builder.fadd(total, builder.fmul(_spread(builder, scalar), part))

@@ -5,12 +5,12 @@ supports): of what NumPy and OpenCV do in passes over the whole frame, this take
 """
 
 import numpy as np
-from numba import float32, int64, uint8, uint64, void
+from numba import float32, int64, uint8, uint64
 
 from fastcam.kernels.cpu.heatmaps import GRID, level_row, pad_normalised
 from fastcam.kernels.cpu.jit import helper, kernel, readable, writable
 
-# built on 4bedfb701edb4174
+# built on 03136a900242453c
 
 # Every other byte of a 32-bit number, which leaves room for products; a half in each of these places.
 EVEN, ODD, HALVES = np.uint32(0x00FF00FF), np.uint32(0xFF00FF00), np.uint32(0x00800080)
@@ -44,30 +44,35 @@ def _blend(tints, opacity, frame):
 
 
 @kernel(
-    *(void, readable(float32, 2), *GRID, readable(float32, 1), readable(uint64, 1), int64, int64, int64, int64, int64),
-    *(writable(float32, 2), writable(uint8, 1), writable(uint64, 1), writable(uint8, 2)),
+    *(int64, readable(float32, 1), *GRID, readable(uint64, 1), int64, int64, int64, int64, int64),
+    *(writable(float32, 2), writable(float32, 4), writable(uint8, 1), writable(uint64, 1), writable(uint8, 2)),
 )
 def overlay(
-    one, rows, row_weight, columns, column_weight, normalisation, colours, opacity,
-    left, top, first, stop, padded, levels, tints, frame,
+    values, rows, row_weight, columns, column_weight, colours, opacity, left, top, first, stop,
+    padded, corners, levels, tints, frame,
 ):  # fmt: skip
     """frame = (frame * (256 - opacity) + colour * opacity + 128) >> 8 in a window of the frame, which the grid is of.
 
-    one (h, w) and its grid as in `heatmaps`; normalisation (2,): offset and scale; colours (65536,): bytes R, G, B of
+    values: a map's h * w; rows, columns, padded and corners as in `extrema.py`; colours (65536,): bytes R, G, B of
     level i % 256, then those of level i // 256, a level being a pixel of `heatmaps_uint8`; opacity: 0 to 256; left,
-    top: where the window begins; [first, stop): its rows to draw; frame (H, 3 * W) bytes. Workspace: padded
-    (>= h + 2, >= w + 2), levels (the window's width, rounded up to a multiple of 8), tints (3 / 8 of that).
+    top: where the window begins; [first, stop): its rows to draw; frame (H, 3 * W) bytes. Workspace: levels (>= the
+    window's width, rounded up to a multiple of 8), tints (>= 3 / 8 of that). Returns 0, and draws nothing, if the map
+    isn't finite.
     """
     length = 3 * column_weight.shape[0]
-    fours = length // 4
-    pairs, tint_bytes, tint_words = levels.view(np.uint16), tints.view(np.uint8), tints.view(np.uint32)
-    pad_normalised(one, normalisation[0], normalisation[1], np.float32(255), padded)
+    fours, eights = length // 4, (column_weight.shape[0] + 7) // 8
+    pairs, painted = levels.view(np.uint16), tints[: 3 * eights]
+    tint_bytes, tint_words = painted.view(np.uint8), painted.view(np.uint32)
+    full = np.float32(255)
+    if not pad_normalised(values, rows, row_weight, columns, column_weight, full, padded, corners):
+        return 0
     for b in range(rows.shape[0] - 1):
         for y in range(max(rows[b], first), min(rows[b + 1], stop)):
             level_row(padded, b, row_weight[y], columns, column_weight, levels)
-            _paint(pairs, colours, tints)
+            _paint(pairs, colours, painted)
             row = frame[top + y, 3 * left : 3 * left + length]
             # Perhaps not at a multiple of four bytes, which all these machines allow.
             _blend(tint_words, opacity, row[: 4 * fours].view(np.uint32))
             for i in range(4 * fours, length):
                 row[i] = np.uint8((row[i] * (256 - opacity) + tint_bytes[i] * opacity + 128) >> 8)
+    return 1

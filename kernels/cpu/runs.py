@@ -6,6 +6,8 @@ of bands with no cell left to ask are one run high; in others, the crossing of a
 settled by the very expression that defines the pixel.
 """
 
+import numpy as np
+
 from fastcam.kernels.cpu.components import START, STOP, link_runs
 from fastcam.kernels.cpu.jit import helper
 
@@ -42,10 +44,23 @@ def _spans(corners, b, columns, cut, margin, spans):
 
 
 @helper
-def _crossing(left, slope, weight, first, last, cut, leaves):
+def _pitch(columns, weight):
+    """Pixels a cell of the map: as the longest segment has it."""
+    pitch, longest = np.float32(0), 1
+    for s in range(columns.shape[0] - 1):
+        first, last = columns[s], columns[s + 1] - 1
+        if last - first >= longest and weight[last] > weight[first]:
+            pitch, longest = np.float32(last - first) / (weight[last] - weight[first]), last - first + 1
+    return pitch
+
+
+@helper
+def _crossing(left, slope, weight, first, last, pitch, cut, leaves):
     """The first pixel in (first, last] whose side of the cut is that of `last`, and not that of `first`."""
-    along = ((cut - left) / slope - weight[first]) / (weight[last] - weight[first])
-    guess = min(max(first + int(along * (last - first)), first), last - 1)
+    along = ((cut - left) / slope - weight[first]) * pitch
+    guess = last - 1
+    if not along >= last - 1 - first:  # NaN as well
+        guess = first + int(along) if along > 0 else first
     if (left + weight[guess] * slope > cut) == leaves:
         last = guess
         guess -= 1
@@ -68,7 +83,7 @@ def _crossing(left, slope, weight, first, last, cut, leaves):
 
 
 @helper
-def _row_runs(padded, b, t, weight, cut, spans, count, runs, end):
+def _row_runs(padded, b, t, weight, pitch, cut, spans, count, runs, end):
     """Append the runs of a row of band b, t below the row of the map above it; return how many there are now."""
     start = -1
     for k in range(count):
@@ -87,7 +102,7 @@ def _row_runs(padded, b, t, weight, cut, spans, count, runs, end):
             runs[end, START], runs[end, STOP] = start, first
             end, start = end + 1, -1
         if enters != leaves:
-            crossing = _crossing(left, slope, weight, first, spans[k, END] - 1, cut, leaves)
+            crossing = _crossing(left, slope, weight, first, spans[k, END] - 1, pitch, cut, leaves)
             if leaves:
                 start = crossing
             else:
@@ -108,6 +123,7 @@ def trace(padded, rows, row_weight, columns, column_weight, corners, cut, margin
     between two cells of the map, and no more than fit with a gap between them.
     """
     above = current = end = count = 0
+    pitch = _pitch(columns, column_weight)
     for b in range(rows.shape[0] - 1):
         if rows[b] == rows[b + 1]:
             continue
@@ -117,7 +133,7 @@ def trace(padded, rows, row_weight, columns, column_weight, corners, cut, margin
         while y < rows[b + 1]:
             below = rows[b + 1] if alike else y + 1
             above, current = current, end
-            end = _row_runs(padded, b, row_weight[y], column_weight, cut, spans, spans_here, runs, end)
+            end = _row_runs(padded, b, row_weight[y], column_weight, pitch, cut, spans, spans_here, runs, end)
             count = link_runs(runs, above, current, end, y, below, reach, components, count)
             y = below
     return end, count

@@ -8,7 +8,7 @@ from fastcam.kernels.cpu.multiply_add import LANES, tile
 FLOAT32, FLOAT16, INT8, UINT8 = range(4)
 CHANNELS_LAST = 4  # added to one of these: (h, w, C), else (C, h, w)
 
-CHANNELS = 64  # summed at a time: with 7×7 positions they fill a quarter of a first-level cache
+CHANNELS = 64  # summed at a time, for all classes: with 7×7 positions they fill a third of a first-level cache
 FEW, MANY = (1, 8), (4, 2)  # classes × panels of a tile: eight sums each, so that additions needn't wait for another
 WIDTH = 64  # positions of the widest tile; rows of sums are made of whole tiles
 _few, _many = tile(*FEW), tile(*MANY)
@@ -28,9 +28,12 @@ def weighted_sums(data, form, zero_point, scale, positions, weights, class_index
         for p in range(min(sums.shape[1], positions + WIDTH)):
             sums[m, p] = 0
     direct = form == FLOAT32
+    step = CHANNELS
+    if direct and class_index.shape[0] < MANY[0]:  # read once: fewer starts of the inner loop, in second-level cache
+        step = max(CHANNELS, 65536 // positions)
     values = data.view(np.float32).reshape(channels, positions) if direct else block
-    for channel in range(0, channels, CHANNELS):
-        count = min(CHANNELS, channels - channel)
+    for channel in range(0, channels, step):
+        count = min(step, channels - channel)
         if not direct:
             _widen(data, form, np.float32(zero_point), np.float32(scale), channel, count, channels, turned, block)
         _add_block(values, channel if direct else 0, weights, class_index, channel, count, sums)
