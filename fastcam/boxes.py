@@ -90,23 +90,23 @@ def find_boxes(
     where, run = grid_at(flat.shape[1:], size, window), engines.named(engine)
     if components == "all":
         return all_boxes(flat, leading, where, rule, neighbours, smallest, run)
-    boxes = boxes_on_grid(flat, where, rule, neighbours, run, threads)
-    return Boxes(boxes.xyxy.reshape(*leading, 4), boxes.area.reshape(leading), boxes.peak.reshape(leading))
+    return boxes_on_grid(flat, leading, where, rule, neighbours, run, threads)
 
 
 def boxes_on_grid(
     maps: NDArray[np.float32],
+    leading: tuple[int, ...],
     where: Grid,
     rule: Convention,
     connectivity: int,
     run: Engine,
     threads: int | None = None,
 ) -> Boxes:
-    """Boxes of (P, h, w) maps at the pixels of a grid."""
+    """The largest boxes of (P, h, w) maps at the pixels of a grid, with the leading axes that P stands for."""
     boxes, sound = run.find_boxes(maps, where, rule, connectivity, threads)
     if sound < len(maps):
-        check_maps("maps", maps)
-    return boxes
+        check_maps("maps", maps.reshape(*leading, *maps.shape[1:]))
+    return Boxes(boxes.xyxy.reshape(*leading, 4), boxes.area.reshape(leading), boxes.peak.reshape(leading))
 
 
 def localize(

@@ -95,7 +95,7 @@ def heatmaps(
     size: tuple[int, int],
     *,
     normalise: bool = True,
-    dtype: DTypeLike = np.float32,
+    dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     window: Window | None = None,
     threads: int | None = None,
@@ -115,7 +115,8 @@ def heatmaps(
     normalise
         False leaves the raw values, which are comparable between maps.
     dtype
-        float32, or uint8 for values in [0, 255], rounded half up: a quarter of the memory.
+        float32, or uint8 for values in [0, 255], rounded half up: a quarter of the memory. None: that of `out`, or
+        float32.
     out
         C-contiguous array of the result's shape and dtype to write into, and return.
     window
@@ -139,7 +140,7 @@ def heatmaps(
     flat, leading = flat_maps(maps)
     where = grid_at(flat.shape[1:], size, window)
     check_threads(threads)
-    kind = _heatmap_dtype(dtype if out is None else getattr(out, "dtype", None), normalise)
+    kind = _heatmap_dtype(dtype, out, normalise)
     made = out_array("out", out, (*leading, *where.size), kind, flat)
     sound = engines.named(engine).heatmaps(flat, where, normalise, made.reshape(-1, *where.size), threads)
     if sound < len(flat):
@@ -147,7 +148,9 @@ def heatmaps(
     return made
 
 
-def _heatmap_dtype(dtype: Any, normalise: bool) -> np.dtype[Any]:
+def _heatmap_dtype(dtype: Any, out: Any, normalise: bool) -> np.dtype[Any]:
+    if dtype is None:
+        dtype = out.dtype if isinstance(out, np.ndarray) else np.float32
     try:
         kind = np.dtype(dtype)
     except TypeError:

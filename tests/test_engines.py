@@ -1,6 +1,7 @@
 """Every engine against the plain loops, bit for bit, and against scikit-image's own upsampling."""
 
 import inspect
+import os
 
 import numpy as np
 import pytest
@@ -12,10 +13,15 @@ import fastcam
 import fastcam.engines
 import fastcam.kernels.cpu
 import fastcam.reference
+from fastcam.components import label_images
 from tests import naive
 
 F = np.float32
-KINDS = ("normal", "ties", "constant", "negative", "one-hot", "checkerboard", "tiny", "huge", "steps", "ulp")
+KINDS = (
+    *("normal", "smooth", "ties", "constant", "negative", "one-hot", "checkerboard", "diagonal", "spiral"),
+    *("tiny", "huge", "steps", "ulp"),
+)
+CASES = int(os.environ.get("FASTCAM_CASES", 6000))
 
 
 def make_map(kind, shape, rng):
@@ -32,6 +38,13 @@ def make_map(kind, shape, rng):
         values[rng.integers(h), rng.integers(w)] = 1
     elif kind == "checkerboard":
         values = np.indices((h, w)).sum(axis=0) % 2 * 2 - 1
+    elif kind == "smooth":  # as real maps are: few components, most cells all in or all out
+        values = np.sum([np.roll(values, step, axis) for step in (-1, 0, 1) for axis in (0, 1)], axis=0)
+    elif kind == "diagonal":  # pixels that touch at corners
+        values = (np.subtract(*np.indices((h, w))) % 3 == 0) * 2 - 1
+    elif kind == "spiral":
+        y, x = np.indices((h, w)) - np.array([h, w]).reshape(2, 1, 1) / 2
+        values = np.sin(np.hypot(y, x) * rng.uniform(0.5, 2) + np.arctan2(y, x) * rng.integers(1, 4))
     elif kind == "tiny":
         values = values * 1e-40  # denormal
     elif kind == "huge":
@@ -116,17 +129,18 @@ def test_components_at_map_resolution(seed, connectivity):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_runs_find_what_dense_labelling_finds_on_larger_maps(kind):
-    """Up to 40×40 cells and 300×300 pixels, up- and downsampled."""
+    """Up to 40×40 cells and 300×300 pixels, up- and downsampled; FASTCAM_CASES=100000 for that many of all kinds."""
     rng = np.random.default_rng(KINDS.index(kind))
-    for _ in range(600):
+    for _ in range(CASES // len(KINDS)):
         one = make_map(kind, rng.integers(1, 41, 2), rng)
         size = tuple(rng.integers(1, 301, 2).tolist())
         options = {
             "connectivity": int(rng.choice([4, 8])),
             "convention": str(rng.choice(["paper", "gradcam", "minmax"])),
+            "components": str(rng.choice(["largest", "all"])),
         }
         fast, slow = (fastcam.find_boxes(one, size, engine=engine, **options) for engine in ("cpu", "reference"))
-        for field in ("xyxy", "area", "peak"):
+        for field in ("xyxy", "area", "peak", "item"):
             np.testing.assert_array_equal(
                 getattr(fast, field), getattr(slow, field), err_msg=f"{one.shape} {size} {options}"
             )
@@ -188,13 +202,24 @@ def test_arrays_that_slip_through_the_checks_are_a_kernel_error(name):
         engine._spread(lambda *_: getattr(engine._kernels, name)("nothing"), 1, 0, 1)
 
 
-@pytest.mark.parametrize("name", fastcam.kernels.cpu.__all__)
-def test_no_kernel_compiles_more_than_once(name):
-    """Read-only, strided, float64 and list inputs all end in the one signature."""
+def test_no_kernel_compiles_more_than_once():
+    """Read-only, strided and list inputs of every dtype, layout and shape all end in the one signature of a kernel."""
     frozen = np.random.default_rng(0).standard_normal((2, 5, 6)).astype(F)
     frozen.flags.writeable = False
-    for maps in (frozen, frozen[:, ::-1, ::2], frozen.astype(np.float64), frozen.tolist(), frozen.astype(np.float16)):
-        fastcam.find_boxes(maps, (20, 30))
-        fastcam.heatmaps(maps, (20, 30))
-        fastcam.activation_maps(np.asarray(maps)[None], np.ones((3, 2)), 1)
-    assert len(getattr(fastcam.kernels.cpu, name).signatures) == 1
+    whole = (10 * frozen).astype(np.int8)
+    for maps in (frozen, frozen[:, ::-1, ::2], frozen.astype("f8"), frozen.tolist(), frozen.astype("f2"), whole):
+        features, size = np.asarray(maps)[None], (20 + len(maps), 30)
+        fastcam.find_boxes(maps, size)
+        fastcam.find_boxes(maps, size, components="all", convention="minmax")
+        label_images(maps, size)
+        for dtype in ("f4", "u1"):
+            fastcam.heatmaps(maps, size, dtype=dtype)
+        for layout in ("NCHW", "NHWC"):
+            weights = np.ones((3, features.shape[1 if layout == "NCHW" else 3]), F)
+            weights.flags.writeable = layout == "NCHW"
+            fastcam.activation_maps(features, weights, 1, layout=layout)
+            fastcam.localize(features, weights, [[0, 1]], size, layout=layout)
+        fastcam.overlay(np.zeros((9, 7, 3), np.uint8)[:, ::-1], maps[0])
+    for name in fastcam.kernels.cpu.__all__:
+        kernel = getattr(fastcam.kernels.cpu, name)
+        assert len(kernel.signatures) == len(kernel.nopython_signatures) == 1, name

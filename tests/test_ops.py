@@ -7,6 +7,7 @@ import fastcam
 from fastcam import InputError
 
 F = np.float32
+MAPS_AND_OUT = np.random.default_rng(2).standard_normal(160).astype(F)
 FEATURES = np.random.default_rng(0).standard_normal((2, 4, 3, 5)).astype(F)
 WEIGHTS = np.random.default_rng(1).standard_normal((6, 4)).astype(F)
 
@@ -137,3 +138,58 @@ def test_a_cuda_array_is_refused_by_name():
 
     with pytest.raises(InputError, match="maps: expected a NumPy array; got one on a CUDA device"):
         fastcam.heatmaps(OnDevice(), (4, 4))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", ["f4", "u1"])
+@pytest.mark.parametrize("engine", ["cpu", "reference"])
+def test_heatmaps_go_into_the_array_given(dtype, engine):
+    maps = np.random.default_rng(0).standard_normal((2, 3, 5, 6)).astype(F)
+    out = np.full((2, 3, 40, 50), 7, dtype)
+    made = fastcam.heatmaps(maps, (40, 50), out=out, engine=engine)
+    assert made is out
+    np.testing.assert_array_equal(out, fastcam.heatmaps(maps, (40, 50), dtype=dtype))
+    assert out.min() == 0
+    assert out.max() == (1 if dtype == "f4" else 255)
+
+
+@pytest.mark.parametrize(
+    ("out", "options", "match"),
+    [
+        (np.empty((2, 9, 8), F), {}, r"out: expected float32 \(2, 8, 9\); got float32 \(2, 9, 8\)"),
+        (np.empty((2, 8, 9)), {}, "dtype: expected float32 or uint8; got float64"),
+        (np.empty((2, 8, 18), F)[..., ::2], {}, r"out: expected a writable, C-contiguous array; got strides"),
+        (np.empty((2, 8, 9), np.uint8), {"dtype": "f4"}, r"out: expected float32 \(2, 8, 9\); got uint8"),
+        (np.empty((2, 8, 9), np.uint8), {"normalise": False}, "dtype: expected float32 for raw values"),
+        ([[0.0]], {}, "out: expected a NumPy array; got list"),
+        (MAPS_AND_OUT[2:146].reshape(2, 8, 9), {}, "out: expected memory of its own; got an array that overlaps"),
+    ],
+)
+def test_arrays_to_write_into_that_are_refused(out, options, match):
+    before = np.array(out)
+    with pytest.raises(InputError, match=match):
+        fastcam.heatmaps(MAPS_AND_OUT[:8].reshape(2, 2, 2), (8, 9), out=out, **options)
+    np.testing.assert_array_equal(out, before)
+
+
+def test_a_read_only_array_to_write_into_is_refused():
+    out = np.zeros((4, 4), F)
+    out.flags.writeable = False
+    with pytest.raises(InputError, match="out: expected a writable, C-contiguous array; got a read-only one"):
+        fastcam.heatmaps([[1.0, 2.0]], (4, 4), out=out)
+
+
+@pytest.mark.parametrize("dtype", ["f8", "i4", "nonsense"])
+def test_other_dtypes_of_heatmaps_are_refused(dtype):
+    with pytest.raises(InputError, match="dtype: expected float32 or uint8"):
+        fastcam.heatmaps([[1.0, 2.0]], (4, 4), dtype=dtype)
+
+
+def test_downsampling_past_a_peak_stays_within_bounds():
+    """The one bright cell lies between the pixels that are left: scaled, it is out of all proportion."""
+    one = np.zeros((1, 9), F)
+    one[0, 1], one[0, 4] = 1e30, 1e-30
+    for engine in ("cpu", "reference"):
+        heat = fastcam.heatmaps(one, (1, 3), engine=engine)
+        assert heat.min() >= 0
+        assert heat.max() <= 1
+        assert not np.isnan(heat).any()

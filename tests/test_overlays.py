@@ -8,6 +8,7 @@ from fastcam import InputError
 from fastcam.overlays import colormap
 from tests.models import red_finder
 
+F = np.float32
 PHOTO = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
 
 
@@ -29,10 +30,10 @@ def test_colour_maps_run_from_cold_to_hot():
 
 def test_the_blend_is_the_formula(model):
     explanation = model.explain(PHOTO, class_index=0)
-    heat = fastcam.heatmaps(explanation.activation_maps[0, 0], (60, 90))
-    colours = colormap("jet")[np.rint(heat * 255).astype(int)]
+    levels = fastcam.heatmaps(explanation.activation_maps[0, 0], (60, 90), dtype="u1")
+    colours = colormap("jet")[levels]
     drawn = fastcam.overlay(PHOTO, explanation, opacity=0.25, colormap="jet", box=False, label=False)
-    assert np.abs(drawn - (0.75 * PHOTO + 0.25 * colours)).max() <= 0.51
+    assert np.abs(drawn - (0.75 * PHOTO + 0.25 * colours)).max() <= 0.5
     np.testing.assert_array_equal(fastcam.overlay(PHOTO, explanation, opacity=0, box=False, label=False), PHOTO)
 
 
@@ -99,6 +100,63 @@ def test_labels_without_names_and_other_maps(model):
     explanation = nameless.explain([PHOTO, PHOTO[::-1]], top=2)
     pictures = [fastcam.overlay((PHOTO, PHOTO[::-1])[n], explanation, item=n, map=m) for n in (0, 1) for m in (0, 1)]
     assert len({picture.tobytes() for picture in pictures}) == 4
+
+
+@pytest.mark.parametrize("opacity", [0, 0.25, 0.5, 0.999, 1])
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 7), (33, 41), (64, 64), (3, 130), (120, 2)])
+def test_engines_draw_the_same_pixels(size, opacity):
+    """Widths of every remainder by 4 and 8, as the kernel blends words."""
+    rng = np.random.default_rng(0)
+    for shape in [(1, 1), (3, 5), (7, 7), (40, 60)]:
+        one, frame = rng.standard_normal(shape), rng.integers(0, 256, (*size, 3)).astype(np.uint8)
+        levels = fastcam.heatmaps(one, size, dtype="u1", engine="reference")
+        share = round(256 * opacity)
+        expected = (frame.astype(int) * (256 - share) + colormap("turbo")[levels].astype(int) * share + 128) >> 8
+        for engine in ("cpu", "reference"):
+            drawn = fastcam.overlay(frame, one, opacity=opacity, engine=engine)
+            np.testing.assert_array_equal(drawn, expected)
+
+
+def test_drawing_in_place_and_into_another_array(model):
+    expected, explanation = fastcam.overlay(PHOTO, model.explain(PHOTO)), model.explain(PHOTO)
+    other, frame = np.full_like(PHOTO, 3), PHOTO.copy()
+    assert fastcam.overlay(PHOTO, explanation, out=other) is other
+    assert fastcam.overlay(frame, explanation, out=frame) is frame
+    np.testing.assert_array_equal(other, expected)
+    np.testing.assert_array_equal(frame, expected)
+
+
+def test_drawing_in_place_outside_of_what_the_network_saw():
+    cropping = fastcam.load(red_finder(32, 48), preprocess="unit")
+    explanation, frame = cropping.explain(PHOTO), PHOTO.copy()
+    expected = fastcam.overlay(PHOTO, explanation)
+    np.testing.assert_array_equal(fastcam.overlay(frame, explanation, out=frame), expected)
+
+
+@pytest.mark.parametrize(
+    ("out", "match"),
+    [
+        (np.empty((60, 91, 3), np.uint8), r"out: expected uint8 \(60, 90, 3\); got uint8 \(60, 91, 3\)"),
+        (np.empty((60, 90, 3), F), r"out: expected uint8 \(60, 90, 3\); got float32"),
+        (np.empty((60, 90, 6), np.uint8)[..., ::2], "out: expected a writable, C-contiguous array; got strides"),
+        ("overlap", "out: expected memory of its own; got an array that overlaps an input"),
+    ],
+)
+def test_arrays_to_draw_into_that_are_refused(out, match):
+    both = np.zeros((61, 90, 3), np.uint8)
+    with pytest.raises(InputError, match=match):
+        fastcam.overlay(both[:-1], [[1.0, 2.0]], out=both[1:] if isinstance(out, str) else out)
+
+
+def test_a_map_that_is_not_finite_leaves_the_frame_as_it_was():
+    frame = PHOTO.copy()
+    with pytest.raises(InputError, match=r"explanation: expected finite values .* got nan at position \[0, 1\]"):
+        fastcam.overlay(frame, [[1.0, np.nan]], out=frame)
+    np.testing.assert_array_equal(frame, PHOTO)
+    with pytest.raises(InputError, match="item, map: expected with an Explanation only; got 1, 0"):
+        fastcam.overlay(frame, [[1.0]], item=1)
+    with pytest.raises(InputError, match=r"explanation: expected 2 axes; got shape \(1, 1, 1\)"):
+        fastcam.overlay(frame, [[[1.0]]])
 
 
 @pytest.mark.parametrize(

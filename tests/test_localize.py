@@ -1,0 +1,272 @@
+"""Feature maps of every dtype and layout, straight to boxes, on any number of threads."""
+
+import os
+import subprocess
+import sys
+import threading
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fastcam
+import fastcam.kernels.cpu
+from fastcam import InputError, pool
+from fastcam.arrays import CHANNELS_LAST, FORMS
+
+F = np.float32
+
+
+def quantised(dtype, shape, rng):
+    limits = np.iinfo(dtype)
+    return rng.integers(limits.min, limits.max + 1, shape).astype(dtype)
+
+
+def make(dtype, shape, rng):
+    """Feature maps of that dtype, options that say what they stand for, and the float32 values that they do."""
+    if dtype in ("i1", "u1"):
+        whole = quantised(dtype, shape, rng)
+        options = {"scale": 0.0371, "zero_point": int(rng.integers(0, 100))}
+        return whole, options, (whole.astype(F) - F(options["zero_point"])) * F(options["scale"])
+    spread = np.exp(4 * rng.standard_normal(shape)) if dtype == "f2" else 1  # denormal halves as well
+    values = np.clip(rng.standard_normal(shape) * spread, -6e4, 6e4).astype(dtype)
+    return values, {}, values.astype(F)
+
+
+@settings(max_examples=400)
+@given(
+    dtype=st.sampled_from(("f4", "f2", "i1", "u1", "f8", "i4")),
+    layout=st.sampled_from(("NCHW", "NHWC", "turned")),
+    shape=st.tuples(st.integers(1, 3), st.integers(1, 150), st.integers(1, 9), st.integers(1, 9)),
+    maps=st.integers(1, 6),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_every_dtype_and_layout_gives_the_bits_of_float32_channels_first(dtype, layout, shape, maps, seed):
+    rng = np.random.default_rng(seed)
+    features, options, values = make(dtype, shape, rng)
+    weights, index = rng.standard_normal((7, shape[1])).astype(F), rng.integers(0, 7, (shape[0], maps))
+    last = np.ascontiguousarray(features.transpose(0, 2, 3, 1))
+    given = {"NCHW": features, "NHWC": last, "turned": last.transpose(0, 3, 1, 2)}[layout]
+    options["layout"] = "NHWC" if layout == "NHWC" else "NCHW"
+    expected = fastcam.activation_maps(values, weights, index, engine="reference")
+    size = tuple(rng.integers(1, 60, 2).tolist())
+    boxes = fastcam.find_boxes(expected, size, engine="reference")
+    for engine in ("cpu", "reference"):
+        made = fastcam.activation_maps(given, weights, index, engine=engine, **options)
+        np.testing.assert_array_equal(made, expected)
+        found = fastcam.localize(given, weights, index, size, engine=engine, **options)
+        for field in ("xyxy", "area", "peak"):
+            np.testing.assert_array_equal(getattr(found, field), getattr(boxes, field))
+
+
+def test_every_half_is_read_exactly():
+    halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    halves = halves[np.isfinite(halves)].reshape(1, 1, 1, -1)
+    np.testing.assert_array_equal(fastcam.activation_maps(halves, [[1.0]], 0), halves.astype(F))
+    for bad in (np.inf, -np.inf, np.nan):
+        with pytest.raises(InputError, match=r"activation maps: expected finite values"):
+            fastcam.activation_maps(np.array([[[[bad]]]], np.float16), [[1.0]], 0)
+
+
+@pytest.mark.parametrize("options", [{}, {"convention": "gradcam"}, {"convention": "minmax", "threshold": 0.4}])
+@pytest.mark.parametrize("connectivity", [4, 8])
+def test_it_is_find_boxes_of_activation_maps(options, connectivity):
+    rng = np.random.default_rng(0)
+    features, weights = rng.standard_normal((3, 40, 7, 9)).astype(F), rng.standard_normal((10, 40)).astype(F)
+    options = {"connectivity": connectivity, "window": (5, 3, 90, 60), **options}
+    index = rng.integers(0, 10, (3, 5))
+    boxes = fastcam.find_boxes(fastcam.activation_maps(features, weights, index), (70, 100), **options)
+    found = fastcam.localize(features, weights, index, (70, 100), **options)
+    for field in ("xyxy", "area", "peak"):
+        np.testing.assert_array_equal(getattr(found, field), getattr(boxes, field))
+    assert found.item is None
+
+
+def test_the_dtypes_are_those_of_the_kernels():
+    from fastcam.kernels.cpu import weighted_sum
+
+    named = {"float32": 0, "float16": 1, "int8": 2, "uint8": 3}
+    assert {str(dtype): form for dtype, form in FORMS.items()} == named
+    assert [getattr(weighted_sum, name.upper()) for name in named] == [0, 1, 2, 3]
+    assert weighted_sum.CHANNELS_LAST == CHANNELS_LAST
+
+
+FEATURES = np.ones((2, 3, 4, 5), F)
+WEIGHTS = np.ones((6, 3), F)
+
+
+@pytest.mark.parametrize("function", ["activation_maps", "localize"])
+@pytest.mark.parametrize(
+    ("features", "weights", "options", "match"),
+    [
+        (FEATURES, WEIGHTS, {"layout": "CHW"}, "layout: expected 'NCHW' or 'NHWC'; got 'CHW'"),
+        (FEATURES, WEIGHTS, {"layout": "NHWC"}, r"class_weights: expected \(K, 5\).*got \(6, 3\)"),
+        (FEATURES, WEIGHTS, {"scale": 0.1}, "expected with int8 or uint8 feature maps only; got float32"),
+        (FEATURES, WEIGHTS, {"zero_point": 3}, "expected with int8 or uint8 feature maps only; got float32"),
+        (FEATURES.astype("u1"), WEIGHTS, {"zero_point": 3}, "scale: expected one positive number.*got None"),
+        (FEATURES.astype("u1"), WEIGHTS, {"scale": -1.0}, "scale: expected one positive number.*got -1.0"),
+        (FEATURES.astype("u1"), WEIGHTS, {"scale": [0.1, 0.2]}, "scale: expected one positive number"),
+        (FEATURES.astype("u1"), WEIGHTS, {"scale": 1.0, "zero_point": -1}, "zero_point: expected .* 0 to 255; got -1"),
+        (FEATURES.astype("i1"), WEIGHTS, {"scale": 1.0, "zero_point": 200}, "zero_point: expected .* -128 to 127"),
+        (FEATURES, WEIGHTS, {"threads": 0}, "threads: expected 1 to"),
+        (FEATURES, WEIGHTS, {"threads": 1.5}, "threads: expected 1 to"),
+        (FEATURES[0], WEIGHTS, {}, r"feature_maps: expected 4 axes; got shape \(3, 4, 5\)"),
+        (
+            FEATURES.astype(complex),
+            WEIGHTS,
+            {},
+            "feature_maps: expected an array of real numbers; got dtype complex128",
+        ),
+        (FEATURES * F(np.nan), WEIGHTS, {}, r"activation maps: expected finite values .* got nan at item \[0, 0\]"),
+        (FEATURES, WEIGHTS * F(1e38), {}, "activation maps: expected finite values"),
+    ],
+)
+def test_what_is_refused(function, features, weights, options, match):
+    size = [(9, 9)] if function == "localize" else []
+    with pytest.raises(InputError, match=match):
+        getattr(fastcam, function)(features, weights, 0, *size, **options)
+
+
+def test_the_item_that_is_not_finite_is_named_on_any_number_of_threads(monkeypatch):
+    monkeypatch.setattr(pool, "WORTH", 0.001)
+    features = np.ones((9, 3, 4, 5), F)
+    features[6, 1, 2, 3] = np.nan
+    for threads in (1, 2, 5, None):
+        with pytest.raises(InputError, match=r"got nan at item \[6, 0\], position \[2, 3\]"):
+            fastcam.localize(features, WEIGHTS, 0, (9, 9), threads=threads)
+        with pytest.raises(InputError, match=r"got nan at item \[6, 1\], position \[2, 3\]"):
+            fastcam.find_boxes(np.stack([np.ones((9, 4, 5)), features[:, 1]], axis=1), (9, 9), threads=threads)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7, None])
+def test_threads_change_no_bit(threads, monkeypatch):
+    monkeypatch.setattr(pool, "WORTH", 0.001)  # share out even the smallest work
+    rng = np.random.default_rng(0)
+    features, weights = rng.standard_normal((8, 20, 5, 6)).astype(F), rng.standard_normal((4, 20)).astype(F)
+    maps = fastcam.activation_maps(features, weights, [1, 2], threads=threads)
+    np.testing.assert_array_equal(maps, fastcam.activation_maps(features, weights, [1, 2], threads=1))
+    for made, alone in (
+        (fastcam.localize(features, weights, [1, 2], (40, 50), threads=threads), None),
+        (fastcam.find_boxes(maps, (40, 50), threads=threads), None),
+    ):
+        alone = fastcam.find_boxes(maps, (40, 50), threads=1)
+        np.testing.assert_array_equal(made.xyxy, alone.xyxy)
+    for dtype in ("f4", "u1"):
+        for some in (maps, maps[0, 0]):
+            heat = fastcam.heatmaps(some, (40, 50), dtype=dtype, threads=threads)
+            np.testing.assert_array_equal(heat, fastcam.heatmaps(some, (40, 50), dtype=dtype, threads=1))
+    frame = rng.integers(0, 256, (41, 53, 3)).astype(np.uint8)
+    drawn = fastcam.overlay(frame, maps[0, 0], threads=threads)
+    np.testing.assert_array_equal(drawn, fastcam.overlay(frame, maps[0, 0], threads=1))
+
+
+def test_many_threads_of_the_caller_at_once():
+    rng = np.random.default_rng(0)
+    features, weights = rng.standard_normal((4, 64, 7, 7)).astype(F), rng.standard_normal((9, 64)).astype(F)
+    sizes = [(50, 60), (224, 224), (31, 97), (480, 640)]
+    expected = [fastcam.localize(features, weights, [1, 5], size).xyxy for size in sizes]
+    wrong = []
+
+    def stream(start):
+        for turn in range(60):
+            size = sizes[(start + turn) % 4]
+            found = fastcam.localize(features, weights, [1, 5], size, threads=None if turn % 2 else 1)
+            if not np.array_equal(found.xyxy, expected[(start + turn) % 4]):
+                wrong.append((start, turn))
+
+    threads = [threading.Thread(target=stream, args=(start,)) for start in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_after_fork_the_child_has_a_pool_of_its_own():
+    code = (
+        "import os, numpy as np, fastcam, fastcam.pool as pool\n"
+        "pool.WORTH = 0.001\n"
+        "one = np.random.default_rng(0).standard_normal((6, 7, 7))\n"
+        "before = fastcam.find_boxes(one, (64, 64), threads=4).xyxy\n"
+        "assert pool._pool is not None\n"
+        "pid = os.fork()\n"
+        "assert pid or pool._pool is None\n"
+        "assert (fastcam.find_boxes(one, (64, 64), threads=4).xyxy == before).all()\n"
+        "pid and os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))"
+    )
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore::DeprecationWarning"}  # of 3.12: fork beside threads
+    done = subprocess.run([sys.executable, "-c", code], env=environment, timeout=60, check=False)
+    assert done.returncode == 0
+
+
+def test_an_error_in_one_thread_comes_out_and_the_others_are_waited_for(monkeypatch):
+    monkeypatch.setattr(pool, "WORTH", 0.001)
+    done = []
+
+    def work(first, stop):
+        if first:
+            done.append(first)
+            return stop
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        pool.spread(work, 8, 1, threads=4)
+    assert sorted(done) == [2, 4, 6]
+
+
+def test_the_users_numba_settings_stay_as_they_are():
+    code = (
+        "import numba; numba.set_num_threads(1); before = numba.get_num_threads()\n"
+        "import numpy as np, fastcam\n"
+        "fastcam.find_boxes(np.ones((6, 7, 7)), (640, 640), threads=2)\n"
+        "assert numba.get_num_threads() == before == 1\n"
+        "assert 'numba.np.ufunc.workqueue' not in __import__('sys').modules"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def calls():
+    """Everything that a stream does with a frame."""
+    rng = np.random.default_rng(0)
+    features, weights = rng.standard_normal((1, 256, 7, 7)).astype(F), rng.standard_normal((10, 256)).astype(F)
+    maps, frame = fastcam.activation_maps(features, weights, 1), np.zeros((120, 160, 3), np.uint8)
+    heat = np.empty((1, 1, 120, 160), F)
+
+    def frame_by_frame():
+        fastcam.localize(features, weights, 1, (120, 160))
+        fastcam.find_boxes(maps, (120, 160))
+        fastcam.heatmaps(maps, (120, 160), out=heat)
+        fastcam.overlay(frame, maps[0, 0], out=frame)
+
+    return frame_by_frame
+
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs /proc")
+def test_a_stream_of_20000_frames_keeps_no_memory():
+    one = calls()
+    for _ in range(500):
+        one()
+    tracemalloc.start()
+    try:
+        for _ in range(500):
+            one()
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        for _ in range(500):
+            one()
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 2000
+    assert peak - before < 20_000  # the results of a frame: no workspace, no heatmap (76,800 bytes)
+    start = resident()
+    for _ in range(20_000):
+        one()
+    assert resident() - start < 1_000_000
