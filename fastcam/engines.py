@@ -43,7 +43,15 @@ class Engine:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._kernels: Any = import_module(ENGINES[name])
+        self._load: Callable[[str], Any] = import_module(ENGINES[name]).load
+        self._loaded: dict[str, Any] = {}
+
+    def kernel(self, name: str) -> Any:
+        """The kernel of that name, loaded when it is first asked for."""
+        found = self._loaded.get(name)
+        if found is None:
+            found = self._loaded[name] = self._load(name)  # two threads may both do this; they get the same
+        return found
 
     def _spread(self, work: Callable[[int, int], int], count: int, cost: float, threads: int | None) -> list[int]:
         """`pool.spread`, for work that calls kernels."""
@@ -60,9 +68,11 @@ class Engine:
         m = class_index.shape[1]
         out = np.empty((n, m, h, w), np.float32)
 
+        kernel = self.kernel("activation_maps")
+
         def work(first: int, stop: int) -> int:
             inputs = (data, form, zero_point, scale, weights, class_index, first, stop)
-            return self._kernels.activation_maps(*inputs, *workspace.sums(h * w, m), out)
+            return kernel(*inputs, *workspace.sums(h * w, m), out)
 
         return out, _sound(self._spread(work, n, _sum_cost(features, m) if n > 1 else 0, threads), n)
 
@@ -81,9 +91,10 @@ class Engine:
         m = class_index.shape[1]
         xyxy, area, peak = np.empty((n, m, 4), np.int32), np.empty((n, m), np.int32), np.empty((n, m), np.float32)
         (rows, row_weight), (columns, column_weight) = where
+        kernel = self.kernel("localize")
 
         def work(first: int, stop: int) -> int:
-            return self._kernels.localize(
+            return kernel(
                 data, form, zero_point, scale, weights, class_index, first, stop,
                 rows, row_weight, columns, column_weight, *rule.numbers, connectivity,
                 *workspace.sums(h * w, m), *workspace.tables(where), xyxy, area, peak,
@@ -96,33 +107,37 @@ class Engine:
         self, maps: Floats, where: Grid, rule: Convention, connectivity: int, threads: int | None = None
     ) -> tuple[Boxes, int]:
         """Boxes with an axis P, of (P, h, w) maps, and the first p that isn't finite, or P."""
-        count = len(maps)
-        xyxy, area, peak = np.empty((count, 4), np.int32), np.empty(count, np.int32), np.empty(count, np.float32)
+        boxes, sound, _ = self._find_boxes(maps, where, rule, connectivity, threads)
+        return boxes, sound
+
+    def _find_boxes(
+        self, maps: Floats, where: Grid, rule: Convention, connectivity: int, threads: int | None
+    ) -> tuple[Boxes, int, tuple[Ints, Ints]]:
+        """As `find_boxes`, and the tables of runs and components of the last map, if this thread did it."""
+        p = len(maps)
+        xyxy, area, peak = np.empty((p, 4), np.int32), np.empty(p, np.int32), np.empty(p, np.float32)
+        counts = np.zeros(2, np.int64)
         (rows, row_weight), (columns, column_weight) = where
+        kernel = self.kernel("find_boxes")
 
         def work(first: int, stop: int) -> int:
-            return self._kernels.find_boxes(
+            return kernel(
                 maps, first, stop, rows, row_weight, columns, column_weight, *rule.numbers, connectivity,
-                *workspace.tables(where), xyxy, area, peak,
+                *workspace.tables(where), xyxy, area, peak, counts,
             )  # fmt: skip
 
-        ends = self._spread(work, count, _box_cost(where) if count > 1 else 0, threads)
-        return Boxes(xyxy, area, peak), _sound(ends, count)
+        ends = self._spread(work, p, _box_cost(where) if p > 1 else 0, threads)
+        *_, runs, components = workspace.tables(where)
+        return Boxes(xyxy, area, peak), _sound(ends, p), (runs[: counts[0]], components[: counts[1]])
 
     def find_components(self, one: Floats, where: Grid, rule: Convention, connectivity: int) -> Components:
         """All runs and components of one (h, w) map; the peak is NaN if it isn't finite."""
-        counts, peak, tables = np.empty(2, np.int64), np.empty(1, np.float32), workspace.tables(where)
-        fixed = (*where.rows, *where.columns, *rule.numbers, connectivity)
-
-        def work(*_: int) -> int:
-            return self._kernels.find_components(one.reshape(-1), *fixed, *tables, counts, peak)
-
-        self._spread(work, 1, 0, 1)
-        return Components(tables[-2][: counts[0]], tables[-1][: counts[1]], float(peak[0]))
+        boxes, _, tables = self._find_boxes(one[None], where, rule, connectivity, 1)
+        return Components(*tables, float(boxes.peak[0]))
 
     def paint(self, runs: Ints, values: Ints, out: Ints) -> None:
         """Write the value of their component at the pixels of runs into an (H, W) array."""
-        self._spread(lambda *_: self._kernels.paint(runs, len(runs), values, out), 1, 0, 1)
+        self._spread(lambda *_: self.kernel("paint")(runs, len(runs), values, out), 1, 0, 1)
 
     def heatmaps(
         self, maps: Floats, where: Grid, normalise: bool, out: NDArray[Any], threads: int | None = None
@@ -132,9 +147,8 @@ class Engine:
         Nothing is written for maps that aren't finite; uint8 is always normalised.
         """
         (rows, row_weight), (columns, column_weight) = where
-        kernel, cost = self._kernels.heatmaps, 1e-4
-        if out.dtype == np.uint8:
-            kernel, cost = self._kernels.heatmaps_uint8, 2e-4
+        name, cost = ("heatmaps", 1e-4) if out.dtype == np.float32 else ("heatmaps_uint8", 2e-4)
+        kernel = self.kernel(name)
         (height, width), count = where.size, len(maps)
         axes = (rows, row_weight, columns, column_weight, normalise)
 
@@ -162,9 +176,10 @@ class Engine:
         (rows, row_weight), (columns, column_weight) = where
         height, width = where.size
         flat = frame.reshape(len(frame), -1)
+        kernel = self.kernel("overlay")
 
         def bands(first: int, stop: int) -> int:
-            return self._kernels.overlay(
+            return kernel(
                 one.reshape(-1), rows, row_weight, columns, column_weight, colours, opacity, *corner,
                 first, stop, *workspace.tables(where)[:2], *workspace.lines(width), flat,
             )  # fmt: skip

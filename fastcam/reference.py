@@ -19,6 +19,11 @@ Bytes = NDArray[np.uint8]
 LARGEST = np.float32(2.0**126)
 
 
+def load(name: str) -> Any:
+    """See `fastcam.kernels.cpu.load`."""
+    return globals()[name]
+
+
 def activation_maps(
     feature_maps: Bytes, form: int, zero_point: float, scale: float, weights: Floats, class_index: Longs,
     first: int, stop: int, workspace: Floats, sums: Floats, out: Floats,
@@ -51,7 +56,7 @@ def localize(
     sound = [
         find_boxes(
             maps[n], 0, maps.shape[1], rows, row_weight, columns, column_weight, threshold, rectify, minmax,
-            connectivity, padded, corners, spans, runs, components, xyxy[n], area[n], peak[n],
+            connectivity, padded, corners, spans, runs, components, xyxy[n], area[n], peak[n], np.empty(2, np.int64),
         )
         for n in range(first, stop)
     ]  # fmt: skip
@@ -61,39 +66,31 @@ def localize(
 def find_boxes(
     maps: Floats, first: int, stop: int, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats,
     threshold: float, rectify: bool, minmax: bool, connectivity: int,
-    padded: Floats, corners: Floats, spans: Ints, runs: Ints, components: Ints, xyxy: Ints, area: Ints, peak: Floats,
+    padded: Floats, corners: Floats, spans: Ints, runs: Ints, components: Ints,
+    xyxy: Ints, area: Ints, peak: Floats, counts: Longs,
 ) -> int:  # fmt: skip
-    """See `fastcam.kernels.cpu.find_boxes`."""
+    """See `fastcam.kernels.cpu.find_boxes`; here every run is one row high."""
     rule, axes = (threshold, rectify, minmax, connectivity), (rows, row_weight, columns, column_weight)
     for p in range(first, stop):
-        peak[p], _, regions = _components(maps[p], *axes, *rule)
+        peak[p], labels, regions = _components(maps[p], *axes, *rule)
         xyxy[p], area[p] = 0, 0
-        if regions:
-            largest = max(regions, key=lambda region: region.area)  # the first of equals, in raster order
-            (y0, x0, y1, x1), area[p] = largest.bbox, largest.area
-            xyxy[p] = x0, y0, x1, y1
+        for i, region in enumerate(regions):
+            y0, x0, y1, x1 = region.bbox
+            components[i] = i, region.area, x0, y0, x1, y1
+            if region.area > area[p]:  # of equals the first, in raster order
+                xyxy[p], area[p] = (x0, y0, x1, y1), region.area
+        counts[:] = _write_runs(labels, runs), len(regions)
     return next((p for p in range(first, stop) if np.isnan(peak[p])), stop)
 
 
-def find_components(
-    values: Floats, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats,
-    threshold: float, rectify: bool, minmax: bool, connectivity: int,
-    padded: Floats, corners: Floats, spans: Ints, runs: Ints, components: Ints, counts: Longs, peak: Floats,
-) -> int:  # fmt: skip
-    """See `fastcam.kernels.cpu.find_components`; here every run is one row high."""
-    rule, axes = (threshold, rectify, minmax, connectivity), (rows, row_weight, columns, column_weight)
-    peak[0], labels, regions = _components(values.reshape(len(rows) - 2, -1), *axes, *rule)
+def _write_runs(labels: NDArray[Any], runs: Ints) -> int:
     count = 0
     for y, row in enumerate(labels):
         edges = np.flatnonzero(np.diff(row, prepend=0, append=0))  # between runs of a row lies a pixel without label
         for start, stop in edges.reshape(-1, 2):
             runs[count] = start, stop, y, y + 1, row[start] - 1
             count += 1
-    for i, region in enumerate(regions):
-        y0, x0, y1, x1 = region.bbox
-        components[i] = i, region.area, x0, y0, x1, y1
-    counts[:] = count, len(regions)
-    return 0 if np.isnan(peak[0]) else 1
+    return count
 
 
 def paint(runs: Ints, count: int, values: Ints, out: Ints) -> int:

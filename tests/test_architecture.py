@@ -64,6 +64,7 @@ ORDER = [
     "cli.demo",
     "cli.explain",
     "cli.inspect",
+    "cli.warmup",
     "cli",
     "__main__",
 ]

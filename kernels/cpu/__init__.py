@@ -1,19 +1,12 @@
-"""Numba kernels, one file per twin. Importing this compiles them (seconds, once) or loads them from the cache."""
+"""Numba kernels, one file per twin. Loading one compiles it (seconds, once) or takes it from the cache."""
 
-from fastcam.kernels.cpu.activation_maps import activation_maps
-from fastcam.kernels.cpu.find_boxes import find_boxes, find_components
-from fastcam.kernels.cpu.heatmaps import heatmaps, heatmaps_uint8
-from fastcam.kernels.cpu.localize import localize
-from fastcam.kernels.cpu.overlay import overlay
-from fastcam.kernels.cpu.paint import paint
+from importlib import import_module
+from typing import Any
 
-__all__ = [
-    "activation_maps",
-    "find_boxes",
-    "find_components",
-    "heatmaps",
-    "heatmaps_uint8",
-    "localize",
-    "overlay",
-    "paint",
-]
+KERNELS = ("activation_maps", "find_boxes", "heatmaps", "heatmaps_uint8", "localize", "overlay", "paint")
+
+
+def load(name: str) -> Any:
+    """The kernel of that name. Each is loaded by itself: a process that needs two doesn't wait for seven."""
+    file = name.removesuffix("_uint8")
+    return getattr(import_module(f"fastcam.kernels.cpu.{file}"), name)

@@ -7,7 +7,7 @@ from fastcam.kernels.cpu.find_boxes import GRID, RULE, TABLES, components_of
 from fastcam.kernels.cpu.jit import kernel, readable, writable
 from fastcam.kernels.cpu.weighted_sum import weighted_sums
 
-# built on 21e5531538e3f5c0
+# built on 960acc31b421e744
 
 
 @kernel(
