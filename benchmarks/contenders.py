@@ -1,64 +1,162 @@
-"""One table of contenders: each gives a box from feature maps, and drives the parity check and the timing alike."""
+"""One table of contenders, which drives the parity checks and the timings alike.
+
+A contender is given the arrays of a case and returns two functions without arguments: one makes boxes (N, M, 4), the
+other the same and heatmaps (N, M, H, W) in [0, 1]. What it needs to convert first isn't timed.
+"""
+
+# Contenders needn't be installed.
+# pyright: reportMissingImports=false
 
 from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any, NamedTuple
 
 import numpy as np
 
-Box = tuple[int, int, int, int]
-Contender = Callable[[np.ndarray, np.ndarray, tuple[int, int]], Box]
+from benchmarks.cases import Arrays
+
+Made = tuple[np.ndarray, np.ndarray | None]
+Task = Callable[[], Made]
 
 
-def fastcam_cpu(feature_maps: np.ndarray, weights: np.ndarray, size: tuple[int, int]) -> Box:
-    """This package, from feature maps (C, h, w) and one row of class weights (C,) to the box in (H, W) pixels."""
+def fastcam_cpu(given: Arrays, threads: int) -> tuple[Task, Task]:
+    """This package, by its public functions."""
     import fastcam
 
-    maps = fastcam.activation_maps(feature_maps[None], weights[None], 0)
-    return tuple(fastcam.find_boxes(maps[0, 0], size).xyxy.tolist())
+    features, weights, index, size = given.feature_maps, given.class_weights, given.class_index, given.size
+    wanted = int(index[0]) if len(index) == 1 else index
+    heat = np.empty((len(features), len(index), *size), np.float32)
+
+    def boxes() -> Made:
+        return fastcam.localize(features, weights, wanted, size, threads=threads).xyxy, None
+
+    def both() -> Made:
+        maps = fastcam.activation_maps(features, weights, wanted, threads=threads)
+        found = fastcam.find_boxes(maps, size, threads=threads)
+        return found.xyxy, fastcam.heatmaps(maps, size, out=heat, threads=threads)
+
+    return boxes, both
 
 
-def numpy_skimage(feature_maps: np.ndarray, weights: np.ndarray, size: tuple[int, int]) -> Box:
-    """What the documentation of NumPy and scikit-image suggests."""
-    from skimage.measure import label, regionprops
-    from skimage.transform import resize
-
-    one = np.tensordot(weights, feature_maps, 1)
-    up = np.asarray(resize(one, size, order=1, mode="edge", anti_aliasing=False, preserve_range=True))
-    largest = max(regionprops(label(up > 0.2 * up.max(), connectivity=2)), key=lambda region: region.area)
-    y0, x0, y1, x1 = largest.bbox
-    return x0, y0, x1, y1
+Components = Callable[[np.ndarray], tuple[int, int, int, int]]
 
 
-def numpy_opencv(feature_maps: np.ndarray, weights: np.ndarray, size: tuple[int, int]) -> Box:
-    """What most people write who care for speed."""
+def opencv_components(mask: np.ndarray) -> tuple[int, int, int, int]:
+    """The box of the largest component of a bool mask."""
     import cv2
 
-    one = (weights @ feature_maps.reshape(len(weights), -1)).reshape(feature_maps.shape[1:])
-    up = cv2.resize(one, size[::-1], interpolation=cv2.INTER_LINEAR)
-    mask = (up > np.float32(0.2) * up.max()).view(np.uint8)
-    _, _, statistics, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
+    _, _, statistics, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
     x, y, width, height, _ = statistics[1 + statistics[1:, cv2.CC_STAT_AREA].argmax()]
     return int(x), int(y), int(x + width), int(y + height)
 
 
+def cc3d_components(mask: np.ndarray) -> tuple[int, int, int, int]:
+    """The same by connected-components-3d, which gives the extents along."""
+    import cc3d
+
+    statistics = cc3d.statistics(cc3d.connected_components(mask, connectivity=8), no_slice_conversion=True)
+    y0, y1, x0, x1 = statistics["bounding_boxes"][1 + statistics["voxel_counts"][1:].argmax()]
+    return int(x0), int(y0), int(x1) + 1, int(y1) + 1
+
+
+def opencv_resize(one: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    import cv2
+
+    return cv2.resize(one, size[::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def skimage_resize(one: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    from skimage.transform import resize
+
+    return np.asarray(resize(one, size, order=1, mode="edge", anti_aliasing=False, preserve_range=True))
+
+
+def skimage_components(mask: np.ndarray) -> tuple[int, int, int, int]:
+    from skimage.measure import label, regionprops
+
+    largest = max(regionprops(label(mask, connectivity=2)), key=lambda region: region.area)
+    y0, x0, y1, x1 = largest.bbox
+    return x0, y0, x1, y1
+
+
+def numpy_with(resize: Callable[..., np.ndarray], components: Components) -> Callable[..., tuple[Task, Task]]:
+    """What people write: NumPy, somebody's resize, somebody's connected components."""
+
+    def make(given: Arrays, threads: int) -> tuple[Task, Task]:
+        features, weights, size = given.feature_maps, given.class_weights[given.class_index], given.size
+        n, channels, h, w = features.shape
+
+        def each(heatmap: bool) -> Made:
+            boxes, heat = np.empty((n, len(weights), 4), np.int32), []
+            for i in range(n):
+                maps = (weights @ features[i].reshape(channels, h * w)).reshape(-1, h, w)
+                for m, one in enumerate(maps):
+                    up = resize(one, size)
+                    high = up.max()
+                    boxes[i, m] = components(up > np.float32(0.2) * high)
+                    if heatmap:
+                        low = up.min()
+                        heat.append((up - low) * np.float32(1 / (high - low)))
+            return boxes, np.stack(heat).reshape(n, -1, *size) if heatmap and len(heat) > 1 else _only(heat)
+
+        return lambda: each(False), lambda: each(True)
+
+    return make
+
+
+def _only(heat: list[np.ndarray]) -> np.ndarray | None:
+    return heat[0][None, None] if heat else None
+
+
+def pytorch(given: Arrays, threads: int) -> tuple[Task, Task]:
+    """Tensors on the CPU: einsum and interpolate, then OpenCV, as PyTorch has no connected components."""
+    import torch
+    from torch.nn.functional import interpolate
+
+    features = torch.from_numpy(given.feature_maps)
+    weights = torch.from_numpy(given.class_weights[given.class_index])
+
+    def each(heatmap: bool) -> Made:
+        with torch.inference_mode():
+            maps = torch.einsum("mc,nchw->nmhw", weights, features)
+            up = interpolate(maps, given.size, mode="bilinear", align_corners=False)
+            low, high = up.amin((2, 3), keepdim=True), up.amax((2, 3), keepdim=True)
+            masks = (up > 0.2 * high).numpy()
+            boxes = [[opencv_components(mask) for mask in row] for row in masks]
+            return np.array(boxes, np.int32), ((up - low) / (high - low)).numpy() if heatmap else None
+
+    return lambda: each(False), lambda: each(True)
+
+
+class Contender(NamedTuple):
+    """How to make its functions, and the modules without which it is skipped."""
+
+    make: Callable[[Arrays, int], tuple[Task, Task]]
+    needs: tuple[str, ...] = ()
+
+    def missing(self) -> str:
+        """Why it is skipped; empty if it isn't."""
+        absent = [name for name in self.needs if find_spec(name) is None]
+        return f"not installed: {', '.join(absent)} (pip install 'fastcam[peers]')" if absent else ""
+
+
 CONTENDERS: dict[str, Contender] = {
-    "fastcam": fastcam_cpu,
-    "NumPy + OpenCV": numpy_opencv,
-    "NumPy + scikit-image": numpy_skimage,
-}
-
-# (C, h, w) → (H, W): ResNet-50, MobileNetV2 and SqueezeNet shapes.
-CASES = {
-    "2048x7x7-224x224": ((2048, 7, 7), (224, 224)),
-    "1280x7x7-480x640": ((1280, 7, 7), (480, 640)),
-    "1000x13x13-720x1280": ((1000, 13, 13), (720, 1280)),
+    "fastcam": Contender(fastcam_cpu),
+    "NumPy + OpenCV": Contender(numpy_with(opencv_resize, opencv_components), ("cv2",)),
+    "NumPy + OpenCV + cc3d": Contender(numpy_with(opencv_resize, cc3d_components), ("cv2", "cc3d")),
+    "NumPy + scikit-image": Contender(numpy_with(skimage_resize, skimage_components)),
+    "PyTorch + OpenCV": Contender(pytorch, ("torch", "cv2")),
 }
 
 
-def case(name: str) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
-    """Feature maps with one bright blob, class weights, and the image size."""
-    (channels, h, w), size = CASES[name]
-    rng = np.random.default_rng(0)
-    y, x = np.indices((h, w))
-    blob = np.exp(-((y - 0.6 * h) ** 2 + (x - 0.4 * w) ** 2) / (0.15 * h * w))
-    features = np.maximum(rng.standard_normal((channels, h, w)) + 2 * blob, 0).astype(np.float32)
-    return features, (0.05 * rng.standard_normal(channels) + 0.02).astype(np.float32), size
+def limits(given: Arrays) -> dict[str, Callable[[], Any]]:
+    """What the hardware allows: reading the feature maps once, by BLAS, and writing the heatmaps once."""
+    features, row = given.feature_maps, given.class_weights[given.class_index[0]]
+    heat = np.empty((len(features), len(given.class_index), *given.size), np.float32)
+    flat = features.reshape(len(features), features.shape[1], -1)
+
+    def sgemv() -> None:
+        for one in flat:
+            _ = row @ one
+
+    return {"sgemv": sgemv, "memset": lambda: heat.fill(0)}

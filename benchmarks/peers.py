@@ -1,0 +1,62 @@
+"""The same ResNet-50 in PyTorch and as an ONNX file, for comparisons end to end."""
+
+# Contenders needn't be installed.
+# pyright: reportMissingImports=false
+
+import re
+import sys
+import warnings
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+
+@lru_cache(maxsize=1)
+def torchvision() -> Any:
+    """torchvision, also beside a CPU build of PyTorch.
+
+    Registries hold it as built for CUDA's PyTorch; its compiled operators can't be loaded then. None of them is used
+    here, but importing it asks for them by name, so they are declared.
+    """
+    import torch
+
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for _ in range(50):
+        try:
+            import torchvision
+        except RuntimeError as error:
+            missing = re.search(r"operator torchvision::(\w+) does not exist", str(error))
+            if not missing:
+                raise
+            library.define(f"{missing[1]}(Tensor declared_only) -> Tensor")
+            for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+                del sys.modules[name]
+        else:
+            torchvision.declared_operators = library  # they go with it
+            return torchvision
+    raise RuntimeError("torchvision asks for more and more operators")
+
+
+@lru_cache(maxsize=1)
+def resnet50() -> Any:
+    """ResNet-50 of torchvision with random weights: time and identity don't depend on training."""
+    import torch
+
+    torch.manual_seed(0)
+    return torchvision().models.resnet50(weights=None).eval()
+
+
+@lru_cache(maxsize=1)
+def resnet50_onnx() -> bytes:
+    """The same as an ONNX file."""
+    import torch
+
+    with TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter without further dependencies is deprecated
+        path = Path(folder) / "resnet50.onnx"
+        torch.onnx.export(
+            resnet50(), (torch.zeros(1, 3, 224, 224),), str(path), dynamo=False, input_names=["images"],
+            output_names=["logits"],
+        )  # fmt: skip
+        return path.read_bytes()

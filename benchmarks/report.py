@@ -1,0 +1,92 @@
+"""Turn result files of pytest-benchmark into the tables of the README: `python -m benchmarks.report RESULTS.json`.
+
+All numbers of a table are from one run on one machine; a ratio says how many times as long as fastcam a contender took.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+Medians = dict[tuple[str, int, str, str], tuple[float, float]]
+
+
+def read(path: Path) -> tuple[Medians, dict[str, Any]]:
+    """Median and minimum, in microseconds, by (kind, threads, case, contender); and the machine."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    times: Medians = {}
+    for one in content["benchmarks"]:
+        found = re.fullmatch(r"(.*?), (.*), threads: (\d+)", one["group"] or "")
+        if found:
+            contender = one["params"].get("contender") or one["params"].get("limit")
+            key = (found[1], int(found[3]), found[2], contender)
+            times[key] = (one["stats"]["median"] * 1e6, one["stats"]["min"] * 1e6)
+    return times, content["machine_info"]
+
+
+def table(times: Medians, kind: str, threads: int, limit: str, others: tuple[str, ...]) -> list[str]:
+    """Markdown: a line for each case, fastcam's median (minimum) in µs, how many times as long as a limit it took, and
+    how many times as long as fastcam the others took.
+    """
+    cases = list(dict.fromkeys(case for of, count, case, _ in times if (of, count) == (kind, threads)))
+    rows = [f"× {limit}"] * bool(limit) + list(others)
+    lines = [
+        f"| {kind}, threads: {threads} | fastcam, µs | " + " | ".join(rows) + " |",
+        "| --- " * (len(rows) + 2) + "|",
+    ]
+    for case in cases:
+        ours = times[kind, threads, case, "fastcam"]
+        cells = []
+        if limit:
+            cells.append(ratio(ours, times["limits", threads, case, limit]))
+        for name in others:
+            theirs = times.get((kind, threads, case, name))
+            cells.append(ratio(theirs, ours) if theirs else "–")
+        lines.append(f"| {case} | {digits(ours[0])} ({digits(ours[1])}) | " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
+def ratio(theirs: tuple[float, float], ours: tuple[float, float]) -> str:
+    """Of the medians, and of the minima in brackets."""
+    return f"{digits(theirs[0] / ours[0])} ({digits(theirs[1] / ours[1])})"
+
+
+def digits(value: float) -> str:
+    """Two or three that count."""
+    return f"{value:.2f}" if value < 1 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+
+
+def end_to_end(times: Medians) -> list[str]:
+    """Milliseconds, medians and minima."""
+    kind = "end to end"
+    counts = sorted({threads for of, threads, *_ in times if of == kind})
+    names = dict.fromkeys(name for of, *_, name in times if of == kind)
+    if not names:
+        return []
+    lines = [
+        "| end to end, ResNet-50 224×224, ms | " + " | ".join(f"threads: {count}" for count in counts) + " |",
+        "| --- " * (len(counts) + 1) + "|",
+    ]
+    for name in names:
+        found = [times.get((kind, count, "ResNet-50 224×224", name)) for count in counts]
+        cells = [f"{one[0] / 1e3:.1f} ({one[1] / 1e3:.1f})" if one else "–" for one in found]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
+def report(path: Path) -> str:
+    """All tables of a result file."""
+    times, machine = read(path)
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    lines = [f"{machine['processor']}; Python {machine['python']}; {versions}.", ""]
+    others = ("NumPy + OpenCV", "NumPy + OpenCV + cc3d", "PyTorch + OpenCV", "NumPy + scikit-image")
+    for threads in sorted({threads for _, threads, *_ in times}):
+        lines += table(times, "boxes", threads, "sgemv", others)
+        lines += table(times, "heatmaps and boxes", threads, "memset", others)
+        lines += table(times, "overlay", threads, "", ("OpenCV",))
+    return "\n".join(lines + end_to_end(times)).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    print(report(Path(sys.argv[1])), end="")
