@@ -3,9 +3,9 @@
 All numbers of a table are from one run on one machine; a ratio says how many times as long as fastcam a contender took.
 """
 
+import argparse
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -75,18 +75,22 @@ def end_to_end(times: Medians) -> list[str]:
     return [*lines, ""]
 
 
-def report(path: Path) -> str:
-    """All tables of a result file."""
+def report(path: Path, threads: int | None = None) -> str:
+    """All tables of a result file, or those for that many threads only."""
     times, machine = read(path)
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     lines = [f"{machine['processor']}; Python {machine['python']}; {versions}.", ""]
     others = ("NumPy + OpenCV", "NumPy + OpenCV + cc3d", "PyTorch + OpenCV", "NumPy + scikit-image")
-    for threads in sorted({threads for _, threads, *_ in times}):
-        lines += table(times, "boxes", threads, "sgemv", others)
-        lines += table(times, "heatmaps and boxes", threads, "memset", others)
-        lines += table(times, "overlay", threads, "", ("OpenCV",))
+    for count in [threads] if threads else sorted({count for _, count, *_ in times}):
+        lines += table(times, "boxes", count, "sgemv", others)
+        lines += table(times, "heatmaps and boxes", count, "memset", others)
+        lines += table(times, "overlay", count, "", ("OpenCV",))
     return "\n".join(lines + end_to_end(times)).rstrip() + "\n"
 
 
 if __name__ == "__main__":
-    print(report(Path(sys.argv[1])), end="")
+    parser = argparse.ArgumentParser(description="Turn a result file into tables.")
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--threads", type=int, help="only the tables for that many")
+    options = parser.parse_args()
+    print(report(options.results, options.threads), end="")

@@ -5,10 +5,12 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from fastcam.cli import explain
 
-README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_python_of_the_readme_runs(shared, tmp_path, monkeypatch):
@@ -21,6 +23,7 @@ def test_the_python_of_the_readme_runs(shared, tmp_path, monkeypatch):
         "class_index": [3, 4],
         "H": 50,
         "W": 60,
+        "frame": np.zeros((50, 60, 3), np.uint8),
     }
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len(blocks) == 2
@@ -29,6 +32,16 @@ def test_the_python_of_the_readme_runs(shared, tmp_path, monkeypatch):
     assert names["picture"].dtype == np.uint8
     assert names["e"].labels[names["e"].class_index[0, 0]] == "Italian greyhound"
     assert names["boxes"].xyxy.shape == (2, 2, 4)
+
+
+def test_the_numbers_of_the_readme_are_those_of_the_result_file():
+    results = ROOT / "benchmarks" / "results" / "cpu.json"
+    if not results.exists():
+        pytest.skip("only in a checkout")
+    from benchmarks.report import report
+
+    assert report(results, threads=1) in README
+    assert report(results) in (results.parent / "cpu.md").read_text(encoding="utf-8")
 
 
 def test_the_options_that_the_readme_names_exist():
