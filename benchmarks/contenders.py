@@ -1,7 +1,9 @@
 """One table of contenders, which drives the parity checks and the timings alike.
 
 A contender is given the arrays of a case and returns two functions without arguments: one makes boxes (N, M, 4), the
-other the same and heatmaps (N, M, H, W) in [0, 1]. What it needs to convert first isn't timed.
+other the same and heatmaps (N, M, H, W) in [0, 1]. What it needs to convert or to allocate first isn't timed. Images of
+a batch: fastcam shares them out over threads and PyTorch takes them at once; with NumPy they are done one by one, with
+what threads BLAS and OpenCV have of their own.
 """
 
 # Contenders needn't be installed.
@@ -59,13 +61,13 @@ def cc3d_components(mask: np.ndarray) -> tuple[int, int, int, int]:
     return int(x0), int(y0), int(x1) + 1, int(y1) + 1
 
 
-def opencv_resize(one: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def opencv_resize(one: np.ndarray, size: tuple[int, int], out: np.ndarray) -> np.ndarray:
     import cv2
 
-    return cv2.resize(one, size[::-1], interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(one, size[::-1], dst=out, interpolation=cv2.INTER_LINEAR)
 
 
-def skimage_resize(one: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def skimage_resize(one: np.ndarray, size: tuple[int, int], out: np.ndarray) -> np.ndarray:
     from skimage.transform import resize
 
     return np.asarray(resize(one, size, order=1, mode="edge", anti_aliasing=False, preserve_range=True))
@@ -80,32 +82,32 @@ def skimage_components(mask: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def numpy_with(resize: Callable[..., np.ndarray], components: Components) -> Callable[..., tuple[Task, Task]]:
-    """What people write: NumPy, somebody's resize, somebody's connected components."""
+    """What people write: NumPy, somebody's resize, somebody's connected components, in arrays made once."""
 
     def make(given: Arrays, threads: int) -> tuple[Task, Task]:
         features, weights, size = given.feature_maps, given.class_weights[given.class_index], given.size
         n, channels, h, w = features.shape
+        upsampled, mask = np.empty(size, np.float32), np.empty(size, bool)
+        boxes = np.empty((n, len(weights), 4), np.int32)
+        heat = np.empty((n, len(weights), *size), np.float32)
 
         def each(heatmap: bool) -> Made:
-            boxes, heat = np.empty((n, len(weights), 4), np.int32), []
             for i in range(n):
                 maps = (weights @ features[i].reshape(channels, h * w)).reshape(-1, h, w)
                 for m, one in enumerate(maps):
-                    up = resize(one, size)
+                    up = resize(one, size, upsampled)
                     high = up.max()
-                    boxes[i, m] = components(up > np.float32(0.2) * high)
+                    np.greater(up, np.float32(0.2) * high, out=mask)
+                    boxes[i, m] = components(mask)
                     if heatmap:
                         low = up.min()
-                        heat.append((up - low) * np.float32(1 / (high - low)))
-            return boxes, np.stack(heat).reshape(n, -1, *size) if heatmap and len(heat) > 1 else _only(heat)
+                        np.subtract(up, low, out=heat[i, m], casting="same_kind")
+                        heat[i, m] *= np.float32(1 / (high - low))
+            return boxes, heat if heatmap else None
 
         return lambda: each(False), lambda: each(True)
 
     return make
-
-
-def _only(heat: list[np.ndarray]) -> np.ndarray | None:
-    return heat[0][None, None] if heat else None
 
 
 def pytorch(given: Arrays, threads: int) -> tuple[Task, Task]:
@@ -120,10 +122,13 @@ def pytorch(given: Arrays, threads: int) -> tuple[Task, Task]:
         with torch.inference_mode():
             maps = torch.einsum("mc,nchw->nmhw", weights, features)
             up = interpolate(maps, given.size, mode="bilinear", align_corners=False)
-            low, high = up.amin((2, 3), keepdim=True), up.amax((2, 3), keepdim=True)
+            high = up.amax((2, 3), keepdim=True)
             masks = (up > 0.2 * high).numpy()
-            boxes = [[opencv_components(mask) for mask in row] for row in masks]
-            return np.array(boxes, np.int32), ((up - low) / (high - low)).numpy() if heatmap else None
+            boxes = np.array([[opencv_components(mask) for mask in row] for row in masks], np.int32)
+            if not heatmap:
+                return boxes, None
+            low = up.amin((2, 3), keepdim=True)
+            return boxes, up.sub_(low).div_(high - low).numpy()
 
     return lambda: each(False), lambda: each(True)
 

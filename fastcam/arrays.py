@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -16,6 +15,8 @@ from fastcam.sampling import Grid, grid
 
 # Beyond this, differences between two values of a map could overflow float32 during interpolation.
 LARGEST = np.float32(2.0**126)
+TINIEST = np.finfo(np.float32).tiny
+LONGEST = 2**16  # pixels along a side
 
 
 # How the kernels are told of a dtype; + CHANNELS_LAST for (N, h, w, C).
@@ -45,18 +46,19 @@ def feature_maps_of(value: ArrayLike, layout: str = "NCHW", scale: Any = None, z
     Neither is a transposed view copied, such as `array.transpose(0, 3, 1, 2)` of one with channels last.
     """
     array = value if type(value) is np.ndarray else real_array("feature_maps", value)
-    form = FORMS.get(array.dtype)
+    dtype = array.dtype
+    form = FORMS.get(dtype)
     if form is None:
         array, form = float_array("feature_maps", array), FORMS[FLOAT32]
     if array.ndim != 4:
         raise InputError(f"feature_maps: expected 4 axes; got shape {array.shape}")
     if array.size == 0:
         raise InputError(f"feature_maps: expected at least one element; got shape {array.shape}")
-    if layout not in ("NCHW", "NHWC"):
+    if not isinstance(layout, str) or layout not in ("NCHW", "NHWC"):
         raise InputError(f"layout: expected 'NCHW' or 'NHWC'; got {layout!r}")
     numbers = (0.0, 1.0)
-    if scale is not None or zero_point != 0:
-        numbers = _quantisation(array.dtype, scale, zero_point)
+    if scale is not None or type(zero_point) is not int or zero_point:
+        numbers = _quantisation(dtype, scale, zero_point)
     n, c, h, w = array.shape
     if layout == "NHWC":
         h, w, c = c, h, w
@@ -72,18 +74,21 @@ def feature_maps_of(value: ArrayLike, layout: str = "NCHW", scale: Any = None, z
 
 
 def _quantisation(dtype: np.dtype[Any], scale: Any, zero_point: Any) -> tuple[float, float]:
-    if dtype.kind not in "iu":
+    if FORMS.get(dtype, 0) < FORMS[np.dtype(np.int8)]:
         raise InputError(f"scale, zero_point: expected with int8 or uint8 feature maps only; got {dtype}")
-    if isinstance(scale, bool) or not isinstance(scale, int | float | np.number) or not 0 < scale < math.inf:
-        raise InputError(f"scale: expected one positive number for the whole tensor; got {scale!r}")
-    limits = np.iinfo(dtype)
-    if not isinstance(zero_point, int | np.integer) or not limits.min <= zero_point <= limits.max:
+    one_number = isinstance(scale, int | float | np.integer | np.floating) and not isinstance(scale, bool)
+    if not one_number or not TINIEST <= scale < LARGEST:
+        raise InputError(f"scale: expected one positive number of float32 for the whole tensor; got {scale!r}")
+    limits, whole = np.iinfo(dtype), isinstance(zero_point, int | np.integer) and not isinstance(zero_point, bool)
+    if not whole or not limits.min <= zero_point <= limits.max:
         raise InputError(f"zero_point: expected a whole number from {limits.min} to {limits.max}; got {zero_point!r}")
     return float(zero_point), float(scale)
 
 
 def real_array(name: str, value: ArrayLike) -> NDArray[Any]:
     """The value as an array of real numbers."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise InputError(f"{name}: expected a plain array; got a masked one, whose mask would be lost")
     if hasattr(value, "__cuda_array_interface__"):
         raise InputError(f"{name}: expected a NumPy array; got one on a CUDA device ({type(value).__name__})")
     try:
@@ -112,7 +117,7 @@ def out_array(name: str, out: Any, shape: tuple[int, ...], dtype: Any, *others: 
     """The caller's array for a result, which has to fit exactly and lie apart from the inputs; or a new one."""
     if out is None:
         return np.empty(shape, dtype)
-    if not isinstance(out, np.ndarray):
+    if type(out) not in (np.ndarray, np.memmap):
         raise InputError(f"{name}: expected a NumPy array; got {type(out).__name__}")
     if out.shape != shape or out.dtype != dtype:
         raise InputError(f"{name}: expected {np.dtype(dtype)} {shape}; got {out.dtype} {out.shape}")
@@ -139,11 +144,14 @@ def check_maps(name: str, maps: NDArray[np.float32]) -> None:
 def image_size(value: Any) -> tuple[int, int]:
     """(height, width) as two positive ints."""
     try:
-        height, width = (int(side) for side in value if side == int(side))
+        height, width = value
+        if isinstance(height, bool) or isinstance(width, bool) or height != int(height) or width != int(width):
+            raise ValueError
+        height, width = int(height), int(width)
     except (TypeError, ValueError, OverflowError):
         raise InputError(f"size: expected two whole numbers (height, width); got {value!r}") from None
-    if height < 1 or width < 1 or height * width >= 2**31:
-        raise InputError(f"size: expected (height, width) of 1 to 2**31 - 1 pixels; got {value!r}")
+    if not (1 <= height <= LONGEST and 1 <= width <= LONGEST and height * width < 2**31):
+        raise InputError(f"size: expected (height, width) of 1 to {LONGEST}, fewer than 2**31 pixels; got {value!r}")
     return height, width
 
 
@@ -206,21 +214,25 @@ def flat_maps(maps: ArrayLike) -> tuple[NDArray[np.float32], tuple[int, ...]]:
 
 def grid_at(shape: tuple[int, ...], size: tuple[int, int], window: Window | None) -> Grid:
     """The pixels of an image of that size, or of a window of it, for maps (..., h, w)."""
-    try:
-        return _checked_grid(shape[-2:], size, window)
-    except TypeError:  # not hashable, such as a list
-        return _checked_grid.__wrapped__(shape[-2:], size, window)
-
-
-@lru_cache(maxsize=128)
-def _checked_grid(shape: tuple[int, ...], size: tuple[int, int], window: Window | None) -> Grid:
-    height, width = image_size(size)
-    if window is not None:
+    height, width = size if _are_ints(size) and len(size) == 2 else image_size(size)
+    if window is not None and not (_are_ints(window) and len(window) == 4):
         try:
             x0, y0, x1, y1 = (operator.index(side) for side in window)
         except (TypeError, ValueError):
             raise InputError(f"window: expected four whole numbers (x0, y0, x1, y1); got {window!r}") from None
         window = (x0, y0, x1, y1)
+    return _checked_grid(shape[-2], shape[-1], height, width, window)
+
+
+def _are_ints(value: Any) -> bool:
+    return type(value) is tuple and set(map(type, value)) == {int}
+
+
+@lru_cache(maxsize=128)
+def _checked_grid(h: int, w: int, height: int, width: int, window: Window | None) -> Grid:
+    image_size((height, width))
+    if window is not None:
+        x0, y0, x1, y1 = window
         if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
             raise InputError(f"window: expected x0 < x1 <= {width} and y0 < y1 <= {height}; got {window}")
-    return grid((shape[0], shape[1]), (height, width), window)
+    return grid((h, w), (height, width), window)

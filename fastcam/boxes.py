@@ -62,7 +62,7 @@ def find_boxes(
     window
         (x0, y0, x1, y1), half-open: only these pixels of the image count, and boxes are relative to its corner.
     threads
-        At most so many; None: one a processor, where there is work for them. The maps are shared out.
+        At most so many; None: one a processor, where there is work for them. The maps are shared out, but for "all".
     engine
         "auto" or "cpu": Numba; "reference": NumPy and scikit-image.
 

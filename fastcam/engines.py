@@ -153,10 +153,10 @@ class Engine:
         axes = (rows, row_weight, columns, column_weight, normalise)
 
         def bands(first: int, stop: int) -> int:
-            return kernel(maps, *axes, first, stop, *workspace.tables(where)[:2], out)
+            return kernel(maps, *axes, first, stop, *workspace.cells(where), out)
 
         def items(i: int, j: int) -> int:
-            return i + kernel(maps[i:j], *axes, 0, height, *workspace.tables(where)[:2], out[i:j])
+            return i + kernel(maps[i:j], *axes, 0, height, *workspace.cells(where), out[i:j])
 
         if count == 1:
             return min(self._spread(bands, height, cost * width, threads))
@@ -181,7 +181,7 @@ class Engine:
         def bands(first: int, stop: int) -> int:
             return kernel(
                 one.reshape(-1), rows, row_weight, columns, column_weight, colours, opacity, *corner,
-                first, stop, *workspace.tables(where)[:2], *workspace.lines(width), flat,
+                first, stop, *workspace.cells(where), *workspace.lines(width), flat,
             )  # fmt: skip
 
         return all(self._spread(bands, height, width * 5e-4, threads))

@@ -137,12 +137,14 @@ def heatmaps(
     >>> heatmaps([[0.0, 4.0]], (1, 4))
     array([[0.  , 0.25, 0.75, 1.  ]], dtype=float32)
     """
+    if not isinstance(normalise, bool | np.bool_):
+        raise InputError(f"normalise: expected True or False; got {normalise!r}")
     flat, leading = flat_maps(maps)
     where = grid_at(flat.shape[1:], size, window)
     check_threads(threads)
     kind = _heatmap_dtype(dtype, out, normalise)
     made = out_array("out", out, (*leading, *where.size), kind, flat)
-    sound = engines.named(engine).heatmaps(flat, where, normalise, made.reshape(-1, *where.size), threads)
+    sound = engines.named(engine).heatmaps(flat, where, bool(normalise), made.reshape(-1, *where.size), threads)
     if sound < len(flat):
         check_maps("maps", flat.reshape(*leading, *flat.shape[1:]))
     return made

@@ -108,13 +108,15 @@ def overlay(
     (300, 451, 3)
     """
     colours = _colour_pairs(colormap)
-    if isinstance(opacity, bool) or not isinstance(opacity, int | float | np.number) or not 0 <= opacity <= 1:
+    is_number = isinstance(opacity, int | float | np.integer | np.floating) and not isinstance(opacity, bool)
+    if not is_number or not 0 <= opacity <= 1:
         raise InputError(f"opacity: expected 0 to 1; got {opacity!r}")
     if isinstance(scale, bool) or not isinstance(scale, int | np.integer) or not 1 <= scale <= 64:
         raise InputError(f"scale: expected a whole number from 1 to 64; got {scale!r}")
     check_threads(threads)
     run = engines.named(engine)
     one, region, explained = _map_and_region(explanation, item, map)
+    check_maps("explanation", one)
     photo = image if isinstance(image, np.ndarray) else np.asarray(read_photo(image))
     check_pixels(photo)
     size = photo.shape[:2]
@@ -124,8 +126,7 @@ def overlay(
     x0, y0, x1, y1 = (side * int(scale) for side in region or (0, 0, size[1], size[0]))
     left, top, right, bottom = visible((x0, y0, x1, y1), (len(frame), frame.shape[1]))
     where = grid((one.shape[0], one.shape[1]), (y1 - y0, x1 - x0), (left - x0, top - y0, right - x0, bottom - y0))
-    if not run.overlay(one, where, colours, round(256 * opacity), (left, top), frame, threads):
-        check_maps("explanation", one)
+    run.overlay(one, where, colours, round(256 * float(opacity)), (left, top), frame, threads)
     if isinstance(explanation, Explanation):
         _draw(frame, explanation, item, map, int(scale) if box else 0, label)
     return frame

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import numpy as np
@@ -40,7 +41,7 @@ def processors() -> int:
 
 def check_threads(threads: Any) -> None:
     """None, or a positive number, and not so many that the machine runs out of them."""
-    if threads is None or threads == 1:
+    if threads is None or (type(threads) is int and threads == 1):
         return
     most = max(64, 4 * processors())
     if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or not 1 <= threads <= most:
@@ -57,14 +58,16 @@ def spread(work: Callable[[int, int], Result], count: int, cost: float, threads:
     if parts == 1:
         return [work(0, count)]
     bounds = [count * part // parts for part in range(parts + 1)]
-    pool = _shared_pool()
-    others = [pool.submit(work, bounds[part], bounds[part + 1]) for part in range(1, parts)]
+    handed: list[Future[Result]] = []
+    with suppress(RuntimeError):  # no more threads to be had, or the interpreter shuts down: this one does the rest
+        for part in range(1, parts):
+            handed.append(_shared_pool().submit(work, bounds[part], bounds[part + 1]))  # noqa: PERF401
     try:
-        first = work(0, bounds[1])
+        mine = [work(bounds[part], bounds[part + 1]) for part in (0, *range(len(handed) + 1, parts))]
     finally:
-        for other in others:
+        for other in handed:
             other.exception()  # wait: none may write into the caller's arrays after this returns
-    return [first, *(other.result() for other in others)]
+    return [mine[0], *(other.result() for other in handed), *mine[1:]]
 
 
 def _shared_pool() -> ThreadPoolExecutor:

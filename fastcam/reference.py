@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcam.arrays import LARGEST
+
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
-
-LARGEST = np.float32(2.0**126)
 
 
 def load(name: str) -> Any:
@@ -176,9 +176,10 @@ def _components(
 def _normalised(one: Floats, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats, full: int) -> Floats:
     upsampled = _upsample(one, rows, row_weight, columns, column_weight)
     low, high = upsampled.min(), upsampled.max()
-    scale = high - low if high > low else np.float32(1)
+    if not high > low:
+        return np.zeros_like(one)
     with np.errstate(over="ignore"):
-        return np.clip((one - low) / scale * np.float32(full), -LARGEST, LARGEST)
+        return np.clip((one - low) / (high - low) * np.float32(full), -LARGEST, LARGEST)
 
 
 def _upsample(one: Floats, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats) -> Floats:

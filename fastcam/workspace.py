@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from fastcam.sampling import Grid
 
@@ -15,51 +15,64 @@ Arrays = tuple[NDArray[Any], ...]
 
 
 class _Kept(threading.local):
-    """The arrays of a thread, and what they were last made to fit."""
+    """Memory of a thread by purpose, which only grows, and views of it that fit what it was last asked for."""
 
     def __init__(self) -> None:
-        self.tables: Arrays = ()
-        self.grid: Grid | None = None
-        self.sums: Arrays = ()
-        self.sums_fit: tuple[int, int] | None = None
-        self.lines: Arrays = ()
+        self.memory: dict[str, NDArray[Any]] = {}
+        self.views: dict[str, tuple[Any, Arrays]] = {}
+
+    def array(self, name: str, dtype: DTypeLike, *shape: int) -> NDArray[Any]:
+        size = math.prod(shape)
+        if name not in self.memory or self.memory[name].size < size:
+            self.memory[name] = np.zeros(size, dtype)
+        return self.memory[name][:size].reshape(shape)
 
 
 _kept = _Kept()
 
 
+def cells(grid: Grid) -> Arrays:
+    """padded and corners of `fastcam.kernels.cpu.extrema`, for maps on that grid."""
+    fit, arrays = _kept.views.get("cells", (None, ()))
+    if fit is not grid:  # equal grids are the same object, but for those that `sampling.grid` forgot
+        h, w = grid.shape
+        arrays = (
+            _kept.array("padded", np.float32, h + 2, w + 2),
+            _kept.array("corners", np.float32, h + 1, 2, w + 1, 2),
+        )
+        _kept.views["cells"] = grid, arrays
+    return arrays
+
+
 def tables(grid: Grid) -> Arrays:
-    """padded, corners, spans, runs and components of `fastcam.kernels.cpu.find_boxes`, large enough for that grid."""
-    if _kept.grid is not grid:  # equal grids are the same object, but for those that `grid` forgot
-        (h, w), (height, width) = grid.shape, grid.size
+    """padded and corners, then spans, runs and components of `fastcam.kernels.cpu.runs`, for maps on that grid."""
+    fit, arrays = _kept.views.get("tables", (None, ()))
+    if fit is not grid:
+        (_, w), (height, width) = grid.shape, grid.size
         runs = height * min(w, (width + 1) // 2)
-        shapes = ((h + 2, w + 2), (h + 1, 2, w + 1, 2), (w + 1, 4), (runs, 5), (runs, 6))
-        _kept.tables = _grown(_kept.tables, shapes, "ffiii")
-        _kept.grid = grid
-    return _kept.tables
+        arrays = (
+            *cells(grid),
+            _kept.array("spans", np.int32, w + 1, 4),
+            _kept.array("runs", np.int32, runs, 5),
+            _kept.array("components", np.int32, runs, 6),
+        )
+        _kept.views["tables"] = grid, arrays
+    return arrays
 
 
 def sums(positions: int, classes: int) -> Arrays:
-    """workspace and sums of `fastcam.kernels.cpu.activation_maps`, large enough for that many."""
-    if _kept.sums_fit != (positions, classes):
-        shapes = ((2, 64 * positions), (classes, -(-positions // 64) * 64))
-        _kept.sums = _grown(_kept.sums, shapes, "ff")
-        _kept.sums_fit = (positions, classes)
-    return _kept.sums
+    """workspace and sums of `fastcam.kernels.cpu.weighted_sum`, for that many positions and classes."""
+    fit, arrays = _kept.views.get("sums", (None, ()))
+    if fit != (positions, classes):
+        arrays = (
+            _kept.array("workspace", np.float32, 2, 64 * positions),
+            _kept.array("sums", np.float32, classes, -(-positions // 64) * 64),
+        )
+        _kept.views["sums"] = (positions, classes), arrays
+    return arrays
 
 
 def lines(width: int) -> Arrays:
-    """levels and tints of `fastcam.kernels.cpu.overlay`, large enough for rows of that width."""
-    _kept.lines = _grown(_kept.lines, ((-(-width // 8) * 8,), (-(-width // 8) * 3,)), ("u1", "u8"))
-    return _kept.lines
-
-
-def _grown(arrays: Arrays, shapes: tuple[tuple[int, ...], ...], dtypes: Sequence[str]) -> Arrays:
-    """The arrays, those replaced that are too small along any axis."""
-    had = arrays or tuple(np.empty((0,) * len(shape), dtype) for shape, dtype in zip(shapes, dtypes, strict=True))
-    grown: list[NDArray[Any]] = []
-    for array, shape in zip(had, shapes, strict=True):
-        fits = all(have >= need for have, need in zip(array.shape, shape, strict=True))
-        largest = tuple(max(pair) for pair in zip(array.shape, shape, strict=True))
-        grown.append(array if fits else np.zeros(largest, array.dtype))
-    return tuple(grown)
+    """levels and tints of `fastcam.kernels.cpu.overlay`, for rows of that width."""
+    eights = -(-width // 8)
+    return _kept.array("levels", np.uint8, 8 * eights), _kept.array("tints", np.uint64, 3 * eights)

@@ -93,15 +93,16 @@ def heatmap(one, size, full=1):
     """(H, W) in [0, full]: scaled by its extrema at that size, then upsampled."""
     upsampled = upsample(one, size)
     low, high = upsampled.min(), upsampled.max()
-    spread = high - low if high > low else F(1)
+    if not high > low:
+        return np.zeros(size, F)
     scaled = np.empty(one.shape, F)
     for y, x in np.ndindex(*one.shape):
         with np.errstate(over="ignore"):
-            value = F(F(F(one[y, x] - low) / spread) * F(full))
+            value = F(F(F(one[y, x] - low) / F(high - low)) * F(full))
         scaled[y, x] = min(max(value, -F(2.0**126)), F(2.0**126))
-    return np.clip(upsample(scaled, size), F(0), F(full))
+    return np.asarray(np.clip(upsample(scaled, size), F(0), F(full)), F)
 
 
 def heatmap_uint8(one, size):
     """(H, W) in [0, 255], rounded half up."""
-    return np.array([[int(F(v + F(0.5))) for v in row] for row in heatmap(one, size, 255)], np.uint8)
+    return np.floor(heatmap(one, size, 255) + F(0.5)).astype(np.uint8)

@@ -77,3 +77,30 @@ def test_warmup_says_when_there_is_no_place_for_a_cache():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "set NUMBA_CACHE_DIR" in done.stderr
+
+
+BOUNDS = """
+import numpy as np, fastcam
+rng = np.random.default_rng(0)
+for turn in range(400):
+    shape, size = rng.integers(1, 12, 2), tuple(rng.integers(1, 70, 2).tolist())
+    n, c, m = rng.integers(1, 4), rng.integers(1, 140), rng.integers(1, 7)
+    features = rng.standard_normal((n, c, *shape)).astype(rng.choice(["f4", "f2", "i1"]))
+    layout = str(rng.choice(["NCHW", "NHWC"]))
+    if layout == "NHWC":
+        features = np.ascontiguousarray(features.transpose(0, 2, 3, 1))
+    index = rng.integers(0, 5, (n, m))
+    weights = rng.standard_normal((5, c)).astype(np.float32)
+    fastcam.localize(features, weights, index, size, layout=layout, convention=str(rng.choice(["paper", "minmax"])))
+    maps = fastcam.activation_maps(features, weights, index, layout=layout)
+    fastcam.find_boxes(maps, size, components="all", connectivity=int(rng.choice([4, 8])))
+    fastcam.heatmaps(maps, size, dtype=str(rng.choice(["f4", "u1"])))
+    fastcam.overlay(np.zeros((*size, 3), np.uint8), maps[0, 0])
+"""
+
+
+def test_no_kernel_leaves_its_arrays(tmp_path):
+    """Compiled with Numba's check of every index, which is off otherwise."""
+    environment = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", BOUNDS], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,17 @@ WEIGHTS = np.ones((6, 3), F)
         (FEATURES.astype("u1"), WEIGHTS, {"zero_point": 3}, "scale: expected one positive number.*got None"),
         (FEATURES.astype("u1"), WEIGHTS, {"scale": -1.0}, "scale: expected one positive number.*got -1.0"),
         (FEATURES.astype("u1"), WEIGHTS, {"scale": [0.1, 0.2]}, "scale: expected one positive number"),
+        (FEATURES.astype("u1"), WEIGHTS, {"scale": 1e-60}, "scale: expected one positive number of float32"),
+        (FEATURES.astype("u1"), WEIGHTS, {"scale": np.complex64(1)}, "scale: expected one positive number"),
+        (FEATURES.astype("u1"), WEIGHTS, {"scale": 1.0, "zero_point": np.array([1, 2, 3])}, "zero_point: expected"),
+        (FEATURES.astype("u1"), WEIGHTS, {"zero_point": np.array([1, 2, 3])}, "scale: expected one positive number"),
+        (FEATURES.astype("u1"), WEIGHTS, {"scale": 1.0, "zero_point": True}, "zero_point: expected"),
+        (FEATURES.astype("i2"), WEIGHTS, {"scale": 1.0}, "expected with int8 or uint8 feature maps only; got int16"),
+        (FEATURES, WEIGHTS, {"layout": np.array(["NCHW"])}, "layout: expected 'NCHW' or 'NHWC'"),
+        (FEATURES, WEIGHTS, {"threads": True}, "threads: expected 1 to"),
+        (FEATURES, WEIGHTS, {"threads": 1.0}, "threads: expected 1 to"),
+        (FEATURES, WEIGHTS, {"threads": np.array([1, 2])}, "threads: expected 1 to"),
+        (np.ma.array(FEATURES), WEIGHTS, {}, "feature_maps: expected a plain array; got a masked one"),
         (FEATURES.astype("u1"), WEIGHTS, {"scale": 1.0, "zero_point": -1}, "zero_point: expected .* 0 to 255; got -1"),
         (FEATURES.astype("i1"), WEIGHTS, {"scale": 1.0, "zero_point": 200}, "zero_point: expected .* -128 to 127"),
         (FEATURES, WEIGHTS, {"threads": 0}, "threads: expected 1 to"),
@@ -148,12 +160,13 @@ def test_threads_change_no_bit(threads, monkeypatch):
     features, weights = rng.standard_normal((8, 20, 5, 6)).astype(F), rng.standard_normal((4, 20)).astype(F)
     maps = fastcam.activation_maps(features, weights, [1, 2], threads=threads)
     np.testing.assert_array_equal(maps, fastcam.activation_maps(features, weights, [1, 2], threads=1))
-    for made, alone in (
-        (fastcam.localize(features, weights, [1, 2], (40, 50), threads=threads), None),
-        (fastcam.find_boxes(maps, (40, 50), threads=threads), None),
+    alone = fastcam.find_boxes(maps, (40, 50), threads=1)
+    for made in (
+        fastcam.localize(features, weights, [1, 2], (40, 50), threads=threads),
+        fastcam.find_boxes(maps, (40, 50), threads=threads),
     ):
-        alone = fastcam.find_boxes(maps, (40, 50), threads=1)
-        np.testing.assert_array_equal(made.xyxy, alone.xyxy)
+        for field in ("xyxy", "area", "peak"):
+            np.testing.assert_array_equal(getattr(made, field), getattr(alone, field))
     for dtype in ("f4", "u1"):
         for some in (maps, maps[0, 0]):
             heat = fastcam.heatmaps(some, (40, 50), dtype=dtype, threads=threads)
@@ -215,6 +228,35 @@ def test_an_error_in_one_thread_comes_out_and_the_others_are_waited_for(monkeypa
     with pytest.raises(ZeroDivisionError):
         pool.spread(work, 8, 1, threads=4)
     assert sorted(done) == [2, 4, 6]
+
+
+def test_what_no_thread_takes_the_caller_does_itself(monkeypatch):
+    """As when no thread can be started any more, or when the interpreter shuts down."""
+
+    class Full:
+        def __init__(self):
+            self.left, self.inner = 2, ThreadPoolExecutor(1)
+
+        def submit(self, *work):
+            if not self.left:
+                raise RuntimeError("can't start new thread")
+            self.left -= 1
+            return self.inner.submit(*work)
+
+    monkeypatch.setattr(pool, "WORTH", 0.001)
+    monkeypatch.setattr(pool, "_pool", Full())
+    assert pool.spread(lambda first, stop: (first, stop), 10, 1, threads=5) == [(i, i + 2) for i in range(0, 10, 2)]
+
+
+def test_grids_of_extreme_shapes_in_turn_take_the_memory_of_each_alone():
+    code = (
+        "import numpy as np, fastcam, resource\n"
+        "for shape in [(1, 30000), (30000, 1), (1, 1), (7, 7), (1, 30000)] * 2:\n"
+        "    one = np.zeros(shape); one[0, -1] = 1\n"
+        "    assert fastcam.find_boxes(one, (9, 9)).xyxy.tolist() is not None\n"
+        "assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 600_000"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_the_users_numba_settings_stay_as_they_are():

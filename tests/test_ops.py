@@ -1,5 +1,7 @@
 """The array-level API: shapes, and what it says to bad input."""
 
+from typing import Any, cast
+
 import numpy as np
 import pytest
 
@@ -193,3 +195,37 @@ def test_downsampling_past_a_peak_stays_within_bounds():
         assert heat.min() >= 0
         assert heat.max() <= 1
         assert not np.isnan(heat).any()
+
+
+@pytest.mark.parametrize("engine", ["cpu", "reference"])
+@pytest.mark.parametrize("size", [(1, 1), (1, 2)])
+def test_a_map_that_is_constant_at_image_size_becomes_zeros(size, engine):
+    """Its cells differ, and the rounding of their scaled values would show."""
+    rng = np.random.default_rng(0)
+    maps = np.repeat((1e7 * rng.standard_normal((200, 1, 2))).astype(F), 3, axis=1)
+    window = (0, 0, 1, 1)
+    for dtype in ("f4", "u1"):
+        assert not fastcam.heatmaps(maps, size, window=window, dtype=dtype, engine=engine).any()
+
+
+def test_a_size_or_window_that_was_fine_once_doesnt_make_others_so():
+    fastcam.heatmaps([[1.0, 2.0]], (4, 4), window=(0, 0, 4, 4))
+    with pytest.raises(InputError, match="window: expected four whole numbers"):
+        fastcam.heatmaps([[1.0, 2.0]], (4, 4), window=cast("Any", (0.0, 0, 4, 4)))
+    for size in [(1.5, 9, 9), (True, 9), (2**17, 1), (2**16, 2**15)]:
+        with pytest.raises(InputError, match="size: expected"):
+            fastcam.find_boxes([[1.0, 2.0]], size)
+    assert fastcam.heatmaps([[1.0]], cast("Any", [np.int64(4), 4.0])).shape == (4, 4)
+
+
+@pytest.mark.parametrize("normalise", [None, "no", 0.5])
+def test_normalise_is_a_switch(normalise):
+    with pytest.raises(InputError, match="normalise: expected True or False"):
+        fastcam.heatmaps([[1.0, 2.0]], (4, 4), normalise=normalise)
+
+
+def test_arrays_with_a_meaning_of_their_own_are_refused():
+    with pytest.raises(InputError, match="maps: expected a plain array; got a masked one"):
+        fastcam.heatmaps(np.ma.array([[1.0, 2.0]]), (4, 4))
+    with pytest.raises(InputError, match="out: expected a NumPy array; got MaskedArray"):
+        fastcam.heatmaps([[1.0, 2.0]], (4, 4), out=np.ma.zeros((4, 4), F))

@@ -153,6 +153,10 @@ def test_a_map_that_is_not_finite_leaves_the_frame_as_it_was():
     with pytest.raises(InputError, match=r"explanation: expected finite values .* got nan at position \[0, 1\]"):
         fastcam.overlay(frame, [[1.0, np.nan]], out=frame)
     np.testing.assert_array_equal(frame, PHOTO)
+    other = np.full_like(PHOTO, 7)
+    with pytest.raises(InputError, match="got nan"):
+        fastcam.overlay(frame, [[1.0, np.nan]], out=other)
+    assert (other == 7).all()
     with pytest.raises(InputError, match="item, map: expected with an Explanation only; got 1, 0"):
         fastcam.overlay(frame, [[1.0]], item=1)
     with pytest.raises(InputError, match=r"explanation: expected 2 axes; got shape \(1, 1, 1\)"):
@@ -172,6 +176,7 @@ def test_a_map_that_is_not_finite_leaves_the_frame_as_it_was():
         (PHOTO, {"opacity": 1.5}, "opacity: expected 0 to 1; got 1.5"),
         (PHOTO, {"scale": 0}, "scale: expected a whole number from 1 to 64; got 0"),
         (PHOTO, {"item": 0.5}, "item: expected 0 to 0; got 0.5"),
+        (PHOTO, {"opacity": np.complex64(0.5)}, "opacity: expected 0 to 1"),
         (PHOTO, {"opacity": "a"}, "opacity: expected 0 to 1; got 'a'"),
         (PHOTO, {"colormap": "hot"}, "colormap: expected one of"),
         (PHOTO.astype(float), {}, "image: expected .* uint8"),

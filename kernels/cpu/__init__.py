@@ -8,5 +8,4 @@ KERNELS = ("activation_maps", "find_boxes", "heatmaps", "heatmaps_uint8", "local
 
 def load(name: str) -> Any:
     """The kernel of that name. Each is loaded by itself: a process that needs two doesn't wait for seven."""
-    file = name.removesuffix("_uint8")
-    return getattr(import_module(f"fastcam.kernels.cpu.{file}"), name)
+    return getattr(import_module(f"fastcam.kernels.cpu.{name}"), name)

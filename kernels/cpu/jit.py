@@ -27,6 +27,14 @@ def writable(dtype: types.Type, ndim: int) -> types.Array:
     return types.Array(dtype, ndim, "C")
 
 
+# What several kernels are given: a grid, a rule (threshold, rectify, minmax, connectivity), and workspace: padded and
+# corners (`extrema.py`); then spans, runs and components (`runs.py`).
+GRID = (readable(types.int32, 1), readable(types.float32, 1), readable(types.int32, 1), readable(types.float32, 1))
+RULE = (types.float64, types.int64, types.int64, types.int64)
+CELLS = (writable(types.float32, 2), writable(types.float32, 4))
+TABLES = (*CELLS, *[writable(types.int32, 2)] * 3)
+
+
 def kernel(result: types.Type, *parameters: types.Type) -> Callable[[Callable[..., Any]], Any]:
     """Decorator: compile for these parameter types now, or load the machine code from the cache."""
     signature = result(*parameters)

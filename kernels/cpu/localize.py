@@ -3,11 +3,11 @@
 from numba import float32, float64, int32, int64, uint8
 
 from fastcam.kernels.cpu.components import write_largest
-from fastcam.kernels.cpu.find_boxes import GRID, RULE, TABLES, components_of
-from fastcam.kernels.cpu.jit import kernel, readable, writable
+from fastcam.kernels.cpu.jit import GRID, RULE, TABLES, kernel, readable, writable
+from fastcam.kernels.cpu.runs import components_of
 from fastcam.kernels.cpu.weighted_sum import weighted_sums
 
-# built on 960acc31b421e744
+# built on 717e22e04fb63b8a
 
 
 @kernel(

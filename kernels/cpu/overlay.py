@@ -7,10 +7,10 @@ supports): of what NumPy and OpenCV do in passes over the whole frame, this take
 import numpy as np
 from numba import float32, int64, uint8, uint64
 
-from fastcam.kernels.cpu.heatmaps import GRID, level_row, pad_normalised
-from fastcam.kernels.cpu.jit import helper, kernel, readable, writable
+from fastcam.kernels.cpu.jit import CELLS, GRID, helper, kernel, readable, writable
+from fastcam.kernels.cpu.upsampling import level_row, pad_normalised
 
-# built on 03136a900242453c
+# built on 044f33020b2fff00
 
 # Every other byte of a 32-bit number, which leaves room for products; a half in each of these places.
 EVEN, ODD, HALVES = np.uint32(0x00FF00FF), np.uint32(0xFF00FF00), np.uint32(0x00800080)
@@ -45,7 +45,7 @@ def _blend(tints, opacity, frame):
 
 @kernel(
     *(int64, readable(float32, 1), *GRID, readable(uint64, 1), int64, int64, int64, int64, int64),
-    *(writable(float32, 2), writable(float32, 4), writable(uint8, 1), writable(uint64, 1), writable(uint8, 2)),
+    *(*CELLS, writable(uint8, 1), writable(uint64, 1), writable(uint8, 2)),
 )
 def overlay(
     values, rows, row_weight, columns, column_weight, colours, opacity, left, top, first, stop,

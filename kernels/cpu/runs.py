@@ -9,6 +9,7 @@ settled by the very expression that defines the pixel.
 import numpy as np
 
 from fastcam.kernels.cpu.components import START, STOP, link_runs
+from fastcam.kernels.cpu.extrema import LARGEST, cut_of, exact_extrema, margin_of, pad
 from fastcam.kernels.cpu.jit import helper
 
 OUT, IN, MIXED = range(3)
@@ -137,3 +138,20 @@ def trace(padded, rows, row_weight, columns, column_weight, corners, cut, margin
             count = link_runs(runs, above, current, end, y, below, reach, components, count)
             y = below
     return end, count
+
+
+@helper
+def components_of(
+    values, rows, row_weight, columns, column_weight, threshold, rectify, minmax, connectivity,
+    padded, corners, spans, runs, components,
+):  # fmt: skip
+    """Runs and components of one map of h * w values: how many there are, and the maximum, NaN if not finite."""
+    largest = pad(values, columns.shape[0] - 2, rectify, padded)
+    if not largest < LARGEST:
+        return 0, 0, np.float32(np.nan)
+    margin = margin_of(largest)
+    low, high = exact_extrema(padded, rows, row_weight, columns, column_weight, margin, corners)
+    cut = cut_of(low, high, np.float32(threshold), minmax)
+    reach = 1 if connectivity == 8 else 0
+    ends = trace(padded, rows, row_weight, columns, column_weight, corners, cut, margin, reach, spans, runs, components)
+    return ends[0], ends[1], high
