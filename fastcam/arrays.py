@@ -214,18 +214,17 @@ def flat_maps(maps: ArrayLike) -> tuple[NDArray[np.float32], tuple[int, ...]]:
 
 def grid_at(shape: tuple[int, ...], size: tuple[int, int], window: Window | None) -> Grid:
     """The pixels of an image of that size, or of a window of it, for maps (..., h, w)."""
-    height, width = size if _are_ints(size) and len(size) == 2 else image_size(size)
-    if window is not None and not (_are_ints(window) and len(window) == 4):
+    if type(size) is tuple and len(size) == 2 and type(size[0]) is int and type(size[1]) is int:
+        height, width = size
+    else:
+        height, width = image_size(size)
+    if window is not None:
         try:
             x0, y0, x1, y1 = (operator.index(side) for side in window)
         except (TypeError, ValueError):
             raise InputError(f"window: expected four whole numbers (x0, y0, x1, y1); got {window!r}") from None
         window = (x0, y0, x1, y1)
     return _checked_grid(shape[-2], shape[-1], height, width, window)
-
-
-def _are_ints(value: Any) -> bool:
-    return type(value) is tuple and set(map(type, value)) == {int}
 
 
 @lru_cache(maxsize=128)

@@ -100,8 +100,8 @@ class Engine:
                 *workspace.sums(h * w, m), *workspace.tables(where), xyxy, area, peak,
             )  # fmt: skip
 
-        ends = self._spread(work, n, _sum_cost(features, m) + m * _box_cost(where) if n > 1 else 0, threads)
-        return Boxes(xyxy, area, peak), _sound(ends, n)
+        cost = _sum_cost(features, m) + m * _box_cost(where) if n > 1 else 0
+        return Boxes(xyxy, area, peak), _sound(self._spread(work, n, cost, threads), n)
 
     def find_boxes(
         self, maps: Floats, where: Grid, rule: Convention, connectivity: int, threads: int | None = None
