@@ -26,12 +26,13 @@ def find_boxes(
     """
     sound = stop
     for p in range(first, stop):
-        counts[0], counts[1], high = components_of(
+        found, count, high = components_of(
             maps[p].reshape(maps[p].size), rows, row_weight, columns, column_weight,
             threshold, rectify, minmax, connectivity, padded, corners, spans, runs, components,
         )  # fmt: skip
-        area[p] = write_largest(components, counts[1], xyxy[p])
+        area[p] = write_largest(components, count, xyxy[p])
         peak[p] = high
+        counts[0], counts[1] = found, count  # of any map, where threads share them
         if high != high:
             sound = min(sound, p)
     return sound
