@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from fastcam import conventions, engines
 from fastcam.arrays import (
     Window,
     check_connectivity,
-    check_maps,
     check_threads,
     class_indices,
     feature_maps_and_weights,
-    flat_maps,
     grid_at,
 )
-from fastcam.components import all_boxes, smallest_area
-from fastcam.conventions import Convention
-from fastcam.engines import Engine
+from fastcam.components import Search, all_boxes, search_of, smallest_area
 from fastcam.ops import checked_maps
 from fastcam.results import Boxes
-from fastcam.sampling import Grid
 
 
 def find_boxes(
@@ -83,29 +77,18 @@ def find_boxes(
     >>> boxes.xyxy, int(boxes.area), float(boxes.peak)
     (array([3, 0, 9, 6], dtype=int32), 36, 3.5)
     """
-    rule, neighbours = conventions.named(convention, threshold), check_connectivity(connectivity)
     smallest = smallest_area(components, min_area)
     check_threads(threads)
-    flat, leading = flat_maps(maps)
-    where, run = grid_at(flat.shape[1:], size, window), engines.named(engine)
-    if components == "all":
-        return all_boxes(flat, leading, where, rule, neighbours, smallest, run)
-    return boxes_on_grid(flat, leading, where, rule, neighbours, run, threads)
+    search = search_of(maps, size, convention, threshold, connectivity, window, engine)
+    return all_boxes(search, smallest) if components == "all" else largest_boxes(search, threads)
 
 
-def boxes_on_grid(
-    maps: NDArray[np.float32],
-    leading: tuple[int, ...],
-    where: Grid,
-    rule: Convention,
-    connectivity: int,
-    run: Engine,
-    threads: int | None = None,
-) -> Boxes:
-    """The largest boxes of (P, h, w) maps at the pixels of a grid, with the leading axes that P stands for."""
-    boxes, sound = run.find_boxes(maps, where, rule, connectivity, threads)
-    if sound < len(maps):
-        check_maps("maps", maps.reshape(*leading, *maps.shape[1:]))
+def largest_boxes(search: Search, threads: int | None = None) -> Boxes:
+    """The box of the largest component of each map, with the maps' leading axes."""
+    boxes, sound = search.run.find_boxes(search.maps, search.where, search.rule, search.connectivity, threads)
+    if sound < len(search.maps):
+        search.check_maps()
+    leading = search.leading
     return Boxes(boxes.xyxy.reshape(*leading, 4), boxes.area.reshape(leading), boxes.peak.reshape(leading))
 
 
@@ -153,6 +136,7 @@ def localize(
 
     Examples
     --------
+    >>> import numpy as np
     >>> features = np.zeros((1, 2, 1, 3))
     >>> features[0, 1, 0, 1] = 4
     >>> localize(features, [[1.0, 0.0], [-1.0, 1.0]], 1, (6, 12)).xyxy

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastcam import conventions, engines, ops
 from fastcam.arrays import check_connectivity, class_indices, feature_maps_of
-from fastcam.boxes import boxes_on_grid
+from fastcam.boxes import largest_boxes
+from fastcam.components import Search
 from fastcam.conventions import Convention
 from fastcam.errors import InputError
 from fastcam.images import (
@@ -221,7 +222,7 @@ class Classifier:
         x0, y0, x1, y1 = region
         left, top, right, bottom = visible(region, size)
         where = grid((maps.shape[1], maps.shape[2]), (y1 - y0, x1 - x0), (left - x0, top - y0, right - x0, bottom - y0))
-        found = boxes_on_grid(maps, maps.shape[:1], where, rule, connectivity, run)
+        found = largest_boxes(Search(maps, maps.shape[:1], where, rule, connectivity, run))
         shift = np.where(found.area[:, None] > 0, np.array([left, top, left, top], np.int32), 0)
         return _One(index, logits[0], maps, Boxes(found.xyxy + shift, found.area, found.peak), size, region)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +22,36 @@ from fastcam.results import Boxes
 from fastcam.sampling import Grid
 
 Ring = NDArray[np.int32]
+
+
+class Search(NamedTuple):
+    """What is looked for, and where: maps (P, h, w), P for some leading axes, at the pixels of a grid, by a rule."""
+
+    maps: NDArray[np.float32]
+    leading: tuple[int, ...]
+    where: Grid
+    rule: Convention
+    connectivity: int
+    run: Engine
+
+    def check_maps(self) -> None:
+        """Raise the `InputError` that names the item which isn't finite."""
+        check_maps("maps", self.maps.reshape(*self.leading, *self.maps.shape[1:]))
+
+
+def search_of(
+    maps: ArrayLike,
+    size: tuple[int, int],
+    convention: str,
+    threshold: float | None,
+    connectivity: int,
+    window: Window | None,
+    engine: str,
+) -> Search:
+    """The options of `fastcam.find_boxes`, checked."""
+    rule, neighbours = conventions.named(convention, threshold), check_connectivity(connectivity)
+    flat, leading = flat_maps(maps)
+    return Search(flat, leading, grid_at(flat.shape, size, window), rule, neighbours, engines.named(engine))
 
 
 def label_images(
@@ -54,17 +84,14 @@ def label_images(
     >>> label_images([[4.0, 0.0, 0.0, 4.0, 4.0]], (1, 5))
     array([[2, 0, 0, 1, 1]], dtype=int32)
     """
-    rule, neighbours = conventions.named(convention, threshold), check_connectivity(connectivity)
     smallest = smallest_area("all", min_area)
-    flat, leading = flat_maps(maps)
-    where, run = grid_at(flat.shape, size, window), engines.named(engine)
-    out = np.zeros((len(flat), *where.size), np.int32)
-    for p, found in enumerate(_each_map(flat, leading, where, rule, neighbours, run)):
-        rank = ranked(found.components, smallest)
+    search = search_of(maps, size, convention, threshold, connectivity, window, engine)
+    out = np.zeros((len(search.maps), *search.where.size), np.int32)
+    for p, (found, rank) in enumerate(_each_map(search, smallest)):
         labels = np.zeros(len(found.components), np.int32)
         labels[rank] = np.arange(1, len(rank) + 1)
-        run.paint(found.runs, labels[roots(found.components)], out[p])
-    return out.reshape(*leading, *where.size)
+        search.run.paint(found.runs, labels[roots(found.components)], out[p])
+    return out.reshape(*search.leading, *search.where.size)
 
 
 def contours(
@@ -100,15 +127,12 @@ def contours(
     >>> ring.tolist()
     [[3, 0], [9, 0], [9, 6], [3, 6]]
     """
-    rule, neighbours = conventions.named(convention, threshold), check_connectivity(connectivity)
     smallest = smallest_area("all", min_area)
-    flat, leading = flat_maps(maps)
-    where, run = grid_at(flat.shape, size, window), engines.named(engine)
+    search = search_of(maps, size, convention, threshold, connectivity, window, engine)
     outlines: list[list[list[Ring]]] = []
-    for found in _each_map(flat, leading, where, rule, neighbours, run):
+    for found, rank in _each_map(search, smallest):
         root = roots(found.components)[found.runs[:, 4]]
-        rank = ranked(found.components, smallest)
-        outlines.append([outline(found.runs[root == component, :4], neighbours) for component in rank])
+        outlines.append([outline(found.runs[root == component, :4], search.connectivity) for component in rank])
     return outlines
 
 
@@ -173,19 +197,11 @@ def smallest_area(components: Any, min_area: Any) -> int:
     return int(min_area)
 
 
-def all_boxes(
-    maps: NDArray[np.float32],
-    leading: tuple[int, ...],
-    where: Grid,
-    rule: Convention,
-    connectivity: int,
-    smallest: int,
-    run: Engine,
-) -> Boxes:
-    """Boxes of all components of (P, h, w) maps at the pixels of a grid."""
+def all_boxes(search: Search, smallest: int) -> Boxes:
+    """Boxes of all components of that many pixels or more."""
     tables, peaks = [], []
-    for found in _each_map(maps, leading, where, rule, connectivity, run):
-        tables.append(found.components[ranked(found.components, smallest)])
+    for found, rank in _each_map(search, smallest):
+        tables.append(found.components[rank])
         peaks.append(found.peak)
     counts = [len(table) for table in tables]
     table = np.concatenate(tables)
@@ -193,23 +209,17 @@ def all_boxes(
         np.ascontiguousarray(table[:, 2:6]),
         table[:, 1].copy(),
         np.repeat(np.array(peaks, np.float32), counts),
-        np.repeat(np.arange(len(maps)), counts),
+        np.repeat(np.arange(len(counts)), counts),
     )
 
 
-def _each_map(
-    maps: NDArray[np.float32],
-    leading: tuple[int, ...],
-    where: Grid,
-    rule: Convention,
-    connectivity: int,
-    run: Engine,
-) -> Iterator[Components]:
-    for one in maps:
-        found = run.find_components(one, where, rule, connectivity)
+def _each_map(search: Search, smallest: int) -> Iterator[tuple[Components, NDArray[np.intp]]]:
+    """The tables of each map, and the lines of its components in the order of the results."""
+    for one in search.maps:
+        found = search.run.find_components(one, search.where, search.rule, search.connectivity)
         if math.isnan(found.peak):
-            check_maps("maps", maps.reshape(*leading, *maps.shape[1:]))
-        yield found
+            search.check_maps()
+        yield found, ranked(found.components, smallest)
 
 
 def ranked(components: NDArray[np.int32], smallest: int) -> NDArray[np.intp]:
