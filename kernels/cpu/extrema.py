@@ -37,6 +37,12 @@ def margin_of(largest):
 
 
 @helper
+def between_rows(padded, b, t, column):
+    """The map at a column, t of the way from row b to the next: with the same between columns, what defines a pixel."""
+    return padded[b, column] + t * (padded[b + 1, column] - padded[b, column])
+
+
+@helper
 def corner_values(padded, rows, row_weight, columns, column_weight, corners):
     """corners[b, e, s, f]: the pixels in first (0) and last (1) row e of band b, first and last column f of segment s.
 
@@ -52,10 +58,10 @@ def corner_values(padded, rows, row_weight, columns, column_weight, corners):
             continue
         for e in range(2):
             t = row_weight[rows[b] if e == 0 else rows[b + 1] - 1]
-            right = padded[b, 0] + t * (padded[b + 1, 0] - padded[b, 0])
+            right = between_rows(padded, b, t, 0)
             for s in range(columns.shape[0] - 1):
                 left = right
-                right = padded[b, s + 1] + t * (padded[b + 1, s + 1] - padded[b, s + 1])
+                right = between_rows(padded, b, t, s + 1)
                 if columns[s] < columns[s + 1]:
                     slope = right - left
                     first = left + column_weight[columns[s]] * slope
@@ -70,8 +76,8 @@ def corner_values(padded, rows, row_weight, columns, column_weight, corners):
 def _column_extrema(padded, b, s, t, first, stop, row_weight, low, high):
     """Widen (low, high) by the pixels of a column in rows [first, stop) of a band."""
     for y in range(first, stop):
-        left = padded[b, s] + row_weight[y] * (padded[b + 1, s] - padded[b, s])
-        right = padded[b, s + 1] + row_weight[y] * (padded[b + 1, s + 1] - padded[b, s + 1])
+        left = between_rows(padded, b, row_weight[y], s)
+        right = between_rows(padded, b, row_weight[y], s + 1)
         value = left + t * (right - left)
         low, high = min(low, value), max(high, value)
     return low, high

@@ -7,7 +7,7 @@ from fastcam.kernels.cpu.extrema import LARGEST, pad
 from fastcam.kernels.cpu.jit import CELLS, GRID, kernel, readable, writable
 from fastcam.kernels.cpu.upsampling import pad_normalised, upsample_row
 
-# built on 044f33020b2fff00
+# built on 9808a22b67827daa
 
 
 @kernel(

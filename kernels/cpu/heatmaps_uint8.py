@@ -6,7 +6,7 @@ from numba import float32, int64, uint8
 from fastcam.kernels.cpu.jit import CELLS, GRID, kernel, readable, writable
 from fastcam.kernels.cpu.upsampling import level_row, pad_normalised
 
-# built on 044f33020b2fff00
+# built on 9808a22b67827daa
 
 
 @kernel(

@@ -7,7 +7,7 @@ from fastcam.kernels.cpu.jit import GRID, RULE, TABLES, kernel, readable, writab
 from fastcam.kernels.cpu.runs import components_of
 from fastcam.kernels.cpu.weighted_sum import weighted_sums
 
-# built on 717e22e04fb63b8a
+# built on 2eadc68d95a3635f
 
 
 @kernel(

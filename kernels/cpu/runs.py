@@ -9,7 +9,7 @@ settled by the very expression that defines the pixel.
 import numpy as np
 
 from fastcam.kernels.cpu.components import START, STOP, link_runs
-from fastcam.kernels.cpu.extrema import LARGEST, cut_of, exact_extrema, margin_of, pad
+from fastcam.kernels.cpu.extrema import LARGEST, between_rows, cut_of, exact_extrema, margin_of, pad
 from fastcam.kernels.cpu.jit import helper
 
 OUT, IN, MIXED = range(3)
@@ -93,8 +93,8 @@ def _row_runs(padded, b, t, weight, pitch, cut, spans, count, runs, end):
         left = slope = cut  # float32, as below
         if spans[k, KIND] == MIXED:
             s = spans[k, SEGMENT]
-            left = padded[b, s] + t * (padded[b + 1, s] - padded[b, s])
-            slope = padded[b, s + 1] + t * (padded[b + 1, s + 1] - padded[b, s + 1]) - left
+            left = between_rows(padded, b, t, s)
+            slope = between_rows(padded, b, t, s + 1) - left
             enters = left + weight[first] * slope > cut
             leaves = left + weight[spans[k, END] - 1] * slope > cut
         if enters and start < 0:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastcam.kernels.cpu.extrema import LARGEST, exact_extrema, margin_of, pad
+from fastcam.kernels.cpu.extrema import LARGEST, between_rows, exact_extrema, margin_of, pad
 from fastcam.kernels.cpu.jit import helper
 
 
@@ -29,10 +29,10 @@ def pad_normalised(values, rows, row_weight, columns, column_weight, full, padde
 @helper
 def upsample_row(padded, b, t, columns, column_weight, low, high, line):
     """line[x] = the row of band b, t below the row of the map above it, clipped to [low, high]."""
-    right = padded[b, 0] + t * (padded[b + 1, 0] - padded[b, 0])
+    right = between_rows(padded, b, t, 0)
     for s in range(columns.shape[0] - 1):
         left = right
-        right = padded[b, s + 1] + t * (padded[b + 1, s + 1] - padded[b, s + 1])
+        right = between_rows(padded, b, t, s + 1)
         slope = right - left
         # Unsigned, as the test for negative indices would keep LLVM from vectorising this loop.
         for x in range(np.uintp(columns[s]), np.uintp(columns[s + 1])):
@@ -42,10 +42,10 @@ def upsample_row(padded, b, t, columns, column_weight, low, high, line):
 @helper
 def level_row(padded, b, t, columns, column_weight, levels):
     """levels[x] = the row as in `upsample_row`, clipped to [0, 255] and rounded half up."""
-    right = padded[b, 0] + t * (padded[b + 1, 0] - padded[b, 0])
+    right = between_rows(padded, b, t, 0)
     for s in range(columns.shape[0] - 1):
         left = right
-        right = padded[b, s + 1] + t * (padded[b + 1, s + 1] - padded[b, s + 1])
+        right = between_rows(padded, b, t, s + 1)
         slope = right - left
         for x in range(np.uintp(columns[s]), np.uintp(columns[s + 1])):
             value = min(max(left + column_weight[x] * slope, np.float32(0)), np.float32(255))
