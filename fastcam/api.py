@@ -6,8 +6,11 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from fastcam.classifier import Classifier
-from fastcam.discovery import Opening, discover, verify
+from fastcam.discovery import Discovery, discover, verify
 from fastcam.errors import InputError
 from fastcam.labels import read_labels
 from fastcam.model.head import Head
@@ -15,7 +18,7 @@ from fastcam.model.source import read_source
 from fastcam.pool import check_threads
 from fastcam.preprocess import Preprocess, neighbouring
 from fastcam.preprocess import preprocess as as_preprocess
-from fastcam.session import Session
+from fastcam.session import Opening, Session
 
 if TYPE_CHECKING:
     import onnxruntime as ort
@@ -33,6 +36,7 @@ def load(
     providers: Sequence[Provider] | None = None,
     threads: int | None = None,
     session_options: ort.SessionOptions | None = None,
+    constants: Mapping[str, ArrayLike] | None = None,
 ) -> Classifier:
     """A `Classifier`: the model opened, its head found and proven.
 
@@ -42,8 +46,9 @@ def load(
         Path of an .onnx file (external data beside it), its bytes, or an `onnxruntime.InferenceSession` that returns
         the feature maps and logits already (then `head` must be a `Head`).
     head
-        Where automatic search fails: the name of the feature maps' tensor, or a whole `Head`. Proven all the same, but
-        for a session of your own, which can't be taken apart: there the identity is held on two probe images.
+        The name of the feature maps' tensor, or a whole `Head`: proven like one that is found. A head that was found
+        before (`Head.load`) is taken as it is, for the same model and ONNX Runtime: nothing is searched. For a session
+        of your own, which can't be taken apart, the identity is held on two probe images.
     output
         The output to explain, where more than one has a head.
     labels
@@ -57,14 +62,18 @@ def load(
     threads
         Of one run of the model. None: one for each processor that this process may use.
     session_options
-        Your own, in place of fastcam's (which sets threads and turns spinning off).
+        Your own, in place of fastcam's (which sets threads and turns spinning off). Custom operators are registered
+        on these.
+    constants
+        Values of the model's other inputs, by name, if it has more than the images.
 
     Raises
     ------
     ModelError
         The file can't be read, isn't ONNX, has other than one image input, or ONNX Runtime can't load it.
     HeadNotFoundError
-        No head whose class activation maps are exact, or several; `.reasons` and `.candidates` say more.
+        No tensor of feature maps, or several heads that fit; `.reasons` and `.candidates` say more. A head without
+        exact class activation maps loads (`Classifier.head.kind` says so), and `Classifier.explain` refuses it.
     BackendError
         A provider isn't there.
     InputError
@@ -81,6 +90,40 @@ def load(
     import onnxruntime as ort
 
     spec, origin = (None, "default") if preprocess is None else (as_preprocess(preprocess), "argument")
+    values = {name: np.asarray(value) for name, value in (constants or {}).items()}
+    _check_options(head, output, threads, session_options)
+    path = None
+    if isinstance(model, ort.InferenceSession):
+        if not isinstance(head, Head) or providers or threads or session_options:
+            raise InputError(
+                "model: with a session of your own give head=Head(...) and no providers, threads or options"
+            )
+        own = [head.output] if head.activation == "other" else []
+        session = Session(model, [head.feature_maps, head.logits, *own], constants=values)
+        found = Discovery(session, verify(session, head, spec.size if spec else None))
+    else:
+        source = read_source(model)
+        path = source.path
+        if spec is None and path is not None and (beside := neighbouring(path)) is not None:
+            spec, origin = beside[0], str(beside[1])
+        chosen = ("CPUExecutionProvider",) if providers is None else providers
+        opening = Opening(chosen, threads, session_options, values)
+        found = discover(source, opening, head, output, spec.size if spec else None)
+    return Classifier(
+        found.session,
+        found.head,
+        labels=None if labels is None else read_labels(labels, found.head.classes),
+        preprocess=spec,
+        preprocess_origin=origin,
+        path=path,
+        candidates=found.candidates,
+        seconds=found.seconds,
+    )
+
+
+def _check_options(head: Any, output: Any, threads: int | None, session_options: Any) -> None:
+    import onnxruntime as ort
+
     check_threads(threads)
     if session_options is not None and threads is not None:
         raise InputError("threads: set it on the session_options that you give")
@@ -90,28 +133,3 @@ def load(
         raise InputError("head, output: expected the name of a tensor, for head also a Head; got something else")
     if isinstance(head, Head) and output is not None:
         raise InputError("output: a whole Head says itself which logits it explains")
-    path = sha256 = None
-    if isinstance(model, ort.InferenceSession):
-        if not isinstance(head, Head) or providers or threads or session_options:
-            raise InputError(
-                "model: with a session of your own give head=Head(...) and no providers, threads or options"
-            )
-        session = Session(model, [head.feature_maps, head.logits])
-        proven = verify(session, head, spec.size if spec else None)
-    else:
-        source = read_source(model)
-        path = source.path
-        if spec is None and path is not None and (found := neighbouring(path)) is not None:
-            spec, origin = found[0], str(found[1])
-        opening = Opening(("CPUExecutionProvider",) if providers is None else providers, threads, session_options)
-        session, proven, external = discover(source, opening, head, output, spec.size if spec else None)
-        sha256 = source.sha256(external)
-    return Classifier(
-        session,
-        proven,
-        labels=None if labels is None else read_labels(labels, proven.classes),
-        preprocess=spec,
-        preprocess_origin=origin,
-        path=path,
-        sha256=sha256,
-    )

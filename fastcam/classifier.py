@@ -30,6 +30,7 @@ from fastcam.images import (
 from fastcam.methods import cam
 from fastcam.model.head import Head
 from fastcam.model.proof import check_identity
+from fastcam.model.search import Candidate
 from fastcam.preprocess import Preprocess
 from fastcam.results import Boxes, Explanation
 from fastcam.sampling import grid
@@ -38,10 +39,11 @@ from fastcam.session import Session
 
 
 class _One(NamedTuple):
-    """What is kept of one image: class indices (M,), logits (K,), maps (M, h, w), its boxes, size and region."""
+    """What is kept of one image: class indices (M,), logits and scores (K,), maps (M, h, w), boxes, size, region."""
 
     class_index: NDArray[np.int64]
     logits: NDArray[np.float32]
+    scores: NDArray[np.float32]
     activation_maps: NDArray[np.float32]
     boxes: Boxes
     size: tuple[int, int]
@@ -64,7 +66,9 @@ class Classifier:
     provider
         The ONNX Runtime provider that runs the model.
     path, sha256
-        Of the model's file, external data counted in; None for what isn't known (bytes, a session).
+        Of the model, external data counted in; None for what isn't known.
+    candidates, seconds
+        What was looked at to find the head, last tensors first, and how long opening and proving took.
     """
 
     def __init__(
@@ -76,7 +80,8 @@ class Classifier:
         preprocess: Preprocess | None = None,
         preprocess_origin: str = "argument",
         path: Path | None = None,
-        sha256: str | None = None,
+        candidates: Sequence[Candidate] = (),
+        seconds: float = 0.0,
     ) -> None:
         self._session = session
         self.head = head
@@ -85,7 +90,8 @@ class Classifier:
         self.outputs = session.outputs
         self.provider = session.provider
         self.path = path
-        self.sha256 = sha256
+        self.sha256 = head.sha256 or None
+        self.candidates, self.seconds = tuple(candidates), seconds
         self.preprocess = preprocess or default_preprocess(session.input)
         self.preprocess_origin = preprocess_origin if preprocess else "default"
         try:
@@ -153,6 +159,7 @@ class Classifier:
         >>> [model.labels[i] for i in explanation.class_index[0]]
         ['Egyptian cat', 'tiger cat']
         """
+        self.head.linear()  # refuses heads whose class activation maps aren't exact
         rule, neighbours = conventions.named(convention, threshold), check_connectivity(connectivity)
         run = engines.named(engine)
         if not isinstance(method, str) or method not in ("auto", "cam"):
@@ -185,18 +192,18 @@ class Classifier:
             ONNX Runtime failed while running, or the identity fails at this size (the model leaves its size open, but
             pools a part of fixed size): `HeadNotFoundError`.
         """
-        maps, logits = self._session.run(images, [self.head.feature_maps, self.head.logits])
-        logits = logits.reshape(len(logits), -1)
-        if self._is_unproven(maps.shape):
-            check_identity(self.head, maps, logits)
-        if self.head.layout == "NHWC":
-            maps = maps.transpose(0, 3, 1, 2)
-        return logits.astype(np.float32), np.ascontiguousarray(maps, np.float32)
+        return self._run(images)[:2]
 
-    def _is_unproven(self, shape: tuple[int, ...]) -> bool:
-        """Feature maps of another size than those that the head was proven on: its pooling may not cover them."""
-        inner = shape[1:] if self.head.layout == "NCHW" else (shape[3], shape[1], shape[2])
-        return self.head.feature_shape is not None and inner != self.head.feature_shape
+    def _run(self, images: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """The same, and the scores (N, K)."""
+        own = [self.head.output] if self.head.activation == "other" else []
+        maps, logits, *outputs = self._session.run(images, [self.head.feature_maps, self.head.logits, *own])
+        logits = logits.reshape(len(logits), -1).astype(np.float32)
+        scores = outputs[0].reshape(len(logits), -1) if own else probabilities(logits, self.head.activation)
+        layout = self.head.arranged(maps.shape)
+        if self.head.is_exact and (layout.channels, layout.height, layout.width) != self.head.feature_shape is not None:
+            check_identity(self.head, maps, logits)
+        return logits, np.ascontiguousarray(layout.channels_first(maps), np.float32), scores.astype(np.float32)
 
     def _wanted(self, top: int, class_index: ArrayLike | None, images: int) -> NDArray[np.int64] | None:
         """The classes that the caller wants, (N, M), or None for the best."""
@@ -214,24 +221,25 @@ class Classifier:
         image = read_photo(photo)
         size = (image.height, image.width)
         region = seen_region(size, self._target, self.preprocess.fit, self.preprocess.crop_fraction)
-        logits, feature_maps = self.run(network_input(image, region, self.preprocess, self.input))
+        logits, feature_maps, scores = self._run(network_input(image, region, self.preprocess, self.input))
         if not np.isfinite(logits).all():
             raise InputError("expected finite logits; got NaN or infinity. Does the preprocessing fit the model?")
         index = np.argsort(-logits[0], kind="stable")[:wanted] if isinstance(wanted, int) else wanted
-        maps = ops.checked_maps(run, feature_maps_of(feature_maps), *cam.channel_weights(self.head, index[None]))[0]
+        weighted, weights, rows = cam.channel_weights(self.head, feature_maps, index[None])
+        maps = ops.checked_maps(run, feature_maps_of(weighted), weights, rows).reshape(-1, *feature_maps.shape[2:])
         x0, y0, x1, y1 = region
         left, top, right, bottom = visible(region, size)
         where = grid((maps.shape[1], maps.shape[2]), (y1 - y0, x1 - x0), (left - x0, top - y0, right - x0, bottom - y0))
         found = largest_boxes(Search(maps, maps.shape[:1], where, rule, connectivity, run))
         shift = np.where(found.area[:, None] > 0, np.array([left, top, left, top], np.int32), 0)
-        return _One(index, logits[0], maps, Boxes(found.xyxy + shift, found.area, found.peak), size, region)
+        return _One(index, logits[0], scores[0], maps, Boxes(found.xyxy + shift, found.area, found.peak), size, region)
 
     def _gather(self, found: Sequence[_One], rule: Convention, connectivity: int, engine: str) -> Explanation:
         logits = np.stack([one.logits for one in found])
         index = np.stack([one.class_index for one in found]).astype(np.int64)
         return Explanation(
             class_index=index,
-            scores=np.take_along_axis(probabilities(logits, self.head.activation), index, axis=1),
+            scores=np.take_along_axis(np.stack([one.scores for one in found]), index, axis=1),
             logits=logits,
             activation_maps=np.stack([one.activation_maps for one in found]),
             boxes=Boxes(

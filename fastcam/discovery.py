@@ -2,47 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.errors import FastcamError, HeadNotFoundError, ModelError
+from fastcam.model.cuts import score_tensors
+from fastcam.model.exposing import expose
 from fastcam.model.graph import Graph
 from fastcam.model.head import Head
-from fastcam.model.proof import Observation, check_identity, check_same, needed_shapes, prove
+from fastcam.model.logits import find_activation
+from fastcam.model.proof import Linear, Observation, check_identity, check_same, measure, prove
+from fastcam.model.scene import Scene
+from fastcam.model.search import Candidate, Find, Search
 from fastcam.model.shapes import check_size
-from fastcam.model.source import Source, parse
-from fastcam.model.structure import Proposal, propose
-from fastcam.session import ImageInput, Session
-
-if TYPE_CHECKING:
-    import onnxruntime as ort
-
-    from fastcam.runtime import Provider
+from fastcam.model.source import Source, parse, session_bytes
+from fastcam.model.wire import Access, added
+from fastcam.probes import NORMALISED, PIXELS, image_input, look, probe_images
+from fastcam.runtime import VERSION, as_onnx
+from fastcam.session import ImageInput, Opening, Session
+from fastcam.watch import Watch
 
 
-@dataclass(frozen=True)
-class Opening:
-    """How the caller wants sessions to be opened."""
+@dataclass(frozen=True, eq=False)
+class Discovery:
+    """A running session, its head, what was looked at on the way, and how many seconds it took."""
 
-    providers: Sequence[Provider] = ("CPUExecutionProvider",)
-    threads: int | None = None
-    options: ort.SessionOptions | None = None
-
-    def open(self, source: Source, graph: Graph, outputs: Sequence[str]) -> Session:
-        """A session that returns these tensors as well."""
-        return Session.open(
-            source, graph, outputs, providers=self.providers, threads=self.threads, options=self.options
-        )
+    session: Session
+    head: Head
+    candidates: tuple[Candidate, ...] = ()
+    seconds: float = 0.0
 
 
 def discover(
     source: Source, opening: Opening, head: str | Head | None, output: str | None, size: tuple[int, int] | None
-) -> tuple[Session, Head, tuple[str, ...]]:
-    """The session and head of a model file, and its files of external data.
+) -> Discovery:
+    """The session and head of a model file.
 
     Parameters
     ----------
@@ -54,129 +53,221 @@ def discover(
     ModelError, HeadNotFoundError, BackendError
         As `fastcam.load`.
     """
+    started = time.perf_counter()
     try:
-        return _discover(source, opening, head, output, size)
+        if isinstance(head, Head) and head.sha256:
+            found = _open_known(source, opening, head, size)
+        else:
+            found = _discover(source, opening, head, output, size)
     except FastcamError:
         raise
     except Exception as error:  # a graph that breaks ONNX's own rules can break any step of reading it
         raise ModelError(f"{source.name}: the graph is malformed ({type(error).__name__}: {error})") from error
-
-
-def _discover(
-    source: Source, opening: Opening, head: str | Head | None, output: str | None, size: tuple[int, int] | None
-) -> tuple[Session, Head, tuple[str, ...]]:
-    graph = Graph.of(parse(source))
-    _check_inputs(source, graph)
-    proposals = [_proposal_of(head)] if isinstance(head, Head) else propose(graph, output, head)
-    shapes = {name for proposal in proposals for name in needed_shapes(graph, proposal)}
-    session = opening.open(source, graph, [*_tensors(proposals), *sorted(shapes)])
-    if not (session.input.height and session.input.width):
-        check_size(graph, probe_images(session.input, size)[0].shape)
-    found = _prove_one(source, graph, session, proposals, size)
-    if isinstance(head, Head):
-        check_same(head, found)
-        found = replace(found, pooling=head.pooling, activation=head.activation)
-    return session, found, graph.external_files
+    return replace(found, seconds=time.perf_counter() - started)
 
 
 def verify(session: Session, head: Head, size: tuple[int, int] | None) -> Head:
-    """A head given for the caller's own session, after holding its identity against the session on probe images.
+    """A head whose identity is held against the running model on two probe images.
 
     Raises
     ------
     HeadNotFoundError
         The identity doesn't hold.
     """
-    observed = [session.run(probe, [head.feature_maps, head.logits]) for probe in probe_images(session.input, size)]
+    probes = probe_images(session.input, size)
+    observed = [session.run(probe, [head.feature_maps, head.logits]) for probe in probes]
     errors = [check_identity(head, maps, logits.reshape(len(logits), -1)) for maps, logits in observed]
     return replace(head, identity_error=max(errors)) if head.quantisation_gap is None else head
 
 
-def _proposal_of(head: Head) -> Proposal:
-    """A head that the caller gave, to be proven like one that was found."""
-    return Proposal(head.logits, head.feature_maps, head.logits, "none", layout=head.layout)
-
-
-def probe_images(model: ImageInput, size: tuple[int, int] | None = None) -> list[NDArray[Any]]:
-    """Two smooth random network inputs: one in the range of normalised images, one of 0 to 255."""
-    height, width = model.sides(size)
-    rng = np.random.default_rng(0)
-    probes = []
-    for low, high in ((-2.0, 2.0), (0.0, 255.0)):
-        coarse = rng.uniform(low, high, (1, model.channels, -(-height // 8), -(-width // 8)))
-        image = coarse.repeat(8, axis=2).repeat(8, axis=3)[:, :, :height, :width]
-        if model.dtype == np.uint8:
-            image = np.clip(image * (1 if high > 2 else 64), 0, 255)
-        image = image if model.layout == "NCHW" else image.transpose(0, 2, 3, 1)
-        probes.append(np.ascontiguousarray(image, model.dtype))
-    return probes
-
-
-def _check_inputs(source: Source, graph: Graph) -> None:
-    """One input of four axes, as far as the file says, before anything else is looked at."""
-    names = [value.name for value in graph.inputs]
-    if len(names) != 1:
-        raise ModelError(
-            f"{source.name}: expected a model with one input, a batch of images; got {len(names)}: {names}"
+def _open_known(source: Source, opening: Opening, head: Head, size: tuple[int, int] | None) -> Discovery:
+    """A session for a head that was proven before: for this very model, and with this ONNX Runtime."""
+    if source.sha256(head.access.files) != head.sha256:
+        raise HeadNotFoundError(
+            f"head: it was found in another model than {source.name}: expected sha256 {head.sha256}. Find it anew"
         )
-    kind = graph.inputs[0].type.tensor_type
-    if kind.HasField("shape") and len(kind.shape.dim) != 4:
-        raise ModelError(
-            f"{source.name}: expected an input of four axes, (N, C, H, W) or (N, H, W, C); "
-            f"{names[0]!r} has {len(kind.shape.dim)}"
-        )
+    session = _open(source, _read(source, opening) if head.access.is_rewritten else None, opening, head)
+    if head.is_exact and head.proven_with != VERSION:
+        head = verify(session, head, size)
+    return Discovery(session, head)
 
 
-def _observe(graph: Graph, session: Session, proposal: Proposal, size: tuple[int, int] | None) -> list[Observation]:
-    names = [proposal.feature_maps, proposal.logits, proposal.output]
-    shapes = needed_shapes(graph, proposal)
-    observed = []
-    for probe in probe_images(session.input, size):
-        full = np.repeat(probe, session.input.batch or 1, axis=0)  # a fixed batch, full of the same image
+def _open(source: Source, graph: Graph | None, opening: Opening, head: Head) -> Session:
+    """A session that returns what the head needs; the graph is wanted where the file isn't what is run."""
+    if graph is not None and head.access.is_rewritten:
+        data, folder = graph.model.SerializeToString(), graph.parsed.folder
+    else:
+        data, folder = session_bytes(source)
+    names = [head.feature_maps, head.logits, *([head.output] if head.activation == "other" else [])]
+    return Session.open(
+        data + head.access.appendix,
+        names,
+        opening,
+        name=source.name,
+        added=head.access.outputs,
+        folder=folder,
+        image=None if graph is None else image_input(graph),
+    )
+
+
+def _read(source: Source, opening: Opening) -> Graph:
+    if source.is_ort:
+        source = Source(source.path, as_onnx(source.read(), source.name))
+    try:
+        return Graph.of(parse(source), opening.constants)
+    except ModelError as error:
+        raise error if str(error).startswith(source.name) else ModelError(f"{source.name}: {error}") from error
+
+
+def _discover(
+    source: Source, opening: Opening, head: str | Head | None, output: str | None, size: tuple[int, int] | None
+) -> Discovery:
+    graph = _read(source, opening)
+    image = image_input(graph)
+    first, *others = probe_images(image, size, (NORMALISED, NORMALISED, PIXELS))
+    check_size(graph, first.shape)
+    scores = {head.logits: head.output or head.logits} if isinstance(head, Head) else score_tensors(graph, output)
+    wanted = head.feature_maps if isinstance(head, Head) else head
+    _check_wanted(graph, wanted, scores)
+    with Watch(source.name) as watch:
         try:
-            maps, logits, output = session.run(full, names)
+            scene, paths = look(graph, first, list(scores), [wanted] if wanted else [], image, watch)
         except ModelError as error:
-            if session.input.height and session.input.width:
-                raise
-            hint = "The model leaves its size open; if it wants another one, say so: preprocess='...,size=HEIGHTxWIDTH'"
-            raise ModelError(f"{error}. {hint}") from error
-        sizes = dict(zip(shapes, session.run_raw(full, shapes) if shapes else [], strict=True))
-        logits, output = (values.reshape(len(values), -1) for values in (logits, output))
-        observed.append(Observation(maps, logits, output, sizes))
-    return observed
+            raise _with_size_hint(error, image) from error
+        searches = [Search(scene, path, score) for score, path in paths.items() if score in scene.values]
+        find, search = _choose(searches, scores, wanted)
+        linear = _linear(scene, find, search)
+        found = _as_head(source, scene, find, linear, search.output, image)
+        session = _open(source, graph, opening, found)
+        if linear is not None:
+            observed = [_observe(session, found, probe, watch) for probe in others]
+            error, gap = prove(graph, find, linear, observed)
+            found = replace(found, identity_error=error, quantisation_gap=gap)
+    if isinstance(head, Head):
+        check_same(head, found)
+        found = replace(found, activation=head.activation if head.output == "" else found.activation)
+    candidates = tuple(candidate for one in searches for candidate in one.candidates)
+    return Discovery(session, found, candidates)
 
 
-def _prove_one(
-    source: Source, graph: Graph, session: Session, proposals: Sequence[Proposal], size: tuple[int, int] | None
-) -> Head:
-    """The only proposal that can be proven."""
-    heads: list[Head] = []
-    failures: list[HeadNotFoundError] = []
-    folder = source.folder if graph.external_files else None
-    for proposal in proposals:
-        observed = _observe(graph, session, proposal, size)
-        try:
-            heads.append(prove(graph, proposal, observed, folder))
-        except HeadNotFoundError as error:
-            failures.append(error)
-    if not heads and len(failures) == 1:
-        raise failures[0]
-    if not heads:
+def _check_wanted(graph: Graph, wanted: str | None, scores: Iterable[str]) -> None:
+    """Names that the caller gave are tensors that depend on the image."""
+    known = graph.data & graph.producers.keys()
+    for name in [*([wanted] if wanted else []), *scores]:
+        if name not in known:
+            raise HeadNotFoundError(
+                f"head: expected the name of a tensor that depends on the image; got {name!r}",
+                candidates=[name for name in graph.producers if name in known][-20:],
+            )
+
+
+def _choose(searches: Sequence[Search], scores: Mapping[str, str], wanted: str | None) -> tuple[Find, Search]:
+    """The only head that is exact; where none is, the only one."""
+    found = [(find, search) for search in searches if (find := search.find(wanted)) is not None]
+    exact = [(find, search) for find, search in found if find.kind in ("cam", "cam-spatial")]
+    fitting = exact or found
+    outputs = [scores[search.output] for _, search in fitting]
+    if len({find.logits for find, _ in fitting}) > 1:
         raise HeadNotFoundError(
-            "no head found for which class activation maps are exact",
-            reasons=[str(error) for error in failures],
-            candidates=failures[0].candidates,
-        )
-    if len(heads) > 1:
-        outputs = [proposal.output for proposal in proposals if proposal.logits in {head.logits for head in heads}]
-        raise HeadNotFoundError(
-            f"{len(heads)} heads fit; choose one by output=, out of {outputs}",
-            reasons=[head.describe() for head in heads],
+            f"{len(fitting)} heads fit; choose one by output=, out of {outputs}",
+            reasons=[
+                f"{name!r}: {find.kind} head at {find.feature_maps!r}"
+                for name, (find, _) in zip(outputs, fitting, strict=True)
+            ],
             candidates=outputs,
         )
-    return heads[0]
+    if wanted and not exact:
+        raise HeadNotFoundError(
+            f"head: {wanted!r} has no exact class activation maps",
+            reasons=_reasons(searches, scores) or [f"{wanted!r}: {_unfit(searches, wanted)}"],
+        )
+    if not fitting:
+        raise HeadNotFoundError(
+            "no head found: no tensor of feature maps that every path from the image to the scores crosses",
+            reasons=_reasons(searches, scores),
+            candidates=[candidate.tensor for search in searches for candidate in search.candidates],
+        )
+    return fitting[0]
 
 
-def _tensors(proposals: Sequence[Proposal]) -> list[str]:
-    """Names of all feature maps and logits, each once."""
-    return list(dict.fromkeys(name for p in proposals for name in (p.feature_maps, p.logits, p.output)))
+def _reasons(searches: Sequence[Search], scores: Mapping[str, str]) -> list[str]:
+    return [
+        f"output {scores[search.output]!r}: {candidate.tensor!r} {candidate.shape}: {candidate.verdict}"
+        for search in searches
+        for candidate in search.candidates
+    ]
+
+
+def _unfit(searches: Sequence[Search], wanted: str) -> str:
+    """Why a tensor wasn't even looked at."""
+    shapes = [search.scene.values[wanted].shape for search in searches if wanted in search.scene.values]
+    return f"expected feature maps of floats, (N, C, h, w), (N, h, w, C) or tokens (N, L, C); got shape {shapes[:1]}"
+
+
+def _linear(scene: Scene, find: Find, search: Search) -> Linear | None:
+    """Class weights and bias, where the kind has them and they can be had."""
+    try:
+        return measure(scene, find, search.cuts)
+    except ModelError as error:
+        raise HeadNotFoundError(
+            f"feature maps {find.feature_maps!r} and logits {find.logits!r} are no head for class activation maps: "
+            f"{error}",
+            candidates=[find.feature_maps],
+        ) from error
+
+
+def _as_head(source: Source, scene: Scene, find: Find, linear: Linear | None, output: str, image: ImageInput) -> Head:
+    """The head that was found, still to be held against other images."""
+    graph, layout = scene.graph, find.layout
+    too_many = linear is None and find.kind == "cam-spatial"
+    activation = find_activation(scene, find.logits, output)
+    tensors = [find.feature_maps, find.logits, *([output] if activation == "other" else [])]
+    exposed = expose(graph, tensors)
+    names = tuple(dict.fromkeys(one.name for one in exposed if one.name not in graph.outputs))
+    parsed = graph.parsed
+    return Head(
+        feature_maps=exposed[0].name,
+        logits=exposed[1].name,
+        class_weights=np.zeros((0, 0), np.float32) if linear is None else linear.weights.astype(np.float32),
+        bias=np.zeros(0, np.float32) if linear is None else linear.bias.astype(np.float32),
+        layout=layout.order,
+        activation=activation,
+        pooling=" → ".join(find.chain),
+        feature_shape=(layout.channels, layout.height, layout.width),
+        kind=find.kind,
+        prefix=layout.prefix,
+        output=exposed[2].name if activation == "other" else output,
+        reason=find.reason + (", too many to be measured" if too_many else ""),
+        access=Access(
+            appendix=added(names, [one.node for one in exposed if one.node is not None]),
+            outputs=names,
+            files=parsed.files,
+            is_rewritten=graph.inlined or bool(parsed.files) or source.is_ort or not _says_all(graph),
+        ),
+        sha256=source.sha256(parsed.files),
+        proven_with=VERSION,
+        classes=scene.values[find.logits].size // len(scene.values[find.logits]),
+    )
+
+
+def _says_all(graph: Graph) -> bool:
+    """The input's shape says by itself which axis is that of the channels."""
+    value = next(value for value in graph.model.graph.input if value.name == graph.image)
+    sides = value.type.tensor_type.shape.dim
+    return len(sides) == 4 and any(sides[axis].dim_value for axis in (1, 3))
+
+
+def _observe(session: Session, head: Head, probe: NDArray[Any], watch: Watch) -> Observation:
+    try:
+        maps, logits = session.run(probe, [head.feature_maps, head.logits], watch.options)
+    except ModelError:
+        watch.check()
+        raise
+    return Observation(maps, logits.reshape(len(logits), -1))
+
+
+def _with_size_hint(error: ModelError, image: ImageInput) -> ModelError:
+    if image.height and image.width:
+        return error
+    hint = "The model leaves its size open; if it wants another one, say so: preprocess='...,size=HEIGHTxWIDTH'"
+    return ModelError(f"{error}. {hint}")

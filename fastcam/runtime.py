@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import onnxruntime as ort
 
 from fastcam.errors import BackendError, InputError, ModelError
 from fastcam.pool import processors
+from fastcam.watch import Watch
 
 # ONNX Runtime's exceptions share no base class of their own.
 _native = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
@@ -20,6 +22,7 @@ ORT_ERRORS: tuple[type[Exception], ...] = (
     ValueError,  # of the bindings, as for names that aren't UTF-8
 )
 
+VERSION: str = ort.__version__
 Provider = str | tuple[str, dict[str, Any]]
 
 
@@ -72,6 +75,51 @@ def open_session(
             "Look at ONNX Runtime's own message for the library or driver that is missing"
         )
     return session
+
+
+def open_for_probing(
+    data: bytes, *, name: str, folder: Path | None = None, watch: Watch, fold: bool = False
+) -> ort.InferenceSession:
+    """A session for a few runs on the CPU: opened fast, its weights neither rearranged nor copied.
+
+    Parameters
+    ----------
+    fold
+        Compute what is constant once, not in every run; for a session that is run often.
+
+    Raises
+    ------
+    ModelError
+        As `open_session`; or the watch's limit was met.
+    """
+    options, levels = _session_options(None), ort.GraphOptimizationLevel
+    options.graph_optimization_level = levels.ORT_ENABLE_BASIC if fold else levels.ORT_DISABLE_ALL
+    options.enable_cpu_mem_arena = False
+    options.add_session_config_entry("session.disable_prepacking", "1")
+    watch.guard(options)
+    try:
+        return open_session(data, name=name, folder=folder, options=options)
+    except ModelError:
+        watch.check()
+        raise
+
+
+def as_onnx(data: bytes, name: str) -> bytes:
+    """A model in ONNX Runtime's own format (.ort), as ONNX Runtime itself writes it in ONNX.
+
+    Raises
+    ------
+    ModelError
+        ONNX Runtime can't load it.
+    """
+    options = _session_options(1)
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.add_session_config_entry("session.save_model_format", "ONNX")
+    with TemporaryDirectory(prefix="fastcam-") as folder:
+        file = Path(folder) / "model.onnx"
+        options.optimized_model_filepath = str(file)
+        open_session(data, name=name, options=options)
+        return file.read_bytes()
 
 
 def _check_providers(providers: Sequence[Provider]) -> None:

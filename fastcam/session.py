@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
 from fastcam.errors import InputError, ModelError
-from fastcam.model.graph import Graph
-from fastcam.model.head import Layout
-from fastcam.model.source import Source
 from fastcam.runtime import ORT_ERRORS, Provider, open_session
 
 DTYPES = {
@@ -26,15 +24,44 @@ DTYPES = {
 
 @dataclass(frozen=True)
 class ImageInput:
-    """The one input of a classifier; None stands for a size that the model leaves open."""
+    """The input of a classifier that takes the images; None stands for a size that the model leaves open."""
 
     name: str
     dtype: Any
-    layout: Layout
+    layout: Literal["NCHW", "NHWC"]
     batch: int | None
     channels: int
     height: int | None
     width: int | None
+
+    @classmethod
+    def of(cls, name: str, kind: str, shape: Sequence[Any], likely: tuple[str, int] | None = None) -> ImageInput:
+        """From what ONNX Runtime says of an input, such as "tensor(float)" and ["N", 3, 224, 224].
+
+        Parameters
+        ----------
+        likely
+            Layout and channels, where the shape leaves the channels open.
+
+        Raises
+        ------
+        ModelError
+            Not a batch of images.
+        """
+        described = f"{name!r} {kind} {list(shape)}"
+        if kind not in DTYPES or len(shape) != 4:
+            raise ModelError(
+                f"expected an input of four axes, (N, C, H, W) or (N, H, W, C), of floats or uint8; got {described}"
+            )
+        batch, *rest = (side if isinstance(side, int) and side > 0 else None for side in shape)
+        last = rest[2] in (1, 3) and rest[0] not in (1, 3)
+        if rest[0] is None and rest[2] is None and likely is not None:
+            last = likely[0] == "NHWC"
+            rest[2 if last else 0] = likely[1]
+        channels, height, width = (rest[2], rest[0], rest[1]) if last else rest
+        if channels not in (None, 1, 3):
+            raise ModelError(f"expected an input of 1 or 3 channels; got {described}")
+        return cls(name, DTYPES[kind], "NHWC" if last else "NCHW", batch, channels or 3, height, width)
 
     def sides(self, preferred: tuple[int, int] | None = None) -> tuple[int, int]:
         """(height, width): the model's own; where it leaves them open, the preferred ones, else 224."""
@@ -49,8 +76,25 @@ class ImageInput:
         return f"({self.batch or 'N'}, {inner}) {np.dtype(self.dtype).name}"
 
 
+@dataclass(frozen=True)
+class Opening:
+    """How the caller wants the model to be run. `constants` are the values of its other inputs."""
+
+    providers: Sequence[Provider] = ("CPUExecutionProvider",)
+    threads: int | None = None
+    options: ort.SessionOptions | None = None
+    constants: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+
 class Session:
     """A long-lived ONNX Runtime session that returns chosen tensors. `run` may be called from many threads.
+
+    Parameters
+    ----------
+    image
+        Its input; None: the only one, of images.
+    constants
+        Values of its other inputs.
 
     Raises
     ------
@@ -58,7 +102,14 @@ class Session:
         The session doesn't return those tensors, or takes other than one batch of images.
     """
 
-    def __init__(self, session: ort.InferenceSession, outputs: Sequence[str], added: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        session: ort.InferenceSession,
+        outputs: Sequence[str],
+        added: Sequence[str] = (),
+        image: ImageInput | None = None,
+        constants: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:
         self._session = session
         known = [value.name for value in session.get_outputs()]
         if missing := [name for name in outputs if name not in known]:
@@ -66,33 +117,36 @@ class Session:
                 f"session: expected the outputs {missing}; it returns {known}. Add them to the model's outputs"
             )
         self.outputs = tuple(name for name in known if name not in added)  # the model's own
-        self.input = _image_input(session.get_inputs())
+        self.constants = dict(constants or {})
+        self.input = image or _only_input(session, self.constants)
         self.provider: str = session.get_providers()[0]
 
     @classmethod
     def open(
         cls,
-        source: Source,
-        graph: Graph,
+        data: bytes,
         outputs: Sequence[str],
+        opening: Opening,
         *,
-        providers: Sequence[Provider],
-        threads: int | None,
-        options: ort.SessionOptions | None,
+        name: str,
+        added: Sequence[str] = (),
+        folder: Path | None = None,
+        image: ImageInput | None = None,
     ) -> Session:
-        """A session over a model, inner tensors among its outputs. The model's own file isn't touched."""
-        added = [name for name in outputs if name not in graph.outputs]
+        """A session over a model's bytes, which have inner tensors among their outputs already."""
         session = open_session(
-            (graph.model.SerializeToString() if graph.inlined else source.data) + _extra_outputs(added),
-            name=source.name,
-            folder=source.folder if graph.external_files else None,
-            providers=providers,
-            threads=threads,
-            options=options,
+            data,
+            name=name,
+            folder=folder,
+            providers=opening.providers,
+            threads=opening.threads,
+            options=opening.options,
         )
-        return cls(session, outputs, added)
+        return cls(session, outputs, added, image, opening.constants)
 
-    def run(self, images: NDArray[Any], outputs: Sequence[str]) -> list[NDArray[Any]]:
+    def run(
+        self, images: NDArray[Any], outputs: Sequence[str], options: ort.RunOptions | None = None
+    ) -> list[NDArray[Any]]:
         """Those tensors for N network inputs, each (N, ...).
 
         Parameters
@@ -111,25 +165,25 @@ class Session:
         """
         self._check(images)
         if not self.input.batch:
-            return self._run(images, outputs)
+            return self._run(images, outputs, options)
         chunks = [
-            self._run_fixed(images[k : k + self.input.batch], outputs) for k in range(0, len(images), self.input.batch)
+            self._run_fixed(images[k : k + self.input.batch], outputs, options)
+            for k in range(0, len(images), self.input.batch)
         ]
         return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
 
-    def run_raw(self, images: NDArray[Any], outputs: Sequence[str]) -> list[NDArray[Any]]:
-        """Tensors that have no axis of images, such as shapes, as ONNX Runtime gives them."""
-        return [np.asarray(value) for value in self._session.run(list(outputs), {self.input.name: images})]
-
-    def _run_fixed(self, images: NDArray[Any], outputs: Sequence[str]) -> list[NDArray[Any]]:
+    def _run_fixed(
+        self, images: NDArray[Any], outputs: Sequence[str], options: ort.RunOptions | None
+    ) -> list[NDArray[Any]]:
         """At most one batch of a model with a fixed batch size, filled up with zeros."""
         missing = (self.input.batch or 0) - len(images)
         full = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)]) if missing else images
-        return [values[: len(images)] for values in self._run(full, outputs)]
+        return [values[: len(images)] for values in self._run(full, outputs, options)]
 
-    def _run(self, images: NDArray[Any], outputs: Sequence[str]) -> list[NDArray[Any]]:
+    def _run(self, images: NDArray[Any], outputs: Sequence[str], options: ort.RunOptions | None) -> list[NDArray[Any]]:
+        feeds = {self.input.name: np.ascontiguousarray(images), **self.constants}
         try:
-            values = self._session.run(list(outputs), {self.input.name: np.ascontiguousarray(images)})
+            values = self._session.run(list(outputs), feeds, options)
         except ORT_ERRORS as error:
             raise ModelError(f"the model failed on an input of shape {images.shape}: {error}") from error
         return [_by_image(np.asarray(value), len(images)) for value in values]
@@ -154,27 +208,10 @@ def _by_image(value: NDArray[Any], images: int) -> NDArray[Any]:
     raise ModelError(f"expected outputs with one entry for each of {images} images; got shape {value.shape}")
 
 
-def _extra_outputs(names: Sequence[str]) -> bytes:
-    """Bytes that add outputs to a model when appended to it: protobuf merges repeated messages."""
-    import onnx
-
-    extra = [onnx.ValueInfoProto(name=name) for name in names]
-    return onnx.ModelProto(graph=onnx.GraphProto(output=extra)).SerializeToString() if extra else b""
-
-
-def _image_input(inputs: Sequence[Any]) -> ImageInput:
-    """The model's only input, which must be a batch of images."""
-    described = ", ".join(f"{value.name!r} {value.type} {value.shape}" for value in inputs)
-    if len(inputs) != 1:
-        raise ModelError(f"expected a model with one input, a batch of images; got {len(inputs)}: {described}")
-    value = inputs[0]
-    if value.type not in DTYPES or len(value.shape) != 4:
-        raise ModelError(
-            f"expected an input of four axes, (N, C, H, W) or (N, H, W, C), of floats or uint8; got {described}"
-        )
-    batch, *rest = (side if isinstance(side, int) and side > 0 else None for side in value.shape)
-    layout: Layout = "NHWC" if rest[2] in (1, 3) and rest[0] not in (1, 3) else "NCHW"
-    channels, height, width = rest if layout == "NCHW" else (rest[2], rest[0], rest[1])
-    if channels not in (None, 1, 3):
-        raise ModelError(f"expected an input of 1 or 3 channels; got {described}")
-    return ImageInput(value.name, DTYPES[value.type], layout, batch, channels or 3, height, width)
+def _only_input(session: ort.InferenceSession, constants: Mapping[str, NDArray[Any]]) -> ImageInput:
+    """The model's only input, besides the constants."""
+    values = [value for value in session.get_inputs() if value.name not in constants]
+    if len(values) != 1:
+        described = ", ".join(f"{value.name!r} {value.type} {value.shape}" for value in values)
+        raise ModelError(f"expected a model with one input, a batch of images; got {len(values)}: {described}")
+    return ImageInput.of(values[0].name, values[0].type, values[0].shape)

@@ -27,6 +27,7 @@ ORDER = [
     "kernels",
     "conventions",
     "pool",
+    "watch",
     "runtime",
     "sampling",
     "workspace",
@@ -35,14 +36,24 @@ ORDER = [
     "results",
     "engines",
     "model",
+    "model.wire",
+    "model.external",
     "model.source",
     "model.graph",
+    "model.quantised",
+    "model.floatise",
+    "model.exposing",
+    "model.cuts",
+    "model.shapes",
+    "model.layouts",
     "model.head",
     "scores",
-    "model.structure",
     "model.tail",
-    "model.shapes",
     "model.probing",
+    "model.scene",
+    "model.logits",
+    "model.search",
+    "model.weights",
     "model.proof",
     "labels",
     "ops",
@@ -51,6 +62,7 @@ ORDER = [
     "methods",
     "methods.cam",
     "session",
+    "probes",
     "preprocess",
     "images",
     "overlays",
@@ -114,9 +126,9 @@ def test_imports_point_one_way(path):
 
 def test_onnxruntime_is_imported_where_it_is_run():
     users = {name_of(path) for path in MODULES if "onnxruntime" in imports(path)}
-    assert users == {"runtime", "session", "api"}
+    assert users == {"runtime", "session", "api", "watch"}
     in_model = [name_of(path) for path in MODULES if path.parts[0] == "model" and "fastcam.runtime" in imports(path)]
-    assert in_model == ["model.probing", "model.proof"]
+    assert in_model == [f"model.{name}" for name in ("logits", "probing", "proof", "search")]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)

@@ -13,21 +13,19 @@ from tests.models import build, classifier, make
 EINSUM = f'{BACKBONE} p = ReduceMean<axes = [2, 3], keepdims = 0>(maps) s = Einsum<equation = "nc,kc->nk">(p, w) logits = Add(s, b)'
 
 
-def test_feature_maps_may_be_named_where_the_search_fails():
+def test_feature_maps_may_be_named():
     data = build(EINSUM, k=K, w=W, b=B)
-    with pytest.raises(HeadNotFoundError, match="Einsum 's' stands between") as error:
-        fastcam.load(data)
-    assert error.value.candidates == ("maps",)
     expect_head(fastcam.load(data, head="maps"), W, B)
+    expect_head(fastcam.load(data), W, B)
 
 
 def test_a_named_tensor_is_proven_like_any_other():
     data = classifier(k=K, w=W, b=B)
-    with pytest.raises(HeadNotFoundError, match="more than the mean|aren't linear"):
+    with pytest.raises(HeadNotFoundError, match="'f' has no exact class activation maps"):
         fastcam.load(data, head="f")
     with pytest.raises(HeadNotFoundError, match="expected the name of a tensor that depends on the image; got 'w'"):
         fastcam.load(data, head="w")
-    with pytest.raises(HeadNotFoundError, match="expected four axes"):
+    with pytest.raises(HeadNotFoundError, match=r"expected feature maps of floats, .* got shape \[\(1, 6\)\]"):
         fastcam.load(data, head="q")
 
 
@@ -55,7 +53,7 @@ def test_a_whole_head_may_be_given_and_is_proven():
             Head(**{"feature_maps": "maps", "logits": "logits", "class_weights": W, "bias": B, **options})
     with pytest.raises(ModelError, match="head: expected class_weights and bias of numbers"):
         Head("maps", "logits", "abc", B)  # type: ignore[arg-type]
-    with pytest.raises(ModelError, match="expected layout NCHW or NHWC"):
+    with pytest.raises(ModelError, match="expected layout NCHW, NHWC, NLC, NCL, activation"):
         Head("maps", "logits", W, B, layout="CHW")  # type: ignore[arg-type]
 
 

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from fastcam.cli.options import add_model_arguments, open_model
+
+if TYPE_CHECKING:
+    from fastcam.classifier import Classifier
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of this command."""
     add_model_arguments(parser)
     parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("-v", "--verbose", action="store_true", help="every tensor that was looked at, and the verdict")
+    parser.add_argument(
+        "--save-head", metavar="FILE", help="write the head into an .npz file, for --head at the next start"
+    )
 
 
 def run(options: argparse.Namespace) -> None:
@@ -19,24 +28,49 @@ def run(options: argparse.Namespace) -> None:
     from fastcam.cli import report
 
     model = open_model(options)
-    record = report.model_record(model) | {"outputs": model.outputs, "versions": report.versions()}
+    if options.save_head:
+        model.head.save(options.save_head)
     if options.json:
+        record = report.model_record(model) | {
+            "outputs": model.outputs,
+            "candidates": [asdict(candidate) for candidate in model.candidates],
+            "seconds": model.seconds,
+            "versions": report.versions(),
+        }
         print(json.dumps(record, indent=2, allow_nan=False))
         return
+    for name, text in _lines(model):
+        print(f"{name:<12}{text}")
+    if options.verbose:
+        for candidate in model.candidates:
+            print(f"looked at   {candidate.tensor!r} {candidate.shape}: {candidate.verdict}")
+
+
+def _lines(model: Classifier) -> list[tuple[str, str]]:
+    from fastcam.model.head import KINDS
+
     head = model.head
-    gap = (
-        ""
-        if head.quantisation_gap is None
-        else (f" in float32; the model's own arithmetic is {head.quantisation_gap:.1e} away (quantisation gap)")
-    )
-    print(f"model       {record['path']}")
-    print(f"sha256      {record['sha256']}")
-    print(f"input       {model.input.name!r} {model.input.shape} {model.input.layout}")
-    print(f"outputs     {', '.join(repr(name) for name in model.outputs)}")
-    print(f"classes     {head.classes}")
-    print(f"head        {head.describe()}")
-    print(
-        f"proven      mean(M_c) + b_c = logit of all {head.classes} classes to {head.identity_error:.1e} relative{gap}"
-    )
-    print(f"preprocess  {model.preprocess.describe()} ({model.preprocess_origin})")
-    print(f"provider    {model.provider}")
+    lines = [
+        ("model", str(model.path.resolve()) if model.path else "given as bytes"),
+        ("sha256", str(model.sha256)),
+        ("input", f"{model.input.name!r} {model.input.shape} {model.input.layout}"),
+        ("outputs", ", ".join(repr(name) for name in model.outputs)),
+        ("classes", str(head.classes)),
+        ("kind", f"{head.kind}: the logits are {KINDS[head.kind]}"),
+        ("head", head.describe()),
+        ("proven", _proven(model)),
+        ("preprocess", f"{model.preprocess.describe()} ({model.preprocess_origin})"),
+        ("provider", model.provider),
+        ("took", f"{model.seconds:.2f} s to open and prove"),
+    ]
+    return lines[:7] + ([("note", head.reason)] if head.reason else []) + lines[7:]
+
+
+def _proven(model: Classifier) -> str:
+    head = model.head
+    if not head.is_exact:
+        return "no exact class activation maps; such heads need a method that follows the gradient, such as Grad-CAM"
+    text = f"mean(M_c) + b_c = logit of all {head.classes} classes to {head.identity_error:.1e} relative"
+    if head.quantisation_gap is None:
+        return text
+    return f"{text} in float32; the model's own arithmetic is {head.quantisation_gap:.1e} away (quantisation gap)"

@@ -8,6 +8,7 @@ import os
 import platform
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,9 +39,11 @@ def model_record(model: Classifier) -> dict[str, Any]:
             "channels": head.channels,
             "feature_shape": head.feature_shape,
             "pooling": head.pooling,
-            "spatial_axes": head.spatial_axes,
+            "prefix_tokens": head.prefix,
+            "reason": head.reason,
+            "exact": head.is_exact,
             "activation": head.activation,
-            "identity_error": head.identity_error,
+            "identity_error": None if isnan(head.identity_error) else head.identity_error,
             "quantisation_gap": head.quantisation_gap,
         },
         "preprocess": {"specification": asdict(model.preprocess), "origin": model.preprocess_origin},

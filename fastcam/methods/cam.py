@@ -8,10 +8,22 @@ from numpy.typing import NDArray
 from fastcam.model.head import Head
 
 
-def channel_weights(head: Head, class_index: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Weights (K, C) and which of their rows (N, M) to sum the channels with: the class weights of each wanted class.
+def channel_weights(
+    head: Head, feature_maps: NDArray[np.float32], class_index: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+    """What to sum over channels, with which weights and which of their rows; of one image (1, C, h, w), classes (1, M).
 
     `M_c(x, y) = sum_k W[c, k] f_k(x, y)`; Zhou et al. 2016, "Learning Deep Features for Discriminative Localization",
-    equation 2. Exact for heads of kind `cam`. Cost: the forward that the logits cost anyway.
+    equation 2. With weights for each position (a head of kind `cam-spatial`), `M_c(x, y) = sum_k W[c, k, x, y]
+    f_k(x, y)`: then the products (M, C, h, w) are summed as they are. Cost: the forward that the logits cost anyway.
+
+    Raises
+    ------
+    HeadNotFoundError
+        The head isn't exact.
     """
-    return head.class_weights, class_index
+    weights, _ = head.linear()
+    if weights.ndim == 2:
+        return feature_maps, weights, class_index
+    products = feature_maps * weights[class_index[0]]
+    return products, np.ones((1, weights.shape[1]), np.float32), np.zeros((len(products), 1), np.int64)

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fastcam.errors import ModelError
-from fastcam.model.source import external_location, external_tensors
+from fastcam.model.source import Parsed
 
 if TYPE_CHECKING:
     import onnx
 
-QUANTISED = (
-    "QuantizeLinear",
-    "DequantizeLinear",
-    "DynamicQuantize",
-    "QLinear",
-    "QGemm",
-    "ConvInteger",
-    "MatMulInteger",
-)
 SHAPE_OPS = frozenset({"Shape", "Size"})  # their results depend on an image's size, not on its values
 
 
@@ -31,33 +25,46 @@ class Graph:
 
     Attributes
     ----------
-    model
-        The protobuf that the graph was read from.
+    parsed
+        The protobuf that the graph was read from, and where its weights are.
     nodes
         In topological order.
+    image
+        Name of the input that takes the images.
+    constants
+        Values of the other inputs.
     inlined
-        The model had local functions, so inner tensors can only be had from `model`, not from the file.
+        The model had local functions, so inner tensors can only be had from `parsed.model`, not from the file.
     """
 
-    model: onnx.ModelProto
+    parsed: Parsed
     nodes: tuple[onnx.NodeProto, ...]
+    image: str
+    constants: Mapping[str, NDArray[Any]]
     inlined: bool = False
 
     @classmethod
-    def of(cls, model: onnx.ModelProto) -> Graph:
+    def of(cls, parsed: Parsed, constants: Mapping[str, NDArray[Any]] | None = None) -> Graph:
         """Read a parsed model.
 
         Raises
         ------
         ModelError
-            The graph has a cycle.
+            The graph has a cycle, or other than one input besides the constants.
         """
+        given, model = dict(constants or {}), parsed.model
         inlined = bool(model.functions)
         if inlined:
             from onnx.inliner import inline_local_functions
 
-            model = inline_local_functions(model)
-        return cls(model, tuple(_sorted_nodes(model.graph)), inlined)
+            parsed = replace(parsed, model=inline_local_functions(model))
+        image = _image_input(parsed.model.graph, given)
+        return cls(parsed, tuple(_sorted_nodes(parsed.model.graph)), image, given, inlined)
+
+    @property
+    def model(self) -> onnx.ModelProto:
+        """The protobuf, functions inlined."""
+        return self.parsed.model
 
     @cached_property
     def producers(self) -> Mapping[str, onnx.NodeProto]:
@@ -70,29 +77,14 @@ class Graph:
         return {tensor.name: tensor for tensor in self.model.graph.initializer}
 
     @cached_property
-    def inputs(self) -> tuple[onnx.ValueInfoProto, ...]:
-        """What the caller feeds: the inputs that no initializer fills."""
-        return tuple(value for value in self.model.graph.input if value.name not in self.initializers)
-
-    @cached_property
     def outputs(self) -> tuple[str, ...]:
         """Names of the model's outputs."""
         return tuple(value.name for value in self.model.graph.output)
 
     @cached_property
-    def external_files(self) -> tuple[str, ...]:
-        """Files beside the model that hold weights."""
-        return tuple(sorted({external_location(tensor) for tensor in external_tensors(self.model)}))
-
-    @cached_property
-    def is_quantised(self) -> bool:
-        """Some operators work on integers that stand for real numbers."""
-        return any(node.op_type.startswith(QUANTISED) for node in self.nodes)
-
-    @cached_property
     def data(self) -> frozenset[str]:
-        """Tensors whose values depend on the values of an input."""
-        found = {value.name for value in self.inputs}
+        """Tensors whose values depend on the values of the image."""
+        found = {self.image}
         for node in self.nodes:
             if node.op_type not in SHAPE_OPS and any(name in found for name in reads(node)):
                 found.update(name for name in node.output if name)
@@ -108,6 +100,20 @@ class Graph:
 
         return next((get_attribute_value(a) for a in node.attribute if a.name == name), default)
 
+    def stored(self, name: str) -> NDArray[Any] | None:
+        """A tensor's values, where they are stored in the graph; None where computed or in a file."""
+        from onnx import TensorProto, numpy_helper
+
+        tensor, node = self.initializers.get(name), self.producers.get(name)
+        if node is not None and node.op_type == "Constant":
+            value = next((a for a in node.attribute if a.name.startswith("value")), None)
+            if value is None or value.name != "value":
+                return None if value is None else np.asarray(self.attribute(node, value.name))
+            tensor = value.t
+        if tensor is None or tensor.data_location == TensorProto.EXTERNAL:
+            return None
+        return numpy_helper.to_array(tensor)
+
 
 def reads(node: onnx.NodeProto) -> Iterator[str]:
     """Names that a node reads, those that its control-flow bodies capture included."""
@@ -118,6 +124,24 @@ def reads(node: onnx.NodeProto) -> Iterator[str]:
             own.update(name for inner in body.node for name in inner.output)
             yield from (name for inner in body.node for name in reads(inner) if name not in own)
             yield from (value.name for value in body.output if value.name not in own)
+
+
+def _image_input(graph: onnx.GraphProto, constants: Mapping[str, NDArray[Any]]) -> str:
+    """The one input that neither an initializer nor the caller fills."""
+    stored = {tensor.name for tensor in graph.initializer}
+    inputs = {value.name: value.type.tensor_type for value in graph.input if value.name not in stored}
+    if unknown := [name for name in constants if name not in inputs]:
+        raise ModelError(f"constants: expected names of the model's inputs {list(inputs)}; got {unknown}")
+    left = [name for name in inputs if name not in constants]
+    if len(left) != 1:
+        hint = ". Give the others: constants={name: value}" if len(left) > 1 else ""
+        raise ModelError(f"expected a model with one input, a batch of images; got {len(left)}: {left}{hint}")
+    kind = inputs[left[0]]
+    if kind.HasField("shape") and len(kind.shape.dim) != 4:
+        raise ModelError(
+            f"expected an input of four axes, (N, C, H, W) or (N, H, W, C); {left[0]!r} has {len(kind.shape.dim)}"
+        )
+    return left[0]
 
 
 def _sorted_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:

@@ -1,37 +1,62 @@
-"""The head of a classifier: where its feature maps are, and the class weights behind their mean."""
+"""The head of a classifier: where its feature maps are, and what the logits make of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+import io
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.errors import ModelError
+from fastcam.errors import HeadNotFoundError, InputError, ModelError
+from fastcam.model.layouts import ORDERS, Layout, Order
+from fastcam.model.wire import Access
 
-Layout = Literal["NCHW", "NHWC"]
-Activation = Literal["softmax", "sigmoid", "none"]
+Kind = Literal["cam", "cam-spatial", "gap-nonlinear", "pool-nonlinear", "generic"]
+Activation = Literal["softmax", "sigmoid", "none", "other"]
+ACTIVATIONS: tuple[Activation, ...] = ("softmax", "sigmoid", "none", "other")
+Floats = NDArray[np.float32]
+
+# What each kind says about the logits, as a function of the feature maps.
+KINDS: dict[Kind, str] = {
+    "cam": "linear in the mean of each channel",
+    "cam-spatial": "linear in the feature maps, with weights for each position",
+    "gap-nonlinear": "a function of the mean of each channel, but not a linear one",
+    "pool-nonlinear": "the same wherever things stand, but no function of the mean of each channel",
+    "generic": "neither linear nor indifferent to where things stand",
+}
+SAVED = (
+    *("feature_maps", "logits", "layout", "activation", "pooling", "identity_error", "quantisation_gap"),
+    *("feature_shape", "kind", "prefix", "output", "reason", "sha256", "proven_with", "classes"),
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """Feature maps f, class weights W and bias b with `mean_xy sum_k W[c, k] f_k(x, y) + b[c] = S_c`, the logit.
+    """Feature maps f and logits S of a classifier, and for exact heads class weights W and bias b.
+
+    `mean_xy M_c(x, y) + b[c] = S_c` with `M_c(x, y) = sum_k W[c, k] f_k(x, y)` for a head of kind "cam", and
+    `sum_k W[c, k, x, y] f_k(x, y)` for "cam-spatial" (a fully connected layer on the flattened map).
 
     Attributes
     ----------
     feature_maps, logits
-        Names of tensors in the model.
+        Names of tensors in the model, or of outputs that `access` adds to it.
     class_weights
-        (K, C) float32.
+        (K, C) float32; (K, C, h, w) for "cam-spatial"; empty for the other kinds.
     bias
-        (K,) float32.
+        (K,) float32; empty for the other kinds.
     layout
-        Axes of the feature maps in the model: "NCHW" or "NHWC".
+        Axes of the feature maps in the model: "NCHW", "NHWC", or tokens "NLC" or "NCL".
     activation
-        What the model makes of the logits before it returns them; "none": it returns logits.
+        What the model makes of the logits before it returns them; "none": it returns logits; "other": something that
+        keeps the order of classes, found in the tensor `output`.
     pooling
-        The node that takes the mean, in words.
+        The operators between feature maps and logits, in order.
     identity_error
         Largest deviation from the identity that was seen when the head was proven, relative to the largest |S - b|;
         against the tail computed in float32 when the model is quantised or float16. NaN: not proven yet.
@@ -39,11 +64,27 @@ class Head:
         How far the model's own logits are from those of its tail in float32, likewise; None for a float32 tail.
     feature_shape
         (C, h, w) as seen when the head was proven.
+    kind
+        One of `KINDS`.
+    prefix
+        Tokens before those of the grid.
+    output
+        The tensor of the model's own scores.
+    reason
+        Why the kind isn't "cam", or which finer feature maps were preferred; empty otherwise.
+    access
+        How its tensors are read from the model (`Access`).
+    sha256
+        Of the model that it was proven for, external data counted in; empty: not known.
+    proven_with
+        The ONNX Runtime version that it was proven with.
+    classes
+        K; taken from the bias where there is one.
 
     Raises
     ------
     ModelError
-        Class weights and bias don't fit each other, or the layout isn't known.
+        Class weights and bias don't fit each other or the kind, or the layout isn't known.
 
     Examples
     --------
@@ -53,64 +94,111 @@ class Head:
 
     feature_maps: str
     logits: str
-    class_weights: NDArray[np.float32] = field(repr=False)
-    bias: NDArray[np.float32] = field(repr=False)
-    layout: Layout = "NCHW"
+    class_weights: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32), repr=False)
+    bias: Floats = field(default_factory=lambda: np.zeros(0, np.float32), repr=False)
+    layout: Order = "NCHW"
     activation: Activation = "none"
     pooling: str = "mean"
     identity_error: float = float("nan")
     quantisation_gap: float | None = None
     feature_shape: tuple[int, int, int] | None = None
-    kind: Literal["cam"] = "cam"
+    kind: Kind = "cam"
+    prefix: int = 0
+    output: str = ""
+    reason: str = ""
+    access: Access = field(default_factory=Access, repr=False)
+    sha256: str = ""
+    proven_with: str = ""
+    classes: int = 0
 
     def __post_init__(self) -> None:
-        # Copies that can't be written to: what was proven stays what it is.
+        texts = (self.feature_maps, self.logits, self.pooling, self.output, self.reason, self.sha256, self.proven_with)
+        if not all(isinstance(text, str) for text in texts):
+            raise ModelError(f"head: expected names of tensors; got {texts}")
+        if self.layout not in ORDERS or self.activation not in ACTIVATIONS or self.kind not in KINDS:
+            raise ModelError(
+                f"head: expected layout {', '.join(ORDERS)}, activation {', '.join(ACTIVATIONS)} and kind "
+                f"{', '.join(KINDS)}; got {self.layout!r}, {self.activation!r} and {self.kind!r}"
+            )
+        if self.kind == "cam" or (self.kind == "cam-spatial" and np.size(self.class_weights)):
+            self._freeze()
+        elif np.size(self.class_weights) or np.size(self.bias):
+            raise ModelError(f"head: expected no class weights for kind {self.kind!r}")
+
+    def _freeze(self) -> None:
+        """Copies that can't be written to: what was proven stays what it is."""
         try:
             weights, bias = np.array(self.class_weights, np.float32, order="C"), np.array(self.bias, np.float32)
         except (TypeError, ValueError) as error:
             raise ModelError(f"head: expected class_weights and bias of numbers ({error})") from error
-        names = (self.feature_maps, self.logits, self.pooling)
-        if not all(isinstance(name, str) for name in names):
-            raise ModelError(f"head: expected names of tensors; got {names}")
+        axes = 2 if self.kind == "cam" else 4
+        if weights.ndim != axes or bias.shape != weights.shape[:1]:
+            expected = "(K, C)" if axes == 2 else "(K, C, h, w)"
+            raise ModelError(
+                f"head: expected class_weights {expected} and bias (K,); got {weights.shape} and {bias.shape}"
+            )
         if not (np.isfinite(weights).all() and np.isfinite(bias).all() and 0 <= (self.quantisation_gap or 0) < 1):
             raise ModelError("head: expected finite class_weights and bias, and a quantisation_gap below 1")
         weights.flags.writeable = bias.flags.writeable = False
-        if weights.ndim != 2 or bias.shape != weights.shape[:1]:
-            raise ModelError(f"head: expected class_weights (K, C) and bias (K,); got {weights.shape} and {bias.shape}")
-        if self.layout not in ("NCHW", "NHWC") or self.activation not in ("softmax", "sigmoid", "none"):
-            raise ModelError(
-                "head: expected layout NCHW or NHWC, and activation softmax, sigmoid or none; "
-                f"got {self.layout!r} and {self.activation!r}"
-            )
         object.__setattr__(self, "class_weights", weights)
         object.__setattr__(self, "bias", bias)
+        object.__setattr__(self, "classes", len(bias))
 
     @property
-    def classes(self) -> int:
-        """K."""
-        return len(self.bias)
+    def is_exact(self) -> bool:
+        """Class activation maps add up to the logits, and the class weights for them are known."""
+        return self.class_weights.size > 0
+
+    def linear(self) -> tuple[Floats, Floats]:
+        """Class weights and bias.
+
+        Raises
+        ------
+        HeadNotFoundError
+            The head isn't exact; says why, and what to use instead.
+        """
+        if not self.is_exact:
+            raise HeadNotFoundError(
+                f"no class activation maps for a head of kind {self.kind!r}: its logits are {KINDS[self.kind]} "
+                f"({self.reason}). What such a head needs is a method that follows the gradient, such as Grad-CAM at "
+                f"the feature maps {self.feature_maps!r}; this version of fastcam computes CAM alone",
+                candidates=[self.feature_maps],
+            )
+        return self.class_weights, self.bias
 
     @property
     def channels(self) -> int:
         """C."""
-        return self.class_weights.shape[1]
+        return self.class_weights.shape[1] if self.is_exact else (self.feature_shape or (0, 0, 0))[0]
 
-    @property
-    def spatial_axes(self) -> tuple[int, int]:
-        """The axes of the feature maps that are pooled."""
-        return (2, 3) if self.layout == "NCHW" else (1, 2)
+    def arranged(self, shape: tuple[int, ...]) -> Layout:
+        """The `Layout` of feature maps of that shape, (N, ...) in the model's own order.
+
+        Raises
+        ------
+        ModelError
+            Another number of axes or of tokens than the head knows.
+        """
+        fits = len(shape) == len(self.layout)
+        if fits and self.layout == "NCHW":
+            return Layout("NCHW", *shape[1:])
+        if fits and self.layout == "NHWC":
+            return Layout("NHWC", shape[3], *shape[1:3])
+        _, h, w = self.feature_shape or (0, 0, 0)
+        if fits and shape["NLC NCL".index(self.layout) // 4 + 1] == self.prefix + h * w:
+            return Layout(self.layout, shape[2 if self.layout == "NLC" else 1], h, w, self.prefix)
+        raise ModelError(
+            f"head: expected {self.feature_maps!r} as {self.layout} with {self.prefix} + {h}·{w} tokens; got {shape}"
+        )
 
     def describe(self) -> str:
         """One line that a person can check in a graph viewer."""
-        _, h, w = self.feature_shape or (0, "h", "w")
-        shape = f"N, {self.channels}, {h}, {w}" if self.layout == "NCHW" else f"N, {h}, {w}, {self.channels}"
-        weights = f"class weights {self.class_weights.shape} + bias"
+        line = f"{self.kind} head: feature maps {self.feature_maps!r} {self._axes()} → {self.pooling} → "
         if self.is_identity:
-            weights = f"no weights (the {self.classes} channels are the classes)"
-        line = (
-            f"{self.kind} head: feature maps {self.feature_maps!r} ({shape}) {self.layout} → {self.pooling} → "
-            f"{weights} → logits {self.logits!r}"
-        )
+            line += f"no weights (the {self.classes} channels are the classes) → "
+        elif self.is_exact:
+            line += f"class weights {self.class_weights.shape} + bias → "
+        line += f"logits {self.logits!r}"
         if self.activation != "none":
             line += f" → {self.activation}"
         if not np.isnan(self.identity_error):
@@ -119,11 +207,76 @@ class Head:
             line += f" in float32, quantisation gap {self.quantisation_gap:.1e}"
         return line
 
+    def _axes(self) -> str:
+        if self.feature_shape is not None:
+            return Layout(self.layout, *self.feature_shape, self.prefix).describe()
+        sizes = [str(self.channels) if axis == "C" else axis.lower() for axis in self.layout[1:]]
+        return f"(N, {', '.join(sizes)}) {self.layout}"
+
     @property
     def is_identity(self) -> bool:
         """True where the feature maps are the class activation maps themselves: pooling comes last."""
         return (
-            self.classes == self.channels
+            self.is_exact
+            and self.class_weights.shape == (self.classes, self.classes)
             and not self.bias.any()
             and np.array_equal(self.class_weights, np.eye(self.classes, dtype=np.float32))
         )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the head into an .npz file, whole or not at all, so that the next start need not search for it.
+
+        Raises
+        ------
+        InputError
+            The file can't be written.
+        """
+        buffer, target = io.BytesIO(), Path(path)
+        values = {name: getattr(self, name) for name in SAVED}
+        values["access"] = asdict(self.access) | {"appendix": self.access.appendix.hex()}
+        np.savez(
+            buffer,
+            head=np.array(json.dumps(values)),
+            class_weights=self.class_weights,
+            bias=self.bias,
+        )
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            part.write_bytes(buffer.getvalue())
+            part.replace(target)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise InputError(f"{target}: can't be written ({error.strerror})") from error
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Head:
+        """A head that was saved.
+
+        Raises
+        ------
+        ModelError
+            No such file, or not one that `save` wrote.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                values: dict[str, Any] = json.loads(str(file["head"]))
+                arrays: dict[str, Any] = {
+                    name: file[name] if file[name].size else None for name in ("class_weights", "bias")
+                }
+                shape, access = values.pop("feature_shape"), values.pop("access")
+                feature_shape = None if shape is None else (int(shape[0]), int(shape[1]), int(shape[2]))
+                known = Access(
+                    appendix=bytes.fromhex(access["appendix"]),
+                    outputs=tuple(access["outputs"]),
+                    files=tuple(access["files"]),
+                    is_rewritten=bool(access["is_rewritten"]),
+                )
+                return cls(**values, **arrays, feature_shape=feature_shape, access=known)
+        except FileNotFoundError:
+            raise ModelError(f"{path}: no such file; expected a head that Head.save wrote") from None
+        except ModelError:
+            raise
+        except Exception as error:  # whatever a file of another kind makes of zipfile, NumPy and JSON
+            raise ModelError(
+                f"{path}: expected a head that Head.save wrote ({type(error).__name__}: {error})"
+            ) from error

@@ -1,138 +1,189 @@
-"""A tail as a function that can be asked: what it makes of feature maps, and which weights and bias that amounts to.
+"""A tail as a function that can be asked: what its answers depend on, and how.
 
 The only file of `fastcam.model` that runs anything (ONNX Runtime, on the CPU).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.errors import ModelError
-from fastcam.model.graph import Graph
-from fastcam.model.head import Layout
-from fastcam.model.structure import Proposal
-from fastcam.model.tail import Tail, cut_tail
-from fastcam.runtime import ORT_ERRORS, open_session
+from fastcam.model.layouts import Layout
+from fastcam.model.tail import Tail
+from fastcam.runtime import ORT_ERRORS, open_for_probing
+from fastcam.watch import Watch
 
-TOLERANCE = 1e-4  # of the identity, relative; float32 models reach 1e-6
-PROBE_BYTES = 16 << 20
-# A power of two, so that scaling is exact, and large, so that a large bias costs no digits of the weights.
-PROBE_SCALE = 1024.0
+TOLERANCE = 1e-4  # of every question, relative; float32 models reach 1e-6, what isn't so is off by 0.01 or more
+SCALES = (1.0, 30.0, 1000.0)  # of noise: what bends does so somewhere
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 
 class TailRun:
-    """A tail as a function of its start tensor, whatever batch sizes it allows.
+    """A tail as a function of its start tensor, whatever batch sizes it allows; one array of answers for each end.
 
     `lead` is the batch size that the model itself runs at (a tail may insist on it), `shape` that of one start tensor.
+
+    Raises
+    ------
+    ModelError
+        ONNX Runtime can't load the tail.
     """
 
-    def __init__(self, tail: Tail, folder: Path | None, lead: int, shape: tuple[int, ...]) -> None:
-        self.lead, self.shape, self.floatised = lead, shape, tail.floatised
-        self._session = open_session(tail.model.SerializeToString(), name="tail of the model", folder=folder, threads=1)
-        self._start = tail.start
-        self._batches = True
+    def __init__(self, tail: Tail, folder: Path | None, lead: int, shape: tuple[int, ...], watch: Watch) -> None:
+        self.tail, self.lead, self.shape = tail, lead, shape
+        self._session = open_for_probing(
+            tail.model.SerializeToString(), name="tail of the model", folder=folder, watch=watch, fold=True
+        )
+        self._options, self._batches = watch.options, True
 
-    def __call__(self, items: Floats) -> Doubles:
-        """(n, values) of n start tensors (n, *shape)."""
+    def __call__(self, items: Floats) -> list[Doubles]:
+        """(n, values) for each end, of n start tensors (n, *shape)."""
         if self._batches and len(items) > 1:
             together = self._run_together(items)
             if together is not None:
-                return together.reshape(len(items), -1)
+                return together
             self._batches = False
-        return np.stack([self.run_one(item).reshape(-1) for item in items])
+        each = [self.run_one(item) for item in items]
+        return [np.stack(values) for values in zip(*each, strict=True)]
 
-    def _run_together(self, items: Floats) -> Doubles | None:
+    def _run_together(self, items: Floats) -> list[Doubles] | None:
         """All at once, if the tail allows it and keeps them apart."""
         try:
             together = self.run(items)
         except ORT_ERRORS:  # a Reshape to a fixed batch
             return None
-        slack = 1e-5 * np.abs(together).max()
-        if len(together) != len(items) or not np.isfinite(slack):
-            return None
-        return together if np.allclose(together[-1], self.run_one(items[-1]), rtol=1e-5, atol=slack) else None
+        for k in (0, -1):
+            for answer, alone in zip(together, self.run_one(items[k]), strict=True):
+                slack = 1e-5 * np.abs(answer).max(initial=0)
+                if len(answer) != len(items) or answer[k].size != alone.size or not np.isfinite(slack):
+                    return None
+                if not np.allclose(answer[k], alone, rtol=1e-5, atol=slack):
+                    return None
+        return together
 
-    def run_one(self, item: Floats) -> Doubles:
-        """One start tensor (*shape), at the model's own batch size."""
-        return self.run(np.repeat(np.asarray(item)[None], self.lead, axis=0))[0]
+    def run_one(self, item: Floats) -> list[Doubles]:
+        """(values) for each end, of one start tensor (*shape), at the model's own batch size."""
+        answers = self.run(np.repeat(np.asarray(item)[None], self.lead, axis=0))
+        return [answer[0] for answer in answers]
 
-    def run(self, items: Floats) -> Doubles:
-        """As ONNX Runtime gives it."""
-        (values,) = self._session.run(None, {self._start: np.ascontiguousarray(items, np.float32)})
-        array = np.asarray(values, np.float64)
+    def run(self, items: Floats) -> list[Doubles]:
+        """(n, values) for each end, as ONNX Runtime gives them."""
+        feeds = {self.tail.start: np.ascontiguousarray(items, np.float32)}
+        answers = [np.asarray(value, np.float64) for value in self._session.run(None, feeds, self._options)]
         # A model of one image may leave the first axis out.
-        return array if array.ndim and len(array) == len(items) else array[None]
+        return [
+            answer.reshape(len(items), -1) if answer.ndim and len(answer) == len(items) else answer.reshape(1, -1)
+            for answer in answers
+        ]
 
 
-def find_layout(run: TailRun, maps: Floats) -> Layout:
-    """The layout in which the tail sees no more of the maps than their mean over the spatial axes."""
-    probe = np.random.default_rng(0).standard_normal(maps.shape[1:]).astype(np.float32) * (maps.std() + 1)
-    seen, layouts = run(np.stack([probe, np.zeros_like(probe)])), []
-    candidates: tuple[tuple[Layout, tuple[int, int]], ...] = (("NCHW", (1, 2)), ("NHWC", (0, 1)))
-    for layout, axes in candidates:
-        mean = np.broadcast_to(probe.mean(axes, keepdims=True), probe.shape)
-        if relative_deviation(run(mean[None]), seen[:1], seen[1]) <= TOLERANCE:
-            layouts.append(layout)
-    if len(layouts) != 1:
-        raise ModelError("the logits depend on more than the mean of each channel over the spatial axes")
-    return layouts[0]
+def deviation(got: Doubles, expected: Doubles, scale: Doubles) -> float:
+    """max |got - expected| / scale, over classes; infinite where something isn't finite.
 
-
-def measure_weights(
-    graph: Graph,
-    proposal: Proposal,
-    run: TailRun,
-    layout: Layout,
-    folder: Path | None,
-    shapes: Mapping[str, NDArray[Any]],
-) -> tuple[Doubles, Doubles]:
-    """(K, C) and (K,): what the tail makes of a unit in one channel, and of zeros."""
-    channels = run.shape[0 if layout == "NCHW" else 2]
-    spatial = run.shape[1:] if layout == "NCHW" else run.shape[:2]
-    if proposal.pooled is not None:  # cheaper behind the pooling: one number a channel
-        pool = TailRun(cut_tail(graph, proposal.feature_maps, [proposal.pooled], shapes), folder, run.lead, run.shape)
-        pooled = pool.run_one(np.zeros(run.shape, np.float32)).shape
-        if np.prod(pooled) != channels:
-            raise ModelError(f"{proposal.pooling} makes {pooled} of {run.shape}; expected one number a channel")
-        run = TailRun(cut_tail(graph, proposal.pooled, [proposal.logits], shapes), folder, run.lead, pooled)
-        spatial = (1, 1)
-    bias = run(_arrange(np.zeros((1, channels), np.float32), run.shape, spatial, layout))[0]
-    weights = np.empty((len(bias), channels))
-    step = max(1, PROBE_BYTES // (4 * channels * spatial[0] * spatial[1]))
-    for first in range(0, channels, step):
-        units = np.zeros((min(step, channels - first), channels), np.float32)
-        units[np.arange(len(units)), first + np.arange(len(units))] = PROBE_SCALE
-        answer = run(_arrange(units, run.shape, spatial, layout))
-        with np.errstate(invalid="ignore"):  # infinity - infinity, refused below
-            weights[:, first : first + len(units)] = ((answer - bias) / PROBE_SCALE).T
-    if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
-        raise ModelError("the logits aren't finite for every mean of the feature maps, so they aren't linear in it")
-    return weights, bias
-
-
-def _arrange(rows: Floats, shape: tuple[int, ...], spatial: tuple[int, ...], layout: Layout) -> Floats:
-    """(n, C) numbers as start tensors (n, *shape), constant in space."""
-    n, channels = rows.shape
-    if layout == "NCHW":
-        return np.broadcast_to(rows[:, :, None, None], (n, channels, *spatial)).reshape(n, *shape)
-    return np.broadcast_to(rows[:, None, None, :], (n, *spatial, channels)).reshape(n, *shape)
-
-
-def relative_deviation(predicted: Doubles, expected: NDArray[np.floating], bias: NDArray[np.floating]) -> float:
-    """max |predicted - expected| over images and classes, relative to max |expected - bias|; 0 / 0 = 0.
-
-    Where a bias dwarfs what the feature maps add, float32 has no more digits: then relative to |expected| / 1024.
+    Parameters
+    ----------
+    scale
+        (K,) how much each class varies. A class that hardly does is measured by a thirtieth of what the others do.
     """
-    with np.errstate(invalid="ignore", over="ignore"):  # infinity - infinity: a deviation without end
-        expected = expected.astype(np.float64)
-        scale = max(float(np.abs(expected - bias).max()), float(np.abs(expected).max()) / 1024)
-        ratio = float(np.abs(predicted - expected).max()) / (scale or 1.0)
-    return ratio if np.isfinite(ratio) else float("inf")
+    with np.errstate(invalid="ignore", over="ignore"):
+        floor = max(float(scale.max(initial=0)) / 30, 1e-30)
+        worst = float((np.abs(got - expected) / np.maximum(scale, floor)).max(initial=0))
+    return worst if np.isfinite(worst) else float("inf")
+
+
+def affinity(run: TailRun, spread: float) -> list[float]:
+    """For each end: how far it is from affine, f(x + y) - f(0) = f(x) - f(0) + f(y) - f(0), on noise of mixed signs.
+
+    Rounding errors are relative to the values that are added up, biases included. Infinite for an end that never
+    changes, as the softmax of logits that are all the same: that says nothing.
+    """
+    rng = np.random.default_rng(0)
+    zero = run.run_one(np.zeros(run.shape, np.float32))
+    worst, moved = [0.0] * len(zero), [False] * len(zero)
+    for scale in SCALES:
+        x, y = (scale * spread * rng.standard_normal((2, *run.shape))).astype(np.float32)
+        for inputs, total in (((x, y), x + y), ((x,), -x)):
+            parts = [run.run_one(item) for item in inputs]
+            whole = run.run_one(total)
+            for end, nothing in enumerate(zero):
+                terms = [part[end] - nothing for part in parts]
+                expected = terms[0] + terms[1] if len(terms) == 2 else -terms[0]
+                size = np.max([np.abs(term) for term in terms], axis=0) + np.abs(nothing) / 1024
+                worst[end] = max(worst[end], deviation(whole[end] - nothing, expected, size))
+                moved[end] = moved[end] or bool((np.abs(expected) > 1e-6 * np.abs(nothing).max(initial=0)).any())
+        if all(error > TOLERANCE for error in worst):
+            break
+    return [error if changes else float("inf") for error, changes in zip(worst, moved, strict=True)]
+
+
+class Positions:
+    """Questions about what the positions of a map mean to one end of a tail, in one layout."""
+
+    def __init__(self, run: TailRun, end: int, layout: Layout, maps: Floats) -> None:
+        self._run, self._end, self._layout = run, end, layout
+        self._rng = np.random.default_rng(1)
+        # Not plain noise: its means would be next to nothing, and so would be what a mean says.
+        rows = layout.rows(maps[:1].astype(np.float32))
+        spread = float(rows.std(dtype=np.float64)) or 1.0
+        level = spread * self._rng.standard_normal((1, 1, rows.shape[2]))
+        noise = spread * self._rng.standard_normal(rows.shape)
+        self._rows = (rows * self._rng.uniform(0.5, 1.5, rows.shape) + level + noise).astype(np.float32)
+        self._answer = self._ask(self._rows)
+        if not np.isfinite(self._answer).all():  # made for positive values only, as a root is
+            self._rows = np.abs(self._rows)
+            self._answer = self._ask(self._rows)
+        change = np.abs(self._answer - self._ask(np.zeros_like(self._rows)))
+        self._size = np.where(np.isfinite(change), change, np.abs(self._answer))  # 0 / 0 where maps are normalised
+
+    def are_finite(self) -> bool:
+        """The answer is finite on values like those that were seen, or on their magnitudes."""
+        return bool(np.isfinite(self._answer).all())
+
+    @property
+    def _patches(self) -> Floats:
+        return self._rows[:, self._layout.prefix :]
+
+    def matter(self) -> bool:
+        """The answer changes with the values at the positions of the grid."""
+        change = np.abs(self._asked(self._patches * self._rng.uniform(0.2, 2, self._patches.shape)) - self._answer)
+        return bool((change > 1e-6 * (np.abs(self._answer).max(initial=0) + 1e-30)).any())
+
+    def mean_suffices(self) -> bool:
+        """The answer is the same when each channel is its mean everywhere."""
+        mean = self._patches.mean(axis=1, keepdims=True, dtype=np.float64)
+        return self._same(self._asked(np.broadcast_to(mean, self._patches.shape)))
+
+    def order_is_free(self) -> bool:
+        """The answer is the same when the positions are shuffled."""
+        return self._same(self._asked(self._patches[:, self._rng.permutation(self._patches.shape[1])]), 10)
+
+    def prefix_is_ignored(self) -> bool:
+        """The answer doesn't depend on the tokens before those of the grid."""
+        if not self._layout.prefix:
+            return True
+        other = self._rows.copy()
+        other[:, : self._layout.prefix] *= -1.5
+        return self._same(self._ask(other))
+
+    def _same(self, answer: Doubles, slack: float = 1) -> bool:
+        size = self._size + np.abs(self._answer) / 1024
+        summed = 2e-7 * self._rows.shape[1]  # rounding errors of a plain float32 sum over so many positions
+        return deviation(answer, self._answer, size) <= slack * max(TOLERANCE, summed)
+
+    def _asked(self, patches: NDArray[np.floating]) -> Doubles:
+        rows = self._rows.copy()
+        rows[:, self._layout.prefix :] = patches
+        return self._ask(rows)
+
+    def _ask(self, rows: Floats) -> Doubles:
+        return self._run.run_one(self._layout.tensor(rows)[0])[self._end]
+
+
+def blocks(total: int, step: int) -> Iterator[slice]:
+    """Ranges of at most `step` that cover `total`."""
+    return (slice(first, min(first + step, total)) for first in range(0, total, max(1, step)))

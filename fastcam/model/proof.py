@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,14 @@ from numpy.typing import NDArray
 
 from fastcam.errors import HeadNotFoundError, ModelError
 from fastcam.model.graph import Graph
-from fastcam.model.head import Head, Layout
-from fastcam.model.probing import TOLERANCE, Doubles, TailRun, find_layout, measure_weights, relative_deviation
-from fastcam.model.structure import Proposal, pooled_tensors
-from fastcam.model.tail import cut_tail, upstream_shapes
+from fastcam.model.head import Head
+from fastcam.model.layouts import Layout
+from fastcam.model.probing import SCALES, TOLERANCE, Doubles, TailRun
+from fastcam.model.quantised import is_quantised
+from fastcam.model.scene import Scene
+from fastcam.model.search import Find
+from fastcam.model.weights import channel_weights, pooled_weights, position_weights, too_many
 from fastcam.runtime import ORT_ERRORS
-from fastcam.scores import probabilities
 
 # How far a model's own logits may be from its tail in float32. Measured: float16 5e-4; int8 up to 0.21 (clipping).
 GAPS = {"quantised": 0.3, "narrow": 0.05}
@@ -25,12 +26,10 @@ GAPS = {"quantised": 0.3, "narrow": 0.05}
 
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """What the model gives for one probe image: feature maps (4-D), logits and output (N, K), and sizes of tensors."""
+    """What the model gives for one probe image: feature maps (N, ...) and logits (N, K)."""
 
     maps: NDArray[Any]
     logits: NDArray[Any]
-    output: NDArray[Any]
-    shapes: Mapping[str, NDArray[Any]]
 
     @property
     def is_finite(self) -> bool:
@@ -38,24 +37,77 @@ class Observation:
         return bool(np.isfinite(self.maps).all() and np.isfinite(self.logits).all())
 
 
-def needed_shapes(graph: Graph, proposal: Proposal) -> list[str]:
-    """Tensors that a proof wants to know besides the feature maps and logits."""
-    starts = [proposal.feature_maps, *([proposal.pooled] if proposal.pooled else [])]
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """What an exact head predicts: mean(M_c) + b_c. Weights (K, C), or (K, C, h, w) for each position."""
+
+    weights: Doubles
+    bias: Doubles
+    layout: Layout
+
+    @classmethod
+    def of(cls, head: Head, shape: tuple[int, ...]) -> Linear:
+        """A head's, for feature maps of that shape."""
+        weights, bias = head.linear()
+        return cls(weights.astype(np.float64), bias.astype(np.float64), head.arranged(shape))
+
+    def __call__(self, maps: NDArray[Any]) -> Doubles:
+        """(N, K) of (N, ...); the mean of the weighted sum is the weighted sum of the means."""
+        ordered = self.layout.channels_first(maps.astype(np.float32))
+        if self.weights.ndim == 2:
+            return ordered.mean(axis=(2, 3), dtype=np.float64) @ self.weights.T + self.bias
+        places = ordered.shape[2] * ordered.shape[3]
+        flat = ordered.reshape(len(ordered), -1).astype(np.float64)
+        return flat @ self.weights.reshape(len(self.bias), -1).T / places + self.bias
+
+    def deviation(self, predicted: Doubles, expected: NDArray[Any]) -> float:
+        """As `relative_deviation`, from this head's bias."""
+        return relative_deviation(predicted, expected, self.bias)
+
+
+def relative_deviation(predicted: Doubles, expected: NDArray[np.floating], bias: NDArray[np.floating]) -> float:
+    """max |predicted - expected| over images and classes, relative to max |expected - bias|; 0 / 0 = 0.
+
+    Where a bias dwarfs what the feature maps add, float32 has no more digits: then relative to |expected| / 1024.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):  # infinity - infinity: a deviation without end
+        expected = expected.astype(np.float64)
+        scale = max(float(np.abs(expected - bias).max()), float(np.abs(expected).max()) / 1024)
+        ratio = float(np.abs(predicted - expected).max()) / (scale or 1.0)
+    return ratio if np.isfinite(ratio) else float("inf")
+
+
+def measure(scene: Scene, find: Find, cuts: Sequence[str]) -> Linear | None:
+    """Class weights and bias of an exact head, held against its tail on noise of mixed signs at three scales.
+
+    None where they can't be had: other kinds, and more weights for each position than can be measured.
+
+    Raises
+    ------
+    ModelError
+        They aren't finite, or the tail isn't what they say.
+    """
+    classes = scene.values[find.logits][0].size
+    if find.kind not in ("cam", "cam-spatial") or (find.kind == "cam-spatial" and too_many(find.run, classes)):
+        return None
     try:
-        return sorted({name for start in starts for name in upstream_shapes(graph, start, [proposal.logits])})
+        linear = Linear(*_weights(scene, find, cuts), find.layout)
+        error = _error_on_noise(find.run, linear, scene.spread(find.feature_maps))
     except ModelError:
-        return []  # no tail can be cut there, as `prove` is going to say
+        raise
+    except ORT_ERRORS as error:
+        scene.watch.check()
+        raise ModelError(f"the tail of the model failed: {error}") from error
+    if not error <= TOLERANCE:
+        raise ModelError(
+            f"the logits aren't linear in the feature maps: off by {error:.2g} relative on noise, "
+            f"expected {TOLERANCE:g}"
+        )
+    return linear
 
 
-def prove(graph: Graph, proposal: Proposal, observed: Sequence[Observation], folder: Path | None = None) -> Head:
-    """The head that was proposed, with class weights and bias, if the identity holds for every class.
-
-    Parameters
-    ----------
-    observed
-        What the model gives on probe images.
-    folder
-        Where the model's external data lies.
+def prove(graph: Graph, find: Find, linear: Linear, observed: Sequence[Observation]) -> tuple[float, float | None]:
+    """(identity error, quantisation gap) of a head on what the model gives for other images.
 
     Raises
     ------
@@ -63,36 +115,17 @@ def prove(graph: Graph, proposal: Proposal, observed: Sequence[Observation], fol
         The identity fails or can't be shown; says where and by how much.
     """
     try:
-        observed = _usable(proposal, observed)
-        first = observed[0]
-        tail = cut_tail(graph, proposal.feature_maps, [proposal.logits], first.shapes)
-        run = TailRun(tail, folder, len(first.maps), first.maps.shape[1:])
-        layout = proposal.layout or find_layout(run, first.maps)
-        weights, bias = measure_weights(graph, proposal, run, layout, folder, first.shapes)
-        linear = _Linear(weights, bias, layout)
-        expected = [run(one.maps.astype(np.float32)) for one in observed]
-        error = max(_error_on_noise(run, linear, observed), _error_on_maps(linear, observed, expected))
-        gap = _gap(graph, run, linear, observed, expected)
-        _check_activation(proposal, observed)
+        usable = [one for one in observed if one.is_finite]
+        if not usable:
+            raise ModelError("NaN or infinity in the feature maps or logits of every probe image")
+        expected = [find.run(one.maps.astype(np.float32))[0] for one in usable]
+        return _error_on_maps(linear, usable, expected), _gap(graph, find.run, linear, usable, expected)
     except (ModelError, *ORT_ERRORS) as error:
         raise HeadNotFoundError(
-            f"feature maps {proposal.feature_maps!r} and logits {proposal.logits!r} of output {proposal.output!r} are "
-            f"no head for class activation maps: {error}",
-            candidates=pooled_tensors(graph),
+            f"feature maps {find.feature_maps!r} and logits {find.logits!r} are no head for class activation maps: "
+            f"{error}",
+            candidates=[find.feature_maps],
         ) from error
-    channel_first = first.maps if layout == "NCHW" else first.maps.transpose(0, 3, 1, 2)
-    return Head(
-        feature_maps=proposal.feature_maps,
-        logits=proposal.logits,
-        class_weights=weights.astype(np.float32),
-        bias=bias.astype(np.float32),
-        layout=layout,
-        activation=proposal.activation,
-        pooling=proposal.pooling,
-        identity_error=error,
-        quantisation_gap=gap,
-        feature_shape=channel_first.shape[1:],
-    )
 
 
 def check_identity(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> float:
@@ -101,7 +134,7 @@ def check_identity(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> floa
     Parameters
     ----------
     maps, logits
-        As the model has them: 4-D in the head's layout, and (N, K).
+        As the model has them: in the head's layout, and (N, K).
 
     Raises
     ------
@@ -109,14 +142,14 @@ def check_identity(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> floa
         It is larger than the tolerance (or, of a quantised model, than twice the gap that the head is known to have),
         or the shapes don't fit the head.
     """
-    axis = 1 if head.layout == "NCHW" else 3
-    if maps.ndim != 4 or maps.shape[axis] != head.channels or logits.shape[1] != head.classes:
+    fits = maps.ndim == len(head.layout) and maps.shape[head.layout.index("C")] == head.channels
+    if not fits or logits.shape[1] != head.classes:
         raise HeadNotFoundError(
             f"head: expected {head.channels} channels in {head.feature_maps!r} ({head.layout}) and {head.classes} "
             f"classes in {head.logits!r}; got shapes {maps.shape} and {logits.shape}"
         )
     tolerance = max(TOLERANCE, min(2 * (head.quantisation_gap or 0), GAPS["quantised"]))
-    linear = _Linear(head.class_weights.astype(np.float64), head.bias.astype(np.float64), head.layout)
+    linear = Linear.of(head, maps.shape)
     error = linear.deviation(linear(maps), logits)
     if not error <= tolerance:
         raise HeadNotFoundError(
@@ -134,8 +167,7 @@ def check_same(given: Head, proven: Head) -> None:
     HeadNotFoundError
         They aren't.
     """
-    pairs = ((given.class_weights, proven.class_weights), (given.bias, proven.bias))
-    for ours, theirs in pairs:
+    for ours, theirs in zip(given.linear(), proven.linear(), strict=True):
         slack = 1e-3 * float(np.abs(theirs).max())
         if ours.shape != theirs.shape or not np.abs(ours - theirs).max() <= slack:
             raise HeadNotFoundError(
@@ -143,54 +175,43 @@ def check_same(given: Head, proven: Head) -> None:
             )
 
 
-class _Linear:
-    """What a head predicts: mean(M_c) + b_c."""
-
-    def __init__(self, weights: Doubles, bias: Doubles, layout: Layout) -> None:
-        self.weights, self.bias = weights, bias
-        self._axes = (2, 3) if layout == "NCHW" else (1, 2)
-
-    def __call__(self, maps: NDArray[Any]) -> Doubles:
-        """(N, K); the mean of the weighted sum is the weighted sum of the means."""
-        return maps.mean(axis=self._axes, dtype=np.float64) @ self.weights.T + self.bias
-
-    def deviation(self, predicted: Doubles, expected: NDArray[Any]) -> float:
-        """As `relative_deviation`, from this head's bias."""
-        return relative_deviation(predicted, expected, self.bias)
+def _weights(scene: Scene, find: Find, cuts: Sequence[str]) -> tuple[Doubles, Doubles]:
+    if find.kind == "cam-spatial":
+        return position_weights(find.run, find.layout)
+    pooled = _pooled(scene, find, cuts)
+    if pooled is None:
+        return channel_weights(find.run, find.layout)
+    return pooled_weights(scene.run(pooled, [find.logits]), find.layout.channels)
 
 
-def _usable(proposal: Proposal, observed: Sequence[Observation]) -> list[Observation]:
-    """Observations without overflow; a probe image may lie outside the range that a model is made for."""
-    for one in observed:
-        if one.maps.ndim != 4 or min(one.maps.shape) < 1:
-            raise ModelError(
-                f"{proposal.feature_maps!r}: expected four axes, (N, C, h, w) or (N, h, w, C); got {one.maps.shape}"
-            )
-        if one.maps.dtype.kind != "f" or one.logits.dtype.kind != "f":
-            raise ModelError(f"expected feature maps and logits of floats; got {one.maps.dtype} and {one.logits.dtype}")
-    usable = [one for one in observed if one.is_finite]
-    if not usable:
-        raise ModelError("NaN or infinity in the feature maps or logits of every probe image")
-    return usable
+def _pooled(scene: Scene, find: Find, cuts: Sequence[str]) -> str | None:
+    """A tensor between feature maps and logits that is the mean of each channel: there, a probe is C numbers."""
+    maps = scene.values[find.feature_maps]
+    between = cuts[cuts.index(find.feature_maps) + 1 : cuts.index(find.logits)]
+    size = find.layout.channels * len(maps)
+    likely = [name for name in between if name in scene.values and scene.values[name].size == size]
+    if not likely:
+        return None
+    run = scene.run(find.feature_maps, likely)
+    noise = np.random.default_rng(4).standard_normal(run.shape).astype(np.float32)
+    mean = find.layout.channels_first(noise[None]).mean(axis=(2, 3), dtype=np.float64)[0]
+    for name, value in zip(likely, run.run_one(noise), strict=True):
+        if value.shape == mean.shape and np.allclose(value, mean, rtol=1e-4, atol=1e-5):
+            return name
+    return None
 
 
-def _error_on_noise(run: TailRun, linear: _Linear, observed: Sequence[Observation]) -> float:
-    """Identity error of the tail on noise of mixed signs at three scales: linear, and in the mean alone."""
+def _error_on_noise(run: TailRun, linear: Linear, spread: float) -> float:
+    """Identity error of the tail on noise: linear, and in the mean alone."""
     rng = np.random.default_rng(0)
-    spread = max(float(np.abs(one.maps).mean(dtype=np.float64)) for one in observed) or 1.0
     error = 0.0
-    for scale in (1, 30, 1000):
+    for scale in SCALES:
         maps = (spread * scale * rng.standard_normal((1, *run.shape))).astype(np.float32)
-        error = max(error, linear.deviation(linear(maps), run(maps)))
-    if not error <= TOLERANCE:
-        raise ModelError(
-            f"the logits aren't linear in the mean of each channel: off by {error:.2g} relative on noise, "
-            f"expected {TOLERANCE:g}"
-        )
+        error = max(error, linear.deviation(linear(maps), run(maps)[0]))
     return error
 
 
-def _error_on_maps(linear: _Linear, observed: Sequence[Observation], expected: Sequence[Doubles]) -> float:
+def _error_on_maps(linear: Linear, observed: Sequence[Observation], expected: Sequence[Doubles]) -> float:
     """Identity error on the feature maps of the probe images, against what the tail makes of them."""
     error, heard = 0.0, False
     for one, logits in zip(observed, expected, strict=True):
@@ -206,7 +227,7 @@ def _error_on_maps(linear: _Linear, observed: Sequence[Observation], expected: S
 
 
 def _gap(
-    graph: Graph, run: TailRun, linear: _Linear, observed: Sequence[Observation], expected: Sequence[Doubles]
+    graph: Graph, run: TailRun, linear: Linear, observed: Sequence[Observation], expected: Sequence[Doubles]
 ) -> float | None:
     """How far the model's own logits are from those of its tail in float32; None where the tail is float32 itself.
 
@@ -214,24 +235,9 @@ def _gap(
     """
     gaps = [linear.deviation(logits, one.logits) for one, logits in zip(observed, expected, strict=True)]
     dtypes = {values.dtype for one in observed for values in (one.maps, one.logits)}
-    narrow = run.floatised or dtypes != {np.dtype(np.float32)}
+    narrow = run.tail.floatised or dtypes != {np.dtype(np.float32)}
     gap = min(gaps) if narrow else max(gaps)
-    allowed = TOLERANCE if not narrow else GAPS["quantised" if graph.is_quantised else "narrow"]
+    allowed = TOLERANCE if not narrow else GAPS["quantised" if is_quantised(graph) else "narrow"]
     if not gap <= allowed:
         raise ModelError(f"the model's logits should be those of its tail in float32 to {allowed:g}; off by {gap:.2g}")
     return gap if narrow else None
-
-
-def _check_activation(proposal: Proposal, observed: Sequence[Observation]) -> None:
-    """The model's own output is that activation of the logits, over the classes, and not over other axes or groups."""
-    if proposal.activation == "none":
-        return
-    for one in observed:
-        output, slack = one.output.astype(np.float64), 5e-3
-        expected = probabilities(one.logits.astype(np.float32), proposal.activation).astype(np.float64)
-        if one.output.dtype.kind in "iu":  # quantised, of unknown scale: compare the proportions
-            output, expected, slack = output / max(output.max(), 1), expected / expected.max(), 0.05
-        elif output.min() < 0:  # LogSoftmax
-            output = np.exp(output)
-        if output.shape != expected.shape or not np.abs(output - expected).max() <= slack:
-            raise ModelError(f"the output isn't the {proposal.activation} of the logits over all classes")

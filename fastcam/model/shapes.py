@@ -1,9 +1,10 @@
-"""Whether an image size fits a model, without running it."""
+"""Whether a model can be run at an image size, as far as shapes alone can tell: before anything is run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import onnx
 from onnx import helper
 
@@ -11,23 +12,30 @@ from fastcam.errors import ModelError
 from fastcam.model.graph import Graph
 
 SMALL = 1024  # bytes; larger weights matter by their shape only
+LARGEST = 1 << 29  # elements of one tensor: 2 GiB of float32
 
 
 def check_size(graph: Graph, shape: Sequence[int]) -> None:
-    """No tensor is empty when the input has this shape.
+    """No tensor is empty or absurdly large when the image has this shape.
 
     A network that halves a small image too often ends in empty feature maps; ONNX Runtime doesn't survive pooling them
-    (division by zero in native code), so this has to be known before.
+    (division by zero in native code). A few bytes of nodes can ask for terabytes. Both have to be known before.
 
     Raises
     ------
     ModelError
-        A tensor would be empty.
+        A tensor would be empty, or larger than `LARGEST`.
     """
-    inferred = onnx.shape_inference.infer_shapes(_with_input_shape(graph, shape))
-    for value in inferred.graph.value_info:
-        sides = value.type.tensor_type.shape.dim
-        if len(sides) == 4 and any(side.HasField("dim_value") and side.dim_value < 1 for side in sides):
+    light = _with_input_shape(graph, shape)
+    inferred = onnx.shape_inference.infer_shapes(light, data_prop=True)
+    for value in (*inferred.graph.value_info, *inferred.graph.output):
+        sides = [side.dim_value for side in value.type.tensor_type.shape.dim if side.HasField("dim_value")]
+        if np.prod(sides, dtype=np.float64) > LARGEST:
+            raise ModelError(
+                f"{value.name!r} would have {' × '.join(map(str, sides))} elements for an input of shape "
+                f"{tuple(shape)}; expected at most {LARGEST}"
+            )
+        if len(sides) == 4 == len(value.type.tensor_type.shape.dim) and min(sides) < 1:
             raise ModelError(
                 f"an input of shape {tuple(shape)} is too small for this model: {value.name!r} would be empty. "
                 "Give a larger one: preprocess='...,size=HEIGHTxWIDTH'"
@@ -39,11 +47,12 @@ def _with_input_shape(graph: Graph, shape: Sequence[int]) -> onnx.ModelProto:
     own = graph.model.graph
     weights = {tensor.name: tensor for tensor in own.initializer}
     large = {name for name, tensor in weights.items() if tensor.ByteSize() > SMALL or tensor.data_location}
-    image = graph.inputs[0]
-    inputs = [helper.make_tensor_value_info(image.name, image.type.tensor_type.elem_type, shape)]
+    kinds = {value.name: value.type.tensor_type.elem_type for value in own.input}
+    inputs = [helper.make_tensor_value_info(graph.image, kinds[graph.image], shape)]
     inputs += [
         helper.make_tensor_value_info(name, weights[name].data_type, weights[name].dims) for name in sorted(large)
     ]
     small = [tensor for name, tensor in weights.items() if name not in large]
+    small += [onnx.numpy_helper.from_array(value, name) for name, value in graph.constants.items()]
     body = helper.make_graph(graph.nodes, "shapes", inputs, list(own.output), small)
     return helper.make_model(body, ir_version=graph.model.ir_version, opset_imports=list(graph.model.opset_import))

@@ -1,50 +1,92 @@
-"""A model as it was given: bytes or a file, with external data beside it. Read once, never written."""
+"""A model as it was given: bytes or a file. Read, never written."""
 
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastcam.errors import ModelError
+from fastcam.model import external
+from fastcam.model.wire import without_large_weights
 
 if TYPE_CHECKING:
     import onnx
 
+LARGE = 128 << 20  # bytes of a model file whose weights are mapped instead of copied, as external data are
+ORT_MAGIC = b"ORTM"  # at byte 4 of ONNX Runtime's own format
+
 
 @dataclass(frozen=True)
 class Source:
-    """The bytes of a model, and the folder where its external data may lie (None for a model given as bytes)."""
+    """A model's file, its bytes, or both: then the bytes are what ONNX Runtime made of the file."""
 
-    data: bytes
-    path: Path | None = None
-
-    def sha256(self, external: Sequence[str] = ()) -> str:
-        """Of the model file, followed by its external data files, in the order of their names."""
-        total = hashlib.sha256(self.data)
-        for location in sorted(set(external)):
-            with open(self.path.parent / location if self.path else location, "rb") as file:
-                while block := file.read(1 << 20):
-                    total.update(block)
-        return total.hexdigest()
-
-    @property
-    def folder(self) -> Path | None:
-        """Where external data lies."""
-        return None if self.path is None else self.path.parent
+    path: Path | None
+    data: bytes | None = None
 
     @property
     def name(self) -> str:
         """For messages."""
         return "model given as bytes" if self.path is None else str(self.path)
 
+    @property
+    def is_ort(self) -> bool:
+        """In ONNX Runtime's own format."""
+        return self.start()[4:8] == ORT_MAGIC
+
+    @property
+    def size(self) -> int:
+        """Bytes, external data not counted."""
+        return self.path.stat().st_size if self.data is None and self.path else len(self.data or b"")
+
+    def start(self) -> bytes:
+        """The first bytes."""
+        if self.data is not None or self.path is None:
+            return (self.data or b"")[:16]
+        with open(self.path, "rb") as file:
+            return file.read(16)
+
+    def read(self) -> bytes:
+        """All bytes."""
+        return self.path.read_bytes() if self.data is None and self.path else self.data or b""
+
+    def sha256(self, files: Sequence[str] = ()) -> str:
+        """Of the model as it was given, followed by its files of external data in the order of their names."""
+        total = hashlib.sha256(b"" if self.path else self.data or b"")
+        own = [self.path] if self.path else []
+        for path in [*own, *((self.path or Path()).parent / name for name in sorted(set(files)))]:
+            with open(path, "rb") as file:
+                while block := file.read(1 << 20):
+                    total.update(block)
+        return total.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Parsed:
+    """A model as a protobuf.
+
+    Attributes
+    ----------
+    folder
+        Where the files lie that hold its weights; None: the weights are inside.
+    mapped
+        Large weights are references into the model's own file.
+    files
+        Its files of external data, as the model names them.
+    """
+
+    model: onnx.ModelProto
+    folder: Path | None = None
+    mapped: bool = False
+    files: tuple[str, ...] = ()
+
 
 def read_source(model: str | os.PathLike[str] | bytes) -> Source:
-    """The bytes of a file, or those given.
+    """The file, or the bytes given.
 
     Raises
     ------
@@ -52,96 +94,95 @@ def read_source(model: str | os.PathLike[str] | bytes) -> Source:
         No such file, not a regular file, unreadable, or empty.
     """
     if isinstance(model, bytes | bytearray | memoryview):
-        source = Source(bytes(model))
+        source = Source(None, bytes(model))
     elif isinstance(model, str | os.PathLike):
-        source = _read_file(Path(model))
+        source = _check_file(Path(model))
     else:
         raise ModelError(
             f"model: expected a path, bytes or an onnxruntime.InferenceSession; got {type(model).__name__}"
         )
-    if not source.data:
+    if not source.start():
         raise ModelError(f"{source.name}: expected an ONNX model; got an empty file")
     return source
 
 
-def _read_file(path: Path) -> Source:
+def _check_file(path: Path) -> Source:
     try:
         if not path.exists():
             raise ModelError(f"{path}: no such file; expected the path of an .onnx file")
         if not path.is_file():
             raise ModelError(f"{path}: expected the path of an .onnx file; got a directory or device")
-        return Source(path.read_bytes(), path)
+        Source(path).start()
+        return Source(path)
     except OSError as error:
         raise ModelError(f"{path}: can't be read ({error.strerror})") from error
     except ValueError as error:  # a null character in the path; ModelError is one as well
         raise error if isinstance(error, ModelError) else ModelError(f"model: expected a path; {error}") from error
 
 
-def parse(source: Source) -> onnx.ModelProto:
-    """The model as a protobuf, external data left where it is.
+def parse(source: Source) -> Parsed:
+    """The model as a protobuf: external data stay where they are, and so do the large weights of a file.
 
     Raises
     ------
     ModelError
-        Not ONNX, truncated, without a graph, or with external data that is missing or outside the model's folder.
+        Not ONNX, truncated, without a graph, or with external data that are missing or outside the model's folder.
     """
+    if source.data is not None or source.path is None:
+        model = _message(source, source.data or b"")
+        _refuse_external(source, model)
+        return Parsed(model)
+    real = source.path.resolve()
+    model = _message(source, _light(source, real))
+    locations = {external.location(tensor) for tensor in external.tensors(model)}
+    own = {real.name} & locations
+    if not locations - own:
+        return Parsed(model, real.parent if own else None, mapped=bool(own))
+    # Weights in other files: those inside are taken as they are, so that all references have one folder.
+    model = _message(source, source.read())
+    folder = external.relocate(source.name, source.path, model)
+    return Parsed(model, folder, files=tuple(sorted(locations - own)))
+
+
+def _light(source: Source, real: Path) -> bytes:
+    with open(real, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        view = memoryview(mapped)
+        try:
+            return without_large_weights(view, real.name)
+        except ValueError as error:
+            raise ModelError(
+                f"{source.name}: expected an ONNX model; the file can't be parsed (is it truncated?): {error}"
+            ) from None
+        finally:
+            view.release()
+
+
+def _message(source: Source, data: bytes) -> onnx.ModelProto:
     import onnx
     from google.protobuf.message import DecodeError
 
     try:
-        model = onnx.ModelProto.FromString(source.data)
+        model = onnx.ModelProto.FromString(data)
     except DecodeError as error:
-        hint = (
-            "an .ort file: give the .onnx file it was made from" if source.data[4:8] == b"ORTM" else "is it truncated?"
-        )
-        raise ModelError(f"{source.name}: expected an ONNX model; the file can't be parsed ({hint})") from error
+        raise ModelError(
+            f"{source.name}: expected an ONNX model; the file can't be parsed (is it truncated?)"
+        ) from error
     if not model.opset_import or not model.graph.node:
         raise ModelError(f"{source.name}: expected an ONNX model; got a file without operators (is it truncated?)")
-    for tensor in external_tensors(model):
-        _check_external_data(source, tensor.name, external_location(tensor))
     return model
 
 
-def external_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    """Every tensor whose data lie in another file: initializers, attributes, bodies of control flow, functions."""
-
-    def within(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
-        for node in nodes:
-            for attribute in node.attribute:
-                yield from (attribute.t, *attribute.tensors)
-                for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
-                    yield from (sparse.values, sparse.indices)
-                for body in (attribute.g, *attribute.graphs):
-                    yield from of_graph(body)
-
-    def of_graph(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-        yield from graph.initializer
-        for sparse in graph.sparse_initializer:
-            yield from (sparse.values, sparse.indices)
-        yield from within(graph.node)
-
-    tensors = chain(of_graph(model.graph), *(within(function.node) for function in model.functions))
-    return (tensor for tensor in tensors if tensor.data_location == tensor.EXTERNAL)
-
-
-def external_location(tensor: onnx.TensorProto) -> str:
-    """Where a tensor's data lie, as the model says it."""
-    return next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
-
-
-def _check_external_data(source: Source, tensor: str, location: str) -> None:
-    """External data must be a file in the model's folder; anything else could read the user's other files."""
-    said = f"{source.name}: external data of {tensor!r} at {location!r}"
-    if source.folder is None:
+def _refuse_external(source: Source, model: onnx.ModelProto) -> None:
+    for tensor in external.tensors(model):
         raise ModelError(
-            f"{said}: expected a model with its weights inside; give the path of the file instead of bytes"
+            f"{source.name}: external data of {tensor.name!r} at {external.location(tensor)!r}: expected a model with "
+            "its weights inside; give the path of the file instead of bytes"
         )
-    parts = {*PurePosixPath(location).parts, *PureWindowsPath(location).parts}
-    absolute = PurePosixPath(location).is_absolute() or PureWindowsPath(location).is_absolute()
-    if not location or absolute or ".." in parts:
-        raise ModelError(f"{said}: expected a file in the model's own folder; refused")
-    file = source.folder / location
-    if "\0" in location or not file.is_file():
-        raise ModelError(f"{said}: no such file; copy it to {source.folder}")
-    if not file.resolve().is_relative_to(source.folder.resolve()):
-        raise ModelError(f"{said}: expected a file in the model's own folder; the link leads out of it; refused")
+
+
+def session_bytes(source: Source) -> tuple[bytes, Path | None]:
+    """What ONNX Runtime is given, and the folder of external data: a large file's weights are mapped, not copied."""
+    if source.path is None or source.data is not None or source.size < LARGE:
+        return source.read(), None
+    real = source.path.resolve()
+    return _light(source, real), real.parent

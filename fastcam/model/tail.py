@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from fastcam.errors import ModelError
+from fastcam.model.exposing import BLOCKED, blocked
+from fastcam.model.floatise import NARROW, Floatised
 from fastcam.model.graph import SHAPE_OPS, Graph, reads
-
-NARROW = frozenset({TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE})
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,21 +22,30 @@ class Tail:
 
     model: onnx.ModelProto
     start: str
+    ends: tuple[str, ...]
+    operators: tuple[str, ...]
     floatised: bool
 
 
 def cut_tail(
-    graph: Graph, start: str, ends: Sequence[str], shapes: Mapping[str, NDArray[np.integer]] | None = None
+    graph: Graph,
+    start: str,
+    ends: Sequence[str],
+    shapes: Mapping[str, NDArray[np.integer]],
+    nonnegative: Collection[str] = (),
 ) -> Tail:
     """The part of the graph between a tensor and the tensors that are computed from it.
 
-    Quantised values become the real numbers that they stand for (QuantizeLinear and DequantizeLinear of data are left
-    out, weights stay dequantised), float16 and float64 become float32.
+    Quantised values become the real numbers that they stand for, float16 and float64 become float32. The start takes
+    plain float32 values, whatever the tensor holds in the model.
 
     Parameters
     ----------
     shapes
-        Values of `upstream_shapes`: sizes of earlier tensors become constants.
+        Values of sizes of earlier tensors, which become constants (as by `x.view(image.size(0), -1)`); other dimensions
+        stay open.
+    nonnegative
+        Tensors of a quantised model that can't be negative (`fastcam.model.quantised.nonnegative`).
 
     Raises
     ------
@@ -47,23 +56,24 @@ def cut_tail(
     used = {name for node in nodes for name in reads(node)}
     stored = [graph.initializers[name] for name in sorted(used) if name in graph.initializers and name != start]
     casts, stored = _widen(stored)
-    stored += [numpy_helper.from_array(np.asarray((shapes or {})[name]), name) for name in frozen]
-    floats = [_in_float32(graph, node) for node in nodes]
+    stored += [numpy_helper.from_array(np.asarray(shapes[name]), name) for name in frozen]
+    stored += [numpy_helper.from_array(value, name) for name, value in graph.constants.items() if name in used]
+    floats = Floatised(graph, nodes, nonnegative)
+    entry, first = start, []
+    if start in blocked(graph):
+        entry = f"{start}/plain"
+        first = [helper.make_node("ReorderInput", [entry], [start], domain=BLOCKED)]
     body = helper.make_graph(
-        [*casts, *floats],
+        [*casts, *first, *floats.nodes],
         "tail",
-        [helper.make_tensor_value_info(start, TensorProto.FLOAT, None)],
+        [helper.make_tensor_value_info(entry, TensorProto.FLOAT, None)],
         [helper.make_tensor_value_info(end, TensorProto.FLOAT, None) for end in ends],
-        stored,
+        [*stored, *floats.stored],
     )
     version = graph.model.ir_version
     model = helper.make_model(body, ir_version=version, opset_imports=list(graph.model.opset_import))
-    return Tail(model, start, bool(casts) or any(new is not old for new, old in zip(floats, nodes, strict=True)))
-
-
-def upstream_shapes(graph: Graph, start: str, ends: Sequence[str]) -> list[str]:
-    """Sizes of tensors before the start that the ends are computed with, as by `x.view(image.size(0), -1)`."""
-    return _between(graph, start, ends)[1]
+    operators = tuple(node.op_type for node in nodes if any(name in graph.data for name in node.output))
+    return Tail(model, entry, tuple(ends), operators, bool(casts) or floats.changed)
 
 
 def _between(graph: Graph, start: str, ends: Sequence[str]) -> tuple[list[NodeProto], list[str]]:
@@ -76,7 +86,7 @@ def _between(graph: Graph, start: str, ends: Sequence[str]) -> tuple[list[NodePr
     while wanted:
         name = wanted.pop()
         node = graph.producers.get(name)
-        if node is None and name in graph.data:
+        if name == graph.image:
             raise ModelError(f"{ends[0]!r} depends on the image by a path that doesn't pass {start!r}")
         if node is None or id(node) in needed:
             continue
@@ -101,17 +111,3 @@ def _widen(stored: list[TensorProto]) -> tuple[list[NodeProto], list[TensorProto
         else:
             tensors.append(tensor)
     return casts, tensors
-
-
-def _in_float32(graph: Graph, node: NodeProto) -> NodeProto:
-    """The node on real numbers; the very same object where there is nothing to change."""
-    if node.op_type in ("QuantizeLinear", "DequantizeLinear") and node.input[0] in graph.data:
-        return helper.make_node("Identity", [node.input[0]], [node.output[0]])
-    if node.op_type == "Cast" and graph.attribute(node, "to") in NARROW:
-        return helper.make_node("Cast", list(node.input), list(node.output), to=TensorProto.FLOAT)
-    if node.op_type == "Constant":
-        value = graph.attribute(node, "value")
-        if isinstance(value, TensorProto) and value.data_type in NARROW:
-            wide = numpy_helper.from_array(numpy_helper.to_array(value).astype("float32"))
-            return helper.make_node("Constant", [], list(node.output), value=wide)
-    return node

@@ -1,0 +1,82 @@
+"""Limits on what an unknown model may take while it is looked at: time and memory."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import Any
+
+import onnxruntime as ort
+
+from fastcam.errors import ModelError
+
+SECONDS = 8.0  # for all runs of one discovery
+BYTES = 4 << 30  # that the process may grow by meanwhile
+
+
+class Watch:
+    """Ends runs of ONNX Runtime, and the opening of sessions, that take longer or more memory than allowed.
+
+    A context manager; hand `options` to every run within it, and `guard` the options of sessions.
+
+    Raises
+    ------
+    ModelError
+        From `check`: the limit was met.
+    """
+
+    def __init__(self, name: str, seconds: float = SECONDS, memory: int = BYTES) -> None:
+        self.options = ort.RunOptions()
+        self._name, self._seconds, self._memory = name, seconds, memory
+        self._sessions: list[Any] = []
+        self._exceeded = ""
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="fastcam watch", daemon=True)
+
+    def guard(self, options: ort.SessionOptions) -> None:
+        """Let the opening of a session be ended as well, where this ONNX Runtime can."""
+        self._sessions.append(options)
+
+    def check(self) -> None:
+        """Say so if the limit was met."""
+        if self._exceeded:
+            raise ModelError(
+                f"{self._name}: looking for the head took {self._exceeded}, and was given up. If the model is meant to "
+                "be that large, find its head on another machine and load it with head=Head.load(file)"
+            )
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        started, before = time.monotonic(), _resident()
+        while not self._over.wait(0.02):
+            if time.monotonic() - started > self._seconds:
+                self._exceeded = f"more than {self._seconds:g} s"
+            elif _resident() - before > self._memory:
+                self._exceeded = f"more than {self._memory >> 20} MB of memory"
+            if self._exceeded:
+                self.options.terminate = True
+                for options in self._sessions:
+                    if hasattr(options, "set_load_cancellation_flag"):
+                        options.set_load_cancellation_flag(True)
+                return
+
+
+def _resident() -> int:
+    """Bytes of memory that the process has at most had."""
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
