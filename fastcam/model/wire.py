@@ -88,11 +88,15 @@ def _light_graph(data: Buffer, graph: Field, location: str) -> Iterator[Buffer]:
 
 
 def _light_tensor(data: Buffer, tensor: Field, location: str) -> Iterator[Buffer]:
+    """The tensor, its raw data replaced by where they lie: last, since a later field overrules an earlier one."""
+    raw: Field | None = None
     for field in _fields(data, tensor.payload, tensor.end):
-        if field.number != TENSOR_RAW_DATA or field.end - field.payload < LARGE:
+        if field.number == TENSOR_RAW_DATA and field.end - field.payload >= LARGE:
+            raw = field
+        else:
             yield data[field.start : field.end]
-            continue
-        entries = {"location": location, "offset": str(field.payload), "length": str(field.end - field.payload)}
+    if raw is not None:
+        entries = {"location": location, "offset": str(raw.payload), "length": str(raw.end - raw.payload)}
         for key, value in entries.items():
             entry = _bytes_field(1, key.encode()) + _bytes_field(2, value.encode())
             yield _bytes_field(TENSOR_EXTERNAL_DATA, entry)
