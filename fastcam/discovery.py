@@ -20,7 +20,7 @@ from fastcam.model.proof import Linear, Observation, check_identity, check_same,
 from fastcam.model.scene import Scene
 from fastcam.model.search import Candidate, Find, Search
 from fastcam.model.shapes import check_size
-from fastcam.model.source import Source, parse, session_bytes
+from fastcam.model.source import Source, on_disk, parse, session_bytes
 from fastcam.model.wire import Access, added
 from fastcam.probes import NORMALISED, PIXELS, image_input, look, probe_images
 from fastcam.runtime import VERSION, as_onnx
@@ -58,7 +58,9 @@ def discover(
         if isinstance(head, Head) and head.sha256:
             found = _open_known(source, opening, head, size)
         else:
-            found = _discover(source, opening, head, output, size)
+            with on_disk(_as_onnx(source)) as readable:
+                graph = _read(readable, opening)
+                found = _discover(source, graph, opening, head, output, size)
     except FastcamError:
         raise
     except Exception as error:  # a graph that breaks ONNX's own rules can break any step of reading it
@@ -86,7 +88,7 @@ def _open_known(source: Source, opening: Opening, head: Head, size: tuple[int, i
         raise HeadNotFoundError(
             f"head: it was found in another model than {source.name}: expected sha256 {head.sha256}. Find it anew"
         )
-    session = _open(source, _read(source, opening) if head.access.is_rewritten else None, opening, head)
+    session = _open(source, _read(_as_onnx(source), opening) if head.access.is_rewritten else None, opening, head)
     if head.is_exact and head.proven_with != VERSION:
         head = verify(session, head, size)
     return Discovery(session, head)
@@ -110,9 +112,11 @@ def _open(source: Source, graph: Graph | None, opening: Opening, head: Head) -> 
     )
 
 
+def _as_onnx(source: Source) -> Source:
+    return Source(source.path, as_onnx(source.read(), source.name)) if source.is_ort else source
+
+
 def _read(source: Source, opening: Opening) -> Graph:
-    if source.is_ort:
-        source = Source(source.path, as_onnx(source.read(), source.name))
     try:
         return Graph.of(parse(source), opening.constants)
     except ModelError as error:
@@ -120,34 +124,52 @@ def _read(source: Source, opening: Opening) -> Graph:
 
 
 def _discover(
-    source: Source, opening: Opening, head: str | Head | None, output: str | None, size: tuple[int, int] | None
+    source: Source,
+    graph: Graph,
+    opening: Opening,
+    head: str | Head | None,
+    output: str | None,
+    size: tuple[int, int] | None,
 ) -> Discovery:
-    graph = _read(source, opening)
     image = image_input(graph)
     first, *others = probe_images(image, size, (NORMALISED, NORMALISED, PIXELS))
     check_size(graph, first.shape)
     scores = {head.logits: head.output or head.logits} if isinstance(head, Head) else score_tensors(graph, output)
     wanted = head.feature_maps if isinstance(head, Head) else head
     _check_wanted(graph, wanted, scores)
-    with Watch(source.name) as watch:
-        try:
-            scene, paths = look(graph, first, list(scores), [wanted] if wanted else [], image, watch)
-        except ModelError as error:
-            raise _with_size_hint(error, image) from error
-        searches = [Search(scene, path, score) for score, path in paths.items() if score in scene.values]
-        find, search = _choose(searches, scores, wanted)
-        linear = _linear(scene, find, search)
-        found = _as_head(source, scene, find, linear, search.output, image)
+    with Watch(source.name, source.size) as watch:
+        found, claim, candidates = _find(source, graph, scores, wanted, first, image, watch)
         session = _open(source, graph, opening, found)
-        if linear is not None:
+        if claim is not None:
             observed = [_observe(session, found, probe, watch) for probe in others]
-            error, gap = prove(graph, find, linear, observed)
+            error, gap = prove(graph, *claim, observed)
             found = replace(found, identity_error=error, quantisation_gap=gap)
     if isinstance(head, Head):
         check_same(head, found)
         found = replace(found, activation=head.activation if head.output == "" else found.activation)
-    candidates = tuple(candidate for one in searches for candidate in one.candidates)
     return Discovery(session, found, candidates)
+
+
+def _find(
+    source: Source,
+    graph: Graph,
+    scores: Mapping[str, str],
+    wanted: str | None,
+    probe: NDArray[Any],
+    image: ImageInput,
+    watch: Watch,
+) -> tuple[Head, tuple[Find, Linear] | None, tuple[Candidate, ...]]:
+    """A head, what is to be proven of it, and what was looked at. What the search held in memory ends here."""
+    try:
+        scene, paths = look(graph, probe, list(scores), [wanted] if wanted else [], image, watch)
+    except ModelError as error:
+        raise _with_size_hint(error, image) from error
+    searches = [Search(scene, path, score) for score, path in paths.items() if score in scene.values]
+    find, search = _choose(searches, scores, wanted)
+    linear = _linear(scene, find, search)
+    found = _as_head(source, scene, find, linear, search.output)
+    candidates = tuple(candidate for one in searches for candidate in one.candidates)
+    return found, None if linear is None else (find, linear), candidates
 
 
 def _check_wanted(graph: Graph, wanted: str | None, scores: Iterable[str]) -> None:
@@ -216,7 +238,7 @@ def _linear(scene: Scene, find: Find, search: Search) -> Linear | None:
         ) from error
 
 
-def _as_head(source: Source, scene: Scene, find: Find, linear: Linear | None, output: str, image: ImageInput) -> Head:
+def _as_head(source: Source, scene: Scene, find: Find, linear: Linear | None, output: str) -> Head:
     """The head that was found, still to be held against other images."""
     graph, layout = scene.graph, find.layout
     too_many = linear is None and find.kind == "cam-spatial"

@@ -12,12 +12,13 @@ import onnxruntime as ort
 
 from fastcam.errors import ModelError
 
-SECONDS = 8.0  # for all runs of one discovery
-BYTES = 4 << 30  # that the process may grow by meanwhile
+SECONDS = 8.0  # for all runs of one discovery, and one more for each of these bytes of the model
+BYTES_A_SECOND = 32 << 20
+MEMORY = 4 << 30  # that the process may grow by meanwhile, and four times the model's bytes
 
 
 class Watch:
-    """Ends runs of ONNX Runtime, and the opening of sessions, that take longer or more memory than allowed.
+    """Ends runs of ONNX Runtime, and the opening of sessions, that take more than a model of that size may.
 
     A context manager; hand `options` to every run within it, and `guard` the options of sessions.
 
@@ -27,9 +28,10 @@ class Watch:
         From `check`: the limit was met.
     """
 
-    def __init__(self, name: str, seconds: float = SECONDS, memory: int = BYTES) -> None:
+    def __init__(self, name: str, size: int = 0) -> None:
         self.options = ort.RunOptions()
-        self._name, self._seconds, self._memory = name, seconds, memory
+        self._name = name
+        self._seconds, self._memory = SECONDS + size / BYTES_A_SECOND, MEMORY + 4 * size
         self._sessions: list[Any] = []
         self._exceeded = ""
         self._over = threading.Event()
@@ -61,7 +63,7 @@ class Watch:
         started, before = time.monotonic(), _resident()
         while not self._over.wait(0.02):
             if time.monotonic() - started > self._seconds:
-                self._exceeded = f"more than {self._seconds:g} s"
+                self._exceeded = f"more than {self._seconds:.0f} s"
             elif _resident() - before > self._memory:
                 self._exceeded = f"more than {self._memory >> 20} MB of memory"
             if self._exceeded:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from fastcam.errors import ModelError
@@ -178,6 +180,18 @@ def _refuse_external(source: Source, model: onnx.ModelProto) -> None:
             f"{source.name}: external data of {tensor.name!r} at {external.location(tensor)!r}: expected a model with "
             "its weights inside; give the path of the file instead of bytes"
         )
+
+
+@contextmanager
+def on_disk(source: Source) -> Iterator[Source]:
+    """The source, large bytes as a temporary file: its weights are mapped by what looks at parts of the model."""
+    if source.data is None or source.size < LARGE:
+        yield source
+        return
+    with TemporaryDirectory(prefix="fastcam-", ignore_cleanup_errors=True) as folder:
+        path = Path(folder) / "model.onnx"
+        path.write_bytes(source.data)
+        yield Source(path)
 
 
 def session_bytes(source: Source) -> tuple[bytes, Path | None]:
