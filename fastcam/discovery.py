@@ -60,7 +60,8 @@ def discover(
         else:
             with on_disk(_as_onnx(source)) as readable:
                 graph = _read(readable, opening)
-                found = _discover(source, graph, opening, head, output, size)
+                with np.errstate(all="ignore"):  # what overflows is refused by what comes of it
+                    found = _discover(source, graph, opening, head, output, size)
     except FastcamError:
         raise
     except Exception as error:  # a graph that breaks ONNX's own rules can break any step of reading it
@@ -132,8 +133,8 @@ def _discover(
     size: tuple[int, int] | None,
 ) -> Discovery:
     image = image_input(graph)
+    check_size(graph, image.batch_shape(size))
     first, *others = probe_images(image, size, (NORMALISED, NORMALISED, PIXELS))
-    check_size(graph, first.shape)
     scores = {head.logits: head.output or head.logits} if isinstance(head, Head) else score_tensors(graph, output)
     wanted = head.feature_maps if isinstance(head, Head) else head
     _check_wanted(graph, wanted, scores)

@@ -68,6 +68,12 @@ class ImageInput:
         height, width = preferred or (224, 224)
         return self.height or height, self.width or width
 
+    def batch_shape(self, preferred: tuple[int, int] | None = None) -> tuple[int, int, int, int]:
+        """Of the smallest batch that the model takes, at the size of `sides`."""
+        height, width = self.sides(preferred)
+        sides = (self.channels, height, width) if self.layout == "NCHW" else (height, width, self.channels)
+        return (self.batch or 1, *sides)
+
     @property
     def shape(self) -> str:
         """In words, with the letters of the documentation."""

@@ -12,6 +12,7 @@ from fastcam.errors import ModelError
 from fastcam.model.graph import Graph
 
 SMALL = 1024  # bytes; larger weights matter by their shape only
+LARGEST_IMAGE = 1 << 26  # values of a batch of images
 LARGEST = 1 << 29  # elements of one tensor: 2 GiB of float32
 
 
@@ -26,6 +27,8 @@ def check_size(graph: Graph, shape: Sequence[int]) -> None:
     ModelError
         A tensor would be empty, or larger than `LARGEST`.
     """
+    if np.prod(shape, dtype=np.float64) > LARGEST_IMAGE:
+        raise ModelError(f"expected images of at most {LARGEST_IMAGE} values; the model's input is {tuple(shape)}")
     light = _with_input_shape(graph, shape)
     inferred = onnx.shape_inference.infer_shapes(light, data_prop=True)
     for value in (*inferred.graph.value_info, *inferred.graph.output):
