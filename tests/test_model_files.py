@@ -3,36 +3,16 @@
 import os
 
 import numpy as np
-import onnx
 import pytest
-from onnx.external_data_helper import convert_model_to_external_data
 
 import fastcam
 import fastcam.runtime
 from fastcam import BackendError, InputError, ModelError
-from tests.models import WEIGHTS, build, classifier, make
+from tests.models import WEIGHTS, classifier, make
 
 BODY = (
     "f = Conv<pads = [1, 1, 1, 1]>(image, k) p = GlobalAveragePool(f) q = Flatten(p) logits = Gemm<transB = 1>(q, w, b)"
 )
-
-
-@pytest.fixture
-def external(tmp_path):
-    """A model whose weights lie in a file beside it."""
-    model = make(BODY, **WEIGHTS)
-    convert_model_to_external_data(model, location="weights.bin", size_threshold=0)
-    onnx.save_model(model, tmp_path / "model.onnx")
-    return tmp_path / "model.onnx"
-
-
-def point_elsewhere(path, location):
-    model = onnx.load_model(path, load_external_data=False)
-    for tensor in model.graph.initializer:
-        for entry in tensor.external_data:
-            if entry.key == "location":
-                entry.value = location
-    path.write_bytes(model.SerializeToString())
 
 
 def test_no_such_file(tmp_path):
@@ -62,49 +42,6 @@ def test_a_truncated_model(shared, fraction):
     data = (shared / "models" / "cifar10_resnet20.onnx").read_bytes()
     with pytest.raises(ModelError, match=r"is it truncated\?"):
         fastcam.load(data[: int(len(data) * fraction)])
-
-
-def test_external_data_beside_the_model(external):
-    inside = fastcam.load(build(BODY, **WEIGHTS))
-    outside = fastcam.load(external)
-    np.testing.assert_array_equal(outside.head.class_weights, inside.head.class_weights)
-    image = np.full((16, 16, 3), 200, np.uint8)
-    np.testing.assert_array_equal(outside.explain(image).logits, inside.explain(image).logits)
-
-
-def test_external_data_that_is_missing(external):
-    (external.parent / "weights.bin").unlink()
-    with pytest.raises(ModelError, match=r"external data of '\w' at 'weights\.bin': no such file"):
-        fastcam.load(external)
-
-
-def test_external_data_of_a_model_given_as_bytes(external):
-    with pytest.raises(ModelError, match="give the path of the file instead of bytes"):
-        fastcam.load(external.read_bytes())
-
-
-@pytest.mark.parametrize(
-    "location", ["../weights.bin", "/etc/passwd", "sub/../../weights.bin", "C:\\weights.bin", "", "..\\w"]
-)
-def test_external_data_outside_the_folder_is_refused(external, location):
-    (external.parent.parent / "weights.bin").write_bytes(b"x" * 4096)
-    point_elsewhere(external, location)
-    with pytest.raises(ModelError, match="expected a file in the model's own folder; refused"):
-        fastcam.load(external)
-
-
-def test_a_link_out_of_the_folder_is_refused(external, tmp_path_factory):
-    target = tmp_path_factory.mktemp("elsewhere") / "weights.bin"
-    (external.parent / "weights.bin").rename(target)
-    (external.parent / "weights.bin").symlink_to(target)
-    with pytest.raises(ModelError, match="the link leads out of it; refused"):
-        fastcam.load(external)
-
-
-def test_the_model_file_is_never_touched(external):
-    before = external.read_bytes(), external.stat().st_mtime_ns, sorted(external.parent.iterdir())
-    fastcam.load(external).explain(np.zeros((16, 16, 3), np.uint8))
-    assert (external.read_bytes(), external.stat().st_mtime_ns, sorted(external.parent.iterdir())) == before
 
 
 def test_an_opset_of_the_future_and_an_unknown_operator():
@@ -153,24 +90,6 @@ def test_providers_of_another_form(providers, capsys):
     with pytest.raises(InputError, match="providers: expected a list of names or"):
         fastcam.load(classifier(), providers=providers)
     assert capsys.readouterr() == ("", "")
-
-
-def test_external_data_hidden_in_a_constant_is_checked_as_well():
-    model = make(BODY, **WEIGHTS)
-    hidden = onnx.TensorProto(name="h", data_type=1, dims=[1], data_location=onnx.TensorProto.EXTERNAL)
-    hidden.external_data.add(key="location", value="../../etc/passwd")
-    model.graph.node.append(onnx.helper.make_node("Constant", [], ["c"], value=hidden))
-    with pytest.raises(ModelError, match="external data of 'h'"):
-        fastcam.load(model.SerializeToString())
-
-
-def test_the_hash_covers_external_data(external):
-    before = fastcam.load(external).sha256
-    weights = external.parent / "weights.bin"
-    data = bytearray(weights.read_bytes())
-    data[3] ^= 1
-    weights.write_bytes(bytes(data))
-    assert fastcam.load(external).sha256 != before
 
 
 def test_paths_that_cannot_be():

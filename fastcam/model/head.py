@@ -258,11 +258,9 @@ class Head:
             No such file, or not one that `save` wrote.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
                 values: dict[str, Any] = json.loads(str(file["head"]))
-                arrays: dict[str, Any] = {
-                    name: file[name] if file[name].size else None for name in ("class_weights", "bias")
-                }
+                arrays = {name: file[name] for name in ("class_weights", "bias")}
                 shape, access = values.pop("feature_shape"), values.pop("access")
                 feature_shape = None if shape is None else (int(shape[0]), int(shape[1]), int(shape[2]))
                 known = Access(
