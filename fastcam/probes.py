@@ -88,7 +88,7 @@ def _values(graph: Graph, tensors: Sequence[str], probe: NDArray[Any], watch: Wa
     names = [one.name for one in exposed if one.name not in graph.outputs]
     appendix = added(names, [one.node for one in exposed if one.node is not None])
     data = graph.model.SerializeToString() + appendix
-    session = open_for_probing(data, name="the model", folder=graph.parsed.folder, watch=watch)
+    session = open_for_probing(data, name=watch.name, folder=graph.parsed.folder, watch=watch)
     try:
         values = session.run([one.name for one in exposed], {graph.image: probe, **graph.constants}, watch.options)
     except ORT_ERRORS as error:

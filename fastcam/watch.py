@@ -30,7 +30,7 @@ class Watch:
 
     def __init__(self, name: str, size: int = 0) -> None:
         self.options = ort.RunOptions()
-        self._name = name
+        self.name = name
         self._seconds, self._memory = SECONDS + size / BYTES_A_SECOND, MEMORY + 4 * size
         self._sessions: list[Any] = []
         self._exceeded = ""
@@ -45,7 +45,7 @@ class Watch:
         """Say so if the limit was met."""
         if self._exceeded:
             raise ModelError(
-                f"{self._name}: looking for the head took {self._exceeded}, and was given up. If the model is meant to "
+                f"{self.name}: looking for the head took {self._exceeded}, and was given up. If the model is meant to "
                 "be that large, find its head on another machine and load it with head=Head.load(file)"
             )
 

@@ -1,0 +1,74 @@
+"""Models that would take all the memory or time there is are given up, and said so."""
+
+import numpy as np
+import onnx
+import pytest
+
+import fastcam
+from fastcam import ModelError
+from fastcam import watch as limits
+from tests.heads import GAP, B, K, W
+from tests.models import build, make
+
+HEAD = "q = Flatten(p) logits = Gemm<transB = 1>(q, w, b)"
+MANY = np.full(4, 40_000, np.int64)
+BOMBS = {
+    "tile": "t = Tile(maps, many) most = ReduceMax<keepdims = 0>(t)",
+    "expand": "t = Expand(yes, many) most = ReduceMax<keepdims = 0>(t)",
+    "constant-of-shape": "t = ConstantOfShape(many) most = ReduceMax<keepdims = 0>(t)",
+    "resize": "none = Constant<value_floats = [1.0, 1.0, 40000.0, 40000.0]>() t = Resize(maps, , none) "
+    "most = ReduceMax<keepdims = 0>(t)",
+    "pad": "t = Pad(maps, pads) most = ReduceMax<keepdims = 0>(t)",
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_few_nodes_that_ask_for_terabytes_are_refused_before_anything_runs(name):
+    pads = np.array([0, 0, 10**6, 10**6, 0, 0, 0, 0], np.int64)
+    body = f"{GAP} {BOMBS[name]} d = Add(p, most) {HEAD.replace('(p)', '(d)')}"
+    used = {key: value for key, value in {"many": MANY, "pads": pads}.items() if f"{key})" in body}
+    used |= {"yes": np.float32(1)} if "yes" in body else {}
+    with pytest.raises(ModelError, match=r"would have .* elements for an input of shape .*expected at most 536870912"):
+        fastcam.load(build(body, k=K, w=W, b=B, **used))
+
+
+def endless():
+    """A loop of 2^62 turns over the pooled maps."""
+    model = make(f"{GAP} q = Flatten(p) logits = Gemm<transB = 1>(r, w, b)".replace("(r,", "(q,"), k=K, w=W, b=B)
+    value, make_node = onnx.helper.make_tensor_value_info, onnx.helper.make_node
+    body = onnx.helper.make_graph(
+        [make_node("Identity", ["c"], ["d"]), make_node("Sin", ["x"], ["y"])],
+        "body",
+        [value("i", 7, []), value("c", 9, []), value("x", 1, None)],
+        [value("d", 9, []), value("y", 1, None)],
+    )
+    arrays = {"count": np.array(1 << 62, np.int64), "yes": np.array(True)}
+    model.graph.initializer.extend(onnx.numpy_helper.from_array(array, name) for name, array in arrays.items())
+    model.graph.node[-1].input[0] = "r"
+    model.graph.node.append(make_node("Loop", ["count", "yes", "q"], ["r"], body=body))
+    return model.SerializeToString()
+
+
+def test_a_loop_that_never_ends_is_given_up(monkeypatch):
+    monkeypatch.setattr(limits, "SECONDS", 1.0)
+    with pytest.raises(ModelError, match=r"looking for the head took more than 1 s, and was given up. .*Head\.load"):
+        fastcam.load(endless())
+
+
+def test_a_model_that_takes_too_much_memory_is_given_up(monkeypatch):
+    """How much a loop takes can't be known before it runs."""
+    monkeypatch.setattr(limits, "MEMORY", -1)
+    with pytest.raises(ModelError, match="looking for the head took more than .* MB of memory, and was given up"):
+        fastcam.load(endless())
+
+
+def test_an_image_of_absurd_size():
+    data = build(f"{GAP} {HEAD}", inputs="float[N, 3, 100000, 100000] image", k=K, w=W, b=B)
+    with pytest.raises(ModelError, match=r"expected images of at most 67108864 values; the model's input is"):
+        fastcam.load(data)
+
+
+def test_a_batch_of_absurd_size():
+    data = build(f"{GAP} {HEAD}", inputs="float[1000000, 3, 16, 16] image", k=K, w=W, b=B)
+    with pytest.raises(ModelError, match="expected images of at most"):
+        fastcam.load(data)
