@@ -138,7 +138,7 @@ def _discover(
     scores = {head.logits: head.output or head.logits} if isinstance(head, Head) else score_tensors(graph, output)
     wanted = head.feature_maps if isinstance(head, Head) else head
     _check_wanted(graph, wanted, scores)
-    with Watch(source.name, source.size) as watch:
+    with Watch(source.name, graph.parsed.size, opening.options if graph.has_custom_operators else None) as watch:
         found, claim, candidates = _find(source, graph, scores, wanted, first, image, watch)
         session = _open(source, graph, opening, found)
         if claim is not None:

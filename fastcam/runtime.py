@@ -92,11 +92,13 @@ def open_for_probing(
     ModelError
         As `open_session`; or the watch's limit was met.
     """
-    options, levels = _session_options(None), ort.GraphOptimizationLevel
-    options.graph_optimization_level = levels.ORT_ENABLE_BASIC if fold else levels.ORT_DISABLE_ALL
-    options.enable_cpu_mem_arena = False
-    options.add_session_config_entry("session.disable_prepacking", "1")
-    watch.guard(options)
+    options, levels = watch.session_options, ort.GraphOptimizationLevel
+    if options is None:
+        options = _session_options(None)
+        options.graph_optimization_level = levels.ORT_ENABLE_BASIC if fold else levels.ORT_DISABLE_ALL
+        options.enable_cpu_mem_arena = False
+        options.add_session_config_entry("session.disable_prepacking", "1")
+        watch.guard(options)
     try:
         return open_session(data, name=name, folder=folder, options=options)
     except ModelError:

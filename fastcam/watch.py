@@ -22,14 +22,22 @@ class Watch:
 
     A context manager; hand `options` to every run within it, and `guard` the options of sessions.
 
+    Parameters
+    ----------
+    size
+        Bytes of the model.
+    session_options
+        Those of the caller, for a model with operators of his own: nobody else can open it, or a part of it.
+
     Raises
     ------
     ModelError
         From `check`: the limit was met.
     """
 
-    def __init__(self, name: str, size: int = 0) -> None:
+    def __init__(self, name: str, size: int = 0, session_options: ort.SessionOptions | None = None) -> None:
         self.options = ort.RunOptions()
+        self.session_options = session_options
         self.name = name
         self._seconds, self._memory = SECONDS + size / BYTES_A_SECOND, MEMORY + 4 * size
         self._sessions: list[Any] = []

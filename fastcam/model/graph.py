@@ -16,6 +16,7 @@ from fastcam.model.source import Parsed
 if TYPE_CHECKING:
     import onnx
 
+KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"})
 SHAPE_OPS = frozenset({"Shape", "Size"})  # their results depend on an image's size, not on its values
 
 
@@ -80,6 +81,11 @@ class Graph:
     def outputs(self) -> tuple[str, ...]:
         """Names of the model's outputs."""
         return tuple(value.name for value in self.model.graph.output)
+
+    @property
+    def has_custom_operators(self) -> bool:
+        """Some operators are neither of ONNX nor of ONNX Runtime itself."""
+        return any(node.domain not in KNOWN_DOMAINS for node in self.nodes)
 
     @cached_property
     def data(self) -> frozenset[str]:

@@ -79,12 +79,15 @@ class Parsed:
         Large weights are references into the model's own file.
     files
         Its files of external data, as the model names them.
+    size
+        Bytes, external data counted in.
     """
 
     model: onnx.ModelProto
     folder: Path | None = None
     mapped: bool = False
     files: tuple[str, ...] = ()
+    size: int = 0
 
 
 def read_source(model: str | os.PathLike[str] | bytes) -> Source:
@@ -133,17 +136,19 @@ def parse(source: Source) -> Parsed:
     if source.data is not None or source.path is None:
         model = _message(source, source.data or b"")
         _refuse_external(source, model)
-        return Parsed(model)
+        return Parsed(model, size=source.size)
     real = source.path.resolve()
     model = _message(source, _light(source, real))
     locations = {external.location(tensor) for tensor in external.tensors(model)}
     own = {real.name} & locations
     if not locations - own:
-        return Parsed(model, real.parent if own else None, mapped=bool(own))
+        return Parsed(model, real.parent if own else None, mapped=bool(own), size=source.size)
     # Weights in other files: those inside are taken as they are, so that all references have one folder.
     model = _message(source, source.read())
     folder = external.relocate(source.name, source.path, model)
-    return Parsed(model, folder, files=tuple(sorted(locations - own)))
+    files = sorted(locations - own)
+    size = source.size + sum((source.path.parent / name).stat().st_size for name in files)
+    return Parsed(model, folder, files=tuple(files), size=size)
 
 
 def _light(source: Source, real: Path) -> bytes:
