@@ -57,7 +57,7 @@ def test_a_loop_that_never_ends_is_given_up(monkeypatch):
 
 def test_a_model_that_takes_too_much_memory_is_given_up(monkeypatch):
     """How much a loop takes can't be known before it runs."""
-    monkeypatch.setattr(limits, "MEMORY", -1)
+    monkeypatch.setattr(limits, "MEMORY", -(1 << 40))
     with pytest.raises(ModelError, match="looking for the head took more than .* MB of memory, and was given up"):
         fastcam.load(endless())
 

@@ -53,4 +53,4 @@ def test_heavy_and_restricted_packages_are_extras(wheel):
     }
     assert base == {"numpy", "numba", "onnxruntime", "onnx", "scikit-image", "pillow"}
     extras = {line.split()[1] for line in metadata.splitlines() if line.startswith("Provides-Extra:")}
-    assert extras == {"cuda12", "cuda13", "video", "bench", "peers", "dev"}
+    assert extras == {"cuda12", "cuda13", "video", "bench", "peers", "zoo", "zoo-keras", "dev"}
