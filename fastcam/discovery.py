@@ -165,7 +165,10 @@ def _find(
         scene, paths = look(graph, probe, list(scores), [wanted] if wanted else [], image, watch)
     except ModelError as error:
         raise _with_size_hint(error, image) from error
-    searches = [Search(scene, path, score) for score, path in paths.items() if score in scene.values]
+    searches = [Search(scene, path, score) for score, path in paths.items() if scene.holds_scores(score)]
+    if not searches:
+        shapes = [f"output {scores[score]!r}: got shape {scene.shape(score)}" for score in paths]
+        raise HeadNotFoundError("no output holds one score for each class, (N, K)", reasons=shapes)
     find, search = _choose(searches, scores, wanted)
     linear = _linear(scene, find, search)
     found = _as_head(source, scene, find, linear, search.output)

@@ -138,6 +138,22 @@ def test_two_heads_are_named_and_the_caller_chooses():
         fastcam.load(data, output="x")
 
 
+def test_outputs_that_are_no_scores():
+    segmentation = f"{BACKBONE} out = Conv(maps, w, b)"
+    boxes = f"{segmentation} flat = Reshape(out, shape) rows = Transpose<perm = [0, 2, 1]>(flat)"
+    for body, output, weights in (
+        (segmentation, "float[N, 5, 16, 16] out", {}),
+        (boxes, "float[N, 256, 5] rows", {"shape": [0, 5, -1]}),
+    ):
+        with pytest.raises(
+            HeadNotFoundError, match=r"no output holds one score for each class, \(N, K\)\n.*got shape \(1, "
+        ):
+            fastcam.load(build(body, outputs=output, k=K, w=(5, 6, 1, 1), b=B, **weights))
+    both = f"{segmentation} p = GlobalAveragePool(maps) q = Flatten(p) logits = Gemm<transB = 1>(q, v, b)"
+    data = build(both, outputs="float[N, 5, 16, 16] out, float[N, 5] logits", k=K, w=(5, 6, 1, 1), b=B, v=W)
+    assert fastcam.load(data).head.kind == "cam"
+
+
 def test_an_image_size_that_leaves_nothing_to_pool_is_an_error(shared):
     """ONNX Runtime divides by zero there, which would end the process."""
     path = shared / "models" / "squeezenet1_1_nchw.onnx"

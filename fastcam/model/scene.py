@@ -58,6 +58,15 @@ class Scene:
     def _nonnegative(self) -> frozenset[str]:
         return nonnegative(self.graph) if is_quantised(self.graph) else frozenset()
 
+    def shape(self, tensor: str) -> tuple[int, ...] | None:
+        """As seen; None for what is no array."""
+        return self.values[tensor].shape if tensor in self.values else None
+
+    def holds_scores(self, tensor: str) -> bool:
+        """A vector for each image, axes of one entry aside; not a map of scores, nor boxes."""
+        values = self.values.get(tensor)
+        return values is not None and values.size > 0 and np.squeeze(values[:1]).ndim <= 1
+
     def layouts(self, tensor: str) -> list[Layout]:
         """Every layout that a tensor can have; none if it can't hold feature maps."""
         maps = self.values.get(tensor)
