@@ -75,6 +75,27 @@ def end_to_end(times: Medians) -> list[str]:
     return [*lines, ""]
 
 
+def discovery(times: Medians, benchmarks: list[dict[str, Any]]) -> list[str]:
+    """What opening a model takes, in milliseconds, and what its exposed feature maps cost in a forward pass."""
+    names = list(dict.fromkeys(case for of, _, case, _ in times if of == "open"))
+    contenders = ("onnxruntime", "fastcam", "fastcam, saved head")
+    exposed = {one["group"]: one.get("extra_info", {}).get("ratio") for one in benchmarks}
+    if not names:
+        return []
+    lines = [
+        "| open, ms | onnxruntime | fastcam | fastcam, saved head | forward with maps exposed, 1 thread | 2 threads |",
+        "| --- " * 6 + "|",
+    ]
+    for name in names:
+        count = next(threads for of, threads, case, _ in times if (of, case) == ("open", name))
+        opened = [times["open", count, name, contender] for contender in contenders]
+        ratios = [exposed.get(f"exposing, {name}, threads: {threads}") for threads in (1, 2)]
+        cells = [f"{median / 1e3:.1f} ({least / 1e3:.1f})" for median, least in opened]
+        cells += [f"× {one['median']:.3f} ({one['min']:.3f})" if one else "–" for one in ratios]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
 def report(path: Path, threads: int | None = None) -> str:
     """All tables of a result file, or those for that many threads only."""
     times, machine = read(path)
@@ -82,10 +103,15 @@ def report(path: Path, threads: int | None = None) -> str:
     lines = [f"{machine['processor']}; Python {machine['python']}; {versions}.", ""]
     others = ("NumPy + OpenCV", "NumPy + OpenCV + cc3d", "PyTorch + OpenCV", "NumPy + scikit-image")
     for count in [threads] if threads else sorted({count for _, count, *_ in times}):
-        lines += table(times, "boxes", count, "sgemv", others)
-        lines += table(times, "heatmaps and boxes", count, "memset", others)
-        lines += table(times, "overlay", count, "", ("OpenCV",))
-    return "\n".join(lines + end_to_end(times)).rstrip() + "\n"
+        for kind, limit, names in (
+            ("boxes", "sgemv", others),
+            ("heatmaps and boxes", "memset", others),
+            ("overlay", "", ("OpenCV",)),
+        ):
+            if any(of == kind for of, *_ in times):
+                lines += table(times, kind, count, limit, names)
+    benchmarks = json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
+    return "\n".join(lines + end_to_end(times) + discovery(times, benchmarks)).rstrip() + "\n"
 
 
 if __name__ == "__main__":

@@ -224,7 +224,8 @@ class Classifier:
         logits, feature_maps, scores = self._run(network_input(image, region, self.preprocess, self.input))
         if not np.isfinite(logits).all():
             raise InputError("expected finite logits; got NaN or infinity. Does the preprocessing fit the model?")
-        index = np.argsort(-logits[0], kind="stable")[:wanted] if isinstance(wanted, int) else wanted
+        ranked = scores if self.head.activation == "other" else logits
+        index = np.argsort(-ranked[0], kind="stable")[:wanted] if isinstance(wanted, int) else wanted
         weighted, weights, rows = cam.channel_weights(self.head, feature_maps, index[None])
         maps = ops.checked_maps(run, feature_maps_of(weighted), weights, rows).reshape(-1, *feature_maps.shape[2:])
         x0, y0, x1, y1 = region

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.errors import FastcamError, HeadNotFoundError, ModelError
+from fastcam.model.choice import check_wanted, choose
 from fastcam.model.cuts import score_tensors
 from fastcam.model.exposing import expose
 from fastcam.model.graph import Graph
 from fastcam.model.head import Head
 from fastcam.model.logits import find_activation
-from fastcam.model.proof import Linear, Observation, check_identity, check_same, measure, prove
+from fastcam.model.proof import Linear, Observation, check_deviation, check_same, identity_deviation, measure, prove
 from fastcam.model.scene import Scene
 from fastcam.model.search import Candidate, Find, Search
 from fastcam.model.shapes import check_size
@@ -64,6 +66,8 @@ def discover(
                     found = _discover(source, graph, opening, head, output, size)
     except FastcamError:
         raise
+    except (OSError, MemoryError) as error:
+        raise ModelError(f"{source.name}: can't be read ({error})") from error
     except Exception as error:  # a graph that breaks ONNX's own rules can break any step of reading it
         raise ModelError(f"{source.name}: the graph is malformed ({type(error).__name__}: {error})") from error
     return replace(found, seconds=time.perf_counter() - started)
@@ -77,22 +81,41 @@ def verify(session: Session, head: Head, size: tuple[int, int] | None) -> Head:
     HeadNotFoundError
         The identity doesn't hold.
     """
-    probes = probe_images(session.input, size)
-    observed = [session.run(probe, [head.feature_maps, head.logits]) for probe in probes]
-    errors = [check_identity(head, maps, logits.reshape(len(logits), -1)) for maps, logits in observed]
-    return replace(head, identity_error=max(errors)) if head.quantisation_gap is None else head
+    errors = []
+    for probe in probe_images(session.input, size):
+        maps, logits = session.run(probe, [head.feature_maps, head.logits])
+        logits = logits.reshape(len(logits), -1)
+        if np.isfinite(maps).all() and np.isfinite(logits).all():
+            errors.append(identity_deviation(head, maps, logits))
+    # As when it was proven: an image outside the range that a quantised model is made for saturates it.
+    error = (min if head.quantisation_gap is not None else max)(errors, default=float("inf"))
+    check_deviation(head, error)
+    return replace(head, identity_error=error, proven_with=_circumstances(session))
 
 
 def _open_known(source: Source, opening: Opening, head: Head, size: tuple[int, int] | None) -> Discovery:
     """A session for a head that was proven before: for this very model, and with this ONNX Runtime."""
-    if source.sha256(head.access.files) != head.sha256:
-        raise HeadNotFoundError(
-            f"head: it was found in another model than {source.name}: expected sha256 {head.sha256}. Find it anew"
-        )
-    session = _open(source, _read(_as_onnx(source), opening) if head.access.is_rewritten else None, opening, head)
-    if head.is_exact and head.proven_with != VERSION:
+    with ThreadPoolExecutor(
+        1, "fastcam hash"
+    ) as pool:  # while the session is opened; hashing leaves the interpreter free
+        digest = pool.submit(source.sha256, head.access.files, opening.constants)
+        graph = _read(_as_onnx(source), opening) if head.access.is_rewritten or opening.constants else None
+        try:
+            session = _open(source, graph, opening, head)
+        finally:
+            if digest.result() != head.sha256:
+                raise HeadNotFoundError(
+                    f"head: it was found in another model than {source.name}, or with other constants: "
+                    f"expected sha256 {head.sha256}. Find it anew"
+                )
+    if head.is_exact and head.proven_with != _circumstances(session):
         head = verify(session, head, size)
     return Discovery(session, head)
+
+
+def _circumstances(session: Session) -> str:
+    """What a head is proven with, besides its model."""
+    return f"onnxruntime {VERSION}, {session.provider}"
 
 
 def _open(source: Source, graph: Graph | None, opening: Opening, head: Head) -> Session:
@@ -137,17 +160,20 @@ def _discover(
     first, *others = probe_images(image, size, (NORMALISED, NORMALISED, PIXELS))
     scores = {head.logits: head.output or head.logits} if isinstance(head, Head) else score_tensors(graph, output)
     wanted = head.feature_maps if isinstance(head, Head) else head
-    _check_wanted(graph, wanted, scores)
-    with Watch(source.name, graph.parsed.size, opening.options if graph.has_custom_operators else None) as watch:
+    check_wanted(graph, wanted, scores)
+    watch = Watch(source.name, graph.parsed.size, opening.options if graph.has_custom_operators else None)
+    with watch:
         found, claim, candidates = _find(source, graph, scores, wanted, first, image, watch)
-        session = _open(source, graph, opening, found)
-        if claim is not None:
+    session = _open(source, graph, opening, found)  # may take its time: some providers compile the model
+    found = replace(found, proven_with=_circumstances(session))
+    if claim is not None:
+        with watch:
             observed = [_observe(session, found, probe, watch) for probe in others]
             error, gap = prove(graph, *claim, observed)
-            found = replace(found, identity_error=error, quantisation_gap=gap)
+        found = replace(found, identity_error=error, quantisation_gap=gap)
     if isinstance(head, Head):
         check_same(head, found)
-        found = replace(found, activation=head.activation if head.output == "" else found.activation)
+        found = found if head.activation == "none" else replace(found, activation=head.activation)
     return Discovery(session, found, candidates)
 
 
@@ -169,65 +195,11 @@ def _find(
     if not searches:
         shapes = [f"output {scores[score]!r}: got shape {scene.shape(score)}" for score in paths]
         raise HeadNotFoundError("no output holds one score for each class, (N, K)", reasons=shapes)
-    find, search = _choose(searches, scores, wanted)
+    find, search = choose(searches, scores, wanted)
     linear = _linear(scene, find, search)
     found = _as_head(source, scene, find, linear, search.output)
     candidates = tuple(candidate for one in searches for candidate in one.candidates)
     return found, None if linear is None else (find, linear), candidates
-
-
-def _check_wanted(graph: Graph, wanted: str | None, scores: Iterable[str]) -> None:
-    """Names that the caller gave are tensors that depend on the image."""
-    known = graph.data & graph.producers.keys()
-    for name in [*([wanted] if wanted else []), *scores]:
-        if name not in known:
-            raise HeadNotFoundError(
-                f"head: expected the name of a tensor that depends on the image; got {name!r}",
-                candidates=[name for name in graph.producers if name in known][-20:],
-            )
-
-
-def _choose(searches: Sequence[Search], scores: Mapping[str, str], wanted: str | None) -> tuple[Find, Search]:
-    """The only head that is exact; where none is, the only one."""
-    found = [(find, search) for search in searches if (find := search.find(wanted)) is not None]
-    exact = [(find, search) for find, search in found if find.kind in ("cam", "cam-spatial")]
-    fitting = exact or found
-    outputs = [scores[search.output] for _, search in fitting]
-    if len({find.logits for find, _ in fitting}) > 1:
-        raise HeadNotFoundError(
-            f"{len(fitting)} heads fit; choose one by output=, out of {outputs}",
-            reasons=[
-                f"{name!r}: {find.kind} head at {find.feature_maps!r}"
-                for name, (find, _) in zip(outputs, fitting, strict=True)
-            ],
-            candidates=outputs,
-        )
-    if wanted and not exact:
-        raise HeadNotFoundError(
-            f"head: {wanted!r} has no exact class activation maps",
-            reasons=_reasons(searches, scores) or [f"{wanted!r}: {_unfit(searches, wanted)}"],
-        )
-    if not fitting:
-        raise HeadNotFoundError(
-            "no head found: no tensor of feature maps that every path from the image to the scores crosses",
-            reasons=_reasons(searches, scores),
-            candidates=[candidate.tensor for search in searches for candidate in search.candidates],
-        )
-    return fitting[0]
-
-
-def _reasons(searches: Sequence[Search], scores: Mapping[str, str]) -> list[str]:
-    return [
-        f"output {scores[search.output]!r}: {candidate.tensor!r} {candidate.shape}: {candidate.verdict}"
-        for search in searches
-        for candidate in search.candidates
-    ]
-
-
-def _unfit(searches: Sequence[Search], wanted: str) -> str:
-    """Why a tensor wasn't even looked at."""
-    shapes = [search.scene.values[wanted].shape for search in searches if wanted in search.scene.values]
-    return f"expected feature maps of floats, (N, C, h, w), (N, h, w, C) or tokens (N, L, C); got shape {shapes[:1]}"
 
 
 def _linear(scene: Scene, find: Find, search: Search) -> Linear | None:
@@ -270,8 +242,7 @@ def _as_head(source: Source, scene: Scene, find: Find, linear: Linear | None, ou
             files=parsed.files,
             is_rewritten=graph.inlined or bool(parsed.files) or source.is_ort or not _says_all(graph),
         ),
-        sha256=source.sha256(parsed.files),
-        proven_with=VERSION,
+        sha256=source.sha256(parsed.files, graph.constants),
         classes=scene.values[find.logits].size // len(scene.values[find.logits]),
     )
 

@@ -76,6 +76,7 @@ def look(
     sizes = [n.output[0] for n in graph.nodes if n.op_type in SHAPE_OPS and graph.data_inputs(n)]
     names = [name for path in paths.values() for name in path] + [*wanted, *sized[:4], *sized[-LAST_CONVOLUTIONS:]]
     values = _values(graph, [*dict.fromkeys(name for name in names if name in made), *sizes], probe, watch)
+    values = {graph.image: probe, **values}
     size = (probe.shape[2:] if image.layout == "NCHW" else probe.shape[1:3])[:2]
     seen = {values[name].shape[2:] for name in sized if name in values and values[name].ndim == 4}
     grids = frozenset(grid for grid in halves(seen) if has_proportions(grid, size))

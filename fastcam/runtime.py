@@ -22,6 +22,7 @@ ORT_ERRORS: tuple[type[Exception], ...] = (
     ValueError,  # of the bindings, as for names that aren't UTF-8
 )
 
+FOLDER = "session.model_external_initializers_file_folder_path"
 VERSION: str = ort.__version__
 Provider = str | tuple[str, dict[str, Any]]
 
@@ -64,11 +65,14 @@ def open_session(
         )
     settings = options or _session_options(threads)
     if folder is not None:
-        settings.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder.resolve()))
+        settings.add_session_config_entry(FOLDER, str(folder.resolve()))
     try:
         session = ort.InferenceSession(data, settings, providers=list(providers), enable_fallback=0)
     except ORT_ERRORS as error:
         raise ModelError(f"{name}: ONNX Runtime {ort.__version__} can't load it: {_first_line(error)}") from error
+    finally:
+        if folder is not None and options is not None:
+            options.add_session_config_entry(FOLDER, "")  # the caller's: his next model has weights of its own
     if fallen := [provider for provider in wanted if provider not in session.get_providers()]:
         raise BackendError(
             f"providers: expected {wanted}; got {session.get_providers()}: {fallen} could not be started. "

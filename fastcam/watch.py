@@ -20,7 +20,8 @@ MEMORY = 4 << 30  # that the process may grow by meanwhile, and four times the m
 class Watch:
     """Ends runs of ONNX Runtime, and the opening of sessions, that take more than a model of that size may.
 
-    A context manager; hand `options` to every run within it, and `guard` the options of sessions.
+    A context manager, whose clock starts anew each time it is entered; hand `options` to every run within it, and
+    `guard` the options of sessions.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ class Watch:
         self._sessions: list[Any] = []
         self._exceeded = ""
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="fastcam watch", daemon=True)
+        self._thread = threading.Thread()
 
     def guard(self, options: ort.SessionOptions) -> None:
         """Let the opening of a session be ended as well, where this ONNX Runtime can."""
@@ -58,6 +59,8 @@ class Watch:
             )
 
     def __enter__(self) -> Watch:
+        self._over.clear()
+        self._thread = threading.Thread(target=self._run, name="fastcam watch", daemon=True)
         self._thread.start()
         return self
 
@@ -83,7 +86,10 @@ class Watch:
 
 
 def _resident() -> int:
-    """Bytes of memory that the process has at most had."""
+    """Bytes of memory that the process has now; where that can't be told, that it has at most had; 0 on Windows."""
+    if sys.platform == "linux":
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * 4096
     if sys.platform == "win32":
         return 0
     import resource

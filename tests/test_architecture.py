@@ -52,7 +52,9 @@ ORDER = [
     "model.probing",
     "model.scene",
     "model.logits",
+    "model.alignment",
     "model.search",
+    "model.choice",
     "model.weights",
     "model.proof",
     "labels",
@@ -128,7 +130,7 @@ def test_onnxruntime_is_imported_where_it_is_run():
     users = {name_of(path) for path in MODULES if "onnxruntime" in imports(path)}
     assert users == {"runtime", "session", "api", "watch"}
     in_model = [name_of(path) for path in MODULES if path.parts[0] == "model" and "fastcam.runtime" in imports(path)]
-    assert in_model == [f"model.{name}" for name in ("logits", "probing", "proof", "search")]
+    assert in_model == [f"model.{name}" for name in ("alignment", "logits", "probing", "proof", "search")]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)

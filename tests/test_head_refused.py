@@ -13,7 +13,7 @@ MLP = f"{GAP} q = Flatten(p) s = Gemm<transB = 1>(q, v) t = Relu(s) logits = Gem
 
 # name → (nodes, weights, kind, a part of the reason)
 INEXACT = {
-    "mlp": (MLP, {"v": (6, 6), "w": W, "b": B}, "gap-nonlinear", "Gemm → Relu → Gemm is off by"),
+    "mlp": (MLP, {"v": (6, 6), "w": W, "b": B}, "gap-nonlinear", "Gemm → Relu → Gemm isn't linear at all"),
     "max-pool": (
         f"{BACKBONE} p = GlobalMaxPool(maps) q = Flatten(p) logits = Gemm<transB = 1>(q, w, b)",
         {"w": W, "b": B},
@@ -81,8 +81,8 @@ def test_a_relu_folded_into_a_quantisation_is_still_a_relu(tmp_path):
         quantize_static(tmp_path / f"{name}.onnx", tmp_path / f"{name}-int8.onnx", Images(), QuantFormat.QDQ)
     assert "Relu" not in [node.op_type for node in onnx.load(tmp_path / "mlp-int8.onnx").graph.node][2:]
     assert fastcam.load(tmp_path / "mlp-int8.onnx").head.kind == "gap-nonlinear"
-    with pytest.raises(HeadNotFoundError, match="has no exact class activation maps"):
-        fastcam.load(tmp_path / "mlp-int8.onnx", head="maps_DequantizeLinear_Output")
+    named = fastcam.load(tmp_path / "mlp-int8.onnx", head="maps_DequantizeLinear_Output")
+    assert named.head.kind == "gap-nonlinear"
     linear = fastcam.load(tmp_path / "linear-int8.onnx").head
     assert linear.quantisation_gap is not None
     np.testing.assert_allclose(linear.class_weights, W, atol=0.02 * np.abs(W).max())
@@ -99,8 +99,7 @@ def test_a_head_that_is_not_finite_is_refused():
 def test_a_relu_that_the_maps_never_reach_is_found_by_noise():
     body = f"{GAP} r = Relu(p) q = Flatten(r) logits = Gemm<transB = 1>(q, w, b)"
     assert fastcam.load(build(body, k=K, w=W, b=B)).head.kind == "gap-nonlinear"
-    with pytest.raises(HeadNotFoundError, match=r"'maps' has no exact class activation maps.*\n.*off by .* on noise"):
-        fastcam.load(build(body, k=K, w=W, b=B), head="maps")
+    assert not fastcam.load(build(body, k=K, w=W, b=B), head="maps").head.is_exact
 
 
 @pytest.mark.parametrize("softmax", ["Reshape", "axis"])
@@ -199,7 +198,7 @@ def test_inputs_that_are_no_images():
     )
     assert given.head.kind == "cam"
     assert given.explain(np.zeros((16, 16, 3), np.uint8)).logits.shape == (1, 6)
-    with pytest.raises(ModelError, match=r"constants: expected names of the model's inputs \['image'\]; got \['x'\]"):
+    with pytest.raises(ModelError, match=r"constants: expected names of the model's inputs \['image'\]; got 'x'"):
         fastcam.load(build(BACKBONE, outputs="float[N, 6, 16, 16] maps", k=K), constants={"x": 1.0})
     channels = "p = GlobalAveragePool(image) q = Flatten(p) logits = MatMul(q, w)"
     with pytest.raises(ModelError, match="expected an input of 1 or 3 channels"):

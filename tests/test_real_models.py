@@ -8,7 +8,6 @@ import fastcam
 from fastcam import HeadNotFoundError
 from fastcam.images import network_input, read_photo
 from fastcam.model.graph import Graph
-from fastcam.model.quantised import nonnegative
 from fastcam.model.source import parse, read_source
 from fastcam.model.tail import cut_tail
 from tests.conftest import PREPROCESS
@@ -20,7 +19,7 @@ LIGHT = ("densenet121", "inception_v1", "inception_v2", "resnet50", "shufflenet"
 def float32_tail(model):
     """The model from its feature maps to its logits, dequantised, as a function."""
     graph = Graph.of(parse(read_source(model.path.read_bytes())))
-    tail = cut_tail(graph, model.head.feature_maps, [model.head.logits], {}, nonnegative(graph))
+    tail = cut_tail(graph, model.head.feature_maps, [model.head.logits], {})
     session = ort.InferenceSession(tail.model.SerializeToString(), providers=["CPUExecutionProvider"])
     return lambda maps: np.asarray(session.run(None, {tail.start: maps})[0], np.float64).ravel()
 

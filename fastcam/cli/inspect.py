@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from fastcam.cli.options import add_model_arguments, open_model
+from fastcam.errors import InputError
 
 if TYPE_CHECKING:
     from fastcam.classifier import Classifier
@@ -27,6 +28,8 @@ def run(options: argparse.Namespace) -> None:
     """Open the model and print what was found."""
     from fastcam.cli import report
 
+    if options.save_head and not options.save_head.endswith(".npz"):
+        raise InputError(f"--save-head: expected a name that ends in .npz; got {options.save_head!r}")
     model = open_model(options)
     if options.save_head:
         model.head.save(options.save_head)

@@ -63,8 +63,8 @@ def _converting(graph: Graph, tensor: str, name: str) -> NodeProto | None:
     if quantised is not None:
         return helper.make_node("DequantizeLinear", [tensor, *(part for part in quantised if part)], [name])
     node = graph.producers.get(tensor)
-    while node is not None and node.op_type in MOVING and node.input:
-        node = graph.producers.get(node.input[0])
+    while node is not None and node.op_type in MOVING and graph.data_inputs(node):
+        node = graph.producers.get(graph.data_inputs(node)[0])
     if node is not None and node.op_type == "Cast" and graph.attribute(node, "to") == TensorProto.BFLOAT16:
         return helper.make_node("Cast", [tensor], [name], to=TensorProto.FLOAT)
     return None

@@ -66,12 +66,17 @@ def relocate(name: str, path: Path, model: onnx.ModelProto) -> Path:
     )
 
 
+def is_inside(where: str) -> bool:
+    """A relative path that doesn't leave its folder, on any system."""
+    parts = {*PurePosixPath(where).parts, *PureWindowsPath(where).parts}
+    absolute = PurePosixPath(where).is_absolute() or PureWindowsPath(where).is_absolute()
+    return bool(where) and not absolute and ".." not in parts
+
+
 def _file(name: str, path: Path, tensor: onnx.TensorProto) -> Path:
     """The real file that a tensor refers to."""
     where, said = location(tensor), _said(name, tensor)
-    parts = {*PurePosixPath(where).parts, *PureWindowsPath(where).parts}
-    absolute = PurePosixPath(where).is_absolute() or PureWindowsPath(where).is_absolute()
-    if not where or absolute or ".." in parts:
+    if not is_inside(where):
         raise ModelError(f"{said}: expected a file in the model's own folder; refused")
     file = path.parent / where
     if "\0" in where or not file.is_file():

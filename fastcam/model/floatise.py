@@ -9,10 +9,10 @@ import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from fastcam.model.graph import Graph
-from fastcam.model.quantised import clips_at_zero, keeps_nonnegative
+from fastcam.model.quantised import is_quantised, result_scale, scale_and_zero, smallest_integer
 
 NARROW = frozenset({TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE})
-INTEGERS = frozenset({TensorProto.INT8, TensorProto.UINT8, TensorProto.INT16, TensorProto.UINT16, TensorProto.INT32})
+INTEGERS = frozenset({TensorProto.INT8, TensorProto.UINT8, TensorProto.INT16, TensorProto.UINT16})
 UNARY = {
     "QLinearGlobalAveragePool": "GlobalAveragePool",
     "QLinearAveragePool": "AveragePool",
@@ -24,7 +24,16 @@ UNARY = {
 
 
 class Floatised:
-    """Nodes in float32. A value that is clipped at zero by its quantisation gets a Relu, unless it can't be negative.
+    """Nodes in float32.
+
+    A quantisation also clips. Where that only cuts off what is rare, it is an error of quantisation and left out; where
+    a ReLU was folded into it, it is part of the model, and kept.
+
+    Parameters
+    ----------
+    clipped
+        Results of nodes that are clipped from below by their quantisation; None: none is, and what could be is put down
+        in `clips`.
 
     Attributes
     ----------
@@ -32,10 +41,13 @@ class Floatised:
         The new nodes, and tensors that they need besides those of the graph.
     changed
         Some operator was put into float32.
+    clips
+        (result, value before it, least value that it can hold, scale): names of tensors.
     """
 
-    def __init__(self, graph: Graph, nodes: Sequence[NodeProto], nonnegative: Collection[str]) -> None:
-        self.graph, self.nonnegative = graph, nonnegative
+    def __init__(self, graph: Graph, nodes: Sequence[NodeProto], clipped: Collection[str] | None = None) -> None:
+        self.graph, self.clipped = graph, clipped
+        self.clips: list[tuple[str, str, str, str]] = []
         self.nodes: list[NodeProto] = []
         self.stored: list[TensorProto] = []
         self.changed = False
@@ -69,9 +81,23 @@ class Floatised:
         return self.add("Mul", [values, arranged(scale)]) if scale else values
 
     def result(self, node: NodeProto, value: str) -> None:
-        """The node's own result: clipped at zero, where its quantisation does that to it."""
-        clipped = clips_at_zero(self.graph, node) and not keeps_nonnegative(node, self.nonnegative)
-        self.add("Relu" if clipped else "Identity", [value], node.output[0])
+        """The node's own result: clipped, where its quantisation is more than that."""
+        output, quantised = node.output[0], result_scale(node)
+        smallest = None if quantised is None else smallest_integer(self.graph, node, quantised[1])
+        if quantised is None or smallest is None or (self.clipped is not None and output not in self.clipped):
+            self.add("Identity", [value], output)
+            return
+        scale, zero = quantised
+        self.stored.append(numpy_helper.from_array(np.asarray(smallest, np.float32), f"{output}/smallest"))
+        least = self.stored[-1].name
+        if zero:
+            least = self.add("Sub", [least, self.add("Cast", [zero], to=TensorProto.FLOAT)])
+        least = self.add("Mul", [least, scale])
+        if self.clipped is None:
+            self.clips.append((output, value, least, scale))
+        self.add(
+            "Identity" if self.clipped is None else "Max", [value] if self.clipped is None else [value, least], output
+        )
 
     def is_data(self, name: str) -> bool:
         """Depends on the image."""
@@ -117,7 +143,7 @@ def _conv(to: Floatised, node: NodeProto) -> None:
 
 
 def _matmul(to: Floatised, node: NodeProto) -> None:
-    to.result(node, to.add("MatMul", [node.input[0], to.real(node.input[3], node.input[4], node.input[5])]))
+    to.result(node, to.add("MatMul", [_operand(to, node, k) for k in (0, 3)]))
 
 
 def _gemm(to: Floatised, node: NodeProto) -> None:
@@ -126,7 +152,9 @@ def _gemm(to: Floatised, node: NodeProto) -> None:
     weights = to.real(node.input[3], node.input[4], node.input[5], shape)
     inputs = [node.input[0], weights]
     if _input(node, 6):
+        # Its integers count alpha as well: alpha * scale of the data * scale of the weights.
         inputs.append(to.real(node.input[6], to.add("Mul", [node.input[1], node.input[4]]), ""))
+        attributes["beta"] = attributes.get("alpha", 1.0)
     to.result(node, to.add("Gemm", inputs, **attributes))
 
 
@@ -156,9 +184,8 @@ def _concat(to: Floatised, node: NodeProto) -> None:
 def _integer(to: Floatised, node: NodeProto) -> None:
     """Sums of products of integers. Their scales follow as nodes of their own; the image's is 1 when it is dynamic."""
     data = node.input[0]
-    made_by = to.graph.producers.get(data)
-    if made_by is not None and made_by.op_type == "QuantizeLinear":
-        data = to.add("Div", [data, made_by.input[1]])
+    if (quantised := scale_and_zero(to.graph, data)) is not None:
+        data = to.add("Div", [data, quantised[0]])
     rank = (-1, 1, 1, 1) if node.op_type == "ConvInteger" and _input(node, 3) else ()
     weights = to.real(node.input[1], "", _input(node, 3), shape=rank)
     to.add(node.op_type.removesuffix("Integer"), [data, weights], node.output[0], **_attributes(node))
@@ -175,8 +202,10 @@ def _integer_to_float(to: Floatised, node: NodeProto) -> None:
 
 
 def _cast(to: Floatised, node: NodeProto) -> bool:
-    kind = helper.get_attribute_value(node.attribute[0])
-    wide = kind in NARROW or (kind in INTEGERS - {TensorProto.INT32} and to.is_data(node.input[0]))
+    kind = to.graph.attribute(node, "to")
+    # An integer stands for a real number in a quantised model only; elsewhere such a cast rounds.
+    stands = kind in INTEGERS and to.is_data(node.input[0]) and is_quantised(to.graph)
+    wide = kind in NARROW or stands
     if wide:
         to.add("Cast", [node.input[0]], node.output[0], to=TensorProto.FLOAT)
     return wide

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import onnx
 
 KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"})
+MOST_NODES = 100_000  # of a model whose local functions are written out
 SHAPE_OPS = frozenset({"Shape", "Size"})  # their results depend on an image's size, not on its values
 
 
@@ -53,9 +54,10 @@ class Graph:
         ModelError
             The graph has a cycle, or other than one input besides the constants.
         """
-        given, model = dict(constants or {}), parsed.model
+        given, model = _constants(parsed.model, constants or {}), parsed.model
         inlined = bool(model.functions)
         if inlined:
+            _check_functions(model)
             from onnx.inliner import inline_local_functions
 
             parsed = replace(parsed, model=inline_local_functions(model))
@@ -132,12 +134,46 @@ def reads(node: onnx.NodeProto) -> Iterator[str]:
             yield from (value.name for value in body.output if value.name not in own)
 
 
+def _constants(model: onnx.ModelProto, given: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """In the types that the model's inputs declare."""
+    from onnx.helper import tensor_dtype_to_np_dtype
+
+    kinds = {value.name: value.type.tensor_type.elem_type for value in model.graph.input}
+    found = {}
+    for name, value in given.items():
+        if name not in kinds:
+            raise ModelError(f"constants: expected names of the model's inputs {list(kinds)}; got {name!r}")
+        wanted = np.dtype(tensor_dtype_to_np_dtype(kinds[name]))
+        if value.dtype.kind not in "biuf" or (value.dtype.kind == "f" and wanted.kind in "biu"):
+            raise ModelError(f"constants: expected {wanted} for {name!r}; got {value.dtype}")
+        found[name] = value.astype(wanted)
+    return found
+
+
+def _check_functions(model: onnx.ModelProto) -> None:
+    """How many nodes a model has when its local functions are written out: each may call others, twice and more."""
+    functions = {(function.domain, function.name): function for function in model.functions}
+    sizes: dict[tuple[str, str], int] = {}
+
+    def size(key: tuple[str, str], above: tuple[tuple[str, str], ...] = ()) -> int:
+        if key not in functions:
+            return 1
+        if key in above:
+            raise ModelError(f"the local function {key[1]!r} calls itself")
+        if key not in sizes:
+            nodes = functions[key].node
+            sizes[key] = sum(size((node.domain, node.op_type), (*above, key)) for node in nodes)
+        return sizes[key]
+
+    total = sum(size((node.domain, node.op_type)) for node in model.graph.node)
+    if total > MOST_NODES:
+        raise ModelError(f"local functions amount to {total} operators; expected at most {MOST_NODES}")
+
+
 def _image_input(graph: onnx.GraphProto, constants: Mapping[str, NDArray[Any]]) -> str:
     """The one input that neither an initializer nor the caller fills."""
     stored = {tensor.name for tensor in graph.initializer}
     inputs = {value.name: value.type.tensor_type for value in graph.input if value.name not in stored}
-    if unknown := [name for name in constants if name not in inputs]:
-        raise ModelError(f"constants: expected names of the model's inputs {list(inputs)}; got {unknown}")
     left = [name for name in inputs if name not in constants]
     if len(left) != 1:
         hint = ". Give the others: constants={name: value}" if len(left) > 1 else ""

@@ -47,14 +47,14 @@ class Head:
     feature_maps, logits
         Names of tensors in the model, or of outputs that `access` adds to it.
     class_weights
-        (K, C) float32; (K, C, h, w) for "cam-spatial"; empty for the other kinds.
+        (K, C) float32; (K, C, h, w) for "cam-spatial"; empty for the other kinds, and where they are too many.
     bias
-        (K,) float32; empty for the other kinds.
+        (K,) float32; empty with them.
     layout
         Axes of the feature maps in the model: "NCHW", "NHWC", or tokens "NLC" or "NCL".
     activation
-        What the model makes of the logits before it returns them; "none": it returns logits; "other": something that
-        keeps the order of classes, found in the tensor `output`.
+        What the model makes of the logits before it returns them; "none": it returns logits; "other": something in
+        which each class rises with its logit, found in the tensor `output`.
     pooling
         The operators between feature maps and logits, in order.
     identity_error
@@ -77,7 +77,7 @@ class Head:
     sha256
         Of the model that it was proven for, external data counted in; empty: not known.
     proven_with
-        The ONNX Runtime version that it was proven with.
+        The version and the provider of ONNX Runtime that it was proven with.
     classes
         K; taken from the bias where there is one.
 
@@ -120,6 +120,8 @@ class Head:
                 f"head: expected layout {', '.join(ORDERS)}, activation {', '.join(ACTIVATIONS)} and kind "
                 f"{', '.join(KINDS)}; got {self.layout!r}, {self.activation!r} and {self.kind!r}"
             )
+        if self.kind == "cam" and not np.size(self.class_weights):
+            raise ModelError("head: expected class_weights and bias for kind 'cam'; got none")
         if self.kind == "cam" or (self.kind == "cam-spatial" and np.size(self.class_weights)):
             self._freeze()
         elif np.size(self.class_weights) or np.size(self.bias):

@@ -37,6 +37,12 @@ class Layout:
     width: int
     prefix: int = 0
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the tensor, without the axis of images."""
+        sizes = {"C": self.channels, "H": self.height, "W": self.width, "L": self.prefix + self.height * self.width}
+        return tuple(sizes[axis] for axis in self.order[1:])
+
     def rows(self, maps: NDArray[Any]) -> NDArray[Any]:
         """(N, prefix + h·w, C) of (N, ...), a view where that is possible."""
         if self.order == "NCHW":

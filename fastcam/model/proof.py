@@ -142,31 +142,47 @@ def check_identity(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> floa
         It is larger than the tolerance (or, of a quantised model, than twice the gap that the head is known to have),
         or the shapes don't fit the head.
     """
+    error = identity_deviation(head, maps, logits)
+    check_deviation(head, error)
+    return error
+
+
+def identity_deviation(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> float:
+    """The same, unchecked but for the shapes."""
     fits = maps.ndim == len(head.layout) and maps.shape[head.layout.index("C")] == head.channels
+    if fits and head.kind == "cam-spatial":
+        layout = head.arranged(maps.shape)
+        fits = (layout.height, layout.width) == head.class_weights.shape[2:]
     if not fits or logits.shape[1] != head.classes:
         raise HeadNotFoundError(
             f"head: expected {head.channels} channels in {head.feature_maps!r} ({head.layout}) and {head.classes} "
-            f"classes in {head.logits!r}; got shapes {maps.shape} and {logits.shape}"
+            f"classes in {head.logits!r}, for weights {head.class_weights.shape}; got shapes {maps.shape} and "
+            f"{logits.shape}"
         )
-    tolerance = max(TOLERANCE, min(2 * (head.quantisation_gap or 0), GAPS["quantised"]))
     linear = Linear.of(head, maps.shape)
-    error = linear.deviation(linear(maps), logits)
+    return linear.deviation(linear(maps), logits)
+
+
+def check_deviation(head: Head, error: float) -> None:
+    """As `check_identity`, of a deviation."""
+    tolerance = max(TOLERANCE, min(2 * (head.quantisation_gap or 0), GAPS["quantised"]))
     if not error <= tolerance:
         raise HeadNotFoundError(
             f"head: mean(M_c) + b_c should be {head.logits!r} to {tolerance:g}; off by {error:.2g} relative. "
             "Are the class weights, the bias and the layout those of this model?"
         )
-    return error
 
 
 def check_same(given: Head, proven: Head) -> None:
-    """The class weights and bias that a caller gave are the model's own, as far as float16 could tell.
+    """The layout, class weights and bias that a caller gave are the model's own, as far as float16 could tell.
 
     Raises
     ------
     HeadNotFoundError
         They aren't.
     """
+    if given.layout != proven.layout:
+        raise HeadNotFoundError(f"head: expected layout {proven.layout} for {given.feature_maps!r}; got {given.layout}")
     for ours, theirs in zip(given.linear(), proven.linear(), strict=True):
         slack = 1e-3 * float(np.abs(theirs).max())
         if ours.shape != theirs.shape or not np.abs(ours - theirs).max() <= slack:

@@ -10,13 +10,28 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from onnx import ValueInfoProto
 
 from fastcam.model.graph import Graph
 from fastcam.model.layouts import Layout, Size, layouts
 from fastcam.model.probing import TailRun
-from fastcam.model.quantised import is_quantised, nonnegative
+from fastcam.model.quantised import is_quantised
 from fastcam.model.tail import cut_tail
 from fastcam.watch import Watch
+
+# A ReLU is folded into a quantisation whose least value is at most so many steps below zero, where values before it
+# fall below that by more than an error of rounding.
+NEAR_ZERO, BELOW = 16.0, 2.0
+
+
+def _variants(values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """The values with other weights along the second and the last axis, one of which is that of the channels."""
+    rng, found = np.random.default_rng(6), []
+    for axis in (1, values.ndim - 1):
+        shape = [1] * values.ndim
+        shape[axis] = values.shape[axis]
+        found += [(values * rng.uniform(0, 2, shape)).astype(np.float32) for _ in range(2)]
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,13 +65,35 @@ class Scene:
         ModelError
             The ends depend on the image by a path that doesn't pass the start, or ONNX Runtime can't load the tail.
         """
-        maps = self.values[start]
-        tail = cut_tail(self.graph, start, ends, self.values, self._nonnegative)
-        return TailRun(tail, self.folder, len(maps), maps.shape[1:], self.watch)
+        clipped = self._clipped(start, ends) if self._quantised else ()
+        tail = cut_tail(self.graph, start, ends, self.values, clipped)
+        return TailRun(tail, self.folder, len(self.values[start]), self.values[start].shape[1:], self.watch)
 
     @cached_property
-    def _nonnegative(self) -> frozenset[str]:
-        return nonnegative(self.graph) if is_quantised(self.graph) else frozenset()
+    def _quantised(self) -> bool:
+        return is_quantised(self.graph)
+
+    def _clipped(self, start: str, ends: Sequence[str]) -> set[str]:
+        """Results between tensors that a ReLU is folded into: what was seen at the start, or could be, falls below."""
+        tail = cut_tail(self.graph, start, ends, self.values, None)
+        if not tail.clips:
+            return set()
+        names = [name for _, *three in tail.clips for name in three]
+        body = tail.model.graph
+        del body.output[:]
+        body.output.extend(ValueInfoProto(name=name) for name in dict.fromkeys(names))
+        seen = self.values[start].astype(np.float32)
+        run = TailRun(tail, self.folder, len(seen), seen.shape[1:], self.watch)
+        found: set[str] = set()
+        for values in (seen[:1], *_variants(seen[:1])):
+            got = dict(zip(dict.fromkeys(names), run.run(np.repeat(values, len(seen), axis=0)), strict=True))
+            for result, value, least, scale in tail.clips:
+                if got[least].size != 1 or got[scale].size != 1:
+                    continue
+                lowest, step = float(got[least].item()), float(got[scale].item())
+                if -lowest <= NEAR_ZERO * step and got[value].min() < lowest - BELOW * step:
+                    found.add(result)
+        return found
 
     def shape(self, tensor: str) -> tuple[int, ...] | None:
         """As seen; None for what is no array."""
@@ -73,6 +110,18 @@ class Scene:
         if maps is None or maps.dtype.kind != "f" or tensor == self.graph.image or not np.isfinite(maps).all():
             return []
         return layouts(maps.shape, self.image, self.grids)
+
+    def is_convolution(self, tensor: str) -> bool:
+        """A convolution made it: four axes, two of them places."""
+        node = self.graph.producers.get(tensor)
+        return node is not None and "Conv" in node.op_type and self.values.get(tensor, np.zeros(0)).ndim == 4
+
+    def plane(self, tensor: str) -> Layout:
+        """The layout of what a convolution made, or of the image."""
+        _, a, b, c = self.values[tensor].shape
+        node = self.graph.producers.get(tensor)
+        last = self.graph.attribute(node, "channels_last", 0) if node is not None else (a, b) == self.image != (b, c)
+        return Layout("NHWC", c, a, b) if last else Layout("NCHW", a, b, c)
 
     def spread(self, tensor: str) -> float:
         """The standard deviation of a tensor's values; 1 where they are all the same."""

@@ -12,6 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from fastcam.errors import ModelError
+from fastcam.model.alignment import misalignment
 from fastcam.model.head import Activation, Kind
 from fastcam.model.layouts import Layout
 from fastcam.model.logits import find_activation, keeps_classes
@@ -72,9 +73,7 @@ class Search:
         best: Find | None = None
         looks = 0
         for tensor in [wanted] if wanted else reversed(self.cuts[:-1]):
-            found = self._look_at(tensor)
-            if len(self.candidates) >= CANDIDATES:
-                break
+            found = self._look_at(tensor) if len(self.candidates) < CANDIDATES else None
             if found is None:
                 continue
             if found.kind == "cam":
@@ -95,6 +94,9 @@ class Search:
         maps = self.scene.values[tensor]
         try:
             found = self._ask(tensor, maps, possible)
+            if isinstance(found, Find):
+                place = self.cuts.index(tensor) if tensor in self.cuts else 0
+                found = misalignment(self.scene, tensor, found.layout, self.cuts[:place]) or found
         except (ModelError, *ORT_ERRORS) as error:
             self.scene.watch.check()
             found = f"its tail doesn't run by itself ({str(error).splitlines()[0][:200]})"
@@ -118,7 +120,7 @@ class Search:
                 tensor, maps, possible, run, (known or affine)[-1], self._turned_first(tensor, possible)
             )
         end = next(k for k in range(len(ends)) if self._is_logits(ends[k]))
-        return self._bent(tensor, maps, possible, run, end, min(errors[end], 9.99))
+        return self._bent(tensor, maps, possible, run, end, errors[end])
 
     def _affine(
         self, tensor: str, maps: NDArray[Any], possible: Sequence[Layout], run: TailRun, end: int, natural: Layout
@@ -136,6 +138,8 @@ class Search:
                     return Find("cam", tensor, layout, logits, self.scene.run(tensor, [logits]))
                 reason = f"{layout.prefix} tokens that belong to no place have a part in the logits"
                 return Find("pool-nonlinear", tensor, layout, logits, run, reason)
+        if len({layout.order for layout in possible if not layout.prefix}) > 1 and len(natural.order) == 3:
+            return "which of its axes is that of the positions can't be told"
         if len(natural.order) == 4 or not natural.prefix:
             reason = "the logits are linear in the feature maps, with other weights at other positions"
             return Find("cam-spatial", tensor, natural, logits, self.scene.run(tensor, [logits]), reason)
@@ -145,14 +149,16 @@ class Search:
         self, tensor: str, maps: NDArray[Any], possible: Sequence[Layout], run: TailRun, end: int, error: float
     ) -> Find | str:
         """What to make of logits that aren't linear in the tensor."""
-        logits, chain = run.tail.ends[end], " → ".join(_shortened(run.tail.operators))
-        asked = [(layout, Positions(run, end, layout, maps)) for layout in possible]
+        logits = run.tail.ends[end]
+        run = self.scene.run(tensor, [logits])
+        chain = " → ".join(_shortened(run.tail.operators))
+        asked = [(layout, Positions(run, 0, layout, maps)) for layout in possible]
         if not all(positions.are_finite() for _, positions in asked):
             return "the scores aren't finite"
         moved = [(layout, positions) for layout, positions in asked if positions.matter()]
         if not moved:
             return "the scores don't depend on it, position by position"
-        because = f"{chain} is off by {error:.2g} relative on noise"
+        because = f"{chain} is off by {error:.2g} relative on noise" if error < 10 else f"{chain} isn't linear at all"
         for layout, positions in moved:
             if positions.mean_suffices():
                 return Find("gap-nonlinear", tensor, layout, logits, run, because)
@@ -171,8 +177,10 @@ class Search:
         for tensor in reversed(before):
             if not self.scene.layouts(tensor):
                 continue
+            if len(self.candidates) >= CANDIDATES:
+                break
             earlier = self._look_at(tensor)
-            if earlier is None or earlier.kind != "cam" or len(self.candidates) >= CANDIDATES:
+            if earlier is None or earlier.kind != "cam":
                 break
             if earlier.layout.height * earlier.layout.width > best.layout.height * best.layout.width:
                 h, w = found.layout.height, found.layout.width
@@ -197,7 +205,8 @@ class Search:
         while node is not None and "Conv" not in node.op_type and node.input:
             perm = self.scene.graph.attribute(node, "perm")
             turned += isinstance(perm, list) and list(perm) in ([0, 2, 3, 1], [0, 3, 1, 2])
-            node = self.scene.graph.producers.get(node.input[0])
+            data = self.scene.graph.data_inputs(node)
+            node = self.scene.graph.producers.get(data[0]) if data else None
         likely = "NHWC" if turned % 2 else "NCHW"
         return next((layout for layout in possible if layout.order == likely), possible[0])
 

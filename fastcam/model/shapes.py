@@ -29,8 +29,23 @@ def check_size(graph: Graph, shape: Sequence[int]) -> None:
     """
     if np.prod(shape, dtype=np.float64) > LARGEST_IMAGE:
         raise ModelError(f"expected images of at most {LARGEST_IMAGE} values; the model's input is {tuple(shape)}")
+    for tensor in graph.model.graph.initializer:
+        if any(side < 0 for side in tensor.dims):  # onnx doesn't survive that
+            raise ModelError(f"{tensor.name!r}: expected sides of zero or more; got {list(tensor.dims)}")
     light = _with_input_shape(graph, shape)
-    inferred = onnx.shape_inference.infer_shapes(light, data_prop=True)
+    # onnx ends the process where a Slice gets sides below zero, as a convolution makes of too small an image: look first.
+    unsliced = onnx.ModelProto()
+    unsliced.CopyFrom(light)
+    kept = [node for node in light.graph.node if node.op_type != "Slice"]
+    if len(kept) < len(light.graph.node):
+        del unsliced.graph.node[:]
+        unsliced.graph.node.extend(kept)
+        _check_sides(unsliced, shape)
+    _check_sides(light, shape)
+
+
+def _check_sides(model: onnx.ModelProto, shape: Sequence[int]) -> None:
+    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
     for value in (*inferred.graph.value_info, *inferred.graph.output):
         sides = [side.dim_value for side in value.type.tensor_type.shape.dim if side.HasField("dim_value")]
         if np.prod(sides, dtype=np.float64) > LARGEST:
@@ -57,5 +72,6 @@ def _with_input_shape(graph: Graph, shape: Sequence[int]) -> onnx.ModelProto:
     ]
     small = [tensor for name, tensor in weights.items() if name not in large]
     small += [onnx.numpy_helper.from_array(value, name) for name, value in graph.constants.items()]
-    body = helper.make_graph(graph.nodes, "shapes", inputs, list(own.output), small)
+    outputs = [helper.make_tensor_value_info(v.name, v.type.tensor_type.elem_type, None) for v in own.output]
+    body = helper.make_graph(graph.nodes, "shapes", inputs, outputs, small)
     return helper.make_model(body, ir_version=graph.model.ir_version, opset_imports=list(graph.model.opset_import))

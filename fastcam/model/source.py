@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from fastcam.errors import ModelError
 from fastcam.model import external
@@ -19,7 +21,7 @@ from fastcam.model.wire import without_large_weights
 if TYPE_CHECKING:
     import onnx
 
-LARGE = 128 << 20  # bytes of a model file whose weights are mapped instead of copied, as external data are
+LARGE = 64 << 20  # bytes of a model file whose weights are mapped instead of copied, as external data are
 ORT_MAGIC = b"ORTM"  # at byte 4 of ONNX Runtime's own format
 
 
@@ -56,14 +58,25 @@ class Source:
         """All bytes."""
         return self.path.read_bytes() if self.data is None and self.path else self.data or b""
 
-    def sha256(self, files: Sequence[str] = ()) -> str:
-        """Of the model as it was given, followed by its files of external data in the order of their names."""
+    def sha256(self, files: Sequence[str] = (), constants: Mapping[str, NDArray[Any]] | None = None) -> str:
+        """Of the model as it was given, then its files of external data and its constants, in the order of their names.
+
+        Raises
+        ------
+        ModelError
+            A file isn't one of the model's folder.
+        """
+        for name in files:
+            if not external.is_inside(name) or not ((self.path or Path()).parent / name).is_file():
+                raise ModelError(f"{self.name}: expected {name!r} to be a file in the model's own folder")
         total = hashlib.sha256(b"" if self.path else self.data or b"")
         own = [self.path] if self.path else []
         for path in [*own, *((self.path or Path()).parent / name for name in sorted(set(files)))]:
             with open(path, "rb") as file:
                 while block := file.read(1 << 20):
                     total.update(block)
+        for name, value in sorted((constants or {}).items()):
+            total.update(f"{name} {value.dtype} {value.shape}".encode() + value.tobytes())
         return total.hexdigest()
 
 
@@ -153,15 +166,12 @@ def parse(source: Source) -> Parsed:
 
 def _light(source: Source, real: Path) -> bytes:
     with open(real, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        view = memoryview(mapped)
         try:
-            return without_large_weights(view, real.name)
+            return without_large_weights(mapped, real.name)
         except ValueError as error:
             raise ModelError(
                 f"{source.name}: expected an ONNX model; the file can't be parsed (is it truncated?): {error}"
-            ) from None
-        finally:
-            view.release()
+            ) from error
 
 
 def _message(source: Source, data: bytes) -> onnx.ModelProto:

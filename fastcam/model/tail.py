@@ -18,13 +18,17 @@ from fastcam.model.graph import SHAPE_OPS, Graph, reads
 
 @dataclass(frozen=True, eq=False)
 class Tail:
-    """A model with one input; `floatised` says whether quantised or float16 operators were put into float32."""
+    """A model with one input; `floatised` says whether quantised or float16 operators were put into float32.
+
+    `clips`: as those of `Floatised`.
+    """
 
     model: onnx.ModelProto
     start: str
     ends: tuple[str, ...]
     operators: tuple[str, ...]
     floatised: bool
+    clips: tuple[tuple[str, str, str, str], ...] = ()
 
 
 def cut_tail(
@@ -32,7 +36,7 @@ def cut_tail(
     start: str,
     ends: Sequence[str],
     shapes: Mapping[str, NDArray[np.integer]],
-    nonnegative: Collection[str] = (),
+    clipped: Collection[str] | None = (),
 ) -> Tail:
     """The part of the graph between a tensor and the tensors that are computed from it.
 
@@ -44,8 +48,8 @@ def cut_tail(
     shapes
         Values of sizes of earlier tensors, which become constants (as by `x.view(image.size(0), -1)`); other dimensions
         stay open.
-    nonnegative
-        Tensors of a quantised model that can't be negative (`fastcam.model.quantised.nonnegative`).
+    clipped
+        Tensors that their quantisation clips from below; None: none, and the tail's `clips` may be asked which are.
 
     Raises
     ------
@@ -58,7 +62,7 @@ def cut_tail(
     casts, stored = _widen(stored)
     stored += [numpy_helper.from_array(np.asarray(shapes[name]), name) for name in frozen]
     stored += [numpy_helper.from_array(value, name) for name, value in graph.constants.items() if name in used]
-    floats = Floatised(graph, nodes, nonnegative)
+    floats = Floatised(graph, nodes, clipped)
     entry, first = start, []
     if start in blocked(graph):
         entry = f"{start}/plain"
@@ -73,7 +77,7 @@ def cut_tail(
     version = graph.model.ir_version
     model = helper.make_model(body, ir_version=version, opset_imports=list(graph.model.opset_import))
     operators = tuple(node.op_type for node in nodes if any(name in graph.data for name in node.output))
-    return Tail(model, entry, tuple(ends), operators, bool(casts) or floats.changed)
+    return Tail(model, entry, tuple(ends), operators, bool(casts) or floats.changed, tuple(floats.clips))
 
 
 def _between(graph: Graph, start: str, ends: Sequence[str]) -> tuple[list[NodeProto], list[str]]:

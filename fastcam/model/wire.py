@@ -7,6 +7,7 @@ those parts. An output is added by appending bytes, since protobuf merges what i
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,7 +20,7 @@ GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_OUTPUT = 1, 5, 12
 TENSOR_RAW_DATA, TENSOR_EXTERNAL_DATA, TENSOR_DATA_LOCATION = 9, 13, 14
 EXTERNAL = 1
 
-Buffer = bytes | memoryview
+Buffer = bytes | mmap.mmap  # slices of both are bytes
 
 
 class Field(NamedTuple):
@@ -62,7 +63,7 @@ def without_large_weights(data: Buffer, location: str) -> bytes:
     ValueError
         Not a protobuf message, or truncated.
     """
-    parts: list[Buffer] = []
+    parts: list[bytes] = []
     for field in _fields(data, 0, len(data)):
         if field.number == MODEL_GRAPH:
             graph = b"".join(_light_graph(data, field, location))
@@ -79,7 +80,7 @@ def added(outputs: Sequence[str], nodes: Sequence[bytes] = ()) -> bytes:
     return _bytes_field(MODEL_GRAPH, b"".join(parts)) if parts else b""
 
 
-def _light_graph(data: Buffer, graph: Field, location: str) -> Iterator[Buffer]:
+def _light_graph(data: Buffer, graph: Field, location: str) -> Iterator[bytes]:
     for field in _fields(data, graph.payload, graph.end):
         if field.number == GRAPH_INITIALIZER and field.end - field.payload >= LARGE:
             yield _bytes_field(GRAPH_INITIALIZER, b"".join(_light_tensor(data, field, location)))
@@ -87,7 +88,7 @@ def _light_graph(data: Buffer, graph: Field, location: str) -> Iterator[Buffer]:
             yield data[field.start : field.end]
 
 
-def _light_tensor(data: Buffer, tensor: Field, location: str) -> Iterator[Buffer]:
+def _light_tensor(data: Buffer, tensor: Field, location: str) -> Iterator[bytes]:
     """The tensor, its raw data replaced by where they lie: last, since a later field overrules an earlier one."""
     raw: Field | None = None
     for field in _fields(data, tensor.payload, tensor.end):
