@@ -98,8 +98,8 @@ def _open_known(source: Source, opening: Opening, head: Head, size: tuple[int, i
     with ThreadPoolExecutor(
         1, "fastcam hash"
     ) as pool:  # while the session is opened; hashing leaves the interpreter free
-        digest = pool.submit(source.sha256, head.access.files, opening.constants)
         graph = _read(_as_onnx(source), opening) if head.access.is_rewritten or opening.constants else None
+        digest = pool.submit(source.sha256, head.access.files, graph.constants if graph else None)
         try:
             session = _open(source, graph, opening, head)
         finally:
@@ -128,7 +128,7 @@ def _open(source: Source, graph: Graph | None, opening: Opening, head: Head) -> 
     return Session.open(
         data + head.access.appendix,
         names,
-        opening,
+        opening if graph is None else replace(opening, constants=graph.constants),
         name=source.name,
         added=head.access.outputs,
         folder=folder,

@@ -42,16 +42,18 @@ def image_input(graph: Graph) -> ImageInput:
 def probe_images(
     model: ImageInput, size: tuple[int, int] | None = None, ranges: Sequence[tuple[float, float]] = (NORMALISED, PIXELS)
 ) -> list[NDArray[Any]]:
-    """Smooth random network inputs, one for each range of values, the batch filled up where it is fixed."""
+    """Batches of smooth random network inputs, one for each range of values, as small as the model takes them."""
     height, width = model.sides(size)
     probes = []
     for seed, (low, high) in enumerate(ranges):
-        coarse = np.random.default_rng(seed).uniform(low, high, (1, model.channels, -(-height // 8), -(-width // 8)))
+        coarse = np.random.default_rng(seed).uniform(
+            low, high, (model.batch or 1, model.channels, -(-height // 8), -(-width // 8))
+        )
         image = coarse.repeat(8, axis=2).repeat(8, axis=3)[:, :, :height, :width]
         if model.dtype == np.uint8:
             image = np.clip(image * (1 if high > 2 else 64), 0, 255)
         image = image if model.layout == "NCHW" else image.transpose(0, 2, 3, 1)
-        probes.append(np.repeat(np.ascontiguousarray(image, model.dtype), model.batch or 1, axis=0))
+        probes.append(np.ascontiguousarray(image, model.dtype))
     return probes
 
 

@@ -43,11 +43,12 @@ def open_session(
     name
         Of the model, for messages.
     folder
-        Where its external data lies; None when all weights are inside. Written into the options.
+        Where its external data lies; None when all weights are inside.
     threads
         Of one run; None: one for each processor that this process may use.
     options
-        Used as they are, instead of the ones made here.
+        The caller's, used as they are instead of the ones made here: weights are then put inside the model, since where
+        they lie would have to be written into his options.
 
     Raises
     ------
@@ -63,22 +64,41 @@ def open_session(
             f"providers: expected some of {ort.get_available_providers()}, which this onnxruntime has; got {missing}. "
             "Install the build of onnxruntime that has it (onnxruntime-gpu for CUDA, in place of onnxruntime)"
         )
-    settings = options or _session_options(threads)
-    if folder is not None:
-        settings.add_session_config_entry(FOLDER, str(folder.resolve()))
-    try:
-        session = ort.InferenceSession(data, settings, providers=list(providers), enable_fallback=0)
-    except ORT_ERRORS as error:
-        raise ModelError(f"{name}: ONNX Runtime {ort.__version__} can't load it: {_first_line(error)}") from error
-    finally:
-        if folder is not None and options is not None:
-            options.add_session_config_entry(FOLDER, "")  # the caller's: his next model has weights of its own
+    if options is None:
+        session = _start(data, name, folder, _session_options(threads), providers)
+    else:
+        session = _start(data if folder is None else _with_weights(data, name, folder), name, None, options, providers)
     if fallen := [provider for provider in wanted if provider not in session.get_providers()]:
         raise BackendError(
             f"providers: expected {wanted}; got {session.get_providers()}: {fallen} could not be started. "
             "Look at ONNX Runtime's own message for the library or driver that is missing"
         )
     return session
+
+
+def _start(
+    data: bytes, name: str, folder: Path | None, settings: ort.SessionOptions, providers: Sequence[Provider]
+) -> ort.InferenceSession:
+    if folder is not None:
+        settings.add_session_config_entry(FOLDER, str(folder.resolve()))
+    try:
+        return ort.InferenceSession(data, settings, providers=list(providers), enable_fallback=0)
+    except ORT_ERRORS as error:
+        raise ModelError(f"{name}: ONNX Runtime {ort.__version__} can't load it: {_first_line(error)}") from error
+
+
+def _with_weights(data: bytes, name: str, folder: Path) -> bytes:
+    """The model with its external data inside."""
+    import onnx
+
+    model = onnx.ModelProto.FromString(data)
+    try:
+        onnx.load_external_data_for_model(model, str(folder))
+        return model.SerializeToString()
+    except Exception as error:  # of onnx.checker, or of protobuf above 2 GB
+        raise ModelError(
+            f"{name}: its external data can't be put inside, as session_options of your own ask for ({error})"
+        ) from error
 
 
 def open_for_probing(
@@ -96,15 +116,15 @@ def open_for_probing(
     ModelError
         As `open_session`; or the watch's limit was met.
     """
-    options, levels = watch.session_options, ort.GraphOptimizationLevel
-    if options is None:
-        options = _session_options(None)
-        options.graph_optimization_level = levels.ORT_ENABLE_BASIC if fold else levels.ORT_DISABLE_ALL
-        options.enable_cpu_mem_arena = False
-        options.add_session_config_entry("session.disable_prepacking", "1")
-        watch.guard(options)
+    options, levels = _session_options(None), ort.GraphOptimizationLevel
+    options.graph_optimization_level = levels.ORT_ENABLE_BASIC if fold else levels.ORT_DISABLE_ALL
+    options.enable_cpu_mem_arena = False
+    options.add_session_config_entry("session.disable_prepacking", "1")
+    watch.guard(options)
     try:
-        return open_session(data, name=name, folder=folder, options=options)
+        if watch.session_options is not None:
+            return open_session(data, name=name, folder=folder, options=watch.session_options)
+        return _start(data, name, folder, options, ("CPUExecutionProvider",))
     except ModelError:
         watch.check()
         raise

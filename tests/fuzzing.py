@@ -162,7 +162,14 @@ def outcome(data: bytes) -> str:
         model = fastcam.load(data)
         sizes = [model.input.height or 224, model.input.width or 224]
         if model.head.is_exact:
-            model.explain(np.random.default_rng(0).integers(0, 256, (*sizes, 3), dtype=np.uint8))
+            photo = np.random.default_rng(0).integers(0, 256, (*sizes, 3), dtype=np.uint8)
+            found = model.explain(photo)
+            best = int(found.class_index[0, 0])
+            mean = float(found.activation_maps[0, 0].mean(dtype=np.float64)) + float(model.head.bias[best])
+            scale = float(np.abs(found.logits[0] - model.head.bias).max())
+            allowed = 1e-3 if model.head.quantisation_gap is None else 1.0
+            if abs(mean - float(found.logits[0, best])) > allowed * scale + 1e-3 * abs(mean):
+                return f"FAILED wrong map: {mean} instead of {found.logits[0, best]}"
     except (fastcam.ModelError, fastcam.InputError) as error:
         return f"refused {type(error).__name__}"
     except Exception as error:

@@ -147,3 +147,43 @@ def test_weights_for_each_position_give_maps_whose_mean_is_the_logit():
         means = explanation.activation_maps[0].mean(axis=(1, 2), dtype=np.float64) + model.head.bias[[3, 1]]
         np.testing.assert_allclose(means, explanation.logits[0, [3, 1]], rtol=1e-4)
         assert explanation.boxes.xyxy.shape == (1, 2, 4)
+
+
+def test_a_head_is_bound_to_the_constants_that_it_was_found_with():
+    body = f"{GAP} q = Flatten(p) s = Gemm<transB = 1>(q, w, b) logits = Mul(s, factor)"
+    inputs = "float[N, 3, 16, 16] image, float[1] factor"
+    data = build(body, inputs=inputs, k=K, w=W, b=B)
+    first = fastcam.load(data, constants={"factor": [1]})
+    assert fastcam.load(data, constants={"factor": np.ones(1, np.float32)}, head=first.head).candidates == ()
+    with pytest.raises(HeadNotFoundError, match="in another model than .*, or with other constants"):
+        fastcam.load(data, constants={"factor": [-3.0]}, head=first.head)
+    with pytest.raises(ModelError, match="constants: expected float32 for 'factor'; got <U1"):
+        fastcam.load(data, constants={"factor": ["a"]})
+
+
+@pytest.mark.parametrize("name", [name for name in sorted(ALL) if name.startswith(("quantised", "narrow"))])
+def test_heads_of_narrow_models_hold_with_another_onnx_runtime(name):
+    case = ALL[name]()
+    head = fastcam.load(case.model, **case.options).head
+    if head.is_exact:
+        older = dataclasses.replace(head, proven_with="onnxruntime 0.1, CPUExecutionProvider")
+        assert fastcam.load(case.model, head=older, **case.options).head.proven_with == head.proven_with
+
+
+def test_the_best_classes_are_those_of_the_models_own_scores():
+    body = f"{GAP} q = Flatten(p) logits = Gemm<transB = 1>(q, w, b) s = Sigmoid(logits) out = Div(s, t)"
+    thresholds = np.array([1, 1, 1, 1, 1e-3], np.float32)
+    model = fastcam.load(build(body, outputs="float[N, 5] out", k=K, w=W, b=B, t=thresholds))
+    explanation = model.explain(PHOTO, top=5)
+    assert model.head.activation == "other"
+    assert explanation.class_index[0, 0] == 4
+    assert (np.diff(explanation.scores[0]) <= 0).all()
+
+
+def test_a_head_file_names_no_file_outside(tmp_path):
+    data = classifier(k=K, w=W, b=B)
+    head = fastcam.load(data).head
+    for name in ("../../dev/zero", "/dev/zero"):
+        wrong = dataclasses.replace(head, access=dataclasses.replace(head.access, files=(name,)))
+        with pytest.raises(ModelError, match="expected .* to be a file in the model's own folder"):
+            fastcam.load(data, head=wrong)

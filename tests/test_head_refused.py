@@ -140,10 +140,11 @@ def test_two_heads_are_named_and_the_caller_chooses():
 def test_outputs_that_are_no_scores():
     segmentation = f"{BACKBONE} out = Conv(maps, w, b)"
     boxes = f"{segmentation} flat = Reshape(out, shape) rows = Transpose<perm = [0, 2, 1]>(flat)"
-    for body, output, weights in (
+    cases: tuple[tuple[str, str, dict], ...] = (
         (segmentation, "float[N, 5, 16, 16] out", {}),
         (boxes, "float[N, 256, 5] rows", {"shape": [0, 5, -1]}),
-    ):
+    )
+    for body, output, weights in cases:
         with pytest.raises(
             HeadNotFoundError, match=r"no output holds one score for each class, \(N, K\)\n.*got shape \(1, "
         ):

@@ -55,11 +55,45 @@ def test_a_loop_that_never_ends_is_given_up(monkeypatch):
         fastcam.load(endless())
 
 
+def growing():
+    """A loop that keeps what it made in each of a million turns: 1 MB a turn."""
+    model = make(f"{GAP} q = Flatten(p) logits = Gemm<transB = 1>(q, w, b)", k=K, w=W, b=B)
+    value, make_node = onnx.helper.make_tensor_value_info, onnx.helper.make_node
+    body = onnx.helper.make_graph(
+        [make_node("Identity", ["c"], ["d"]), make_node("Expand", ["most", "large"], ["y"])],
+        "body",
+        [value("i", 7, []), value("c", 9, [])],
+        [value("d", 9, []), value("y", 1, None)],
+    )
+    arrays = {"count": np.array(10**6, np.int64), "yes": np.array(True), "large": np.array([1 << 18])}
+    model.graph.initializer.extend(onnx.numpy_helper.from_array(array, name) for name, array in arrays.items())
+    model.graph.node[-1].input[0] = "r"
+    model.graph.node.append(make_node("ReduceMax", ["q"], ["most"], keepdims=0))
+    model.graph.node.append(make_node("Loop", ["count", "yes"], ["all"], body=body))
+    model.graph.node.append(make_node("ReduceMax", ["all"], ["highest"], keepdims=0))
+    model.graph.node.append(make_node("Add", ["q", "highest"], ["r"]))
+    return model.SerializeToString()
+
+
 def test_a_model_that_takes_too_much_memory_is_given_up(monkeypatch):
     """How much a loop takes can't be known before it runs."""
-    monkeypatch.setattr(limits, "MEMORY", -(1 << 40))
-    with pytest.raises(ModelError, match="looking for the head took more than .* MB of memory, and was given up"):
-        fastcam.load(endless())
+    monkeypatch.setattr(limits, "MEMORY", 200 << 20)
+    with pytest.raises(ModelError, match="looking for the head took more than 200 MB of memory, and was given up"):
+        fastcam.load(growing())
+
+
+def test_local_functions_that_double_are_refused_before_they_are_written_out():
+    model = make(f"{GAP} q = Flatten(p) logits = Gemm<transB = 1>(q, w, b)", k=K, w=W, b=B)
+    opsets = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("mine", 1)]
+    for level in range(40):
+        inner = ("Relu", "") if level == 0 else (f"F{level - 1}", "mine")
+        nodes = [onnx.helper.make_node(inner[0], [a], [b], domain=inner[1]) for a, b in (("x", "t"), ("t", "y"))]
+        model.functions.append(onnx.helper.make_function("mine", f"F{level}", ["x"], ["y"], nodes, opsets))
+    model.opset_import.append(opsets[1])
+    relu = next(node for node in model.graph.node if node.op_type == "Relu")
+    relu.op_type, relu.domain = "F39", "mine"
+    with pytest.raises(ModelError, match=r"local functions amount to \d+ operators; expected at most 100000"):
+        fastcam.load(model.SerializeToString())
 
 
 def test_an_image_of_absurd_size():

@@ -38,8 +38,11 @@ def test_something_else_than_a_model():
 
 
 @pytest.mark.parametrize("fraction", [0.001, 0.1, 0.5, 0.9, 0.999])
-def test_a_truncated_model(shared, fraction):
+def test_a_truncated_model(shared, fraction, tmp_path):
     data = (shared / "models" / "cifar10_resnet20.onnx").read_bytes()
+    (tmp_path / "cut.onnx").write_bytes(data[: int(len(data) * fraction)])
+    with pytest.raises(ModelError, match=r"cut.onnx: expected an ONNX model; .*is it truncated\?"):
+        fastcam.load(tmp_path / "cut.onnx")
     with pytest.raises(ModelError, match=r"is it truncated\?"):
         fastcam.load(data[: int(len(data) * fraction)])
 

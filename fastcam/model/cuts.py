@@ -12,6 +12,7 @@ SELECTING = frozenset(
     {"ArgMax", "ArgMin", "TopK", "ZipMap", "ArrayFeatureExtractor", "LabelEncoder", "NonZero", "Hardmax"}
     | {"Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Round"}
 )
+RENAMING = frozenset({"Identity", "Dropout", "Cast", "Flatten", "Reshape", "Squeeze", "Unsqueeze"})
 LABELS = frozenset({TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL, TensorProto.STRING, TensorProto.UNDEFINED})
 
 
@@ -35,8 +36,10 @@ def score_tensors(graph: Graph, output: str | None = None) -> dict[str, str]:
     for name in graph.outputs if output is None else (output,):
         for score in _scores_behind(graph, name):
             found.setdefault(score, name)
-    inner = {made for score in found for made in _upstream(graph, score) if made != score}
-    found = {score: name for score, name in found.items() if score not in inner}
+    first = {_renamed(graph, score): score for score in reversed(found)}
+    upstream = {score: _upstream(graph, score) for score in first.values()}
+    inner = {name for name, score in first.items() if any(name in up for s, up in upstream.items() if s != score)}
+    found = {score: found[score] for name, score in reversed(first.items()) if name not in inner}
     if not found:
         raise HeadNotFoundError(f"none of the outputs {list(graph.outputs)} is computed from the image")
     return found
@@ -88,6 +91,15 @@ def _scores_behind(graph: Graph, output: str) -> list[str]:
         else:
             found.append(name)
     return found or ([output] if output in graph.data and output in graph.producers else [])
+
+
+def _renamed(graph: Graph, tensor: str) -> str:
+    """The tensor that this one is under another name or shape."""
+    node = graph.producers.get(tensor)
+    while node is not None and node.op_type in RENAMING and node.input[0] in graph.producers:
+        tensor = node.input[0]
+        node = graph.producers[tensor]
+    return tensor
 
 
 def _upstream(graph: Graph, end: str) -> set[str]:

@@ -197,7 +197,7 @@ def _weights(scene: Scene, find: Find, cuts: Sequence[str]) -> tuple[Doubles, Do
     pooled = _pooled(scene, find, cuts)
     if pooled is None:
         return channel_weights(find.run, find.layout)
-    return pooled_weights(scene.run(pooled, [find.logits]), find.layout.channels)
+    return pooled_weights(scene.run(pooled, [find.logits], find.run.tail.clipped), find.layout.channels)
 
 
 def _pooled(scene: Scene, find: Find, cuts: Sequence[str]) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +30,8 @@ def _variants(values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     for axis in (1, values.ndim - 1):
         shape = [1] * values.ndim
         shape[axis] = values.shape[axis]
-        found += [(values * rng.uniform(0, 2, shape)).astype(np.float32) for _ in range(2)]
+        factors = [rng.uniform(0, 2, shape), rng.choice([0.0, 4.0], shape)]
+        found += [(values * factor).astype(np.float32) for factor in factors]
     return found
 
 
@@ -57,15 +58,21 @@ class Scene:
     folder: Path | None
     watch: Watch
 
-    def run(self, start: str, ends: Sequence[str]) -> TailRun:
+    def run(self, start: str, ends: Sequence[str], clipped: Collection[str] | None = None) -> TailRun:
         """The tail between tensors.
+
+        Parameters
+        ----------
+        clipped
+            Tensors that their quantisation clips, as known from a longer tail; None: what is seen at the start decides.
 
         Raises
         ------
         ModelError
             The ends depend on the image by a path that doesn't pass the start, or ONNX Runtime can't load the tail.
         """
-        clipped = self._clipped(start, ends) if self._quantised else ()
+        if clipped is None:
+            clipped = self._clipped(start, ends) if self._quantised else ()
         tail = cut_tail(self.graph, start, ends, self.values, clipped)
         return TailRun(tail, self.folder, len(self.values[start]), self.values[start].shape[1:], self.watch)
 

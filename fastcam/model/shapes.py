@@ -33,7 +33,7 @@ def check_size(graph: Graph, shape: Sequence[int]) -> None:
         if any(side < 0 for side in tensor.dims):  # onnx doesn't survive that
             raise ModelError(f"{tensor.name!r}: expected sides of zero or more; got {list(tensor.dims)}")
     light = _with_input_shape(graph, shape)
-    # onnx ends the process where a Slice gets sides below zero, as a convolution makes of too small an image: look first.
+    # onnx ends the process where a Slice gets sides below zero, as convolutions make of too small an image: look first.
     unsliced = onnx.ModelProto()
     unsliced.CopyFrom(light)
     kept = [node for node in light.graph.node if node.op_type != "Slice"]

@@ -20,7 +20,7 @@ from fastcam.model.graph import SHAPE_OPS, Graph, reads
 class Tail:
     """A model with one input; `floatised` says whether quantised or float16 operators were put into float32.
 
-    `clips`: as those of `Floatised`.
+    `clips` and `clipped`: as those of `Floatised`.
     """
 
     model: onnx.ModelProto
@@ -29,6 +29,7 @@ class Tail:
     operators: tuple[str, ...]
     floatised: bool
     clips: tuple[tuple[str, str, str, str], ...] = ()
+    clipped: tuple[str, ...] = ()
 
 
 def cut_tail(
@@ -77,7 +78,9 @@ def cut_tail(
     version = graph.model.ir_version
     model = helper.make_model(body, ir_version=version, opset_imports=list(graph.model.opset_import))
     operators = tuple(node.op_type for node in nodes if any(name in graph.data for name in node.output))
-    return Tail(model, entry, tuple(ends), operators, bool(casts) or floats.changed, tuple(floats.clips))
+    return Tail(
+        model, entry, tuple(ends), operators, bool(casts) or floats.changed, tuple(floats.clips), tuple(clipped or ())
+    )
 
 
 def _between(graph: Graph, start: str, ends: Sequence[str]) -> tuple[list[NodeProto], list[str]]:
