@@ -85,7 +85,7 @@ def load(
     >>> path = str(files("fastcam.data") / "squeezenet1_1.onnx")
     >>> model = load(path, labels="imagenet", preprocess="caffe-bgr")
     >>> model.head.classes, model.head.pooling, model.labels[281]
-    (1000, "GlobalAveragePool '/gap/GlobalAveragePool'", 'tabby')
+    (1000, 'GlobalAveragePool → Flatten', 'tabby')
     """
     import onnxruntime as ort
 
