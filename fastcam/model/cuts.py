@@ -5,7 +5,7 @@ from __future__ import annotations
 from onnx import TensorProto
 
 from fastcam.errors import HeadNotFoundError
-from fastcam.model.graph import SHAPE_OPS, Graph, reads
+from fastcam.model.graph import SHAPE_OPS, Graph
 
 # Operators that choose among scores. What they choose from are the scores.
 SELECTING = frozenset(
@@ -59,11 +59,11 @@ def cuts(graph: Graph, end: str) -> list[str]:
     ]
     uses = {end: 1}
     for node in nodes:
-        for name in set(reads(node)) & graph.data:
+        for name in graph.data.intersection(graph.reads(node)):
             uses[name] = uses.get(name, 0) + 1
     live, found = {graph.image}, [graph.image]
     for node in nodes:
-        for name in set(reads(node)) & graph.data:
+        for name in graph.data.intersection(graph.reads(node)):
             uses[name] -= 1
             if not uses[name]:
                 live.discard(name)
@@ -112,5 +112,5 @@ def _upstream(graph: Graph, end: str) -> set[str]:
         found.add(name)
         node = graph.producers.get(name)
         if node is not None and node.op_type not in SHAPE_OPS:
-            waiting += reads(node)
+            waiting += graph.reads(node)
     return found

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 from onnx import NodeProto, TensorProto, helper
 
-from fastcam.model.graph import Graph
+from fastcam.model.graph import BLOCKED, Graph
 from fastcam.model.quantised import MOVING, scale_and_zero
-
-BLOCKED = "com.microsoft.nchwc"  # ONNX Runtime's layout with channels in blocks, found in files that it has optimised
 
 
 @dataclass(frozen=True)
@@ -24,22 +22,11 @@ class Exposed:
 
 def expose(graph: Graph, tensors: Sequence[str]) -> list[Exposed]:
     """How to read tensors' real values, (N, C, h, w) where the model has channels in blocks."""
-    in_blocks, found = blocked(graph), []
+    found = []
     for tensor in tensors:
         name = f"{tensor}/real"
-        node = _unblocking(graph, tensor, name) if tensor in in_blocks else _converting(graph, tensor, name)
+        node = _unblocking(graph, tensor, name) if tensor in graph.blocked else _converting(graph, tensor, name)
         found.append(Exposed(tensor, name, node.SerializeToString()) if node else Exposed(tensor, tensor))
-    return found
-
-
-def blocked(graph: Graph) -> set[str]:
-    """Tensors with channels in blocks: those that ONNX Runtime's own operators make, until they are reordered."""
-    found: set[str] = set()
-    for node in graph.nodes:
-        if node.op_type == "ReorderOutput":
-            continue
-        if node.domain == BLOCKED or any(name in found for name in node.input):
-            found.update(node.output)
     return found
 
 

@@ -16,8 +16,9 @@ from fastcam.model.source import Parsed
 if TYPE_CHECKING:
     import onnx
 
-KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"})
 MOST_NODES = 100_000  # of a model whose local functions are written out
+BLOCKED = "com.microsoft.nchwc"  # ONNX Runtime's layout with channels in blocks, found in files that it has optimised
+KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft", BLOCKED})
 SHAPE_OPS = frozenset({"Shape", "Size"})  # their results depend on an image's size, not on its values
 
 
@@ -75,6 +76,14 @@ class Graph:
         return {name: node for node in self.nodes for name in node.output if name}
 
     @cached_property
+    def _reads(self) -> Mapping[int, tuple[str, ...]]:
+        return {id(node): tuple(_reads(node)) for node in self.nodes}
+
+    def reads(self, node: onnx.NodeProto) -> tuple[str, ...]:
+        """Names that one of the graph's nodes reads, those that its control-flow bodies capture included."""
+        return self._reads[id(node)]
+
+    @cached_property
     def initializers(self) -> Mapping[str, onnx.TensorProto]:
         """Stored tensors by name."""
         return {tensor.name: tensor for tensor in self.model.graph.initializer}
@@ -94,13 +103,22 @@ class Graph:
         """Tensors whose values depend on the values of the image."""
         found = {self.image}
         for node in self.nodes:
-            if node.op_type not in SHAPE_OPS and any(name in found for name in reads(node)):
+            if node.op_type not in SHAPE_OPS and not found.isdisjoint(self.reads(node)):
                 found.update(name for name in node.output if name)
+        return frozenset(found)
+
+    @cached_property
+    def blocked(self) -> frozenset[str]:
+        """Tensors with channels in blocks: those that ONNX Runtime's own operators make, until they are reordered."""
+        found: set[str] = set()
+        for node in self.nodes:
+            if node.op_type != "ReorderOutput" and (node.domain == BLOCKED or not found.isdisjoint(node.input)):
+                found.update(node.output)
         return frozenset(found)
 
     def data_inputs(self, node: onnx.NodeProto) -> list[str]:
         """Those inputs of a node that depend on the image."""
-        return [name for name in reads(node) if name in self.data]
+        return [name for name in self.reads(node) if name in self.data]
 
     def attribute(self, node: onnx.NodeProto, name: str, default: object = None) -> object:
         """Value of a node's attribute."""
@@ -123,14 +141,13 @@ class Graph:
         return numpy_helper.to_array(tensor)
 
 
-def reads(node: onnx.NodeProto) -> Iterator[str]:
-    """Names that a node reads, those that its control-flow bodies capture included."""
+def _reads(node: onnx.NodeProto) -> Iterator[str]:
     yield from (name for name in node.input if name)
     for attribute in node.attribute:
         for body in (attribute.g, *attribute.graphs) if attribute.type in (5, 10) else ():  # GRAPH, GRAPHS
             own = {value.name for value in (*body.input, *body.initializer)}
             own.update(name for inner in body.node for name in inner.output)
-            yield from (name for inner in body.node for name in reads(inner) if name not in own)
+            yield from (name for inner in body.node for name in _reads(inner) if name not in own)
             yield from (value.name for value in body.output if value.name not in own)
 
 
@@ -189,7 +206,7 @@ def _image_input(graph: onnx.GraphProto, constants: Mapping[str, NDArray[Any]]) 
 def _sorted_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
     """Nodes so that each follows those that it reads from; files in the wild aren't always sorted."""
     producer = {name: k for k, node in enumerate(graph.node) for name in node.output if name}
-    waits = [{producer[name] for name in reads(node) if name in producer} for node in graph.node]
+    waits = [{producer[name] for name in _reads(node) if name in producer} for node in graph.node]
     readers: dict[int, list[int]] = {}
     for k, sources in enumerate(waits):
         for source in sources:

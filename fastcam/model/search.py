@@ -12,7 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from fastcam.errors import ModelError
-from fastcam.model.alignment import misalignment
+from fastcam.model.alignment import Alignment
 from fastcam.model.head import Activation, Kind
 from fastcam.model.layouts import Layout
 from fastcam.model.logits import find_activation, keeps_classes
@@ -57,6 +57,7 @@ class Search:
     def __init__(self, scene: Scene, cuts: Sequence[str], output: str) -> None:
         self.scene, self.cuts, self.output = scene, cuts, output
         self.candidates: list[Candidate] = []
+        self._alignment = Alignment(scene, cuts)
         self._kept: dict[str, bool] = {}
         self._activations: dict[str, Activation] = {}
         size = scene.values[output].size
@@ -95,8 +96,7 @@ class Search:
         try:
             found = self._ask(tensor, maps, possible)
             if isinstance(found, Find):
-                place = self.cuts.index(tensor) if tensor in self.cuts else 0
-                found = misalignment(self.scene, tensor, found.layout, self.cuts[:place]) or found
+                found = self._alignment.fault(tensor, found.layout) or found
         except (ModelError, *ORT_ERRORS) as error:
             self.scene.watch.check()
             found = f"its tail doesn't run by itself ({str(error).splitlines()[0][:200]})"

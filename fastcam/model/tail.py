@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from fastcam.errors import ModelError
-from fastcam.model.exposing import BLOCKED, blocked
 from fastcam.model.floatise import NARROW, Floatised
-from fastcam.model.graph import SHAPE_OPS, Graph, reads
+from fastcam.model.graph import BLOCKED, SHAPE_OPS, Graph
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,14 +57,14 @@ def cut_tail(
         The ends depend on the image by a path that doesn't pass the start.
     """
     nodes, frozen = _between(graph, start, ends)
-    used = {name for node in nodes for name in reads(node)}
+    used = {name for node in nodes for name in graph.reads(node)}
     stored = [graph.initializers[name] for name in sorted(used) if name in graph.initializers and name != start]
     casts, stored = _widen(stored)
     stored += [numpy_helper.from_array(np.asarray(shapes[name]), name) for name in frozen]
     stored += [numpy_helper.from_array(value, name) for name, value in graph.constants.items() if name in used]
     floats = Floatised(graph, nodes, clipped)
     entry, first = start, []
-    if start in blocked(graph):
+    if start in graph.blocked:
         entry = f"{start}/plain"
         first = [helper.make_node("ReorderInput", [entry], [start], domain=BLOCKED)]
     body = helper.make_graph(
@@ -87,7 +86,7 @@ def _between(graph: Graph, start: str, ends: Sequence[str]) -> tuple[list[NodePr
     """The nodes needed for the ends, in order, when the start is given; and the sizes of earlier tensors among them."""
     behind = {start}
     for node in graph.nodes:
-        if any(name in behind for name in reads(node)):
+        if not behind.isdisjoint(graph.reads(node)):
             behind.update(node.output)
     needed, frozen, wanted = set(), set(), [end for end in ends if end != start]
     while wanted:
@@ -101,7 +100,7 @@ def _between(graph: Graph, start: str, ends: Sequence[str]) -> tuple[list[NodePr
             frozen.add(name)
             continue
         needed.add(id(node))
-        wanted += [read for read in reads(node) if read != start]
+        wanted += [read for read in graph.reads(node) if read != start]
     return [node for node in graph.nodes if id(node) in needed], sorted(frozen)
 
 
