@@ -65,5 +65,6 @@ def pytest_benchmark_update_json(config, benchmarks, output_json):
     for one in output_json["benchmarks"]:
         stats = {key: one["stats"][key] for key in ("min", "median", "rounds", "iterations")}
         kept = {"group": one["group"], "params": one["params"], "stats": stats}
+        kept |= {"extra_info": one["extra_info"]} if one["extra_info"] else {}
         one.clear()
         one |= kept
