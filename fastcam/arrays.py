@@ -1,4 +1,7 @@
-"""Checks at the door: every array is of a known shape, dtype and range before any kernel sees it."""
+"""Checks at the door: every array is of a known shape, dtype and range before any kernel sees it.
+
+Arrays on a CUDA device pass as CuPy's; of their values nothing is asked, since that would mean to wait for them.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastcam.devices import adopt, check_together, cupy_module, is_on_device
 from fastcam.errors import InputError
 from fastcam.pool import check_threads as check_threads
 from fastcam.sampling import Grid, grid
@@ -67,7 +71,7 @@ def feature_maps_of(value: ArrayLike, layout: str = "NCHW", scale: Any = None, z
         if turned.flags.c_contiguous:
             array, layout = turned, "NHWC" if layout == "NCHW" else "NCHW"
         else:
-            array = np.ascontiguousarray(array)
+            array = array.copy(order="C")
     if layout == "NHWC":
         form += CHANNELS_LAST
     return FeatureMaps(array.view(np.uint8), form, *numbers, (n, c, h, w))
@@ -86,13 +90,11 @@ def _quantisation(dtype: np.dtype[Any], scale: Any, zero_point: Any) -> tuple[fl
 
 
 def real_array(name: str, value: ArrayLike) -> NDArray[Any]:
-    """The value as an array of real numbers."""
+    """The value as an array of real numbers: NumPy's, or CuPy's where it is on a CUDA device."""
     if isinstance(value, np.ma.MaskedArray):
         raise InputError(f"{name}: expected a plain array; got a masked one, whose mask would be lost")
-    if hasattr(value, "__cuda_array_interface__"):
-        raise InputError(f"{name}: expected a NumPy array; got one on a CUDA device ({type(value).__name__})")
     try:
-        array = np.asarray(value)
+        array = adopt(name, value) if is_on_device(value) else np.asarray(value)
     except ValueError as error:
         raise InputError(f"{name}: expected an array of numbers; got a ragged sequence") from error
     if array.dtype.kind not in "fiu":
@@ -110,11 +112,13 @@ def float_array(name: str, value: ArrayLike, ndim: int | None = None) -> NDArray
     if array.dtype == FLOAT32 and array.flags.c_contiguous:
         return array
     with np.errstate(over="ignore"):  # float64 beyond float32 becomes infinite, which the checks of range refuse
-        return np.ascontiguousarray(array, np.float32)
+        return array.astype(np.float32, order="C")
 
 
 def out_array(name: str, out: Any, shape: tuple[int, ...], dtype: Any, *others: Any) -> NDArray[Any]:
     """The caller's array for a result, which has to fit exactly and lie apart from the inputs; or a new one."""
+    if others and not isinstance(others[0], np.ndarray):
+        return _out_on_device(name, out, shape, dtype, others[0])
     if out is None:
         return np.empty(shape, dtype)
     if type(out) not in (np.ndarray, np.memmap):
@@ -125,6 +129,22 @@ def out_array(name: str, out: Any, shape: tuple[int, ...], dtype: Any, *others: 
         kind = "a read-only one" if out.flags.c_contiguous else f"strides {out.strides}"
         raise InputError(f"{name}: expected a writable, C-contiguous array; got {kind}")
     if any(np.may_share_memory(out, other) for other in others):
+        raise InputError(f"{name}: expected memory of its own; got an array that overlaps an input")
+    return out
+
+
+def _out_on_device(name: str, out: Any, shape: tuple[int, ...], dtype: Any, source: Any) -> Any:
+    xp = cupy_module()
+    if out is None:
+        return xp.empty(shape, dtype)
+    if not is_on_device(out):
+        raise InputError(f"{name}: expected an array on the device, where the input is; got {type(out).__name__}")
+    out = adopt(name, out)
+    check_together("the input", source, name, out)
+    if out.shape != shape or out.dtype != dtype or not out.flags.c_contiguous:
+        got = f"{out.dtype} {out.shape}, strides {out.strides}"
+        raise InputError(f"{name}: expected C-contiguous {np.dtype(dtype)} {shape}; got {got}")
+    if xp.may_share_memory(out, source):
         raise InputError(f"{name}: expected memory of its own; got an array that overlaps an input")
     return out
 
@@ -173,6 +193,8 @@ def class_indices(value: ArrayLike, images: int, classes: int) -> NDArray[np.int
     """(N, M) int64: one class for all, M for all (1-D), or M for each image (2-D), as NumPy broadcasts."""
     if type(value) is int and 0 <= value < classes:
         return _one_class(value, images)
+    if is_on_device(value):
+        return _indices_on_device(adopt("class_index", value), images)
     try:
         index = np.asarray(value)
     except ValueError as error:
@@ -190,12 +212,25 @@ def class_indices(value: ArrayLike, images: int, classes: int) -> NDArray[np.int
     return np.ascontiguousarray(np.broadcast_to(index, (images, index.shape[1])), np.int64)
 
 
+def _indices_on_device(index: Any, images: int) -> Any:
+    """As `class_indices`; whether the classes are there, the kernels look."""
+    if index.dtype.kind not in "iu" or index.ndim > 2 or index.size == 0:
+        raise InputError(
+            f"class_index: expected whole numbers of shape (), (M,) or (N, M); got {index.dtype} {index.shape}"
+        )
+    if index.ndim == 2 and len(index) not in (1, images):
+        raise InputError(f"class_index: expected one row for each of {images} images; got shape {index.shape}")
+    xp, index = cupy_module(), index.reshape(-1, index.shape[-1] if index.ndim else 1)
+    return xp.ascontiguousarray(xp.broadcast_to(index, (images, index.shape[1])), np.int64)
+
+
 def feature_maps_and_weights(
     feature_maps: ArrayLike, class_weights: ArrayLike, layout: str, scale: Any, zero_point: Any
 ) -> tuple[FeatureMaps, NDArray[np.float32]]:
     """Both, checked to belong together: (N, C, h, w) in either layout, and (K, C)."""
     features = feature_maps_of(feature_maps, layout, scale, zero_point)
     weights = float_array("class_weights", class_weights, 2)
+    check_together("feature_maps", features.data, "class_weights", weights)
     if weights.shape[1] != features.shape[1]:
         raise InputError(
             f"class_weights: expected (K, {features.shape[1]}), as the feature maps (N, C, h, w) = {features.shape} "

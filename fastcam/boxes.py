@@ -147,7 +147,7 @@ def localize(
     index = class_indices(class_index, features.shape[0], len(weights))
     where = grid_at(features.shape[2:], size, window)
     check_threads(threads)
-    run = engines.named(engine)
+    run = engines.serving(engine, features.data)
     boxes, sound = run.localize(features, weights, index, where, rule, neighbours, threads)
     if sound < features.shape[0]:
         checked_maps(run, features, weights, index, threads)  # raises, and names the place

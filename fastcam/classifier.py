@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastcam import conventions, engines, ops
-from fastcam.arrays import check_connectivity, class_indices, feature_maps_of
+from fastcam.arrays import check_connectivity, check_maps, class_indices, feature_maps_of
 from fastcam.boxes import largest_boxes
 from fastcam.components import Search
 from fastcam.conventions import Convention
+from fastcam.devices import check_cuda_versions, has_cupy
 from fastcam.errors import InputError
 from fastcam.images import (
     Photo,
@@ -134,7 +135,8 @@ class Classifier:
         convention, threshold, connectivity
             Which pixels make a box; see `fastcam.find_boxes`.
         engine
-            "auto" or "cpu": Numba; "reference": NumPy and scikit-image.
+            "cpu": Numba; "reference": NumPy and scikit-image; "cuda": CuPy, on the feature maps that a CUDA provider
+            leaves on its device. "auto" is "cuda" there, if CuPy is installed, else "cpu"; `Explanation.engine` tells.
 
         Returns
         -------
@@ -161,7 +163,7 @@ class Classifier:
         """
         self.head.linear()  # refuses heads whose class activation maps aren't exact
         rule, neighbours = conventions.named(convention, threshold), check_connectivity(connectivity)
-        run = engines.named(engine)
+        run = self._engine(engine)
         if not isinstance(method, str) or method not in ("auto", "cam"):
             raise InputError(f"method: expected 'auto' or 'cam'; got {method!r}")
         photos = each_photo(images)
@@ -169,7 +171,9 @@ class Classifier:
         found: list[_One] = []
         for n, photo in enumerate(photos):
             try:
-                found.append(self._explain_one(photo, int(top) if wanted is None else wanted[n], rule, neighbours, run))
+                with run.on(self._session.device[1]):
+                    classes = int(top) if wanted is None else wanted[n]
+                    found.append(self._explain_one(photo, classes, rule, neighbours, run))
             except InputError as error:
                 if len(photos) == 1:
                     raise
@@ -192,18 +196,37 @@ class Classifier:
             ONNX Runtime failed while running, or the identity fails at this size (the model leaves its size open, but
             pools a part of fixed size): `HeadNotFoundError`.
         """
-        return self._run(images)[:2]
+        logits, maps, _ = self._run(images, engines.named("cpu"))
+        return logits, np.ascontiguousarray(maps, np.float32)
 
-    def _run(self, images: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """The same, and the scores (N, K)."""
+    def _run(self, images: NDArray[Any], run: engines.Engine) -> tuple[NDArray[np.float32], Any, NDArray[np.float32]]:
+        """The same, the feature maps as the model has them and where the engine wants them, and the scores (N, K)."""
         own = [self.head.output] if self.head.activation == "other" else []
-        maps, logits, *outputs = self._session.run(images, [self.head.feature_maps, self.head.logits, *own])
+        wanted = [self.head.logits, *own]
+        if run.name == "cuda":
+            value, (logits, *outputs) = self._session.run_on_device(images, self.head.feature_maps, wanted)
+            maps = run.xp.from_dlpack(value)[: len(images)]
+        else:
+            maps, logits, *outputs = self._session.run(images, [self.head.feature_maps, *wanted])
         logits = logits.reshape(len(logits), -1).astype(np.float32)
         scores = outputs[0].reshape(len(logits), -1) if own else probabilities(logits, self.head.activation)
         layout = self.head.arranged(maps.shape)
         if self.head.is_exact and (layout.channels, layout.height, layout.width) != self.head.feature_shape is not None:
-            check_identity(self.head, maps, logits)
-        return logits, np.ascontiguousarray(layout.channels_first(maps), np.float32), scores.astype(np.float32)
+            check_identity(self.head, run.host(maps)[0], logits)
+        return logits, layout.channels_first(maps), scores.astype(np.float32)
+
+    def _engine(self, name: str) -> engines.Engine:
+        """The engine of that name, which has to work where the model leaves its feature maps."""
+        device, _ = self._session.device
+        run = engines.named("cuda" if name == "auto" and device == "cuda" and has_cupy() else name)
+        if run.name == "cuda" and device != run.memory:
+            raise InputError(
+                f"engine: 'cuda' works on what a CUDA provider leaves on its device; this model runs by "
+                f"{self.provider}. Load it with providers=['CUDAExecutionProvider'], or leave engine out"
+            )
+        if device == "cuda" and run.name == "cuda":
+            check_cuda_versions()
+        return run
 
     def _wanted(self, top: int, class_index: ArrayLike | None, images: int) -> NDArray[np.int64] | None:
         """The classes that the caller wants, (N, M), or None for the best."""
@@ -221,17 +244,21 @@ class Classifier:
         image = read_photo(photo)
         size = (image.height, image.width)
         region = seen_region(size, self._target, self.preprocess.fit, self.preprocess.crop_fraction)
-        logits, feature_maps, scores = self._run(network_input(image, region, self.preprocess, self.input))
+        logits, feature_maps, scores = self._run(network_input(image, region, self.preprocess, self.input), run)
         if not np.isfinite(logits).all():
             raise InputError("expected finite logits; got NaN or infinity. Does the preprocessing fit the model?")
         ranked = scores if self.head.activation == "other" else logits
         index = np.argsort(-ranked[0], kind="stable")[:wanted] if isinstance(wanted, int) else wanted
-        weighted, weights, rows = cam.channel_weights(self.head, feature_maps, index[None])
+        weighted, weights, rows = cam.channel_weights(self.head, feature_maps, index[None], run)
         maps = ops.checked_maps(run, feature_maps_of(weighted), weights, rows).reshape(-1, *feature_maps.shape[2:])
         x0, y0, x1, y1 = region
         left, top, right, bottom = visible(region, size)
         where = grid((maps.shape[1], maps.shape[2]), (y1 - y0, x1 - x0), (left - x0, top - y0, right - x0, bottom - y0))
         found = largest_boxes(Search(maps, maps.shape[:1], where, rule, connectivity, run))
+        maps, *parts = run.host(maps, found.xyxy, found.area, found.peak)
+        found = Boxes(*parts)
+        if np.isnan(found.peak).any():
+            check_maps("activation maps", maps)
         shift = np.where(found.area[:, None] > 0, np.array([left, top, left, top], np.int32), 0)
         return _One(index, logits[0], scores[0], maps, Boxes(found.xyxy + shift, found.area, found.peak), size, region)
 

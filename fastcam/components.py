@@ -51,7 +51,7 @@ def search_of(
     """The options of `fastcam.find_boxes`, checked."""
     rule, neighbours = conventions.named(convention, threshold), check_connectivity(connectivity)
     flat, leading = flat_maps(maps)
-    return Search(flat, leading, grid_at(flat.shape, size, window), rule, neighbours, engines.named(engine))
+    return Search(flat, leading, grid_at(flat.shape, size, window), rule, neighbours, engines.serving(engine, flat))
 
 
 def label_images(
@@ -86,10 +86,11 @@ def label_images(
     """
     smallest = smallest_area("all", min_area)
     search = search_of(maps, size, convention, threshold, connectivity, window, engine)
-    out = np.zeros((len(search.maps), *search.where.size), np.int32)
+    xp = search.run.xp
+    out = xp.zeros((len(search.maps), *search.where.size), np.int32)
     for p, (found, rank) in enumerate(_each_map(search, smallest)):
-        labels = np.zeros(len(found.components), np.int32)
-        labels[rank] = np.arange(1, len(rank) + 1)
+        labels = xp.zeros(len(found.components), np.int32)
+        labels[rank] = xp.arange(1, len(rank) + 1)
         search.run.paint(found.runs, labels[roots(found.components)], out[p])
     return out.reshape(*search.leading, *search.where.size)
 
@@ -131,8 +132,8 @@ def contours(
     search = search_of(maps, size, convention, threshold, connectivity, window, engine)
     outlines: list[list[list[Ring]]] = []
     for found, rank in _each_map(search, smallest):
-        root = roots(found.components)[found.runs[:, 4]]
-        outlines.append([outline(found.runs[root == component, :4], search.connectivity) for component in rank])
+        runs, root, chosen = search.run.host(found.runs, roots(found.components)[found.runs[:, 4]], rank)
+        outlines.append([outline(runs[root == component, :4], search.connectivity) for component in chosen])
     return outlines
 
 
@@ -199,17 +200,18 @@ def smallest_area(components: Any, min_area: Any) -> int:
 
 def all_boxes(search: Search, smallest: int) -> Boxes:
     """Boxes of all components of that many pixels or more."""
+    xp = search.run.xp
     tables, peaks = [], []
     for found, rank in _each_map(search, smallest):
         tables.append(found.components[rank])
         peaks.append(found.peak)
     counts = [len(table) for table in tables]
-    table = np.concatenate(tables)
+    table = xp.concatenate(tables)
     return Boxes(
-        np.ascontiguousarray(table[:, 2:6]),
+        xp.ascontiguousarray(table[:, 2:6]),
         table[:, 1].copy(),
-        np.repeat(np.array(peaks, np.float32), counts),
-        np.repeat(np.arange(len(counts)), counts),
+        xp.asarray(np.repeat(np.array(peaks, np.float32), counts)),
+        xp.asarray(np.repeat(np.arange(len(counts)), counts)),
     )
 
 
@@ -219,13 +221,13 @@ def _each_map(search: Search, smallest: int) -> Iterator[tuple[Components, NDArr
         found = search.run.find_components(one, search.where, search.rule, search.connectivity)
         if math.isnan(found.peak):
             search.check_maps()
-        yield found, ranked(found.components, smallest)
+        yield found, ranked(found.components, smallest, search.run.xp)
 
 
-def ranked(components: NDArray[np.int32], smallest: int) -> NDArray[np.intp]:
+def ranked(components: NDArray[np.int32], smallest: int, xp: Any = np) -> NDArray[np.intp]:
     """Lines of the table of components that are roots of no fewer pixels, most pixels first, else as they were met."""
-    index = np.flatnonzero((components[:, 0] == np.arange(len(components))) & (components[:, 1] >= smallest))
-    return index[np.argsort(-components[index, 1], kind="stable")]
+    index = xp.flatnonzero((components[:, 0] == xp.arange(len(components))) & (components[:, 1] >= smallest))
+    return index[xp.argsort(-components[index, 1], kind="stable")]
 
 
 def roots(components: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -1,12 +1,13 @@
 """Which code runs on an array, and the one call form behind which the engines stand.
 
-`cpu` is `fastcam.kernels.cpu` (Numba); `reference` is `fastcam.reference` (NumPy and scikit-image), slow, there to
-check the others on your own data.
+`cpu` is `fastcam.kernels.cpu` (Numba); `cuda` is `fastcam.kernels.cuda` (CuPy), for arrays on a device; `reference` is
+`fastcam.reference` (NumPy and scikit-image), slow, there to check the others on your own data.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -16,12 +17,13 @@ from numpy.typing import NDArray
 from fastcam import workspace
 from fastcam.arrays import FeatureMaps
 from fastcam.conventions import Convention
+from fastcam.devices import cupy_module, is_on_device
 from fastcam.errors import InputError, KernelError
 from fastcam.pool import spread
 from fastcam.results import Boxes
 from fastcam.sampling import Grid
 
-ENGINES = {"cpu": "fastcam.kernels.cpu", "reference": "fastcam.reference"}
+ENGINES = {"cpu": "fastcam.kernels.cpu", "reference": "fastcam.reference", "cuda": "fastcam.kernels.cuda"}
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -41,6 +43,9 @@ class Components(NamedTuple):
 class Engine:
     """The kernels of one engine, writing into arrays that are allocated here, on as many threads as they are worth."""
 
+    xp: Any = np  # the library of its arrays
+    memory = "cpu"  # where they are, as ONNX Runtime calls it
+
     def __init__(self, name: str) -> None:
         self.name = name
         self._load: Callable[[str], Any] = import_module(ENGINES[name]).load
@@ -52,6 +57,18 @@ class Engine:
         if found is None:
             found = self._loaded[name] = self._load(name)  # two threads may both do this; they get the same
         return found
+
+    def host(self, *arrays: Any) -> list[NDArray[Any]]:
+        """Arrays of this engine in the host's memory."""
+        return list(arrays)
+
+    def on(self, device: int) -> AbstractContextManager[Any]:
+        """Where that device is the current one for this thread."""
+        return nullcontext()
+
+    def resident(self, array: NDArray[Any]) -> Any:
+        """An array that doesn't change, where this engine needs it."""
+        return array
 
     def _spread(self, work: Callable[[int, int], int], count: int, cost: float, threads: int | None) -> list[int]:
         """`pool.spread`, for work that calls kernels."""
@@ -208,20 +225,41 @@ def _sound(ends: list[int], count: int) -> int:
     return count
 
 
+def serving(name: str, array: Any) -> Engine:
+    """The engine of that name for an array; "auto" is the fastest: "cpu" for NumPy's, "cuda" for those on a device.
+
+    Raises
+    ------
+    InputError
+        No engine of that name, or the array isn't where it works.
+    BackendError
+        As `named`.
+    """
+    found = named("cuda" if name == "auto" and is_on_device(array) else name)
+    if not isinstance(array, found.xp.ndarray):
+        where = "on a CUDA device" if is_on_device(array) else "in the host's memory"
+        hint = "Leave engine out, or move it first: array.get() or cupy.asarray(array)"
+        raise InputError(f"engine: expected one for an array {where}; got {name!r}. {hint}")
+    return found
+
+
 def named(name: str) -> Engine:
-    """The engine of that name; "auto" is the fastest for the caller's arrays, which is "cpu" for those of NumPy.
+    """The engine of that name; "auto" is "cpu".
 
     Raises
     ------
     InputError
         No engine of that name.
+    BackendError
+        It is "cuda", and CuPy, a driver or a device is missing.
     """
     wanted = "cpu" if name == "auto" else name
     if not isinstance(wanted, str) or wanted not in ENGINES:
         raise InputError(f"engine: expected one of auto, {', '.join(ENGINES)}; got {name!r}")
     found = _opened.get(wanted)
     if found is None:
-        found = _opened[wanted] = Engine(wanted)
+        found = import_module("fastcam.cuda_engine").CudaEngine(cupy_module()) if wanted == "cuda" else Engine(wanted)
+        _opened[wanted] = found
     return found
 
 

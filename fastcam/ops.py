@@ -73,7 +73,7 @@ def activation_maps(
     features, weights = feature_maps_and_weights(feature_maps, class_weights, layout, scale, zero_point)
     index = class_indices(class_index, features.shape[0], len(weights))
     check_threads(threads)
-    return checked_maps(engines.named(engine), features, weights, index, threads)
+    return checked_maps(engines.serving(engine, features.data), features, weights, index, threads)
 
 
 def checked_maps(
@@ -144,7 +144,7 @@ def heatmaps(
     check_threads(threads)
     kind = _heatmap_dtype(dtype, out, normalise)
     made = out_array("out", out, (*leading, *where.size), kind, flat)
-    sound = engines.named(engine).heatmaps(flat, where, bool(normalise), made.reshape(-1, *where.size), threads)
+    sound = engines.serving(engine, flat).heatmaps(flat, where, bool(normalise), made.reshape(-1, *where.size), threads)
     if sound < len(flat):
         check_maps("maps", flat.reshape(*leading, *flat.shape[1:]))
     return made

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fastcam import engines
 from fastcam.arrays import check_maps, check_threads, float_array, out_array
+from fastcam.devices import adopt, check_together, is_on_device
 from fastcam.errors import InputError
 from fastcam.images import Photo, Region, check_pixels, read_photo, visible
 from fastcam.results import Explanation
@@ -71,7 +72,8 @@ def overlay(
     Parameters
     ----------
     image
-        The photo that was explained: a path, PIL image, or (H, W, 3) uint8 array.
+        The photo that was explained: a path, PIL image, or (H, W, 3) uint8 array, which may be on a CUDA device: then
+        so is the result, and nothing is drawn where the map isn't finite.
     explanation
         Of `Classifier.explain`; or an (h, w) activation map that covers the whole image, which has no box or label.
     item, map
@@ -89,7 +91,7 @@ def overlay(
     threads
         At most so many; None: one a processor, where there is work for them. The rows are shared out.
     engine
-        "auto" or "cpu": Numba; "reference": NumPy.
+        "auto": where the image is; "cpu": Numba; "cuda": CuPy; "reference": NumPy.
 
     Raises
     ------
@@ -114,11 +116,14 @@ def overlay(
     if isinstance(scale, bool) or not isinstance(scale, int | np.integer) or not 1 <= scale <= 64:
         raise InputError(f"scale: expected a whole number from 1 to 64; got {scale!r}")
     check_threads(threads)
-    run = engines.named(engine)
     one, region, explained = _map_and_region(explanation, item, map)
-    check_maps("explanation", one)
-    photo = image if isinstance(image, np.ndarray) else np.asarray(read_photo(image))
+    photo = _pixels(image)
     check_pixels(photo)
+    run = engines.serving(engine, photo)
+    if isinstance(one, np.ndarray):
+        check_maps("explanation", one)
+        one = run.xp.asarray(one)
+    check_together("image", photo, "explanation", one)
     size = photo.shape[:2]
     if explained and size != explained:
         raise InputError(f"image: expected the one explained, {explained[0]}×{explained[1]}; got {size[0]}×{size[1]}")
@@ -128,7 +133,7 @@ def overlay(
     where = grid((one.shape[0], one.shape[1]), (y1 - y0, x1 - x0), (left - x0, top - y0, right - x0, bottom - y0))
     run.overlay(one, where, colours, round(256 * float(opacity)), (left, top), frame, threads)
     if isinstance(explanation, Explanation):
-        _draw(frame, explanation, item, map, int(scale) if box else 0, label)
+        _draw(frame, explanation, item, map, int(scale) if box else 0, label, run.xp)
     return frame
 
 
@@ -154,8 +159,17 @@ def _map_and_region(
     return explanation.activation_maps[n, m], (x0, y0, x1, y1), (height, width)
 
 
+def _pixels(image: Photo) -> Any:
+    """(H, W, 3), on the device if it is there."""
+    if is_on_device(image):
+        return adopt("image", image)
+    return image if isinstance(image, np.ndarray) else np.asarray(read_photo(image))
+
+
 def _frame(photo: Pixels, scale: int, out: Pixels | None) -> Pixels:
     """The photo, enlarged, in an array of its own, or in the caller's."""
+    if not isinstance(photo, np.ndarray):
+        return _frame_on_device(photo, scale, out)
     if out is photo and scale == 1:
         return out_array("out", out, photo.shape, np.uint8)
     frame = out_array("out", out, (photo.shape[0] * scale, photo.shape[1] * scale, 3), np.uint8, photo)
@@ -166,20 +180,31 @@ def _frame(photo: Pixels, scale: int, out: Pixels | None) -> Pixels:
     return frame
 
 
+def _frame_on_device(photo: Any, scale: int, out: Any) -> Any:
+    if scale != 1:
+        raise InputError(f"scale: expected 1 for an image on a CUDA device; got {scale}")
+    here = adopt("out", out) if out is not None and is_on_device(out) else None
+    if here is not None and here.data.ptr == photo.data.ptr and here.shape == photo.shape and here.flags.c_contiguous:
+        return here
+    frame = out_array("out", out, photo.shape, np.uint8, photo)
+    frame[...] = photo
+    return frame
+
+
 def _index(name: str, value: int, length: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value < length:
         raise InputError(f"{name}: expected 0 to {length - 1}; got {value!r}")
     return int(value)
 
 
-def _draw(frame: Pixels, explanation: Explanation, n: int, m: int, scale: int, label: bool) -> None:
+def _draw(frame: Pixels, explanation: Explanation, n: int, m: int, scale: int, label: bool, xp: Any) -> None:
     """Box and label; a scale of 0 draws no box."""
     if scale and explanation.boxes.area[n, m]:
         _draw_box(frame, [int(side) * scale for side in explanation.boxes.xyxy[n, m]])
     if label:
         index = int(explanation.class_index[n, m])
         name = explanation.labels[index] if explanation.labels else f"class {index}"
-        _draw_label(frame, f"{' '.join(name.split())} {explanation.scores[n, m]:.1%}")  # on one line
+        _draw_label(frame, f"{' '.join(name.split())} {explanation.scores[n, m]:.1%}", xp)  # on one line
 
 
 def _draw_box(frame: Pixels, xyxy: list[int]) -> None:
@@ -205,7 +230,7 @@ def _draw_frame(frame: Pixels, xyxy: tuple[int, int, int, int], width: int, grey
         frame[max(rows[0], top) : max(rows[1], 0), max(columns[0], left) : max(columns[1], 0)] = grey
 
 
-def _draw_label(frame: Pixels, text: str) -> None:
+def _draw_label(frame: Pixels, text: str, xp: Any) -> None:
     """White on black in the upper left corner, about a twentieth of the picture high, shortened to fit its width."""
     height, width = frame.shape[:2]
     size = max(10, round(min(height, width) / 20))
@@ -217,4 +242,4 @@ def _draw_label(frame: Pixels, text: str) -> None:
     bounds = ImageDraw.Draw(Image.new("L", (1, 1))).textbbox((margin, margin), text, font)
     sign = Image.new("L", (min(width, int(bounds[2]) + margin + 1), min(height, int(bounds[3]) + margin + 1)), "black")
     ImageDraw.Draw(sign).text((margin, margin), text, fill="white", font=font)
-    frame[: sign.height, : sign.width] = np.asarray(sign)[:, :, None]
+    frame[: sign.height, : sign.width] = xp.asarray(np.asarray(sign))[:, :, None]

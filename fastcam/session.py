@@ -178,13 +178,51 @@ class Session:
         ]
         return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
 
+    def run_on_device(
+        self, images: NDArray[Any], on_device: str, outputs: Sequence[str]
+    ) -> tuple[ort.OrtValue, list[NDArray[Any]]]:
+        """One tensor for N network inputs where the provider computes it, and others in the host's memory, as `run`.
+
+        The one has as many entries as the model's batch, if that is fixed.
+
+        Raises
+        ------
+        InputError, ModelError
+            As `run`; or these are more images than the model's batch.
+        """
+        self._check(images)
+        count, images = len(images), self._filled(images)
+        binding = self._session.io_binding()
+        for name, value in ((self.input.name, np.ascontiguousarray(images)), *self.constants.items()):
+            binding.bind_cpu_input(name, value)
+        binding.bind_output(on_device, *self.device)
+        for name in outputs:
+            binding.bind_output(name)
+        try:
+            self._session.run_with_iobinding(binding)
+            binding.synchronize_outputs()
+        except ORT_ERRORS as error:
+            raise ModelError(f"the model failed on an input of shape {images.shape}: {error}") from error
+        here, *others = binding.get_outputs()
+        return here, [_by_image(value.numpy(), len(images))[:count] for value in others]
+
+    @property
+    def device(self) -> tuple[str, int]:
+        """Where the provider computes, as ONNX Runtime calls it, and the number of the device."""
+        if self.provider != "CUDAExecutionProvider":
+            return "cpu", 0
+        return "cuda", int(self._session.get_provider_options()[self.provider].get("device_id", 0))
+
     def _run_fixed(
         self, images: NDArray[Any], outputs: Sequence[str], options: ort.RunOptions | None
     ) -> list[NDArray[Any]]:
         """At most one batch of a model with a fixed batch size, filled up with zeros."""
-        missing = (self.input.batch or 0) - len(images)
-        full = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)]) if missing else images
-        return [values[: len(images)] for values in self._run(full, outputs, options)]
+        return [values[: len(images)] for values in self._run(self._filled(images), outputs, options)]
+
+    def _filled(self, images: NDArray[Any]) -> NDArray[Any]:
+        """A batch of the model's size, if it has one."""
+        missing = max(0, (self.input.batch or 0) - len(images))
+        return np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)]) if missing else images
 
     def _run(self, images: NDArray[Any], outputs: Sequence[str], options: ort.RunOptions | None) -> list[NDArray[Any]]:
         feeds = {self.input.name: np.ascontiguousarray(images), **self.constants}

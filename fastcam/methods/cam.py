@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcam.engines import Engine
 from fastcam.model.head import Head
 
 
 def channel_weights(
-    head: Head, feature_maps: NDArray[np.float32], class_index: NDArray[np.int64]
+    head: Head, feature_maps: NDArray[np.float32], class_index: NDArray[np.int64], run: Engine
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
     """What to sum over channels, with which weights and which of their rows; of one image (1, C, h, w), classes (1, M).
 
@@ -22,8 +23,8 @@ def channel_weights(
     HeadNotFoundError
         The head isn't exact.
     """
-    weights, _ = head.linear()
+    weights = run.resident(head.linear()[0])
     if weights.ndim == 2:
         return feature_maps, weights, class_index
     products = feature_maps * weights[class_index[0]]
-    return products, np.ones((1, weights.shape[1]), np.float32), np.zeros((len(products), 1), np.int64)
+    return products, run.xp.ones((1, weights.shape[1]), np.float32), np.zeros((len(products), 1), np.int64)

@@ -1,0 +1,190 @@
+"""The engine of arrays on a CUDA device: results are arrays there as well, and nothing is copied or waited for."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from fastcam.arrays import FeatureMaps
+from fastcam.conventions import Convention
+from fastcam.engines import Components, Engine
+from fastcam.kernels.cuda import driver, launch
+from fastcam.results import Boxes
+from fastcam.sampling import Grid
+
+# A map whose features are so many bytes is summed up by several blocks, unless there are maps for all processors.
+MUCH, SHARE = 2**17, 2**14  # from so many on; each block then reads so many or more
+KEPT = 128  # grids and class indices that stay on the device
+
+
+class CudaEngine(Engine):
+    """The kernels of `fastcam.kernels.cuda`, writing into arrays that are allocated here, on the current stream.
+
+    Whether values are finite is known on the device alone, so nothing is raised: boxes of a map that isn't finite are
+    empty and their peak is NaN, its heatmap is NaN or, in uint8, zero.
+    """
+
+    def __init__(self, xp: Any) -> None:
+        super().__init__("cuda")
+        self.xp = xp
+        self.memory = "cpu" if xp is np else "cuda"
+        self._kept: dict[Any, Any] = {}
+
+    def host(self, *arrays: Any) -> list[Any]:
+        """Arrays in the host's memory: copied one behind the other into pinned memory, then waited for once."""
+        if self.xp is np:
+            return list(arrays)
+        pinned = import_module("cupyx").empty_pinned
+        copies = [array.get(out=pinned(array.shape, array.dtype), blocking=False) for array in arrays]
+        self.xp.cuda.get_current_stream().synchronize()
+        return copies
+
+    def on(self, device: int) -> AbstractContextManager[Any]:
+        """Where that device is CuPy's current one, in this thread."""
+        return nullcontext() if self.xp is np else self.xp.cuda.Device(device)
+
+    def resident(self, array: Any) -> Any:
+        """The array on the device, copied there once."""
+        return self._keep(id(array), lambda: (array, self.xp.asarray(array)))[1]
+
+    def _keep(self, key: Any, make: Any) -> Any:
+        """What `make` returns, made once on each device."""
+        key = (driver.current.device, key)
+        found = self._kept.get(key)
+        if found is None:
+            if len(self._kept) >= KEPT:
+                self._kept.clear()  # arrays in use live on
+            found = self._kept[key] = make()
+        return found
+
+    def _axes(self, where: Grid) -> tuple[Any, ...]:
+        # The grid is kept as well, as its identity is the key.
+        arrays = [array for axis in where for array in axis]
+        return self._keep(id(where), lambda: (where, tuple(self.xp.asarray(array) for array in arrays)))[1]
+
+    def _index(self, index: Any) -> Any:
+        if not isinstance(index, np.ndarray):
+            return index
+        if index.size > 64:
+            return self.xp.asarray(index)
+        return self._keep((index.shape, index.tobytes()), lambda: self.xp.asarray(index))
+
+    def _parts(self, features: FeatureMaps, m: int, least: int) -> Any:
+        """Workspace for sums over parts of the channels, at least so many; of none if blocks suffice without."""
+        n, channels, h, w = features.shape
+        size = channels * h * w * np.dtype(launch.ITEMS[features.form % launch.CHANNELS_LAST]).itemsize
+        parts = min(2 * driver.current.processors // (n * m), size // SHARE) if size >= MUCH else 0
+        return self.xp.empty((parts if parts > least else 0, n, m, h, w), np.float32)
+
+    def _tables(self, where: Grid, maps: int, table: int, shared: int = 0) -> tuple[Any, Any]:
+        """Workspace in global memory for what doesn't fit into shared memory: maps, then tables of `table` integers."""
+        h, w = where.shape
+        room = driver.current.shared_memory // 4
+        plane_fits = h * w + shared <= room
+        table_fits = max(table, shared) + (h * w if plane_fits else 0) <= room
+        planes = self.xp.empty((0 if plane_fits else maps, h, w), np.float32)
+        return planes, self.xp.empty((0 if table_fits else maps, table), np.int32)
+
+    def activation_maps(
+        self, features: FeatureMaps, weights: Any, class_index: Any, threads: int | None = None
+    ) -> tuple[Any, int]:
+        """(N, M, h, w) from feature maps, (K, C) weights and (N, M) indices; N."""
+        data, form, zero_point, scale, (n, _, h, w) = features
+        m = class_index.shape[1]
+        out = self.xp.empty((n, m, h, w), np.float32)
+        self.kernel("activation_maps")(
+            data, form, zero_point, scale, weights, self._index(class_index), 0, n, self._parts(features, m, 1), out
+        )
+        return out, n
+
+    def localize(
+        self,
+        features: FeatureMaps,
+        weights: Any,
+        class_index: Any,
+        where: Grid,
+        rule: Convention,
+        connectivity: int,
+        threads: int | None = None,
+    ) -> tuple[Boxes, int]:
+        """Boxes with axes (N, M), from feature maps as in `activation_maps`; N."""
+        data, form, zero_point, scale, (n, *_) = features
+        m, axes = class_index.shape[1], self._axes(where)
+        parts = self._parts(features, m, 1)
+        partial = 0 if len(parts) else launch.THREADS * launch.vector(data, form, features.shape[1])
+        planes, tables = self._tables(where, n * m, launch.table_size(*axes), partial)
+        boxes = self._boxes((n, m))
+        self.kernel("localize")(
+            data, form, zero_point, scale, weights, self._index(class_index), 0, n, *axes, *rule.numbers, connectivity,
+            parts, planes, tables, boxes.xyxy, boxes.area, boxes.peak,
+        )  # fmt: skip
+        return boxes, n
+
+    def _boxes(self, shape: tuple[int, ...]) -> Boxes:
+        xp = self.xp
+        return Boxes(xp.empty((*shape, 4), np.int32), xp.empty(shape, np.int32), xp.empty(shape, np.float32))
+
+    def find_boxes(
+        self, maps: Any, where: Grid, rule: Convention, connectivity: int, threads: int | None = None
+    ) -> tuple[Boxes, int]:
+        """Boxes with an axis P, of (P, h, w) maps; P."""
+        axes = self._axes(where)
+        planes, tables = self._tables(where, len(maps), launch.table_size(*axes))
+        return self._run_boxes(maps, axes, rule, connectivity, planes, tables), len(maps)
+
+    def _run_boxes(
+        self, maps: Any, axes: tuple[Any, ...], rule: Convention, connectivity: int, planes: Any, tables: Any
+    ) -> Boxes:
+        boxes = self._boxes((len(maps),))
+        self.kernel("find_boxes")(
+            maps, 0, len(maps), *axes, *rule.numbers, connectivity, planes, tables, boxes.xyxy, boxes.area, boxes.peak
+        )
+        return boxes
+
+    def find_components(self, one: Any, where: Grid, rule: Convention, connectivity: int) -> Components:
+        """All runs and components of one (h, w) map, as tables on the device. Waits, as their number is asked for."""
+        xp, axes = self.xp, self._axes(where)
+        planes, _ = self._tables(where, 1, 0)
+        table = xp.empty((1, launch.table_size(*axes)), np.int32)
+        peak = float(self._run_boxes(one[None], axes, rule, connectivity, planes, table).peak[0])
+        height, slots = where.size[0], launch.slots(where.size[1], where.shape[1])
+        start, stop, parent, area, left, right, bottom = table[0, : 7 * height * slots].reshape(7, -1)
+        if np.isnan(peak):
+            return Components(xp.empty((0, 5), np.int32), xp.empty((0, 6), np.int32), peak)
+        used = (xp.arange(slots) < table[0, -height:, None]).reshape(-1)
+        at = xp.flatnonzero(used)
+        line = xp.cumsum(used).astype(np.int32) - 1  # of the tables, which have no gaps
+        y, root = (at // slots).astype(np.int32), line[parent[at]]
+        runs = xp.stack([start[at], stop[at], y, y + 1, xp.arange(len(at), dtype=np.int32)], axis=1)
+        return Components(runs, xp.stack([root, area[at], left[at], y, right[at], bottom[at]], axis=1), peak)
+
+    def paint(self, runs: Any, values: Any, out: Any) -> None:
+        """Write the value of their component at the pixels of runs into an (H, W) array."""
+        self.kernel("paint")(runs, len(runs), values, out)
+
+    def heatmaps(self, maps: Any, where: Grid, normalise: bool, out: Any, threads: int | None = None) -> int:
+        """Fill out (P, H, W), of float32 or uint8, with (P, h, w) maps. Returns P. uint8 is always normalised."""
+        kernel = self.kernel("heatmaps" if out.dtype == np.float32 else "heatmaps_uint8")
+        extrema = self.xp.empty((len(maps), 2), np.float32)
+        kernel(maps, *self._axes(where), normalise, 0, where.size[0], extrema, out)
+        return len(maps)
+
+    def overlay(
+        self,
+        one: Any,
+        where: Grid,
+        colours: Any,
+        opacity: int,
+        corner: tuple[int, int],
+        frame: Any,
+        threads: int | None = None,
+    ) -> bool:
+        """Draw a (h, w) map over a window of the frame (H, W, 3) that begins at the corner (x, y), if it is finite."""
+        colours = self.resident(colours)
+        extrema = self.xp.empty((1, 2), np.float32)
+        flat, rows = frame.reshape(len(frame), -1), where.size[0]
+        self.kernel("overlay")(one.reshape(-1), *self._axes(where), colours, opacity, *corner, 0, rows, extrema, flat)
+        return True

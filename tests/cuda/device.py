@@ -1,0 +1,83 @@
+"""Where the tests of the CUDA engine run: on the host, in several orders of threads, and on a device if there is one."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastcam import engines
+from fastcam.cuda_engine import CudaEngine
+from fastcam.kernels.cuda import driver, launch
+from fastcam.kernels.cuda.source import OPTIONS, source
+from tests.cuda.host.executor import SCHEDULES, HostModule, Schedule, available
+
+THREADS = 64  # of a block on the host: two warps
+
+
+@dataclass
+class HostDriver:
+    """Compiles with g++ and launches on one thread of the host. `edit` changes the text first: to plant faults."""
+
+    schedule: Schedule = SCHEDULES[0]
+    race: bool = False
+    processors: int = 2
+    shared_memory: int = 48 * 1024 - 2048
+    device: int = 0
+    edit: Callable[[str], str] | None = None
+    launched: list[str] = field(default_factory=list)
+
+    def kernel(self, name: str, function: str, constants: Sequence[tuple[str, int]]) -> Any:
+        self.launched.append(function)
+        text = source(name) if self.edit is None else self.edit(source(name))
+        return _module(text, tuple(constants), self.schedule, self.race).get_function(function)
+
+
+@cache
+def _module(text: str, constants: tuple[tuple[str, int], ...], schedule: Schedule, race: bool) -> HostModule:
+    defined = [f"-D{constant}={value}" for constant, value in constants]
+    return HostModule(text, [*OPTIONS, *defined], schedule=schedule, race=race)
+
+
+@contextmanager
+def on_host(host: HostDriver):
+    """The CUDA engine on NumPy arrays."""
+    before = driver.current, launch.THREADS, engines._opened.get("cuda")
+    driver.current, launch.THREADS, engines._opened["cuda"] = host, THREADS, CudaEngine(np)
+    try:
+        yield host
+    finally:
+        driver.current, launch.THREADS = before[:2]
+        engines._opened.pop("cuda")
+        if before[2] is not None:
+            engines._opened["cuda"] = before[2]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where arrays and kernels are: `put` takes NumPy's there, `get` brings results back, as one array or a tuple."""
+
+    name: str
+    put: Callable[[Any], Any]
+    get: Callable[[Any], Any]
+    host: HostDriver | None = None
+
+
+def placed(name: str) -> Iterator[Place]:
+    """The place of that name, for as long as a test runs."""
+    if name == "gpu":
+        cupy = import_module("cupy")
+        yield Place(name, cupy.asarray, cupy.asnumpy)
+        return
+    if not available():
+        pytest.skip("needs g++, to run CUDA kernels on the host")
+    schedule = next(schedule for schedule in SCHEDULES if schedule.order == name)
+    with on_host(HostDriver(schedule)) as host:
+        yield Place(name, lambda array: array, lambda array: array, host)
+
+
+PLACES = [*(schedule.order for schedule in SCHEDULES), pytest.param("gpu", marks=pytest.mark.gpu)]

@@ -1,0 +1,1 @@
+"""Runs CUDA C++ kernels on one CPU thread."""

@@ -1,0 +1,36 @@
+"""Every kernel compiles for every device by the compiler that CuPy uses, warnings being errors."""
+
+import pytest
+
+from fastcam.kernels import cuda
+from fastcam.kernels.cuda import launch
+from fastcam.kernels.cuda.source import OPTIONS, source
+from tests.cuda.nvrtc import architectures, compile_cubin
+
+DEVICES = (75, 80, 86, 87, 89, 90, 100, 103, 110, 120)
+WIDEST = (4, 8, 8, 8)  # values of a load, by dtype
+READING = ("activation_maps", "localize")
+
+
+def constants(name, every):
+    """What a kernel is compiled with: each form with its widest load, or with every load."""
+    if name not in READING:
+        return [[("THREADS", launch.THREADS)]]
+    loads = {form: [2**k for k in range(4) if 2**k <= WIDEST[form % 4]] for form in range(8)}
+    return [launch.constants(form, load) for form in loads for load in (loads[form] if every else loads[form][-1:])]
+
+
+@pytest.mark.parametrize("name", cuda.KERNELS)
+@pytest.mark.parametrize("arch", DEVICES)
+def test_compiles(name, arch):
+    if arch not in architectures():
+        pytest.skip(f"this NVRTC doesn't know sm_{arch}")
+    for options in constants(name, every=arch == 90):
+        defined = [f"-D{constant}={value}" for constant, value in options]
+        assert compile_cubin(source(name), arch, [*OPTIONS, *defined])
+
+
+def test_errors_name_the_file_and_line():
+    broken = source("localize").replace("return root_of", "return rot_of").replace("while (parent[i] != i)", "whale")
+    with pytest.raises(RuntimeError, match=r"boxes\.cuh\(\d+\): error"):
+        compile_cubin(broken, 80, [*OPTIONS, "-DTHREADS=64", "-DFORM=0", "-DVECTOR=1"])

@@ -1,0 +1,95 @@
+"""Arrays on a device at the door, and what is said where CUDA isn't to be had."""
+
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+import fastcam
+from fastcam import devices
+from tests.cuda.device import HostDriver, on_host
+
+F = np.float32
+
+
+class OnDevice:
+    """An array as another library has it on a device, that can't be handed over."""
+
+    __cuda_array_interface__ = {}  # noqa: RUF012
+
+
+@pytest.mark.skipif(find_spec("cupy") is not None, reason="CuPy is installed")
+def test_cupy_is_missing():
+    for call in (
+        lambda: fastcam.heatmaps(OnDevice(), (4, 4)),  # type: ignore[arg-type]
+        lambda: fastcam.find_boxes([[1.0]], (4, 4), engine="cuda"),
+    ):
+        with pytest.raises(fastcam.BackendError, match=r"CuPy can't be imported .*pip install 'fastcam\[cuda12\]'"):
+            call()
+
+
+def test_versions_of_cuda_that_differ():
+    devices.compare_cuda_versions("12.8", 12)
+    devices.compare_cuda_versions(None, 12)
+    with pytest.raises(fastcam.BackendError, match=r"same CUDA; got 12\.8 and 13\. Install .*cupy-cuda12x in place of"):
+        devices.compare_cuda_versions("12.8", 13)
+
+
+def test_nothing_of_cuda_is_loaded_without_need():
+    assert not devices.is_on_device(np.zeros(3))
+    assert not devices.is_on_device([1.0])
+
+
+def test_arrays_in_two_places():
+    class There:
+        device = "<CUDA Device 1>"
+
+    with pytest.raises(
+        fastcam.InputError, match=r"class_weights: expected an array where feature_maps is \(cpu\); got"
+    ):
+        devices.check_together("feature_maps", np.zeros(3), "class_weights", There())
+
+
+@pytest.mark.gpu
+def test_arrays_of_the_host_for_the_engine_of_the_device():
+    with pytest.raises(fastcam.InputError, match="engine: expected one for an array in the host's memory; got 'cuda'"):
+        fastcam.find_boxes([[1.0]], (4, 4), engine="cuda")
+
+
+@pytest.mark.gpu
+def test_weights_of_the_host_with_feature_maps_of_the_device():
+    cupy = pytest.importorskip("cupy")
+    with pytest.raises(fastcam.InputError, match="class_weights: expected an array where feature_maps is"):
+        fastcam.localize(cupy.ones((1, 2, 3, 3)), np.ones((1, 2), F), 0, (9, 9))
+
+
+@pytest.mark.gpu
+def test_results_stay_on_the_device():
+    cupy = pytest.importorskip("cupy")
+    features = cupy.random.default_rng(0).standard_normal((2, 64, 7, 7), dtype=F)
+    boxes = fastcam.localize(features, cupy.ones((3, 64), F), [0, 1], (64, 64))
+    assert all(isinstance(values, cupy.ndarray) for values in (boxes.xyxy, boxes.area, boxes.peak))
+    assert isinstance(fastcam.activation_maps(features, cupy.ones((3, 64), F), 0), cupy.ndarray)
+
+
+@pytest.mark.parametrize("name", ["squeezenet1_1_nchw", "mobilenet_v1_0.25_128_fp32_nhwc", "squeezenet1_1_nchw_fp16"])
+def test_a_classifier_that_leaves_its_maps_where_they_are(load_real, photos, name):
+    """The way of a CUDA provider, walked on the host: outputs bound, feature maps handed over as they are."""
+    model = load_real(name)
+    with on_host(HostDriver(processors=1)) as host:
+        got = model.explain([str(photos[0]), str(photos[1])], top=2, engine="cuda")
+        assert "find_boxes" in host.launched
+    expected = model.explain([str(photos[0]), str(photos[1])], top=2)
+    assert got.engine == "cuda"
+    np.testing.assert_array_equal(got.class_index, expected.class_index)
+    np.testing.assert_array_equal(got.logits, expected.logits)
+    scale = np.abs(expected.activation_maps).max()
+    np.testing.assert_allclose(got.activation_maps, expected.activation_maps, atol=2e-6 * scale, rtol=0)
+    assert np.abs(got.boxes.xyxy - expected.boxes.xyxy).max() <= 1
+    np.testing.assert_allclose(got.boxes.peak, expected.boxes.peak, atol=2e-6 * scale, rtol=0)
+
+
+@pytest.mark.skipif(find_spec("cupy") is not None, reason="CuPy is installed")
+def test_a_classifier_on_the_cpu_has_nothing_for_cuda(load_real, photos):
+    with pytest.raises(fastcam.BackendError, match="CuPy can't be imported"):
+        load_real("cifar10_resnet20").explain(str(photos[0]), engine="cuda")
