@@ -58,7 +58,7 @@ def find_boxes(
     threads
         At most so many; None: one a processor, where there is work for them. The maps are shared out, but for "all".
     engine
-        "auto" or "cpu": Numba; "reference": NumPy and scikit-image.
+        "auto": where the arrays are; "cpu": Numba; "cuda": CuPy; "reference": NumPy and scikit-image.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def localize(
     threads
         At most so many; None: one a processor, where there is work for them. The images are shared out.
     engine
-        "auto" or "cpu": Numba; "reference": NumPy and scikit-image.
+        "auto": where the arrays are; "cpu": Numba; "cuda": CuPy; "reference": NumPy and scikit-image.
 
     Returns
     -------

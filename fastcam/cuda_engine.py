@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
@@ -11,12 +12,14 @@ import numpy as np
 from fastcam.arrays import FeatureMaps
 from fastcam.conventions import Convention
 from fastcam.engines import Components, Engine
+from fastcam.errors import InputError, KernelError
 from fastcam.kernels.cuda import driver, launch
 from fastcam.results import Boxes
 from fastcam.sampling import Grid
 
 # A map whose features are so many bytes is summed up by several blocks, unless there are maps for all processors.
 MUCH, SHARE = 2**17, 2**14  # from so many on; each block then reads so many or more
+LARGEST_GRID = 2**16 - 1  # blocks along the second and third axis of a launch
 KEPT = 128  # grids and class indices that stay on the device
 
 
@@ -50,6 +53,20 @@ class CudaEngine(Engine):
         """The array on the device, copied there once."""
         return self._keep(id(array), lambda: (array, self.xp.asarray(array)))[1]
 
+    def _new(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """An array on the device.
+
+        Raises
+        ------
+        KernelError
+            There is no room for it.
+        """
+        try:
+            return self.xp.empty(shape, dtype)
+        except MemoryError as error:
+            size = math.prod(shape) * np.dtype(dtype).itemsize / 2**20
+            raise KernelError(f"cuda: no room for {size:.0f} MiB on the device. Give fewer images at once") from error
+
     def _keep(self, key: Any, make: Any) -> Any:
         """What `make` returns, made once on each device."""
         key = (driver.current.device, key)
@@ -72,12 +89,21 @@ class CudaEngine(Engine):
             return self.xp.asarray(index)
         return self._keep((index.shape, index.tobytes()), lambda: self.xp.asarray(index))
 
+    def _check(self, images: int, maps: int = 1, where: Grid | None = None) -> None:
+        """A launch has so many blocks, and the tables of a map are counted in 32 bits."""
+        if max(images, maps) > LARGEST_GRID:
+            raise InputError(f"cuda: expected at most {LARGEST_GRID} images or maps at once; got {max(images, maps)}")
+        if where is not None:
+            integers = 7 * where.size[0] * launch.slots(where.size[1], where.shape[1]) + where.size[0]
+            if integers >= 2**31:
+                raise InputError(f"cuda: maps {where.shape} at {where.size} would need {integers} integers each")
+
     def _parts(self, features: FeatureMaps, m: int, least: int) -> Any:
         """Workspace for sums over parts of the channels, at least so many; of none if blocks suffice without."""
         n, channels, h, w = features.shape
         size = channels * h * w * np.dtype(launch.ITEMS[features.form % launch.CHANNELS_LAST]).itemsize
         parts = min(2 * driver.current.processors // (n * m), size // SHARE) if size >= MUCH else 0
-        return self.xp.empty((parts if parts > least else 0, n, m, h, w), np.float32)
+        return self._new((parts if parts > least else 0, n, m, h, w), np.float32)
 
     def _tables(self, where: Grid, maps: int, table: int, shared: int = 0) -> tuple[Any, Any]:
         """Workspace in global memory for what doesn't fit into shared memory: maps, then tables of `table` integers."""
@@ -85,8 +111,8 @@ class CudaEngine(Engine):
         room = driver.current.shared_memory // 4
         plane_fits = h * w + shared <= room
         table_fits = max(table, shared) + (h * w if plane_fits else 0) <= room
-        planes = self.xp.empty((0 if plane_fits else maps, h, w), np.float32)
-        return planes, self.xp.empty((0 if table_fits else maps, table), np.int32)
+        planes = self._new((0 if plane_fits else maps, h, w), np.float32)
+        return planes, self._new((0 if table_fits else maps, table), np.int32)
 
     def activation_maps(
         self, features: FeatureMaps, weights: Any, class_index: Any, threads: int | None = None
@@ -94,7 +120,8 @@ class CudaEngine(Engine):
         """(N, M, h, w) from feature maps, (K, C) weights and (N, M) indices; N."""
         data, form, zero_point, scale, (n, _, h, w) = features
         m = class_index.shape[1]
-        out = self.xp.empty((n, m, h, w), np.float32)
+        self._check(n, m)
+        out = self._new((n, m, h, w), np.float32)
         self.kernel("activation_maps")(
             data, form, zero_point, scale, weights, self._index(class_index), 0, n, self._parts(features, m, 1), out
         )
@@ -113,6 +140,7 @@ class CudaEngine(Engine):
         """Boxes with axes (N, M), from feature maps as in `activation_maps`; N."""
         data, form, zero_point, scale, (n, *_) = features
         m, axes = class_index.shape[1], self._axes(where)
+        self._check(n, m, where)
         parts = self._parts(features, m, 1)
         partial = 0 if len(parts) else launch.THREADS * launch.vector(data, form, features.shape[1])
         planes, tables = self._tables(where, n * m, launch.table_size(*axes), partial)
@@ -124,14 +152,14 @@ class CudaEngine(Engine):
         return boxes, n
 
     def _boxes(self, shape: tuple[int, ...]) -> Boxes:
-        xp = self.xp
-        return Boxes(xp.empty((*shape, 4), np.int32), xp.empty(shape, np.int32), xp.empty(shape, np.float32))
+        return Boxes(self._new((*shape, 4), np.int32), self._new(shape, np.int32), self._new(shape, np.float32))
 
     def find_boxes(
         self, maps: Any, where: Grid, rule: Convention, connectivity: int, threads: int | None = None
     ) -> tuple[Boxes, int]:
         """Boxes with an axis P, of (P, h, w) maps; P."""
         axes = self._axes(where)
+        self._check(1, 1, where)
         planes, tables = self._tables(where, len(maps), launch.table_size(*axes))
         return self._run_boxes(maps, axes, rule, connectivity, planes, tables), len(maps)
 
@@ -148,12 +176,12 @@ class CudaEngine(Engine):
         """All runs and components of one (h, w) map, as tables on the device. Waits, as their number is asked for."""
         xp, axes = self.xp, self._axes(where)
         planes, _ = self._tables(where, 1, 0)
-        table = xp.empty((1, launch.table_size(*axes)), np.int32)
+        table = self._new((1, launch.table_size(*axes)), np.int32)
         peak = float(self._run_boxes(one[None], axes, rule, connectivity, planes, table).peak[0])
         height, slots = where.size[0], launch.slots(where.size[1], where.shape[1])
         start, stop, parent, area, left, right, bottom = table[0, : 7 * height * slots].reshape(7, -1)
         if np.isnan(peak):
-            return Components(xp.empty((0, 5), np.int32), xp.empty((0, 6), np.int32), peak)
+            return Components(self._new((0, 5), np.int32), self._new((0, 6), np.int32), peak)
         used = (xp.arange(slots) < table[0, -height:, None]).reshape(-1)
         at = xp.flatnonzero(used)
         line = xp.cumsum(used).astype(np.int32) - 1  # of the tables, which have no gaps
@@ -168,7 +196,8 @@ class CudaEngine(Engine):
     def heatmaps(self, maps: Any, where: Grid, normalise: bool, out: Any, threads: int | None = None) -> int:
         """Fill out (P, H, W), of float32 or uint8, with (P, h, w) maps. Returns P. uint8 is always normalised."""
         kernel = self.kernel("heatmaps" if out.dtype == np.float32 else "heatmaps_uint8")
-        extrema = self.xp.empty((len(maps), 2), np.float32)
+        self._check(len(maps))
+        extrema = self._new((len(maps), 2), np.float32)
         kernel(maps, *self._axes(where), normalise, 0, where.size[0], extrema, out)
         return len(maps)
 
@@ -184,7 +213,7 @@ class CudaEngine(Engine):
     ) -> bool:
         """Draw a (h, w) map over a window of the frame (H, W, 3) that begins at the corner (x, y), if it is finite."""
         colours = self.resident(colours)
-        extrema = self.xp.empty((1, 2), np.float32)
+        extrema = self._new((1, 2), np.float32)
         flat, rows = frame.reshape(len(frame), -1), where.size[0]
         self.kernel("overlay")(one.reshape(-1), *self._axes(where), colours, opacity, *corner, 0, rows, extrema, flat)
         return True

@@ -56,7 +56,7 @@ def activation_maps(
     threads
         At most so many; None: one a processor, where there is work for them. The images are shared out.
     engine
-        "auto" or "cpu": Numba; "reference": NumPy.
+        "auto": where the arrays are; "cpu": Numba; "cuda": CuPy; "reference": NumPy.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def heatmaps(
     threads
         At most so many; None: one a processor, where there is work for them. Maps, or the rows of one, are shared out.
     engine
-        "auto" or "cpu": Numba; "reference": NumPy.
+        "auto": where the arrays are; "cpu": Numba; "cuda": CuPy; "reference": NumPy.
 
     Raises
     ------

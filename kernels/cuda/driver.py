@@ -1,8 +1,15 @@
 """Who compiles and launches kernels: CuPy. Tests put a host executor in its place, behind the same few calls."""
 
+import atexit
+import hashlib
+import os
 from collections.abc import Sequence
-from functools import lru_cache
+from contextlib import suppress
+from functools import cache, lru_cache
 from importlib import import_module
+from pathlib import Path
+from shutil import rmtree
+from tempfile import NamedTemporaryFile, mkdtemp
 from typing import Any, Protocol
 
 from fastcam.kernels.cuda.source import OPTIONS, source
@@ -63,10 +70,58 @@ def _attributes(device: int) -> dict[str, int]:
 @lru_cache(maxsize=1024)
 def _compiled(device: int, name: str, function: str, constants: tuple[tuple[str, int], ...]) -> Any:
     defined = tuple(f"-D{constant}={value}" for constant, value in constants)
-    kernel = _cupy().RawModule(code=source(name), options=(*OPTIONS, *defined)).get_function(function)
+    kernel = _cupy().RawModule(path=str(_machine_code(device, name, (*OPTIONS, *defined)))).get_function(function)
     # What a block has without asking is 48 KiB; asking for all that there is costs nothing.
     kernel.max_dynamic_shared_size_bytes = CupyDriver().shared_memory - kernel.shared_size_bytes
     return kernel
+
+
+def _machine_code(device: int, name: str, options: tuple[str, ...]) -> Path:
+    """The file of a kernel's machine code, in CuPy's cache."""
+    arch, text = _cupy().cuda.Device(device).compute_capability, source(name)
+    key = hashlib.sha256(repr((text, options, arch, _cupy().cuda.nvrtc.getVersion())).encode()).hexdigest()
+    file = _folder() / f"fastcam-{name}-{key[:32]}.cubin"
+    if not file.is_file():
+        code = machine_code(text, f"{name}.cu", (*options, f"--gpu-architecture=sm_{arch}"))
+        with NamedTemporaryFile(dir=file.parent, delete=False) as part:
+            part.write(code)
+        os.replace(part.name, file)  # whole, or not there
+    return file
+
+
+@cache
+def _folder() -> Path:
+    """CuPy's cache, or where it can't be written to, one for this process."""
+    wanted = Path(os.environ.get("CUPY_CACHE_DIR") or Path.home() / ".cupy" / "kernel_cache")
+    with suppress(OSError):
+        wanted.mkdir(parents=True, exist_ok=True)
+        if os.access(wanted, os.W_OK):
+            return wanted
+    made = mkdtemp(prefix="fastcam-")
+    atexit.register(rmtree, made, ignore_errors=True)
+    return Path(made)
+
+
+def machine_code(text: str, name: str, options: Sequence[str]) -> bytes:
+    """What NVRTC makes of a text.
+
+    By CuPy's functions for NVRTC and not by its `RawModule(code=...)`, which always adds -ftz=true: then numbers below
+    the smallest normal one, small halves among them, would be zeros on a device and not on the CPU.
+
+    Raises
+    ------
+    RuntimeError
+        It refuses the text, with its log.
+    """
+    nvrtc = _cupy().cuda.nvrtc
+    program = nvrtc.createProgram(text, name, [], [])
+    try:
+        nvrtc.compileProgram(program, list(options))
+        return nvrtc.getCUBIN(program)
+    except nvrtc.NVRTCError as error:
+        raise RuntimeError(f"NVRTC can't compile {name}: {error}\n{nvrtc.getProgramLog(program)}") from error
+    finally:
+        nvrtc.destroyProgram(program)
 
 
 current: Driver = CupyDriver()

@@ -1,12 +1,17 @@
 """Arrays on a device at the door, and what is said where CUDA isn't to be had."""
 
 from importlib.util import find_spec
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 import fastcam
-from fastcam import devices
+from fastcam import conventions, devices
+from fastcam.arrays import feature_maps_of
+from fastcam.cuda_engine import CudaEngine
+from fastcam.sampling import grid
 from tests.cuda.device import HostDriver, on_host
 
 F = np.float32
@@ -48,6 +53,23 @@ def test_arrays_in_two_places():
         fastcam.InputError, match=r"class_weights: expected an array where feature_maps is \(cpu\); got"
     ):
         devices.check_together("feature_maps", np.zeros(3), "class_weights", There())
+
+
+def test_more_than_a_launch_takes():
+    with on_host(HostDriver()), pytest.raises(fastcam.InputError, match="cuda: expected at most 65535 images or maps"):
+        fastcam.localize(np.ones((70_000, 1, 1, 1), F), np.ones((1, 1), F), 0, (1, 1), engine="cuda")
+    where = grid((1, 32_768), (65_535, 65_536))
+    with pytest.raises(fastcam.InputError, match=r"cuda: maps \(1, 32768\) at \(65535, 65536\) would need"):
+        CudaEngine(np).find_boxes(np.ones((1, 1, 32_768), F), where, conventions.named("paper"), 8)
+
+
+def test_no_room_on_the_device():
+    def empty(shape, dtype):
+        raise MemoryError("Out of memory allocating 4,096 bytes")
+
+    engine = CudaEngine(SimpleNamespace(empty=empty, ndarray=np.ndarray))
+    with pytest.raises(fastcam.KernelError, match="cuda: no room for 16 MiB on the device. Give fewer images"):
+        engine.activation_maps(feature_maps_of(np.ones((4, 1, 1024, 1024), F)), np.ones((1, 1), F), np.zeros((4, 1)))
 
 
 @pytest.mark.gpu
@@ -93,3 +115,52 @@ def test_a_classifier_that_leaves_its_maps_where_they_are(load_real, photos, nam
 def test_a_classifier_on_the_cpu_has_nothing_for_cuda(load_real, photos):
     with pytest.raises(fastcam.BackendError, match="CuPy can't be imported"):
         load_real("cifar10_resnet20").explain(str(photos[0]), engine="cuda")
+
+
+@pytest.mark.gpu
+def test_nothing_waits_and_everything_is_captured():
+    """A CUDA graph can't be captured of anything that waits, copies to the host or allocates by the driver."""
+    cupy = pytest.importorskip("cupy")
+    features = cupy.random.default_rng(0).standard_normal((4, 64, 7, 7), dtype=F)
+    weights, index = cupy.random.default_rng(1).standard_normal((3, 64), dtype=F), cupy.array([[2], [0], [1], [2]])
+
+    def work():
+        boxes = fastcam.localize(features, weights, index, (96, 128))
+        maps = fastcam.activation_maps(features, weights, index)
+        return boxes.xyxy, fastcam.heatmaps(maps, (96, 128)), fastcam.heatmaps(maps, (96, 128), dtype="uint8")
+
+    stream = cupy.cuda.Stream(non_blocking=True)
+    with stream:
+        expected = [cupy.asnumpy(values) for values in work()]
+        work()  # its memory is in CuPy's pool by now
+        stream.begin_capture()
+        captured = work()
+        graph = stream.end_capture()
+        graph.launch(stream)
+        stream.synchronize()
+    for got, wanted in zip(captured, expected, strict=True):
+        np.testing.assert_array_equal(cupy.asnumpy(got), wanted)
+
+
+@pytest.mark.gpu
+def test_tensors_of_pytorch_without_a_copy():
+    torch = pytest.importorskip("torch")
+    features = torch.randn(2, 64, 7, 7, device="cuda")
+    assert devices.adopt("features", features).data.ptr == features.data_ptr()
+    boxes = fastcam.localize(features, torch.ones(3, 64, device="cuda"), 0, (64, 64))
+    expected = fastcam.localize(features.cpu().numpy(), np.ones((3, 64), F), 0, (64, 64))
+    assert abs(boxes.xyxy.get() - expected.xyxy).max() <= 1
+
+
+@pytest.mark.gpu
+def test_a_classifier_with_the_cuda_provider(shared, photos):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        pytest.skip("this onnxruntime has no CUDA provider")
+    path = shared / "models" / "squeezenet1_1_nchw.onnx"
+    options: Any = {"preprocess": "caffe-bgr,fit=stretch,size=227"}
+    got = fastcam.load(path, providers=["CUDAExecutionProvider"], **options).explain(str(photos[0]), top=5)
+    expected = fastcam.load(path, **options).explain(str(photos[0]), top=5)
+    assert (got.engine, got.provider) == ("cuda", "CUDAExecutionProvider")
+    np.testing.assert_array_equal(got.class_index, expected.class_index)
+    assert np.abs(got.boxes.xyxy - expected.boxes.xyxy).max() <= 8
