@@ -96,6 +96,34 @@ def discovery(times: Medians, benchmarks: list[dict[str, Any]]) -> list[str]:
     return [*lines, ""]
 
 
+def on_device(benchmarks: list[dict[str, Any]]) -> list[str]:
+    """Microseconds of a device, and how many times as long as fastcam the others took."""
+    found = {
+        (one["group"], one["params"]["contender"]): one["extra_info"]
+        for one in benchmarks
+        if "device" in one.get("extra_info", {})
+    }
+    if not found:
+        return []
+    device = next(iter(found.values()))["device"]
+    names = ("copy", "CuPy", "PyTorch")
+    lines = [
+        f"{device['name']}, {device['clock, MHz']:.0f} MHz, driver {device['driver']}, CUDA {device['runtime']}.",
+        "",
+        "| | fastcam, µs | " + " | ".join(f"{name}, ×" for name in names) + " |",
+        "| --- " * 5 + "|",
+    ]
+    for group in dict.fromkeys(group for group, _ in found):
+        times = {name: info["device, µs"] for (of, name), info in found.items() if of == group}
+        ours = times.pop("fastcam")
+        cells = [
+            ratio((times[name]["median"], times[name]["min"]), (ours["median"], ours["min"])) if name in times else "–"
+            for name in names
+        ]
+        lines.append(f"| {group} | {digits(ours['median'])} ({digits(ours['min'])}) | " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
 def report(path: Path, threads: int | None = None) -> str:
     """All tables of a result file, or those for that many threads only."""
     times, machine = read(path)
@@ -111,7 +139,7 @@ def report(path: Path, threads: int | None = None) -> str:
             if any(of == kind for of, *_ in times):
                 lines += table(times, kind, count, limit, names)
     benchmarks = json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
-    return "\n".join(lines + end_to_end(times) + discovery(times, benchmarks)).rstrip() + "\n"
+    return "\n".join(lines + end_to_end(times) + discovery(times, benchmarks) + on_device(benchmarks)).rstrip() + "\n"
 
 
 if __name__ == "__main__":

@@ -139,8 +139,9 @@ class CudaEngine(Engine):
     ) -> tuple[Boxes, int]:
         """Boxes with axes (N, M), from feature maps as in `activation_maps`; N."""
         data, form, zero_point, scale, (n, *_) = features
-        m, axes = class_index.shape[1], self._axes(where)
+        m = class_index.shape[1]
         self._check(n, m, where)
+        axes = self._axes(where)
         parts = self._parts(features, m, 1)
         partial = 0 if len(parts) else launch.THREADS * launch.vector(data, form, features.shape[1])
         planes, tables = self._tables(where, n * m, launch.table_size(*axes), partial)
@@ -158,8 +159,8 @@ class CudaEngine(Engine):
         self, maps: Any, where: Grid, rule: Convention, connectivity: int, threads: int | None = None
     ) -> tuple[Boxes, int]:
         """Boxes with an axis P, of (P, h, w) maps; P."""
-        axes = self._axes(where)
         self._check(1, 1, where)
+        axes = self._axes(where)
         planes, tables = self._tables(where, len(maps), launch.table_size(*axes))
         return self._run_boxes(maps, axes, rule, connectivity, planes, tables), len(maps)
 

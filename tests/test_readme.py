@@ -24,9 +24,13 @@ def test_the_python_of_the_readme_runs(shared, tmp_path, monkeypatch):
         "H": 50,
         "W": 60,
         "frame": np.zeros((50, 60, 3), np.uint8),
+        # What is written for a device is the same for the host.
+        "cupy": np,
+        "tensor": np.ones((2, 8, 7, 7), np.float32),
+        "weights": np.ones((10, 8), np.float32),
     }
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         exec(block, names)
     assert names["picture"].dtype == np.uint8

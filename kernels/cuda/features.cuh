@@ -84,17 +84,17 @@ __device__ inline void weighted_sum(const Features &features, const Item *image,
         const int slot = begin + place;
         float sums[VECTOR] = {};
         if (group < groups && slot < positions) {
-            const float *weight[VECTOR];
+            int channel[VECTOR];
 #pragma unroll
             for (int j = 0; j < VECTOR; j++)
-                weight[j] = weights + first + (slot * VECTOR + j) / positions;
+                channel[j] = first + (slot * VECTOR + j) / positions;
             const Item *items = image + static_cast<long long>(first) * positions + slot * VECTOR;
 #pragma unroll 4
             for (int step = group; step < steps; step += groups) {
                 const Items loaded = load(items + static_cast<long long>(step) * positions * VECTOR);
 #pragma unroll
                 for (int j = 0; j < VECTOR; j++)
-                    sums[j] = fmaf(weight[j][step * VECTOR], value_of(loaded.item[j], features), sums[j]);
+                    sums[j] = fmaf(weights[channel[j] + step * VECTOR], value_of(loaded.item[j], features), sums[j]);
             }
         }
         __syncthreads();  // the sums of the round before have been read

@@ -1,5 +1,9 @@
 """Every kernel compiles for every device by the compiler that CuPy uses, warnings being errors."""
 
+import re
+import subprocess
+from shutil import which
+
 import pytest
 
 from fastcam.kernels import cuda
@@ -28,6 +32,20 @@ def test_compiles(name, arch):
     for options in constants(name, every=arch == 90):
         defined = [f"-D{constant}={value}" for constant, value in options]
         assert compile_cubin(source(name), arch, [*OPTIONS, *defined])
+
+
+@pytest.mark.skipif(which("nvcc") is None, reason="nvcc, which tells of spilled registers, isn't installed")
+@pytest.mark.parametrize("name", cuda.KERNELS)
+@pytest.mark.parametrize("arch", [75, 90])
+def test_no_register_is_spilled(name, arch, tmp_path):
+    (tmp_path / "kernels.cu").write_text(source(name), encoding="utf-8")
+    for options in constants(name, every=False)[:2]:  # float32 and float16
+        defined = [f"-D{constant}={value}" for constant, value in options]
+        command = ["nvcc", "-cubin", f"-arch=sm_{arch}", *OPTIONS, *defined, "-Xptxas", "-v", "kernels.cu"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        spilled = re.findall(r"(\d+) bytes spill", done.stderr)
+        assert spilled, done.stderr
+        assert set(spilled) == {"0"}, done.stderr
 
 
 def test_errors_name_the_file_and_line():
