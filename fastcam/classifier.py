@@ -1,54 +1,24 @@
-"""A classifier that explains itself: the place where session, images, method and kernels meet."""
+"""A classifier that explains itself: what a user has of an open model."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastcam import conventions, engines, ops
-from fastcam.arrays import check_connectivity, check_maps, class_indices, feature_maps_of
-from fastcam.boxes import largest_boxes
-from fastcam.components import Search
-from fastcam.conventions import Convention
-from fastcam.devices import check_cuda_versions, has_cupy
+from fastcam import engines
 from fastcam.errors import InputError
-from fastcam.images import (
-    Photo,
-    Region,
-    check_channels,
-    default_preprocess,
-    each_photo,
-    network_input,
-    read_photo,
-    seen_region,
-    target_size,
-    visible,
-)
-from fastcam.methods import cam
+from fastcam.explainer import Explainer
+from fastcam.images import check_channels, default_preprocess, each_photo, target_size
 from fastcam.model.head import Head
-from fastcam.model.proof import check_identity
 from fastcam.model.search import Candidate
 from fastcam.preprocess import Preprocess
-from fastcam.results import Boxes, Explanation
-from fastcam.sampling import grid
-from fastcam.scores import probabilities
+from fastcam.results import Explanation
 from fastcam.session import Session
-
-
-class _One(NamedTuple):
-    """What is kept of one image: class indices (M,), logits and scores (K,), maps (M, h, w), boxes, size, region."""
-
-    class_index: NDArray[np.int64]
-    logits: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    activation_maps: NDArray[np.float32]
-    boxes: Boxes
-    size: tuple[int, int]
-    region: Region
+from fastcam.stream import Stream, open_stream
 
 
 class Classifier:
@@ -84,7 +54,6 @@ class Classifier:
         candidates: Sequence[Candidate] = (),
         seconds: float = 0.0,
     ) -> None:
-        self._session = session
         self.head = head
         self.labels = labels
         self.input = session.input
@@ -97,9 +66,10 @@ class Classifier:
         self.preprocess_origin = preprocess_origin if preprocess else "default"
         try:
             check_channels(self.preprocess, self.input)
-            self._target = target_size(self.preprocess, self.input)
+            target = target_size(self.preprocess, self.input)
         except InputError as error:
             raise InputError(f"{error} (preprocess from: {self.preprocess_origin})") from error
+        self._explainer = Explainer(session, head, self.preprocess, target, labels)
 
     def __repr__(self) -> str:
         return (
@@ -161,24 +131,75 @@ class Classifier:
         >>> [model.labels[i] for i in explanation.class_index[0]]
         ['Egyptian cat', 'tiger cat']
         """
-        self.head.linear()  # refuses heads whose class activation maps aren't exact
-        rule, neighbours = conventions.named(convention, threshold), check_connectivity(connectivity)
-        run = self._engine(engine)
-        if not isinstance(method, str) or method not in ("auto", "cam"):
-            raise InputError(f"method: expected 'auto' or 'cam'; got {method!r}")
         photos = each_photo(images)
-        wanted = self._wanted(top, class_index, len(photos))
-        found: list[_One] = []
-        for n, photo in enumerate(photos):
-            try:
-                with run.on(self._session.device[1]):
-                    classes = int(top) if wanted is None else wanted[n]
-                    found.append(self._explain_one(photo, classes, rule, neighbours, run))
-            except InputError as error:
-                if len(photos) == 1:
-                    raise
-                raise InputError(f"image {n} of {len(photos)}: {error}") from error
-        return self._gather(found, rule, neighbours, run.name)
+        plan = self._explainer.plan(len(photos), top, class_index, method, convention, threshold, connectivity, engine)
+        return self._explainer.explain(photos, plan)
+
+    def stream(
+        self,
+        frames: Iterable[Any] | AsyncIterable[Any],
+        *,
+        top: int = 1,
+        class_index: ArrayLike | None = None,
+        every: int = 1,
+        workers: int | None = None,
+        queue: int = 2,
+        drop: Literal["oldest"] | None = None,
+        method: str = "auto",
+        convention: str = "paper",
+        threshold: float | None = None,
+        connectivity: int = 8,
+        engine: str = "auto",
+    ) -> Stream:
+        """Explain the frames of a video or camera, several at once: pairs (frame, `Explanation`), in order.
+
+        Parameters
+        ----------
+        frames
+            An iterable, or asynchronous iterable, of (H, W, 3) uint8 RGB arrays, or of pairs of one and its time in
+            seconds. It is read by a thread of its own, or by the running event loop.
+        every
+            Explain every so manyth frame; those between come with the explanation before them.
+        workers
+            Frames in work at once; None: one for each processor. Models loaded with `threads=1` make the most of them.
+        queue
+            Frames that may wait for a worker, and results for whoever takes them: memory is bounded however slow he is.
+        drop
+            "oldest": a source that doesn't wait; where the queue is full, the oldest frame in it is left out.
+            `Stream.dropped` counts them. None: the source waits.
+        top, class_index, method, convention, threshold, connectivity, engine
+            As in `explain`, of one image.
+
+        Returns
+        -------
+        Stream
+            To be iterated over by `for`, or by `async for`, as an asynchronous source asks for. Close it, or use it in
+            a `with` block, to stop early: its threads then end. `Explanation.frame_index`, `timestamp` and `timings`
+            are set.
+
+        Raises
+        ------
+        InputError
+            An option out of range, at once; a frame that can't be explained, in its place, with its number. What the
+            source raises comes in its place as well, after all frames before it.
+
+        Examples
+        --------
+        >>> from importlib.resources import files
+        >>> import fastcam
+        >>> from skimage.data import chelsea
+        >>> path = str(files("fastcam.data") / "squeezenet1_1.onnx")
+        >>> model = fastcam.load(path, labels="imagenet", preprocess="caffe-bgr")
+        >>> with model.stream([chelsea(), chelsea()[:, ::-1]]) as stream:
+        ...     [(e.frame_index, model.labels[e.class_index[0, 0]]) for _, e in stream]
+        [(0, 'Egyptian cat'), (1, 'Egyptian cat')]
+        """
+        plan = self._explainer.plan(1, top, class_index, method, convention, threshold, connectivity, engine)
+
+        def work(frame: Any) -> Explanation:
+            return self._explainer.explain([frame], plan)
+
+        return open_stream(work, frames, every=every, workers=workers, queue=queue, drop=drop)
 
     def run(self, images: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Logits (N, K) and feature maps (N, C, h, w) of tensors that are preprocessed already.
@@ -196,94 +217,5 @@ class Classifier:
             ONNX Runtime failed while running, or the identity fails at this size (the model leaves its size open, but
             pools a part of fixed size): `HeadNotFoundError`.
         """
-        logits, maps, _ = self._run(images, engines.named("cpu"))
+        logits, maps, _ = self._explainer.run(images, engines.named("cpu"))
         return logits, np.ascontiguousarray(maps, np.float32)
-
-    def _run(self, images: NDArray[Any], run: engines.Engine) -> tuple[NDArray[np.float32], Any, NDArray[np.float32]]:
-        """The same, the feature maps as the model has them and where the engine wants them, and the scores (N, K)."""
-        own = [self.head.output] if self.head.activation == "other" else []
-        wanted = [self.head.logits, *own]
-        if run.name == "cuda":
-            value, (logits, *outputs) = self._session.run_on_device(images, self.head.feature_maps, wanted)
-            maps = run.xp.from_dlpack(value)[: len(images)]
-        else:
-            maps, logits, *outputs = self._session.run(images, [self.head.feature_maps, *wanted])
-        logits = logits.reshape(len(logits), -1).astype(np.float32)
-        scores = outputs[0].reshape(len(logits), -1) if own else probabilities(logits, self.head.activation)
-        layout = self.head.arranged(maps.shape)
-        if self.head.is_exact and (layout.channels, layout.height, layout.width) != self.head.feature_shape is not None:
-            check_identity(self.head, run.host(maps)[0], logits)
-        return logits, layout.channels_first(maps), scores.astype(np.float32)
-
-    def _engine(self, name: str) -> engines.Engine:
-        """The engine of that name, which has to work where the model leaves its feature maps."""
-        device, _ = self._session.device
-        run = engines.named("cuda" if name == "auto" and device == "cuda" and has_cupy() else name)
-        if run.name == "cuda" and device != run.memory:
-            raise InputError(
-                f"engine: 'cuda' works on what a CUDA provider leaves on its device; this model runs by "
-                f"{self.provider}. Load it with providers=['CUDAExecutionProvider'], or leave engine out"
-            )
-        if device == "cuda" and run.name == "cuda":
-            check_cuda_versions()
-        return run
-
-    def _wanted(self, top: int, class_index: ArrayLike | None, images: int) -> NDArray[np.int64] | None:
-        """The classes that the caller wants, (N, M), or None for the best."""
-        if isinstance(top, bool) or not isinstance(top, int | np.integer) or not 1 <= top <= self.head.classes:
-            raise InputError(f"top: expected 1 to {self.head.classes}, the number of classes; got {top!r}")
-        if class_index is None:
-            return None
-        if top != 1:
-            raise InputError("top: expected either top or class_index; got both")
-        return class_indices(class_index, images, self.head.classes)
-
-    def _explain_one(
-        self, photo: Photo, wanted: int | NDArray[np.int64], rule: Convention, connectivity: int, run: engines.Engine
-    ) -> _One:
-        image = read_photo(photo)
-        size = (image.height, image.width)
-        region = seen_region(size, self._target, self.preprocess.fit, self.preprocess.crop_fraction)
-        logits, feature_maps, scores = self._run(network_input(image, region, self.preprocess, self.input), run)
-        if not np.isfinite(logits).all():
-            raise InputError("expected finite logits; got NaN or infinity. Does the preprocessing fit the model?")
-        ranked = scores if self.head.activation == "other" else logits
-        index = np.argsort(-ranked[0], kind="stable")[:wanted] if isinstance(wanted, int) else wanted
-        weighted, weights, rows = cam.channel_weights(self.head, feature_maps, index[None], run)
-        maps = ops.checked_maps(run, feature_maps_of(weighted), weights, rows).reshape(-1, *feature_maps.shape[2:])
-        x0, y0, x1, y1 = region
-        left, top, right, bottom = visible(region, size)
-        where = grid((maps.shape[1], maps.shape[2]), (y1 - y0, x1 - x0), (left - x0, top - y0, right - x0, bottom - y0))
-        found = largest_boxes(Search(maps, maps.shape[:1], where, rule, connectivity, run))
-        maps, *parts = run.host(maps, found.xyxy, found.area, found.peak)
-        found = Boxes(*parts)
-        if np.isnan(found.peak).any():
-            check_maps("activation maps", maps)
-        shift = np.where(found.area[:, None] > 0, np.array([left, top, left, top], np.int32), 0)
-        return _One(index, logits[0], scores[0], maps, Boxes(found.xyxy + shift, found.area, found.peak), size, region)
-
-    def _gather(self, found: Sequence[_One], rule: Convention, connectivity: int, engine: str) -> Explanation:
-        logits = np.stack([one.logits for one in found])
-        index = np.stack([one.class_index for one in found]).astype(np.int64)
-        return Explanation(
-            class_index=index,
-            scores=np.take_along_axis(np.stack([one.scores for one in found]), index, axis=1),
-            logits=logits,
-            activation_maps=np.stack([one.activation_maps for one in found]),
-            boxes=Boxes(
-                np.stack([one.boxes.xyxy for one in found]),
-                np.stack([one.boxes.area for one in found]),
-                np.stack([one.boxes.peak for one in found]),
-            ),
-            image_sizes=np.array([one.size for one in found], np.int64),
-            regions=np.array([one.region for one in found], np.int64),
-            labels=self.labels,
-            method="cam",
-            convention=rule.name,
-            threshold=rule.threshold,
-            connectivity=connectivity,
-            head=self.head,
-            preprocess=self.preprocess.describe(),
-            provider=self.provider,
-            engine=engine,
-        )

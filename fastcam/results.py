@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,7 +67,13 @@ class Explanation:
     preprocess
         The preprocessing specification in words.
     provider, engine
-        The ONNX Runtime provider that ran the model, and what ran the kernels: "cpu" or "reference".
+        The ONNX Runtime provider that ran the model, and what ran the kernels: "cpu", "cuda" or "reference".
+    timings
+        Seconds of "preprocessing", "inference" and "localisation", of all images together; of a frame of a stream also
+        of "waiting" for a thread.
+    frame_index, timestamp
+        Of a frame of a stream: its number in the source, from 0, and its time in seconds, the source's own or since
+        the stream began. None otherwise.
     """
 
     class_index: NDArray[np.int64]
@@ -85,3 +92,6 @@ class Explanation:
     preprocess: str
     provider: str
     engine: str
+    timings: Mapping[str, float] = field(default_factory=dict)
+    frame_index: int | None = None
+    timestamp: float | None = None

@@ -1,0 +1,68 @@
+"""How images are to be explained, what is kept of each, and how that becomes one `Explanation`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcam.conventions import Convention
+from fastcam.engines import Engine
+from fastcam.images import Region
+from fastcam.results import Boxes, Explanation
+
+
+class Plan(NamedTuple):
+    """The checked options of `Classifier.explain`. `wanted`: so many of the best classes, or indices (N, M)."""
+
+    rule: Convention
+    connectivity: int
+    run: Engine
+    wanted: int | NDArray[np.int64]
+
+    def classes(self, n: int) -> int | NDArray[np.int64]:
+        """What is wanted of image n."""
+        return self.wanted if isinstance(self.wanted, int) else self.wanted[n]
+
+
+class Explained(NamedTuple):
+    """What is kept of one image: class indices (M,), logits and scores (K,), maps (M, h, w), boxes, size, region, and
+    the seconds that preprocessing, inference and localisation took.
+    """
+
+    class_index: NDArray[np.int64]
+    logits: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    activation_maps: NDArray[np.float32]
+    boxes: Boxes
+    size: tuple[int, int]
+    region: Region
+    seconds: tuple[float, float, float]
+
+
+def gather(found: Sequence[Explained], plan: Plan, **model: Any) -> Explanation:
+    """All images in one, with what holds for the model: labels, head, preprocess and provider."""
+    index = np.stack([one.class_index for one in found]).astype(np.int64)
+    preprocessing, inference, localisation = (sum(times) for times in zip(*(one.seconds for one in found), strict=True))
+    return Explanation(
+        class_index=index,
+        scores=np.take_along_axis(np.stack([one.scores for one in found]), index, axis=1),
+        logits=np.stack([one.logits for one in found]),
+        activation_maps=np.stack([one.activation_maps for one in found]),
+        boxes=Boxes(
+            np.stack([one.boxes.xyxy for one in found]),
+            np.stack([one.boxes.area for one in found]),
+            np.stack([one.boxes.peak for one in found]),
+        ),
+        image_sizes=np.array([one.size for one in found], np.int64),
+        regions=np.array([one.region for one in found], np.int64),
+        method="cam",
+        convention=plan.rule.name,
+        threshold=plan.rule.threshold,
+        connectivity=plan.connectivity,
+        engine=plan.run.name,
+        timings={"preprocessing": preprocessing, "inference": inference, "localisation": localisation},
+        **model,
+    )

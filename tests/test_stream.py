@@ -1,0 +1,310 @@
+"""Streams: every frame in order, in bounded memory, and nothing left running when they end, however they end."""
+
+import asyncio
+import gc
+import threading
+import time
+import weakref
+
+import numpy as np
+import pytest
+
+import fastcam
+from fastcam.stream import open_stream
+
+SMALL = {"every": 1, "workers": 2, "queue": 2, "drop": None}
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running():
+    yield
+    until = time.monotonic() + 5
+    while (left := _threads()) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not left
+
+
+def _threads():
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("fastcam-stream")]
+
+
+@pytest.fixture(scope="module")
+def model(load_real):
+    return load_real("cifar10_resnet20")
+
+
+@pytest.fixture(scope="module")
+def explanation(model):
+    return model.explain(np.zeros((32, 32, 3), np.uint8))
+
+
+def frames(count):
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (40 + k, 60, 3)).astype(np.uint8) for k in range(count)]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_every_frame_in_order_and_as_by_itself(model, workers):
+    given = frames(20)
+    with model.stream(iter(given), top=3, workers=workers) as stream:
+        got = list(stream)
+    assert all(frame is expected for (frame, _), expected in zip(got, given, strict=True))
+    for k, (frame, found) in enumerate(got):
+        alone = model.explain(frame, top=3)
+        assert (found.frame_index, found.timings.keys()) == (k, {"waiting", *alone.timings})
+        assert min(found.timings.values()) >= 0
+        for name in ("class_index", "logits", "activation_maps"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(alone, name))
+        np.testing.assert_array_equal(found.boxes.xyxy, alone.boxes.xyxy)
+    assert [found.timestamp for _, found in got] == sorted(found.timestamp for _, found in got)
+
+
+def test_time_stamps_of_the_source(model):
+    given = [(frame, 0.04 * k) for k, frame in enumerate(frames(3))]
+    with model.stream(given) as stream:
+        assert [(found.frame_index, found.timestamp) for _, found in stream] == [(0, 0.0), (1, 0.04), (2, 0.08)]
+
+
+def test_every_third_frame(model):
+    with model.stream(frames(8), every=3) as stream:
+        assert [found.frame_index for _, found in stream] == [0, 0, 0, 3, 3, 3, 6, 6]
+
+
+def test_no_frames(model):
+    with model.stream([]) as stream:
+        assert list(stream) == []
+    assert next(stream, None) is None
+
+
+def test_the_source_waits_for_a_slow_consumer(explanation):
+    """At most `queue` frames wait, each worker has one, and `queue` results more than that wait to be taken."""
+    read = []
+
+    def source():
+        for k in range(1000):
+            read.append(k)
+            yield k
+
+    with open_stream(lambda frame: explanation, source(), **SMALL) as stream:
+        for taken in range(5):
+            next(stream)
+            time.sleep(0.05)
+            assert len(read) <= taken + 1 + 2 + 2 + 2 + 1  # and one is in the source's hand
+    assert len(read) < 20
+
+
+def test_frames_are_let_go(explanation):
+    class Frame:
+        pass
+
+    alive = weakref.WeakSet()
+
+    def source():
+        for _ in range(200):
+            frame = Frame()
+            alive.add(frame)
+            yield frame
+            del frame
+
+    most = 0
+    with open_stream(lambda frame: explanation, source(), **SMALL) as stream:
+        for _ in stream:
+            most = max(most, len(alive))
+    gc.collect()
+    assert most <= 12
+
+
+def test_the_newest_frames_win(explanation):
+    begun = threading.Event()
+
+    def source():
+        for k in range(50):
+            yield k
+            if k == 0:
+                begun.wait()  # the worker has the first; all others come at once
+
+    def work(frame):
+        begun.set()
+        time.sleep(0.1)
+        return explanation
+
+    with open_stream(work, source(), every=1, workers=1, queue=2, drop="oldest") as stream:
+        got = [frame for frame, _ in stream]
+        assert got[0] == 0
+        assert got[-2:] == [48, 49]
+        assert got == sorted(got)
+        assert stream.dropped == 50 - len(got) > 40
+
+
+def test_every_second_of_those_that_are_left(explanation):
+    """The first that is taken is explained, though it may not be the first of the source."""
+
+    def source():
+        yield from range(30)
+
+    with open_stream(lambda frame: explanation, source(), every=2, workers=1, queue=1, drop="oldest") as stream:
+        assert all(found is not None for _, found in stream)
+
+
+def test_what_the_source_raises_comes_after_its_frames(model):
+    def source():
+        yield from frames(3)
+        raise OSError("camera unplugged")
+
+    got = []
+    with pytest.raises(OSError, match="camera unplugged") as error, model.stream(source()) as stream:
+        got.extend(stream)
+    assert len(got) == 3
+    assert "in place of frame 3" in error.value.__notes__[0]
+
+
+@pytest.mark.parametrize("wrong", ["no frame", np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), None])
+def test_a_frame_that_is_none(model, wrong):
+    given = frames(4)
+    got = []
+    with pytest.raises(fastcam.InputError, match="frame 2: "), model.stream([*given[:2], wrong, given[3]]) as stream:
+        got.extend(stream)
+    assert len(got) == 2
+
+
+def test_errors_of_other_kinds_name_the_frame():
+    def work(frame):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as error:
+        next(open_stream(work, [1], **SMALL))
+    assert "frame 0 of a stream" in error.value.__notes__[0]
+
+
+def test_stopping_early_ends_the_source(model):
+    ended = threading.Event()
+
+    def source():
+        try:
+            while True:
+                yield from frames(2)
+        finally:
+            ended.set()
+
+    with model.stream(source()) as stream:
+        next(stream)
+    assert ended.wait(5)
+    with pytest.raises(StopIteration):
+        next(stream)
+
+
+def test_a_forgotten_stream_ends(model):
+    def source():
+        while True:
+            yield from frames(2)
+
+    stream = model.stream(source())
+    next(stream)
+    del stream
+
+
+def test_interrupting_a_wait(explanation):
+    """Ctrl-C arrives while the main thread waits for a result."""
+    import _thread
+
+    def work(frame):
+        time.sleep(0.3)
+        return explanation
+
+    timer = threading.Timer(0.1, _thread.interrupt_main)
+    stream = open_stream(work, iter(range(100)), **SMALL)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        next(stream)
+    timer.join()
+
+
+def test_an_asynchronous_source(model):
+    given = frames(6)
+
+    async def source():
+        for frame in given:
+            await asyncio.sleep(0.001)
+            yield frame
+
+    async def collect():
+        return [(frame, found) async for frame, found in model.stream(source())]
+
+    got = asyncio.run(collect())
+    assert all(frame is expected for (frame, _), expected in zip(got, given, strict=True))
+    assert [found.frame_index for _, found in got] == list(range(6))
+
+
+def test_an_asynchronous_source_that_fails_or_is_left(model):
+    async def source():
+        for frame in frames(3):
+            yield frame
+        raise OSError("connection lost")
+
+    async def collect(most):
+        got = []
+        async with model.stream(source()) as stream:
+            async for _ in stream:
+                got.append(1)
+                if len(got) == most:
+                    break
+        return len(got)
+
+    assert asyncio.run(collect(2)) == 2
+    with pytest.raises(OSError, match="connection lost"):
+        asyncio.run(collect(10))
+
+
+def test_either_kind_of_loop(model):
+    async def source():
+        yield frames(1)[0]
+
+    async def collect(given):
+        return [found.frame_index async for _, found in model.stream(given)]
+
+    assert asyncio.run(collect(frames(3))) == [0, 1, 2]
+    with (
+        pytest.raises(fastcam.InputError, match="expected 'async for' over a stream whose source is asynchronous"),
+        model.stream(source()) as stream,
+    ):
+        next(stream)
+
+
+def test_four_streams_of_one_classifier(model):
+    given, results = frames(12), {}
+
+    def run(name):
+        with model.stream(given, workers=2) as stream:
+            results[name] = [found.logits for _, found in stream]
+
+    threads = [threading.Thread(target=run, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    alone = [model.explain(frame).logits for frame in given]
+    for name in range(4):
+        np.testing.assert_array_equal(results[name], alone)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"every": 0}, "every: expected a whole number of 1 or more; got 0"),
+        ({"workers": 1.5}, "workers: expected a whole number"),
+        ({"queue": True}, "queue: expected a whole number"),
+        ({"drop": "newest"}, "drop: expected None or 'oldest'; got 'newest'"),
+        ({"top": 0}, "top: expected 1 to 10"),
+        ({"convention": "x"}, "convention: expected one of"),
+        ({"class_index": [[1], [2]]}, "class_index: expected one row for each of 1 images"),
+    ],
+)
+def test_options_that_are_refused_at_once(model, options, match):
+    with pytest.raises(fastcam.InputError, match=match):
+        model.stream([], **options)
+
+
+@pytest.mark.parametrize("wrong", [7, "clip.mp4", np.zeros((3, 4, 4, 3), np.uint8)])
+def test_frames_that_can_not_be_iterated_over(model, wrong):
+    with pytest.raises(fastcam.InputError, match="frames: expected an iterable of"):
+        model.stream(wrong)
