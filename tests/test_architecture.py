@@ -24,6 +24,7 @@ MODULES = sorted(
 # Imports point one way: a module may import those that stand before it.
 ORDER = [
     "errors",
+    "files",
     "kernels",
     "conventions",
     "pool",
@@ -70,6 +71,13 @@ ORDER = [
     "preprocess",
     "images",
     "overlays",
+    "export.masks",
+    "export.coco",
+    "export.lines",
+    "export.npz",
+    "export.supervision",
+    "export.yolo",
+    "export",
     "explained",
     "explainer",
     "stream",

@@ -21,6 +21,7 @@ def test_the_python_of_the_readme_runs(shared, tmp_path, monkeypatch):
         "feature_maps": np.ones((2, 8, 7, 7), np.float32),
         "class_weights": np.ones((10, 8), np.float32),
         "class_index": [3, 4],
+        "photo": np.zeros((50, 60, 3), np.uint8),
         "H": 50,
         "W": 60,
         "frame": np.zeros((50, 60, 3), np.uint8),
@@ -30,7 +31,7 @@ def test_the_python_of_the_readme_runs(shared, tmp_path, monkeypatch):
         "weights": np.ones((10, 8), np.float32),
     }
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     for block in blocks:
         exec(block, names)
     assert names["picture"].dtype == np.uint8

@@ -19,6 +19,7 @@ def run(options: argparse.Namespace) -> None:
 
     from fastcam.api import load
     from fastcam.cli import report
+    from fastcam.export.lines import map_records
     from fastcam.overlays import overlay
 
     directory = report.prepare_directory(options.output)
@@ -30,5 +31,5 @@ def run(options: argparse.Namespace) -> None:
     print(f"SqueezeNet 1.1 on the photo 'coffee' of scikit-image, {photo.shape[1]}×{photo.shape[0]} pixels")
     print(model.head.describe())
     print("probability  box x0 y0 x1 y1       class")
-    print(*map(report.line, report.map_records(explanation, 0)), sep="\n")
+    print(*map(report.line, map_records(explanation, 0)), sep="\n")
     print(f"heatmap and box of the best class: {directory / 'overlay.png'}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastcam.cli.options import add_model_arguments, open_model
 from fastcam.errors import InputError
+from fastcam.export.lines import map_records
 
 if TYPE_CHECKING:
     from fastcam.classifier import Classifier
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
     directory = report.prepare_directory(options.output)
     records = []
     for path, explanation, names in plans:
-        photo, maps = read_photo(path), report.map_records(explanation, 0)
+        photo, maps = read_photo(path), map_records(explanation, 0)
         for m, (record, name) in enumerate(zip(maps, names, strict=True)):
             record["overlay"] = name
             report.write_png(directory / name, _picture(photo, explanation, m, options.colormap))

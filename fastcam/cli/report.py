@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from fastcam import __version__
 from fastcam.errors import InputError
+from fastcam.files import write_whole
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from fastcam.classifier import Classifier
-    from fastcam.results import Explanation
 
 
 def model_record(model: Classifier) -> dict[str, Any]:
@@ -62,30 +62,6 @@ def versions() -> dict[str, str]:
     return found
 
 
-def map_records(explanation: Explanation, n: int) -> list[dict[str, Any]]:
-    """One plain record for each map of image n, best first."""
-    boxes, records = explanation.boxes, []
-    for m, index in enumerate(explanation.class_index[n].tolist()):
-        area = int(boxes.area[n, m])
-        records.append(
-            {
-                "class_index": index,
-                "label": explanation.labels[index] if explanation.labels else None,
-                "logit": float(explanation.logits[n, index]),
-                "probability": float(explanation.scores[n, m]),
-                "box": boxes.xyxy[n, m].tolist() if area else None,
-                "area": area,
-                "peak": float(boxes.peak[n, m]),
-                "method": explanation.method,
-                "convention": explanation.convention,
-                "threshold": explanation.threshold,
-                "connectivity": explanation.connectivity,
-                "engine": explanation.engine,
-            }
-        )
-    return records
-
-
 def line(record: dict[str, Any]) -> str:
     """A map's record for the terminal."""
     name = record["label"] or f"class {record['class_index']}"
@@ -108,7 +84,7 @@ def prepare_directory(path: str) -> Path:
 
 def write_json(path: Path, value: Any) -> None:
     """The value as JSON; the file is there whole or not at all."""
-    _write(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+    write_whole(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
 
 
 def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
@@ -117,14 +93,4 @@ def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
 
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
-    _write(path, buffer.getvalue())
-
-
-def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise InputError(f"{path}: can't be written ({error.strerror})") from error
+    write_whole(path, buffer.getvalue())

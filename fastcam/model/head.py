@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.errors import HeadNotFoundError, InputError, ModelError
+from fastcam.errors import HeadNotFoundError, ModelError
+from fastcam.files import write_whole
 from fastcam.model.layouts import ORDERS, Layout, Order
 from fastcam.model.wire import Access
 
@@ -233,7 +234,7 @@ class Head:
         InputError
             The file can't be written.
         """
-        buffer, target = io.BytesIO(), Path(path)
+        buffer = io.BytesIO()
         values = {name: getattr(self, name) for name in SAVED}
         values["access"] = asdict(self.access) | {"appendix": self.access.appendix.hex()}
         np.savez(
@@ -242,13 +243,7 @@ class Head:
             class_weights=self.class_weights,
             bias=self.bias,
         )
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            part.write_bytes(buffer.getvalue())
-            part.replace(target)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise InputError(f"{target}: can't be written ({error.strerror})") from error
+        write_whole(Path(path), buffer.getvalue())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Head:

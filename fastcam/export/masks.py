@@ -1,0 +1,53 @@
+"""The pixels of an explanation's components, in the photo's own pixels, plain and run-length encoded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcam.components import label_images
+from fastcam.images import visible
+from fastcam.results import Explanation
+
+
+def mask(explanation: Explanation, n: int, m: int) -> NDArray[np.bool_]:
+    """(H, W) bool: the component that the box of map m of image n is around; all False where there is none."""
+    height, width = explanation.image_sizes[n].tolist()
+    x0, y0, x1, y1 = explanation.regions[n].tolist()
+    left, top, right, bottom = visible((x0, y0, x1, y1), (height, width))
+    labels = label_images(
+        explanation.activation_maps[n, m],
+        (y1 - y0, x1 - x0),
+        convention=explanation.convention,
+        threshold=explanation.threshold,
+        connectivity=explanation.connectivity,
+        window=(left - x0, top - y0, right - x0, bottom - y0),
+    )
+    found = np.zeros((height, width), np.bool_)
+    found[top:bottom, left:right] = labels == 1
+    return found
+
+
+def run_lengths(pixels: NDArray[np.bool_]) -> dict[str, Any]:
+    """COCO's compressed encoding of a mask: {"size": [H, W], "counts": ...}.
+
+    Lengths of runs of 0 and 1 in turn, column by column, the first of 0; from the third on less the one before the one
+    before; in groups of five bits, the lowest first, a sixth saying whether more follow, as characters from 48 on.
+    """
+    flat = pixels.ravel(order="F")
+    ends = np.flatnonzero(np.diff(flat)) + 1
+    counts = np.diff([0, *ends.tolist(), flat.size]).tolist()
+    if flat[0]:
+        counts.insert(0, 0)
+    text = []
+    for i, count in enumerate(counts):
+        value = count - counts[i - 2] if i > 2 else count
+        while True:
+            bits, value = value & 31, value >> 5
+            more = value != (-1 if bits & 16 else 0)
+            text.append(chr(48 + bits + 32 * more))
+            if not more:
+                break
+    return {"size": list(pixels.shape), "counts": "".join(text)}

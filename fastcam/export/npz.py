@@ -1,0 +1,58 @@
+"""All arrays of an explanation in one file of NumPy's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastcam.errors import InputError
+from fastcam.files import write_whole
+from fastcam.results import Explanation
+
+ARRAYS = ("class_index", "scores", "logits", "activation_maps", "image_sizes", "regions")
+BOXES = ("xyxy", "area", "peak")
+WORDS = ("method", "convention", "threshold", "connectivity", "preprocess", "provider", "engine")
+
+
+def save_npz(path: str | os.PathLike[str], explanation: Explanation) -> None:
+    """Write class_index, scores, logits, activation_maps, image_sizes, regions, the boxes' xyxy, area and peak, labels,
+    and in words how they were made. The file is there whole or not at all.
+
+    Raises
+    ------
+    InputError
+        The file can't be written.
+    """
+    import io
+
+    held: dict[str, Any] = {name: getattr(explanation, name) for name in ARRAYS}
+    held |= {name: getattr(explanation.boxes, name) for name in BOXES}
+    held |= {name: np.array(getattr(explanation, name)) for name in WORDS}
+    held |= {"labels": np.array(explanation.labels or (), np.str_)}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **held)
+    write_whole(Path(path), buffer.getvalue())
+
+
+def load_npz(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What `save_npz` wrote: arrays by name; strings and numbers as Python's, labels as a list.
+
+    Raises
+    ------
+    InputError
+        The file can't be read, or holds something else.
+    """
+    expected = f"{path}: expected a file that save_npz wrote"
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            held = {name: file[name] for name in (*ARRAYS, *BOXES, *WORDS, "labels")}
+    except OSError as error:
+        raise InputError(f"{expected} ({error.strerror or error})") from error
+    except Exception as error:  # of zipfile, of NumPy's format, and of what a damaged file makes of them
+        raise InputError(f"{expected}; it holds something else ({error})") from error
+    return {name: value.item() if name in WORDS else value for name, value in held.items()} | {
+        "labels": held["labels"].tolist()
+    }

@@ -1,0 +1,37 @@
+"""Detections of Roboflow's supervision."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from fastcam.errors import BackendError
+from fastcam.export.masks import mask
+from fastcam.results import Explanation
+
+
+def to_supervision(explanation: Explanation, n: int = 0, *, masks: bool = True) -> Any:
+    """`supervision.Detections` of image n: boxes, classes, probabilities, masks, and names of classes if known.
+
+    Raises
+    ------
+    BackendError
+        supervision isn't installed.
+    """
+    try:
+        detections = import_module("supervision").Detections
+    except ImportError as error:
+        raise BackendError(f"to_supervision needs supervision ({error}): pip install supervision") from error
+    with_box = np.flatnonzero(explanation.boxes.area[n])
+    index, size = explanation.class_index[n, with_box], explanation.image_sizes[n].tolist()
+    pixels = [mask(explanation, n, m) for m in with_box.tolist()] if masks else []
+    names = {"class_name": np.array([explanation.labels[i] for i in index.tolist()])} if explanation.labels else {}
+    return detections(
+        xyxy=explanation.boxes.xyxy[n, with_box].astype(np.float32).reshape(-1, 4),
+        mask=np.array(pixels, np.bool_).reshape(-1, *size) if masks else None,
+        confidence=explanation.scores[n, with_box],
+        class_id=index.astype(np.int64),
+        data=names,
+    )
