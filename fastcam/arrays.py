@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastcam.devices import adopt, check_together, cupy_module, is_on_device
+from fastcam.devices import adopt, check_together, cupy_module, is_on_device, new_array
 from fastcam.errors import InputError
 from fastcam.pool import check_threads as check_threads
 from fastcam.sampling import Grid, grid
@@ -97,6 +97,8 @@ def real_array(name: str, value: ArrayLike) -> NDArray[Any]:
         array = adopt(name, value) if is_on_device(value) else np.asarray(value)
     except ValueError as error:
         raise InputError(f"{name}: expected an array of numbers; got a ragged sequence") from error
+    except TypeError as error:  # CuPy's
+        raise InputError(f"{name}: expected an array; got {type(value).__name__} of what isn't numbers") from error
     if array.dtype.kind not in "fiu":
         raise InputError(f"{name}: expected an array of real numbers; got dtype {array.dtype}")
     return array
@@ -136,7 +138,7 @@ def out_array(name: str, out: Any, shape: tuple[int, ...], dtype: Any, *others: 
 def _out_on_device(name: str, out: Any, shape: tuple[int, ...], dtype: Any, source: Any) -> Any:
     xp = cupy_module()
     if out is None:
-        return xp.empty(shape, dtype)
+        return new_array(xp, shape, dtype)
     if not is_on_device(out):
         raise InputError(f"{name}: expected an array on the device, where the input is; got {type(out).__name__}")
     out = adopt(name, out)

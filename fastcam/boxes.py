@@ -110,8 +110,8 @@ def localize(
 ) -> Boxes:
     """Feature maps to boxes in one go: `find_boxes(activation_maps(...), size)`, without anything in between.
 
-    All classes of an image share one pass over its feature maps. After a thread's first call of a kind, nothing is
-    allocated but the result.
+    On the CPU, all classes of an image share one pass over its feature maps, and after a thread's first call of a kind
+    nothing is allocated but the result. On a device nothing is waited for.
 
     Parameters
     ----------

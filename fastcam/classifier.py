@@ -106,7 +106,7 @@ class Classifier:
             Which pixels make a box; see `fastcam.find_boxes`.
         engine
             "cpu": Numba; "reference": NumPy and scikit-image; "cuda": CuPy, on the feature maps that a CUDA provider
-            leaves on its device. "auto" is "cuda" there, if CuPy is installed, else "cpu"; `Explanation.engine` tells.
+            leaves on its device. "auto" is "cuda" there, if CuPy can be used, else "cpu"; `Explanation.engine` tells.
 
         Returns
         -------

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
-from fastcam.errors import BackendError, InputError
+from fastcam.errors import BackendError, InputError, KernelError
 
 CUDA_DEVICES = (2, 13)  # DLPack's numbers of CUDA memory, and of memory that CUDA manages
 INSTALL = "Install it: pip install 'fastcam[cuda12]' or 'fastcam[cuda13]', as your driver supports (nvidia-smi says)"
@@ -19,9 +19,10 @@ def is_on_device(value: Any) -> bool:
     """Whether a value is an array in the memory of a CUDA device, of any library."""
     if type(value) is np.ndarray:
         return False
-    if hasattr(value, "__cuda_array_interface__"):
-        return True
-    return hasattr(value, "__dlpack_device__") and value.__dlpack_device__()[0] in CUDA_DEVICES
+    kind = type(value)  # whose properties may raise: PyTorch's for tensors that want gradients
+    if hasattr(kind, "__dlpack_device__"):
+        return value.__dlpack_device__()[0] in CUDA_DEVICES
+    return hasattr(kind, "__cuda_array_interface__")
 
 
 def adopt(name: str, value: Any) -> Any:
@@ -38,12 +39,27 @@ def adopt(name: str, value: Any) -> Any:
     if isinstance(value, cupy.ndarray):
         return value
     try:
-        return cupy.from_dlpack(value) if hasattr(value, "__dlpack__") else cupy.asarray(value)
+        return cupy.from_dlpack(value) if hasattr(type(value), "__dlpack__") else cupy.asarray(value)
     except (TypeError, ValueError, RuntimeError, BufferError, AttributeError) as error:
         raise InputError(
             f"{name}: expected an array that its library hands over (a tensor that wants gradients has to be "
             f"detached); got {type(value).__name__}: {error}"
         ) from error
+
+
+def new_array(xp: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """An array on the current device.
+
+    Raises
+    ------
+    KernelError
+        There is no room for it.
+    """
+    try:
+        return xp.empty(shape, dtype)
+    except MemoryError as error:
+        size = math.prod(shape) * np.dtype(dtype).itemsize / 2**20
+        raise KernelError(f"cuda: no room for {size:.0f} MiB on the device. Give fewer images at once") from error
 
 
 @cache
@@ -68,22 +84,29 @@ def cupy_module() -> Any:
     return cupy
 
 
-def has_cupy() -> bool:
-    """CuPy is installed."""
-    return find_spec("cupy") is not None
-
-
 @cache
-def check_cuda_versions() -> None:
-    """ONNX Runtime and CuPy, in one process, are of the same major version of CUDA.
+def check_ready() -> None:
+    """CuPy can take over what ONNX Runtime leaves on a device: its `OrtValue`, in one version of CUDA.
 
     Raises
     ------
     BackendError
-        They aren't.
+        It can't.
     """
+    ort, cupy = import_module("onnxruntime"), cupy_module()
+    if not hasattr(ort.OrtValue, "__dlpack__"):
+        raise BackendError(f"engine 'cuda' needs onnxruntime 1.26 or newer; got {ort.__version__}. Use engine='cpu'")
     built = getattr(import_module("onnxruntime.capi.build_and_package_info"), "cuda_version", None)
-    compare_cuda_versions(built, cupy_module().cuda.runtime.runtimeGetVersion() // 1000)
+    compare_cuda_versions(built, cupy.cuda.runtime.runtimeGetVersion() // 1000)
+
+
+def is_ready() -> bool:
+    """The same, asked."""
+    try:
+        check_ready()
+    except BackendError:
+        return False
+    return True
 
 
 def compare_cuda_versions(of_onnxruntime: str | None, of_cupy: int) -> None:

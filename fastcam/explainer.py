@@ -14,7 +14,7 @@ from fastcam import conventions, engines, ops
 from fastcam.arrays import check_connectivity, check_maps, class_indices, feature_maps_of
 from fastcam.boxes import largest_boxes
 from fastcam.components import Search
-from fastcam.devices import check_cuda_versions, has_cupy
+from fastcam.devices import check_ready, is_ready
 from fastcam.errors import InputError
 from fastcam.explained import Explained, Plan, gather
 from fastcam.images import Photo, Region, network_input, read_photo, seen_region, visible
@@ -89,8 +89,9 @@ class Explainer:
         own = [self.head.output] if self.head.activation == "other" else []
         wanted = [self.head.logits, *own]
         if run.name == "cuda":
-            value, (logits, *outputs) = self.session.run_on_device(images, self.head.feature_maps, wanted)
-            maps = run.xp.from_dlpack(value)[: len(images)]
+            maps, (logits, *outputs) = self.session.run_on_device(
+                images, self.head.feature_maps, wanted, run.xp.from_dlpack
+            )
         else:
             maps, logits, *outputs = self.session.run(images, [self.head.feature_maps, *wanted])
         logits = logits.reshape(len(logits), -1).astype(np.float32)
@@ -103,14 +104,14 @@ class Explainer:
     def _engine(self, name: str) -> engines.Engine:
         """The engine of that name, which has to work where the model leaves its feature maps."""
         device, _ = self.session.device
-        run = engines.named("cuda" if name == "auto" and device == "cuda" and has_cupy() else name)
+        run = engines.named("cuda" if name == "auto" and device == "cuda" and is_ready() else name)
         if run.name == "cuda" and device != run.memory:
             raise InputError(
                 f"engine: 'cuda' works on what a CUDA provider leaves on its device; this model runs by "
                 f"{self.session.provider}. Load it with providers=['CUDAExecutionProvider'], or leave engine out"
             )
         if device == "cuda" and run.name == "cuda":
-            check_cuda_versions()
+            check_ready()
         return run
 
     def _wanted(self, top: int, class_index: ArrayLike | None, images: int) -> NDArray[np.int64] | None:

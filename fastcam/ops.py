@@ -19,6 +19,7 @@ from fastcam.arrays import (
     grid_at,
     out_array,
 )
+from fastcam.devices import adopt, is_on_device
 from fastcam.engines import Engine
 from fastcam.errors import InputError
 
@@ -38,7 +39,8 @@ def activation_maps(
 
     `M_c(x, y) = sum_k W[c, k] f_k(x, y)` (Zhou et al. 2016, "Learning Deep Features for Discriminative Localization").
     With a bias b and global *average* pooling, `mean_xy M_c(x, y) + b[c]` is the logit of class c. The sum is taken in
-    channel order in float32, so every engine, layout and number of threads gives the same bits.
+    channel order in float32, so on the CPU every engine, layout and number of threads gives the same bits; on a device
+    the order is another.
 
     Parameters
     ----------
@@ -152,7 +154,7 @@ def heatmaps(
 
 def _heatmap_dtype(dtype: Any, out: Any, normalise: bool) -> np.dtype[Any]:
     if dtype is None:
-        dtype = out.dtype if isinstance(out, np.ndarray) else np.float32
+        dtype = getattr(adopt("out", out) if is_on_device(out) else out, "dtype", np.float32)
     try:
         kind = np.dtype(dtype)
     except TypeError:

@@ -25,7 +25,8 @@ class Boxes:
     area
         (...) int32, pixels of the component; 0 = there is none.
     peak
-        (...) float32, the maximum of the upsampled map, in units of the map (not normalised).
+        (...) float32, the maximum of the upsampled map, in units of the map (not normalised). On a device: NaN for a
+        map that isn't finite.
     item
         None for one box a map. Of all components (B,) int64, which map each box is of, ascending: maps are counted in
         the order of their leading axes flattened (`np.unravel_index` turns it back). A map may have no box.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -179,11 +179,14 @@ class Session:
         return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
 
     def run_on_device(
-        self, images: NDArray[Any], on_device: str, outputs: Sequence[str]
-    ) -> tuple[ort.OrtValue, list[NDArray[Any]]]:
+        self, images: NDArray[Any], on_device: str, outputs: Sequence[str], adopt: Callable[[ort.OrtValue], Any]
+    ) -> tuple[Any, list[NDArray[Any]]]:
         """One tensor for N network inputs where the provider computes it, and others in the host's memory, as `run`.
 
-        The one has as many entries as the model's batch, if that is fixed.
+        Parameters
+        ----------
+        adopt
+            Makes an array of ONNX Runtime's value, in the same memory.
 
         Raises
         ------
@@ -204,7 +207,9 @@ class Session:
         except ORT_ERRORS as error:
             raise ModelError(f"the model failed on an input of shape {images.shape}: {error}") from error
         here, *others = binding.get_outputs()
-        return here, [_by_image(value.numpy(), len(images))[:count] for value in others]
+        values = (adopt(here), *(value.numpy() for value in others))
+        mine, *rest = (_by_image(value, len(images))[:count] for value in values)
+        return mine, rest
 
     @property
     def device(self) -> tuple[str, int]:

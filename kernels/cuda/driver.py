@@ -14,6 +14,8 @@ from typing import Any, Protocol
 
 from fastcam.kernels.cuda.source import OPTIONS, source
 
+FIXED = 1024  # bytes of shared memory that kernels, which ask for more, have at most in arrays of fixed size
+
 
 class Driver(Protocol):
     """What the twins need of a device, the current one."""
@@ -34,7 +36,7 @@ class Driver(Protocol):
 
     @property
     def shared_memory(self) -> int:
-        """Bytes that a block may have."""
+        """Bytes that a block may ask for, beside arrays of fixed size."""
         ...
 
 
@@ -54,8 +56,7 @@ class CupyDriver:
 
     @property
     def shared_memory(self) -> int:
-        # What kernels hold in arrays of fixed size comes off it.
-        return _attributes(self.device)["MaxSharedMemoryPerBlockOptin"] - 1024
+        return _attributes(self.device)["MaxSharedMemoryPerBlockOptin"] - FIXED
 
 
 def _cupy() -> Any:
@@ -72,7 +73,8 @@ def _compiled(device: int, name: str, function: str, constants: tuple[tuple[str,
     defined = tuple(f"-D{constant}={value}" for constant, value in constants)
     kernel = _cupy().RawModule(path=str(_machine_code(device, name, (*OPTIONS, *defined)))).get_function(function)
     # What a block has without asking is 48 KiB; asking for all that there is costs nothing.
-    kernel.max_dynamic_shared_size_bytes = CupyDriver().shared_memory - kernel.shared_size_bytes
+    most = _attributes(device)["MaxSharedMemoryPerBlockOptin"]
+    kernel.max_dynamic_shared_size_bytes = most - kernel.shared_size_bytes
     return kernel
 
 
@@ -82,7 +84,7 @@ def _machine_code(device: int, name: str, options: tuple[str, ...]) -> Path:
     key = hashlib.sha256(repr((text, options, arch, _cupy().cuda.nvrtc.getVersion())).encode()).hexdigest()
     file = _folder() / f"fastcam-{name}-{key[:32]}.cubin"
     if not file.is_file():
-        code = machine_code(text, f"{name}.cu", (*options, f"--gpu-architecture=sm_{arch}"))
+        code = machine_code(text, f"{name}.cu", options, int(arch))
         with NamedTemporaryFile(dir=file.parent, delete=False) as part:
             part.write(code)
         os.replace(part.name, file)  # whole, or not there
@@ -102,8 +104,8 @@ def _folder() -> Path:
     return Path(made)
 
 
-def machine_code(text: str, name: str, options: Sequence[str]) -> bytes:
-    """What NVRTC makes of a text.
+def machine_code(text: str, name: str, options: Sequence[str], arch: int) -> bytes:
+    """What NVRTC makes of a text for a compute capability (80 is 8.0); for the driver to finish, if it's newer than it.
 
     By CuPy's functions for NVRTC and not by its `RawModule(code=...)`, which always adds -ftz=true: then numbers below
     the smallest normal one, small halves among them, would be zeros on a device and not on the CPU.
@@ -114,10 +116,12 @@ def machine_code(text: str, name: str, options: Sequence[str]) -> bytes:
         It refuses the text, with its log.
     """
     nvrtc = _cupy().cuda.nvrtc
+    known = max((one for one in nvrtc.getSupportedArchs() if one <= arch), default=arch)
     program = nvrtc.createProgram(text, name, [], [])
     try:
-        nvrtc.compileProgram(program, list(options))
-        return nvrtc.getCUBIN(program)
+        target = f"sm_{arch}" if known == arch else f"compute_{known}"
+        nvrtc.compileProgram(program, [*options, f"--gpu-architecture={target}"])
+        return nvrtc.getCUBIN(program) if known == arch else nvrtc.getPTX(program)
     except nvrtc.NVRTCError as error:
         raise RuntimeError(f"NVRTC can't compile {name}: {error}\n{nvrtc.getProgramLog(program)}") from error
     finally:

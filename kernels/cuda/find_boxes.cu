@@ -15,9 +15,10 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     __shared__ unsigned long long scratch[THREADS / 32];
     const Grid grid = {rows, row_weight, columns, column_weight, h, w, height, width};
     const Rule rule = {threshold, rectify, minmax, reach};
-    const int p = first + blockIdx.x, cells = h * w;
+    const long long p = first + static_cast<long long>(blockIdx.x);
+    const int cells = h * w;
     const long long table_size = 7LL * height * slots + height;
-    float *plane = plane_is_shared ? reinterpret_cast<float *>(memory) : planes + static_cast<long long>(p) * cells;
+    float *plane = plane_is_shared ? reinterpret_cast<float *>(memory) : planes + p * cells;
     int *table = tables_are_shared ? memory + (plane_is_shared ? cells : 0) : tables + p * table_size;
     bool sound = true;
     for (int i = threadIdx.x; i < cells; i += THREADS) {

@@ -5,7 +5,7 @@
 #include "boxes.cuh"
 
 // Grid (M, images). The first parameters as of sum_channels, the others as of find_boxes.
-extern "C" __global__ void __launch_bounds__(THREADS)
+extern "C" __global__ void __launch_bounds__(THREADS, 1)
     localize(const Item *__restrict__ items, float zero_point, float scale, const float *__restrict__ weights,
              const long long *__restrict__ class_index, int classes, int channels, int first,
              const int *__restrict__ rows, const float *__restrict__ row_weight, const int *__restrict__ columns,
@@ -17,13 +17,14 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     __shared__ unsigned long long scratch[THREADS / 32];
     const Grid grid = {rows, row_weight, columns, column_weight, h, w, height, width};
     const Rule rule = {threshold, rectify, minmax, reach};
-    const int n = first + blockIdx.y, p = n * gridDim.x + blockIdx.x, cells = h * w;
+    const long long n = first + static_cast<long long>(blockIdx.y), p = n * gridDim.x + blockIdx.x;
     const long long table_size = 7LL * height * slots + height, chosen = class_index[p];
+    const int cells = h * w;
     const bool known = chosen >= 0 && chosen < classes;
-    float *plane = plane_is_shared ? reinterpret_cast<float *>(memory) : planes + static_cast<long long>(p) * cells;
+    float *plane = plane_is_shared ? reinterpret_cast<float *>(memory) : planes + p * cells;
     int *table = memory + (plane_is_shared ? cells : 0);  // where partial sums lie before
     const Features features = {items, channels, cells, zero_point, scale};
-    weighted_sum(features, items + static_cast<long long>(n) * channels * cells,
+    weighted_sum(features, items + n * channels * cells,
                  weights + (known ? chosen : 0) * channels, 0, channels, reinterpret_cast<float *>(table), plane);
     __syncthreads();
     bool sound = known;

@@ -34,7 +34,10 @@ class HostDriver:
     def kernel(self, name: str, function: str, constants: Sequence[tuple[str, int]]) -> Any:
         self.launched.append(function)
         text = source(name) if self.edit is None else self.edit(source(name))
-        return _module(text, tuple(constants), self.schedule, self.race).get_function(function)
+        kernel = _module(text, tuple(constants), self.schedule, self.race).get_function(function)
+        # As on a device: what there is at most, less what the kernel has in arrays of fixed size.
+        kernel.max_dynamic_shared_size_bytes = self.shared_memory + driver.FIXED - kernel.shared_size_bytes
+        return kernel
 
 
 @cache

@@ -39,7 +39,8 @@ def test_compiles(name, arch):
 @pytest.mark.parametrize("arch", [75, 90])
 def test_no_register_is_spilled(name, arch, tmp_path):
     (tmp_path / "kernels.cu").write_text(source(name), encoding="utf-8")
-    for options in constants(name, every=False)[:2]:  # float32 and float16
+    every = [*constants(name, every=False)[:4], *constants(name, every=True)[:7]]  # channels first; floats by any load
+    for options in [one for k, one in enumerate(every) if one not in every[:k]]:
         defined = [f"-D{constant}={value}" for constant, value in options]
         command = ["nvcc", "-cubin", f"-arch=sm_{arch}", *OPTIONS, *defined, "-Xptxas", "-v", "kernels.cu"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)

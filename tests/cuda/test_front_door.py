@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastcam
-from fastcam import conventions, devices
+from fastcam import conventions, cuda_engine, devices
 from fastcam.arrays import feature_maps_of
 from fastcam.cuda_engine import CudaEngine
 from fastcam.sampling import grid
@@ -31,6 +31,39 @@ def test_cupy_is_missing():
     ):
         with pytest.raises(fastcam.BackendError, match=r"CuPy can't be imported .*pip install 'fastcam\[cuda12\]'"):
             call()
+
+
+def test_a_tensor_whose_properties_raise():
+    """As PyTorch's that want gradients: what kind of array it is has to be found out without them."""
+
+    class Tensor:
+        def __dlpack_device__(self):
+            return (1, 0)
+
+        @property
+        def __cuda_array_interface__(self):
+            raise RuntimeError("Can't get __cuda_array_interface__ on Variable that requires grad")
+
+        def __array__(self, dtype=None, copy=None):
+            return np.ones((1, 1), F)
+
+    assert not devices.is_on_device(Tensor())
+    assert fastcam.find_boxes(Tensor(), (2, 2)).area == 4  # type: ignore[arg-type]
+
+
+def test_maps_too_wide_for_a_row_in_shared_memory():
+    with on_host(HostDriver()), pytest.raises(fastcam.InputError, match="cuda: expected maps of at most 11774 columns"):
+        fastcam.heatmaps(np.ones((1, 1, 20_000), F), (1, 300), engine="cuda")
+
+
+def test_copies_on_the_device_are_made_once_and_forgotten_in_turn(monkeypatch):
+    monkeypatch.setattr(cuda_engine, "KEPT", 2)
+    uploads = cuda_engine.Uploads(np)
+    with on_host(HostDriver()):
+        a, b, c = (np.zeros(1) for _ in range(3))
+        for array in (a, b, a, c, a, b):
+            uploads(array)
+    assert [held[0] for held in uploads._kept.values()] == [a, b]
 
 
 def test_versions_of_cuda_that_differ():

@@ -9,6 +9,7 @@ import fastcam
 from fastcam import components, conventions, cuda_engine
 from fastcam.arrays import feature_maps_of
 from fastcam.engines import named
+from fastcam.kernels.cuda import driver, launch
 from fastcam.overlays import _colour_pairs
 from fastcam.sampling import grid
 from tests import naive
@@ -70,18 +71,43 @@ def test_boxes_that_branch_and_join(place):
             boxes_equal(place, got, fastcam.find_boxes(maps, size, connectivity=connectivity))
 
 
-@pytest.mark.parametrize("room", [48 * 1024 - 2048, 2048, 64])
-def test_what_has_no_room_in_shared_memory(one_place, room):
+class SmallDevice(driver.CupyDriver):
+    """A device whose blocks may ask for little shared memory."""
+
+    def __init__(self, room):
+        self.room = room
+
+    @property
+    def shared_memory(self):
+        return self.room
+
+
+@pytest.mark.parametrize("room", [48 * 1024 - 2048, 2048, 4 * 64 * 4 + 64])
+def test_what_has_no_room_in_shared_memory(one_place, monkeypatch, room):
     """Maps and tables then lie in global memory, with the same result."""
     maps = random_maps((13, 13))
     features = np.random.default_rng(3).standard_normal((2, 8, 13, 13)).astype(F)
     weights = np.random.default_rng(4).standard_normal((3, 8)).astype(F)
     if one_place.host:
-        one_place.host.shared_memory = max(room, 4 * 64 * 4 + 64)
+        one_place.host.shared_memory = room
+    elif room < 48 * 1024 - 2048:  # of a device with more threads, which need more for their sums
+        monkeypatch.setattr(driver, "current", SmallDevice(max(room, 4 * launch.THREADS * 4 + 64)))
     got = fastcam.find_boxes(one_place.put(maps), (64, 50), engine="cuda")
     boxes_equal(one_place, got, fastcam.find_boxes(maps, (64, 50)))
     found = fastcam.localize(one_place.put(features), one_place.put(weights), [0, 2], (64, 50), engine="cuda")
     boxes_of_own_maps(one_place, found, features, weights, [0, 2], (64, 50))
+
+
+@pytest.mark.parametrize("missing", [0, 4, 4 * 49, 4 * 49 + 4])
+def test_shared_memory_that_is_just_enough(missing):
+    """To the last byte, and one number less: a launch that asks for more than there is fails."""
+    maps, where = random_maps((7, 7)), grid((7, 7), (30, 20))
+    axes = [array for axis in where for array in axis]
+    with on_host(HostDriver(shared_memory=4 * (49 + launch.table_size(*axes)) - missing)):
+        got = fastcam.find_boxes(maps, (30, 20), engine="cuda")
+        features, weights = np.ones((40, 8, 7, 7), F), np.ones((1, 8), F)
+        fastcam.localize(features, weights, 0, (30, 20), engine="cuda")
+    np.testing.assert_array_equal(got.xyxy, fastcam.find_boxes(maps, (30, 20)).xyxy)
 
 
 def boxes_of_own_maps(place, found, features, weights, index, size, **options):
