@@ -1,5 +1,6 @@
 """Arrays on a device at the door, and what is said where CUDA isn't to be had."""
 
+import threading
 from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
@@ -151,28 +152,58 @@ def test_a_classifier_on_the_cpu_has_nothing_for_cuda(load_real, photos):
 
 
 @pytest.mark.gpu
-def test_nothing_waits_and_everything_is_captured():
-    """A CUDA graph can't be captured of anything that waits, copies to the host or allocates by the driver."""
+@pytest.mark.parametrize("images", [1, 300])
+def test_nothing_waits_and_everything_is_captured(images):
+    """A CUDA graph can't be captured, in the strict mode, of what waits, copies to the host or allocates by the driver.
+
+    It is launched after other arrays took what memory was free, and has to leave them alone.
+    """
     cupy = pytest.importorskip("cupy")
-    features = cupy.random.default_rng(0).standard_normal((4, 64, 7, 7), dtype=F)
-    weights, index = cupy.random.default_rng(1).standard_normal((3, 64), dtype=F), cupy.array([[2], [0], [1], [2]])
+    rng = cupy.random.default_rng(0)
+    features, weights = rng.standard_normal((images, 2048, 7, 7), dtype=F), rng.standard_normal((3, 2048), dtype=F)
+    frame = cupy.zeros((96, 128, 3), np.uint8)
 
     def work():
-        boxes = fastcam.localize(features, weights, index, (96, 128))
-        maps = fastcam.activation_maps(features, weights, index)
+        boxes = fastcam.localize(features, weights, 2, (96, 128))
+        maps = fastcam.activation_maps(features, weights, 2)
+        fastcam.overlay(frame, maps[0, 0], out=frame)
         return boxes.xyxy, fastcam.heatmaps(maps, (96, 128)), fastcam.heatmaps(maps, (96, 128), dtype="uint8")
 
     stream = cupy.cuda.Stream(non_blocking=True)
     with stream:
         expected = [cupy.asnumpy(values) for values in work()]
         work()  # its memory is in CuPy's pool by now
-        stream.begin_capture()
+        stream.begin_capture(cupy.cuda.runtime.streamCaptureModeGlobal)
         captured = work()
         graph = stream.end_capture()
+        others = [cupy.full(size, 7, np.uint8) for size in (1 << k for k in range(6, 24))]
         graph.launch(stream)
         stream.synchronize()
+        assert all((other == 7).all() for other in others)
     for got, wanted in zip(captured, expected, strict=True):
         np.testing.assert_array_equal(cupy.asnumpy(got), wanted)
+
+
+@pytest.mark.gpu
+def test_streams_side_by_side():
+    """What is uploaded by the first call of one thread is whole for those of others."""
+    cupy = pytest.importorskip("cupy")
+    maps = np.random.default_rng(0).standard_normal((8, 9, 11)).astype(F)
+    expected = fastcam.find_boxes(maps, (777, 555)).xyxy
+    given, results = cupy.asarray(maps), {}
+    cupy.cuda.Device().synchronize()
+
+    def run(name):
+        with cupy.cuda.Stream(non_blocking=True):
+            results[name] = cupy.asnumpy(fastcam.find_boxes(given, (777, 555)).xyxy)
+
+    threads = [threading.Thread(target=run, args=(name,)) for name in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for name in range(8):
+        np.testing.assert_array_equal(results[name], expected)
 
 
 @pytest.mark.gpu
