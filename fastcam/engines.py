@@ -20,6 +20,7 @@ from fastcam.conventions import Convention
 from fastcam.devices import cupy_module, is_on_device
 from fastcam.errors import InputError, KernelError
 from fastcam.pool import spread
+from fastcam.resampling import Memory, Resizing
 from fastcam.results import Boxes
 from fastcam.sampling import Grid
 
@@ -202,6 +203,18 @@ class Engine:
             )  # fmt: skip
 
         return all(self._spread(bands, height, width * 5e-4, threads))
+
+    def preprocess(
+        self, frame: Memory, how: Resizing, table: Any, channels_last: bool, out: Any, threads: int | None = None
+    ) -> None:
+        """Fill out, C-contiguous, with a resized frame, its levels replaced by what the table has for them."""
+        kernel, flat = self.kernel(how.kernel), out.reshape(-1).view(np.uint8)
+
+        def bands(first: int, stop: int) -> int:
+            scratch = workspace.resizing(how)
+            return kernel(*frame, *how.arguments, table, channels_last, first, stop, *scratch, flat)
+
+        self._spread(bands, how.size[0], how.cost, threads)
 
 
 def _sum_cost(features: FeatureMaps, classes: int) -> float:

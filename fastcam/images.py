@@ -232,5 +232,10 @@ def _normalise(pixels: NDArray[np.uint8], spec: Preprocess) -> NDArray[np.float3
         pixels = pixels[..., ::-1]
     elif spec.channels == "grey":
         pixels = np.asarray(Image.fromarray(pixels).convert("L"))[..., None]
+    return normalised(pixels, spec)
+
+
+def normalised(pixels: NDArray[Any], spec: Preprocess) -> NDArray[np.float32]:
+    """(scale · pixel - mean) / std of pixels (..., channels) in the order of `spec.channels`, or of (..., 1)."""
     scaled = pixels.astype(np.float32) * np.float32(spec.scale)
     return (scaled - np.asarray(spec.mean, np.float32)) / np.asarray(spec.std, np.float32)

@@ -15,6 +15,7 @@ from fastcam.arrays import LARGEST
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
+Shorts = NDArray[np.int16]
 Longs = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 
@@ -147,6 +148,62 @@ def overlay(
     tint = bytes_of_colours[heat[0, first:stop]].astype(np.uint16)
     window[:] = (window * np.uint16(256 - opacity) + tint * np.uint16(opacity) + np.uint16(128)) >> 8
     return 1
+
+
+def preprocess(
+    frame: Bytes, origin: int, row_stride: int, pixel_stride: int, channel_stride: int,
+    rows: Ints, row_weights: Shorts, columns: Ints, column_weights: Shorts, column_border: Ints, fill: int,
+    table: Bytes, channels_last: bool, first: int, stop: int,
+    pixels: Any, constants: Any, lines: Any, levels: Any, out: Bytes,
+) -> int:  # fmt: skip
+    """See `fastcam.kernels.cpu.preprocess`."""
+    left, right = (origin + columns[:, side, None] * pixel_stride + np.arange(3) * channel_stride for side in (0, 1))
+    weights = column_weights.astype(np.int64)[:, :, None]
+    for y in range(first, stop):
+        level: Any = 2
+        for row, weight in zip(rows[y].tolist(), row_weights[y].tolist(), strict=True):
+            inner, outer = weights * (row >= 0), column_border[:, None] + weights.sum(axis=0) * (row < 0)
+            at = max(row, 0) * row_stride
+            mixed = frame[left + at] * inner[0] + frame[right + at] * inner[1] + outer * fill
+            level = level + ((mixed >> 4) * weight >> 16)
+        _write_levels(level >> 2, table, y, len(rows), channels_last, out)
+    return stop
+
+
+def preprocess_antialiased(
+    frame: Bytes, origin: int, row_stride: int, pixel_stride: int, channel_stride: int,
+    rows: Ints, row_weights: Shorts, row_border: Ints, row_shift: int,
+    columns: Ints, column_weights: Shorts, column_border: Ints, column_shift: int,
+    extra_bits: int, fill: int, table: Bytes, channels_last: bool, first: int, stop: int,
+    sums: Any, lines: Any, levels: Any, out: Bytes,
+) -> int:  # fmt: skip
+    """See `fastcam.kernels.cpu.preprocess_antialiased`."""
+    at = origin + np.arange(columns.sum(axis=1).max())[:, None] * pixel_stride + np.arange(3) * channel_stride
+    for y in range(first, stop):
+        places = range(rows[y, 0], rows[y, 0] + rows[y, 1])
+        total = row_border[y] * fill + sum(
+            int(weight) * frame[at + place * row_stride].astype(np.int64)
+            for place, weight in zip(places, row_weights[y, : len(places)], strict=True)
+        )
+        line = np.broadcast_to((total + (1 << row_shift >> 1)) >> row_shift, at.shape)
+        level = np.array([
+            weights[:count].astype(np.int64) @ line[place : place + count] + border * (fill << extra_bits)
+            for (place, count), weights, border in zip(columns, column_weights, column_border.tolist(), strict=True)
+        ])  # fmt: skip
+        _write_levels((level + (1 << column_shift >> 1)) >> column_shift, table, y, len(rows), channels_last, out)
+    return stop
+
+
+def _write_levels(level: Any, table: Bytes, y: int, height: int, channels_last: bool, out: Bytes) -> None:
+    """Row y of the network input of levels (width, 3)."""
+    if len(table) == 1:
+        level = (level @ np.array([19595, 38470, 7471]) + (1 << 15) >> 16)[:, None]
+    width, channels = level.shape
+    items = table.reshape(channels, 256, -1)[np.arange(channels), level]
+    if channels_last:
+        out.reshape(height, width, channels, -1)[y] = items
+    else:
+        out.reshape(channels, height, width, -1)[:, y] = items.transpose(1, 0, 2)
 
 
 def _is_sound(maps: Floats) -> bool:

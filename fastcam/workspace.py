@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from fastcam.resampling import Resizing
 from fastcam.sampling import Grid
 
 Arrays = tuple[NDArray[Any], ...]
@@ -76,3 +77,22 @@ def lines(width: int) -> Arrays:
     """levels and tints of `fastcam.kernels.cpu.overlay`, for rows of that width."""
     eights = -(-width // 8)
     return _kept.array("levels", np.uint8, 8 * eights), _kept.array("tints", np.uint64, 3 * eights)
+
+
+def resizing(how: Resizing) -> Arrays:
+    """Workspace of `fastcam.kernels.cpu.preprocess`, or of `preprocess_antialiased`."""
+    fit, arrays = _kept.views.get("resizing", (None, ()))
+    if fit is not how:
+        width, row = how.size[1], 4 * how.covered[1] + 4
+        levels = _kept.array("levels of channels", np.uint8, 3, width)
+        if how.kernel == "preprocess":
+            arrays = (
+                _kept.array("pixels", np.uint32, 2, width),
+                _kept.array("constants", np.int32, width),
+                _kept.array("mixed lines", np.int16, 3, 3, width),
+                levels,
+            )
+        else:
+            arrays = (_kept.array("row sums", np.int32, row), _kept.array("summed lines", np.int16, row), levels)
+        _kept.views["resizing"] = how, arrays
+    return arrays

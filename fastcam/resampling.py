@@ -1,0 +1,200 @@
+"""Which pixels of a frame a pixel of the network input is made of, and with what weights: whole numbers, for kernels.
+
+One axis at a time: `linear` as OpenCV's INTER_LINEAR, `antialiased` as Pillow's BILINEAR. What lies outside the frame
+counts as well, as pixels of one grey level.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int32]
+Shorts = NDArray[np.int16]
+
+BITS, MOST = 11, 22  # of OpenCV's weights; of the weights of a sum of bytes, for it to fit 32 bits
+
+
+class Linear(NamedTuple):
+    """The two neighbours of each pixel, and their weights, which don't always sum up to 2048.
+
+    Attributes
+    ----------
+    rows, row_weights
+        (n, 2); -1 stands for a row outside the frame.
+    columns, column_weights, column_border
+        (n, 2), (2, n) and (n,): columns outside have no weight, what they had is in column_border.
+    """
+
+    rows: Ints
+    row_weights: Shorts
+    columns: Ints
+    column_weights: Shorts
+    column_border: Ints
+
+
+class Sums(NamedTuple):
+    """The pixels that each pixel is the weighted mean of.
+
+    Attributes
+    ----------
+    places
+        (n, 2): the first, and how many, all inside the frame.
+    weights
+        (n, most).
+    border
+        (n,): weight of what is outside. With it, weights sum up to 2**bits.
+    """
+
+    places: Ints
+    weights: Shorts
+    border: Ints
+    bits: int
+
+    @property
+    def extra_bits(self) -> int:
+        """How many more than a byte may have that is summed up, for the sum to fit 32 bits."""
+        return min(7, 31 - 8 - self.bits)
+
+
+# The bytes of a frame from the lowest to the highest; where channel 0 of pixel (0, 0) is among them; bytes from a row,
+# a pixel and a channel to the next.
+Memory = tuple[Any, int, int, int, int]
+
+Made = TypeVar("Made", Linear, Sums)
+
+
+@lru_cache(maxsize=128)
+def linear(size: int, start: int, stop: int, count: int) -> Linear:
+    """`Linear` of pixels [start, stop) resized to `count`; the frame has pixels [0, size).
+
+    Beyond start and stop, their pixels are repeated, wherever the frame ends.
+
+    Examples
+    --------
+    >>> linear(4, 0, 4, 2).columns.tolist(), linear(4, 0, 4, 2).column_weights.tolist()
+    ([[0, 1], [2, 3]], [[1024, 1024], [1024, 1024]])
+    """
+    # In the floating-point steps of OpenCV, on which the last bit of a weight may depend.
+    scale = 1 / (count / (stop - start))
+    place = ((np.arange(count) + 0.5) * scale - 0.5).astype(np.float32)
+    first = np.floor(place).astype(np.int32)
+    part = place - first.astype(np.float32)
+    rows = start + np.clip(np.stack([first, first + 1], axis=1), 0, stop - start - 1)
+    rows = np.where((rows >= 0) & (rows < size), rows, -1).astype(np.int32)
+    row_weights = np.stack(_shares(part), axis=1)
+
+    at_edge = (first < 0) | (first >= stop - start - 1)  # of columns, OpenCV takes one only
+    columns = start + np.clip(np.stack([first, first + ~at_edge], axis=1), 0, stop - start - 1)
+    inside = (columns >= 0) & (columns < size)
+    weights = np.stack(_shares(np.where(at_edge, np.float32(0), part)))
+    border = (weights * ~inside.T).sum(axis=0, dtype=np.int32)
+    columns = np.clip(columns, 0, size - 1).astype(np.int32)
+    return _shared(Linear(rows, row_weights, columns, np.ascontiguousarray(weights * inside.T), border))
+
+
+def _shares(part: NDArray[np.float32]) -> list[Shorts]:
+    return [np.rint(share * np.float32(2**BITS)).astype(np.int16) for share in (np.float32(1) - part, part)]
+
+
+@lru_cache(maxsize=128)
+def antialiased(size: int, start: int, stop: int, count: int, low: int, high: int) -> Sums:
+    """`Sums` of pixels [start, stop) resized to `count`; the frame has pixels [0, size), the canvas [low, high).
+
+    Pixels near the border are made of some beyond start and stop as well, as far as the canvas goes.
+
+    Examples
+    --------
+    >>> sums = antialiased(4, 0, 4, 2, 0, 4)
+    >>> sums.places.tolist(), (sums.weights / 2**sums.bits).round(3).tolist()
+    ([[0, 3], [1, 3]], [[0.429, 0.429, 0.143], [0.143, 0.429, 0.429]])
+    """
+    scale = (stop - start) / count
+    radius = max(scale, 1.0)
+    centre = start - low + (np.arange(count) + 0.5) * scale
+    first = np.maximum((centre - radius + 0.5).astype(np.int64), 0)
+    last = np.minimum((centre + radius + 0.5).astype(np.int64), high - low)
+    place = first[:, None] + np.arange(int((last - first).max()))
+    weights = np.maximum(0, 1 - np.abs(place - centre[:, None] + 0.5) / radius) * (place < last[:, None])
+    whole, bits = _whole(weights / weights.sum(axis=1, keepdims=True))
+    place += low
+    inside = (place >= 0) & (place < size)
+    border = (whole * ~inside).sum(axis=1).astype(np.int32)
+    places = np.stack([np.clip(first + low, 0, size - 1), inside.sum(axis=1)], axis=1).astype(np.int32)
+    # Those inside, from the left.
+    order = np.argsort(~inside, axis=1, kind="stable")
+    whole = np.take_along_axis(whole * inside, order, axis=1)[:, : max(1, int(places[:, 1].max()))]
+    return _shared(Sums(places, np.ascontiguousarray(whole, np.int16), border, bits))
+
+
+def _whole(weights: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:
+    """Weights times 2**bits, rounded so that each row has that sum, for the most bits with which they fit."""
+    bits = min(MOST, int(np.floor(np.log2((2**15 - 2) / weights.max()))))
+    edges = np.rint(np.cumsum(weights, axis=1) * 2**bits).astype(np.int64)
+    return np.diff(edges, axis=1, prepend=0), bits
+
+
+def _shared(made: Made) -> Made:
+    for array in made:
+        if isinstance(array, np.ndarray):
+            array.flags.writeable = False  # all callers get the same
+    return made
+
+
+class Resizing(NamedTuple):
+    """How a frame is resized: a kernel, and its arguments from `rows` to `fill`.
+
+    Attributes
+    ----------
+    size
+        (height, width) of the network input.
+    covered
+        Rows and columns of the frame that are read for each row wanted, about.
+    """
+
+    kernel: str
+    arguments: tuple[Any, ...]
+    size: tuple[int, int]
+    covered: tuple[int, int]
+
+    @property
+    def cost(self) -> float:
+        """Microseconds of a row, about."""
+        if self.kernel == "preprocess":
+            return self.size[1] * 4e-3
+        return self.covered[0] * self.covered[1] * 1.5e-4 + self.size[1] * 1e-2
+
+
+@lru_cache(maxsize=128)
+def resizing(
+    frame: tuple[int, int], region: tuple[int, int, int, int], size: tuple[int, int], fill: int, antialias: bool
+) -> Resizing:
+    """The `Resizing` of a region (x0, y0, x1, y1) of a frame (height, width) to (height, width).
+
+    If the region is not inside the frame, it is put on a canvas of the grey level `fill` first, and nothing else is
+    seen.
+    """
+    x0, y0, x1, y1 = region
+    if not antialias:
+        rows, row_weights, *_ = linear(frame[0], y0, y1, size[0])
+        *_, columns, column_weights, border = linear(frame[1], x0, x1, size[1])
+        return Resizing(
+            "preprocess",
+            (rows, row_weights, columns, column_weights, border, fill),
+            size,
+            (2, int(np.ptp(columns)) + 1),
+        )
+    inside = min(x0, y0) >= 0 and x1 <= frame[1] and y1 <= frame[0]
+    left, top, right, bottom = (0, 0, frame[1], frame[0]) if inside else region
+    down, across = (
+        antialiased(frame[0], y0, y1, size[0], top, bottom),
+        antialiased(frame[1], x0, x1, size[1], left, right),
+    )
+    extra = across.extra_bits
+    arguments = (*down[:3], down.bits - extra, *across[:3], across.bits + extra, extra, fill)
+    ends = across.places.sum(axis=1)
+    covered = max(1, int(ends.max() - across.places[:, 0].min()))
+    return Resizing("preprocess_antialiased", arguments, size, (down.weights.shape[1], covered))

@@ -1,0 +1,132 @@
+"""A frame to a network input, each pixel the weighted mean of all that it covers, as Pillow's BILINEAR.
+
+Rows are summed up first, over neighbouring bytes, many at a time; in integers, of which all engines make the same.
+"""
+
+import numpy as np
+from numba import int16, int32, int64, uint8
+
+from fastcam.kernels.cpu.jit import helper, kernel, readable, writable
+from fastcam.kernels.cpu.pixels import is_packed, write_row
+
+# built on a04e73a4a8c36d30
+
+ONE, TWO, THREE = np.uintp(1), np.uintp(2), np.uintp(3)
+
+
+@helper
+def _add_four(frame, at, row_stride, weights, k, line):
+    """Four rows at a time, so that the sums are read and written a fourth as often."""
+    n = line.shape[0]
+    a, b = frame[at : at + n], frame[at + row_stride : at + row_stride + n]
+    at += 2 * row_stride
+    c, d = frame[at : at + n], frame[at + row_stride : at + row_stride + n]
+    # Factors known to have 16 bits each: two instructions of the machine less than for any 32.
+    wa, wb = np.int32(weights[k]), np.int32(weights[k + 1])
+    wc, wd = np.int32(weights[k + 2]), np.int32(weights[k + 3])
+    for i in range(n):
+        upper = np.int32(np.int32(np.int32(a[i]) * wa) + np.int32(np.int32(b[i]) * wb))
+        lower = np.int32(np.int32(np.int32(c[i]) * wc) + np.int32(np.int32(d[i]) * wd))
+        line[i] = np.int32(line[i] + np.int32(upper + lower))
+
+
+@helper
+def _add_one(frame, at, step, weight, line):
+    if step == 1:
+        row = frame[at : at + line.shape[0]]
+        for i in range(line.shape[0]):
+            line[i] = np.int32(line[i] + np.int32(np.int32(row[i]) * weight))
+    else:
+        for i in range(line.shape[0]):
+            line[i] = np.int32(line[i] + np.int32(np.int32(frame[at + i * step]) * weight))
+
+
+@helper
+def _sum_rows(frame, at, row_stride, step, count, weights, line):
+    """line[i] += the sum over `count` rows of their weight times the byte at + i * step."""
+    k = 0
+    while step == 1 and k + 4 <= count:
+        _add_four(frame, at, row_stride, weights, k, line)
+        at += 4 * row_stride
+        k += 4
+    while k < count:
+        _add_one(frame, at, step, np.int32(weights[k]), line)
+        at += row_stride
+        k += 1
+
+
+@helper
+def _sum_columns(short, at, pixel, channel, left, columns, weights, border, base, fill, shift, levels):
+    """levels[c, x] = the sum of short[at + (column - left) * pixel + c * channel] over its columns, rounded."""
+    for x in range(levels.shape[1]):
+        red = green = blue = np.int32(base + border[x] * fill)
+        i = at + (columns[x, 0] - left) * pixel
+        for k in range(columns[x, 1]):
+            weight = np.int32(weights[x, k])
+            red = np.int32(red + np.int32(np.int32(short[np.uintp(i)]) * weight))
+            green = np.int32(green + np.int32(np.int32(short[np.uintp(i + channel)]) * weight))
+            blue = np.int32(blue + np.int32(np.int32(short[np.uintp(i + 2 * channel)]) * weight))
+            i += pixel
+        levels[0, x], levels[1, x], levels[2, x] = red >> shift, green >> shift, blue >> shift
+
+
+@kernel(
+    *(int64, readable(uint8, 1), int64, int64, int64, int64),
+    *(readable(int32, 2), readable(int16, 2), readable(int32, 1), int64) * 2,
+    *(int64, int64, readable(uint8, 2), int64, int64, int64),
+    *(writable(int32, 1), writable(int16, 1), writable(uint8, 2), writable(uint8, 1)),
+)
+def preprocess_antialiased(
+    frame, origin, row_stride, pixel_stride, channel_stride,
+    rows, row_weights, row_border, row_shift, columns, column_weights, column_border, column_shift,
+    extra_bits, fill, table, channels_last, first, stop, sums, lines, levels, out,
+):  # fmt: skip
+    """Rows [first, stop) of a network input out of a frame: resized, normalised and laid out in one pass.
+
+    frame, origin and strides: see `preprocess`. rows (height, 2): the first and the number of the rows that a row
+    wanted is the sum of, all of them inside, in row_weights (height, most); row_border (height,): the weight of what is
+    outside, where there is nothing but `fill`. A sum of rows is shifted right by row_shift and has extra_bits more than
+    a byte then. The same for columns; their sum, shifted, is a byte. table, channels_last and out: see `write_row`.
+    Workspace: sums and lines (>= bytes of a row between its first and last column, or three of its columns), levels (3,
+    width).
+    """
+    left, right = columns[0, 0], columns[0, 0]
+    for x in range(columns.shape[0]):
+        left, right = min(left, columns[x, 0]), max(right, columns[x, 0] + columns[x, 1])
+    covered = max(right - left, 1)
+    packed = is_packed(pixel_stride, channel_stride)
+    # A packed row is one part of neighbouring bytes, another one is three parts, of a channel each.
+    if packed:
+        parts, step = 1, 1
+        length = (covered - 1) * abs(pixel_stride) + 2 * abs(channel_stride) + 1
+        pixel, channel = pixel_stride, channel_stride
+        at = max(0, -pixel_stride) * (covered - 1) + max(0, -2 * channel_stride)
+    else:
+        parts, step, length, pixel, channel, at = 3, pixel_stride, covered, 1, covered, 0
+    row_half, half, fine_fill = np.int32((1 << row_shift) >> 1), np.int32((1 << column_shift) >> 1), fill << extra_bits
+    short = lines[: parts * length]
+    for y in range(first, stop):
+        start = origin + rows[y, 0] * row_stride + left * pixel_stride - at
+        base = np.int32(row_half + row_border[y] * fill)
+        for part in range(parts):
+            line = sums[part * length : (part + 1) * length]
+            line[:] = base
+            _sum_rows(frame, start + part * channel_stride, row_stride, step, rows[y, 1], row_weights[y], line)
+        for i in range(parts * length):
+            short[i] = np.int16(np.int32(sums[i] >> np.int32(row_shift)))
+        _sum_columns(
+            short,
+            at,
+            pixel,
+            channel,
+            left,
+            columns,
+            column_weights,
+            column_border,
+            half,
+            fine_fill,
+            column_shift,
+            levels,
+        )
+        write_row(levels, table, y, rows.shape[0], channels_last, out)
+    return stop

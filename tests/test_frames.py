@@ -1,0 +1,308 @@
+"""Frames to network inputs in one pass, held to OpenCV and to Pillow."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.lib.stride_tricks import as_strided
+from PIL import Image
+
+import fastcam
+from fastcam import images
+from fastcam.frames import network_input
+from fastcam.images import read_photo, seen_region
+from fastcam.preprocess import NAMED, Preprocess, preprocess
+from fastcam.resampling import antialiased, linear
+from fastcam.session import ImageInput
+
+RAW = preprocess("raw,fit=stretch")
+SIZES = [
+    ((37, 53), (11, 17)),
+    ((11, 17), (37, 53)),
+    ((1, 1), (5, 7)),
+    ((1, 9), (4, 3)),
+    ((9, 1), (3, 4)),
+    ((60, 80), (30, 40)),
+    ((60, 80), (60, 80)),
+    ((61, 79), (1, 1)),
+    ((2, 3), (224, 224)),
+    ((480, 641), (97, 224)),
+    ((300, 200), (299, 201)),
+]
+
+
+def random_frame(size, seed=0, kind="noise"):
+    rng = np.random.default_rng(seed)
+    frame = rng.integers(0, 256, (*size, 3)).astype(np.uint8)
+    return np.where(frame > 127, 255, 0).astype(np.uint8) if kind == "extremes" else frame
+
+
+def model_of(size, dtype: Any = np.uint8, layout: Any = "NHWC", channels=3):
+    return ImageInput("images", dtype, layout, 1, channels, *size)
+
+
+def whole(frame):
+    return 0, 0, frame.shape[1], frame.shape[0]
+
+
+def levels(frame, region, size, *, antialias, **options):
+    """(H, W, 3) as they are, before they are normalised."""
+    return network_input(frame, region, RAW, model_of(size), antialias=antialias, **options)[0]
+
+
+def by_opencv(frame, size):
+    resized = cv2.resize(np.ascontiguousarray(frame), size[::-1], interpolation=cv2.INTER_LINEAR)
+    return resized.reshape(*size, 3)
+
+
+def by_pillow(frame, region, size, spec=RAW):
+    return images.network_input(Image.fromarray(np.ascontiguousarray(frame)), region, spec, model_of(size))[0]
+
+
+def within_a_level(got, expected):
+    assert got.shape == expected.shape
+    assert np.abs(got.astype(int) - expected.astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("engine", ["cpu", "reference"])
+@pytest.mark.parametrize("kind", ["noise", "extremes"])
+@pytest.mark.parametrize(("source", "size"), SIZES)
+def test_both_ways_of_other_libraries(source, size, kind, engine):
+    frame = random_frame(source, kind=kind)
+    plain = levels(frame, whole(frame), size, antialias=False, engine=engine)
+    np.testing.assert_array_equal(plain, by_opencv(frame, size))
+    smooth = levels(frame, whole(frame), size, antialias=True, engine=engine)
+    within_a_level(smooth, by_pillow(frame, whole(frame), size))
+
+
+@settings(max_examples=200)
+@given(st.tuples(*[st.integers(1, 90)] * 2), st.tuples(*[st.integers(1, 90)] * 2), st.integers(0, 2**32))
+def test_any_sizes(source, size, seed):
+    frame = random_frame(source, seed, ("noise", "extremes")[seed % 2])
+    np.testing.assert_array_equal(levels(frame, whole(frame), size, antialias=False), by_opencv(frame, size))
+    within_a_level(levels(frame, whole(frame), size, antialias=True), by_pillow(frame, whole(frame), size))
+
+
+@pytest.mark.parametrize(("source", "size"), [((1, 30_000), (1, 1)), ((5000, 2), (3, 2)), ((2, 9000), (2, 7))])
+def test_frames_a_lot_larger_than_the_input(source, size):
+    """Weights of thousands of pixels still sum up to one."""
+    for frame in (random_frame(source), random_frame(source, kind="extremes"), np.full((*source, 3), 255, np.uint8)):
+        within_a_level(levels(frame, whole(frame), size, antialias=True), by_pillow(frame, whole(frame), size))
+    assert levels(frame, whole(frame), size, antialias=True).min() == 255
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_any_regions(data):
+    """Inside the frame, where Pillow takes pixels around the region as well, and beyond it; of any engine."""
+    height, width, *size = (data.draw(st.integers(1, 40)) for _ in range(4))
+    frame, spec = random_frame((height, width), height), Preprocess(scale=1.0, fill=data.draw(st.integers(0, 255)))
+    x0, y0 = data.draw(st.integers(-50, 50)), data.draw(st.integers(-50, 50))
+    region = (x0, y0, x0 + data.draw(st.integers(1, 70)), y0 + data.draw(st.integers(1, 70)))
+    model = model_of(size)
+    within_a_level(network_input(frame, region, spec, model)[0], by_pillow(frame, region, size, spec))
+    canvas = np.full((region[3] - y0, region[2] - x0, 3), spec.fill, np.uint8)
+    seen = images.visible(region, (height, width))
+    if seen[0] < seen[2] and seen[1] < seen[3]:
+        part = frame[seen[1] : seen[3], seen[0] : seen[2]]
+        canvas[seen[1] - y0 : seen[3] - y0, seen[0] - x0 : seen[2] - x0] = part
+    plain = network_input(frame, region, spec, model, antialias=False)[0]
+    np.testing.assert_array_equal(plain, by_opencv(canvas, tuple(size)))
+    for antialias in (False, True):
+        ours, slow = (
+            network_input(frame, region, spec, model, antialias=antialias, engine=engine)
+            for engine in ("cpu", "reference")
+        )
+        np.testing.assert_array_equal(ours, slow)
+
+
+@pytest.mark.parametrize("fit", ["stretch", "center-crop", "letterbox"])
+def test_photos(photos, fit):
+    """What every fit makes of every real photo; fit to 0.02 after ImageNet's normalisation: a level is 0.0175 or less."""
+    spec, model = preprocess(f"imagenet,fit={fit},fill=114"), model_of((224, 224), np.float32, "NCHW")
+    out = np.empty((1, 3, 224, 224), np.float32)
+    for path in photos[::4]:
+        photo = read_photo(path)
+        region = seen_region((photo.height, photo.width), (224, 224), fit, spec.crop_fraction)
+        got = network_input(np.asarray(photo), region, spec, model, out=out)
+        assert got is out
+        np.testing.assert_allclose(got, images.network_input(photo, region, spec, model), atol=0.02, rtol=0)
+        if fit == "stretch":
+            plain = levels(np.asarray(photo), region, (224, 224), antialias=False)
+            np.testing.assert_array_equal(plain, by_opencv(np.asarray(photo), (224, 224)))
+
+
+@pytest.mark.parametrize("antialias", [False, True], ids=["plain", "antialiased"])
+@pytest.mark.parametrize("name", [*NAMED, "unit,channels=grey"])
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.float64, np.uint8])
+def test_values_dtypes_and_layouts(name, layout, dtype, antialias):
+    """Pixels in 8 bits by this module, everything after by Pillow's way, equal to the bit."""
+    spec = preprocess(name)
+    if dtype == np.uint8:
+        spec = preprocess({"base": "raw", "channels": spec.channels})
+    frame = random_frame((31, 43))
+    channels = 1 if spec.channels == "grey" else 3
+    model = model_of((13, 10), dtype, layout, channels)
+    got = network_input(frame, whole(frame), spec, model, antialias=antialias)
+    resized = Image.fromarray(levels(frame, whole(frame), (13, 10), antialias=antialias))
+    expected = images.network_input(resized, (0, 0, 10, 13), spec, model)
+    assert got.dtype == dtype
+    np.testing.assert_array_equal(got, expected)
+    slow = network_input(frame, whole(frame), spec, model, antialias=antialias, engine="reference")
+    np.testing.assert_array_equal(got, slow)
+
+
+STRIDES = {
+    "BGR": lambda f: np.ascontiguousarray(f[..., ::-1])[..., ::-1],
+    "upside down": lambda f: np.ascontiguousarray(f[::-1])[::-1],
+    "mirrored": lambda f: np.ascontiguousarray(f[:, ::-1])[:, ::-1],
+    "all reversed": lambda f: np.ascontiguousarray(f[::-1, ::-1, ::-1])[::-1, ::-1, ::-1],
+    "RGBA": lambda f: np.dstack([f, f[..., :1]])[..., :3],
+    "ABGR": lambda f: np.dstack([f[..., :1], f[..., ::-1]])[..., :0:-1],
+    "BGRA mirrored": lambda f: np.dstack([f[:, ::-1, ::-1], f[..., :1]])[:, ::-1, 2::-1],
+    "planes": lambda f: np.ascontiguousarray(f.transpose(2, 0, 1)).transpose(1, 2, 0),
+    "planes reversed": lambda f: np.ascontiguousarray(f.transpose(2, 0, 1)[:, ::-1, ::-1]).transpose(1, 2, 0)[
+        ::-1, ::-1
+    ],
+    "columns first": lambda f: np.ascontiguousarray(f.transpose(1, 0, 2)).transpose(1, 0, 2),
+    "padded rows": lambda f: np.pad(f, ((0, 0), (0, 5), (0, 0)))[:, : f.shape[1]],
+    "a crop": lambda f: np.pad(f, ((3, 2), (4, 1), (0, 0)))[3:-2, 4:-1],
+    "every other": lambda f: f.repeat(2, 0).repeat(3, 1)[::2, ::3],
+    "Fortran": np.asfortranarray,
+    "read-only": lambda f: np.frombuffer(f.tobytes(), np.uint8).reshape(f.shape),
+    "every other channel": lambda f: f.repeat(2, 2)[..., ::2],
+}
+
+
+@pytest.mark.parametrize("antialias", [False, True], ids=["plain", "antialiased"])
+@pytest.mark.parametrize("size", [(31, 43), (1, 1), (5, 1), (1, 5), (1, 2)])
+@pytest.mark.parametrize("strides", STRIDES)
+def test_frames_are_read_where_they_lie(strides, size, antialias):
+    frame = random_frame(size)
+    view = STRIDES[strides](frame)
+    np.testing.assert_array_equal(view, frame)
+    for spec in (RAW, preprocess("raw,channels=bgr"), preprocess({"base": "raw", "channels": "grey"})):
+        model = model_of((8, 9), channels=1 if spec.channels == "grey" else 3)
+        for region in (whole(frame), (-3, 1, size[1] + 2, size[0] + 1), (0, 0, 1, 1)):
+            expected = network_input(frame, region, spec, model, antialias=antialias)
+            for engine in ("cpu", "reference"):
+                got = network_input(view, region, spec, model, antialias=antialias, engine=engine)
+                np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("antialias", [False, True], ids=["plain", "antialiased"])
+def test_grey_frames_and_still_ones(antialias):
+    """Strides of zero: the same channel three times, the same row or column again and again."""
+    grey = random_frame((20, 30))[..., 0]
+    for view in (
+        np.broadcast_to(grey[..., None], (20, 30, 3)),
+        np.broadcast_to(grey[:1, :, None], (20, 30, 3)),
+        as_strided(grey, (20, 30, 3), (30, 0, 0)),
+    ):
+        expected = levels(view.copy(), whole(view), (7, 40), antialias=antialias)
+        np.testing.assert_array_equal(levels(view, whole(view), (7, 40), antialias=antialias), expected)
+
+
+@pytest.mark.parametrize("antialias", [False, True], ids=["plain", "antialiased"])
+def test_threads_share_the_rows(antialias):
+    frame = random_frame((720, 1280))
+    one = levels(frame, whole(frame), (500, 600), antialias=antialias, threads=1)
+    np.testing.assert_array_equal(levels(frame, whole(frame), (500, 600), antialias=antialias, threads=2), one)
+    np.testing.assert_array_equal(levels(frame, whole(frame), (500, 600), antialias=antialias), one)
+
+
+def test_nothing_of_the_size_of_a_frame_is_allocated():
+    import tracemalloc
+
+    frame, out = random_frame((1080, 1920)), np.empty((1, 3, 224, 224), np.float32)
+    view, model = frame[::-1, ::-1, ::-1], model_of((224, 224), np.float32, "NCHW")
+    for antialias in (False, True):
+        network_input(view, whole(frame), NAMED["imagenet"], model, antialias=antialias, out=out)
+        tracemalloc.start()
+        network_input(view, whole(frame), NAMED["imagenet"], model, antialias=antialias, out=out)
+        assert tracemalloc.get_traced_memory()[1] < 20_000
+        tracemalloc.stop()
+
+
+def test_sizes_that_the_model_leaves_open():
+    model = ImageInput("images", np.float32, "NCHW", None, 3, None, None)
+    frame = random_frame((40, 50))
+    assert network_input(frame, whole(frame), NAMED["unit"], model).shape == (1, 3, 224, 224)
+    assert network_input(frame, whole(frame), preprocess("unit,size=32x48"), model).shape == (1, 3, 32, 48)
+
+
+def test_weights_sum_up():
+    for size, start, stop, count in ((100, 0, 100, 7), (7, 0, 7, 100), (9, -40, 60, 3), (9, 20, 30, 4), (1, 0, 1, 1)):
+        sums = antialiased(size, start, stop, count, min(0, start), max(size, stop))
+        np.testing.assert_array_equal(sums.weights.sum(axis=1, dtype=int) + sums.border, 2**sums.bits)
+        assert sums.places[:, 0].min() >= 0
+        assert sums.places.sum(axis=1).max() <= size
+        pairs = linear(size, start, stop, count)
+        total = pairs.column_weights.sum(axis=0, dtype=int) + pairs.column_border
+        assert np.abs(total - 2048).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        ([[1, 2, 3]], r"frame: expected an \(H, W, 3\) uint8 array; got list. Hand over its pixels"),
+        (Image.new("RGB", (4, 4)), "uint8 array; got Image"),
+        (None, "uint8 array; got NoneType"),
+        (np.zeros((4, 5)), r"got \(4, 5\) float64. Scale it to 0..255 and convert it"),
+        (np.zeros((4, 5, 3), np.uint16), r"got \(4, 5, 3\) uint16. Scale it"),
+        (np.zeros((4, 5), np.uint8), r"got \(4, 5\) uint8. Of a grey one, give np.broadcast_to"),
+        (np.zeros((4, 5, 4), np.uint8), r"got \(4, 5, 4\) uint8. .* give frame\[..., :3\]"),
+        (np.zeros((3, 4, 5), np.uint8), r"got \(3, 4, 5\) uint8. .* give frame.transpose\(1, 2, 0\)"),
+        (np.zeros((2, 4, 5, 3), np.uint8), "Give one frame at a time"),
+        (np.zeros((0, 5, 3), np.uint8), r"not empty; got \(0, 5, 3\)"),
+        (np.zeros((1, 70_000, 3), np.uint8), "frame: expected at most 65536 pixels along a side; got 70000"),
+    ],
+)
+def test_frames_that_are_none(frame, message):
+    with pytest.raises(fastcam.InputError, match=message):
+        network_input(frame, (0, 0, 4, 4), RAW, model_of((8, 8)))
+
+
+@pytest.mark.parametrize(
+    ("region", "message"),
+    [
+        ((0, 0, 4), r"region: expected \(x0, y0, x1, y1\), whole numbers; got \(0, 0, 4\)"),
+        ((0, 0, 4, 4.5), "whole numbers; got"),
+        ("all", "whole numbers; got 'all'"),
+        (None, "whole numbers; got None"),
+        ((0, 0, float("nan"), 4), "whole numbers; got"),
+        ((0, 0, float("inf"), 4), "whole numbers; got"),
+        ((4, 0, 4, 4), "region: expected x0 < x1 and y0 < y1, of -131072 to 131072; got"),
+        ((0, 0, 4, 1_000_000), "region: expected x0 < x1"),
+    ],
+)
+def test_regions_that_are_none(region, message):
+    with pytest.raises(fastcam.InputError, match=message):
+        network_input(random_frame((4, 4)), region, RAW, model_of((8, 8)))
+
+
+def test_specifications_and_buffers_that_do_not_fit():
+    frame, model = random_frame((4, 4)), model_of((8, 8), np.float32)
+    region = whole(frame)
+    with pytest.raises(
+        fastcam.InputError, match="interpolation: expected 'bilinear' for frames; got 'bicubic'. .*Pillow"
+    ):
+        network_input(frame, region, preprocess("unit,interpolation=bicubic"), model)
+    with pytest.raises(fastcam.InputError, match="preprocess: the model takes 3 channels"):
+        network_input(frame, region, preprocess("unit,channels=grey"), model)
+    with pytest.raises(fastcam.InputError, match="preprocess: size: the model takes 8×8; got 9×9"):
+        network_input(frame, region, preprocess("unit,size=9"), model)
+    with pytest.raises(fastcam.InputError, match="the model takes uint8 pixels as they are"):
+        network_input(frame, region, NAMED["unit"], model_of((8, 8)))
+    with pytest.raises(fastcam.InputError, match=r"out: expected float32 \(1, 8, 8, 3\); got float32 \(8, 8, 3\)"):
+        network_input(frame, region, RAW, model, out=np.empty((8, 8, 3), np.float32))
+    with pytest.raises(fastcam.InputError, match="out: expected memory of its own"):
+        network_input(frame, region, RAW, model_of((4, 4)), out=frame[None])
+    with pytest.raises(fastcam.InputError, match="engine: expected one of auto, cpu"):
+        network_input(frame, region, RAW, model, engine="gpu")
+    with pytest.raises(fastcam.InputError, match="threads: expected 1 to"):
+        network_input(frame, region, RAW, model, threads=0)
