@@ -45,8 +45,8 @@ def _mix(frame, at, pixel_stride, channel_stride, columns, weights, constants, l
     """line (3, width) = a row of the frame at the columns wanted."""
     for channel in range(3):
         for x in range(columns.shape[0]):
-            left = np.int32(frame[at + columns[x, 0] * pixel_stride])
-            right = np.int32(frame[at + columns[x, 1] * pixel_stride])
+            left = np.int32(frame[np.uintp(at + columns[x, 0] * pixel_stride)])
+            right = np.int32(frame[np.uintp(at + columns[x, 1] * pixel_stride)])
             mixed = np.int32(left * np.int32(weights[0, x])) + np.int32(right * np.int32(weights[1, x]))
             line[channel, x] = np.int16(np.int32(np.int32(mixed) + constants[x]) >> DROPPED)
         at += channel_stride

@@ -56,18 +56,34 @@ def _sum_rows(frame, at, row_stride, step, count, weights, line):
 
 
 @helper
-def _sum_columns(short, at, pixel, channel, left, columns, weights, border, base, fill, shift, levels):
+def _sum_pixels(short, at, pixel, channel, left, columns, weights, border, base, fill, shift, levels):
     """levels[c, x] = the sum of short[at + (column - left) * pixel + c * channel] over its columns, rounded."""
+    second, third = np.uintp(channel), np.uintp(2 * channel)
     for x in range(levels.shape[1]):
         red = green = blue = np.int32(base + border[x] * fill)
-        i = at + (columns[x, 0] - left) * pixel
-        for k in range(columns[x, 1]):
+        i = np.uintp(at + (columns[x, 0] - left) * pixel)
+        for k in range(np.uintp(columns[x, 1])):
             weight = np.int32(weights[x, k])
-            red = np.int32(red + np.int32(np.int32(short[np.uintp(i)]) * weight))
-            green = np.int32(green + np.int32(np.int32(short[np.uintp(i + channel)]) * weight))
-            blue = np.int32(blue + np.int32(np.int32(short[np.uintp(i + 2 * channel)]) * weight))
-            i += pixel
+            red = np.int32(red + np.int32(np.int32(short[i]) * weight))
+            green = np.int32(green + np.int32(np.int32(short[i + second]) * weight))
+            blue = np.int32(blue + np.int32(np.int32(short[i + third]) * weight))
+            i += np.uintp(pixel)
         levels[0, x], levels[1, x], levels[2, x] = red >> shift, green >> shift, blue >> shift
+
+
+@helper
+def _sum_columns(short, at, pixel, channel, left, columns, weights, border, base, fill, shift, levels):
+    """`_sum_pixels`, compiled once more for each of the usual strides, of which LLVM makes three times the speed."""
+    if channel == 1 and pixel == 3:
+        _sum_pixels(short, at, 3, 1, left, columns, weights, border, base, fill, shift, levels)
+    elif channel == 1 and pixel == 4:
+        _sum_pixels(short, at, 4, 1, left, columns, weights, border, base, fill, shift, levels)
+    elif channel == 1 and pixel == -3:
+        _sum_pixels(short, at, -3, 1, left, columns, weights, border, base, fill, shift, levels)
+    elif channel == 1 and pixel == -4:
+        _sum_pixels(short, at, -4, 1, left, columns, weights, border, base, fill, shift, levels)
+    else:
+        _sum_pixels(short, at, pixel, channel, left, columns, weights, border, base, fill, shift, levels)
 
 
 @kernel(
@@ -99,8 +115,9 @@ def preprocess_antialiased(
     if packed:
         parts, step = 1, 1
         length = (covered - 1) * abs(pixel_stride) + 2 * abs(channel_stride) + 1
-        pixel, channel = pixel_stride, channel_stride
-        at = max(0, -pixel_stride) * (covered - 1) + max(0, -2 * channel_stride)
+        pixel, channel = pixel_stride, abs(channel_stride)
+        at = max(0, -pixel_stride) * (covered - 1)
+        origin += min(0, 2 * channel_stride)
     else:
         parts, step, length, pixel, channel, at = 3, pixel_stride, covered, 1, covered, 0
     row_half, half, fine_fill = np.int32((1 << row_shift) >> 1), np.int32((1 << column_shift) >> 1), fill << extra_bits
@@ -128,5 +145,8 @@ def preprocess_antialiased(
             column_shift,
             levels,
         )
+        if packed and channel_stride < 0:
+            for x in range(levels.shape[1]):
+                levels[0, x], levels[2, x] = levels[2, x], levels[0, x]
         write_row(levels, table, y, rows.shape[0], channels_last, out)
     return stop
