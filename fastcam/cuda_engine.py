@@ -17,6 +17,7 @@ from fastcam.devices import check_together, new_array
 from fastcam.engines import Components, Engine
 from fastcam.errors import InputError
 from fastcam.kernels.cuda import driver, launch
+from fastcam.resampling import Memory, Resizing
 from fastcam.results import Boxes
 from fastcam.sampling import Grid
 
@@ -276,3 +277,15 @@ class CudaEngine(Engine):
         flat, rows = frame.reshape(len(frame), -1), where.size[0]
         self.kernel("overlay")(one.reshape(-1), *self._axes(where), colours, opacity, *corner, 0, rows, extrema, flat)
         return True
+
+    def preprocess(
+        self, frame: Memory, how: Resizing, table: Any, channels_last: bool, out: Any, threads: int | None = None
+    ) -> None:
+        """Fill out, C-contiguous, with a resized frame, its levels replaced by what the table has for them."""
+
+        def tables() -> tuple[Any, ...]:
+            return tuple(self.xp.asarray(one) if isinstance(one, np.ndarray) else one for one in how.arguments)
+
+        _, arguments = self._keep(id(how), lambda: (how, tables()))
+        flat = out.reshape(-1).view(np.uint8)
+        self.kernel(how.kernel)(*frame, *arguments, self.resident(table), channels_last, 0, how.size[0], flat)

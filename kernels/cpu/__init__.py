@@ -3,9 +3,12 @@
 from importlib import import_module
 from typing import Any
 
-KERNELS = ("activation_maps", "find_boxes", "heatmaps", "heatmaps_uint8", "localize", "overlay", "paint")
+KERNELS = (
+    *("activation_maps", "find_boxes", "heatmaps", "heatmaps_uint8", "localize", "overlay", "paint"),
+    *("preprocess", "preprocess_antialiased"),
+)
 
 
 def load(name: str) -> Any:
-    """The kernel of that name. Each is loaded by itself: a process that needs two doesn't wait for seven."""
+    """The kernel of that name. Each is loaded by itself: a process that needs two doesn't wait for nine."""
     return getattr(import_module(f"fastcam.kernels.cpu.{name}"), name)

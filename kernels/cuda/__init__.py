@@ -6,7 +6,10 @@ The files with `.cuh` are parts of several. Arrays are CuPy's and stay on the de
 from importlib import import_module
 from typing import Any
 
-KERNELS = ("activation_maps", "find_boxes", "heatmaps", "heatmaps_uint8", "localize", "overlay", "paint")
+KERNELS = (
+    *("activation_maps", "find_boxes", "heatmaps", "heatmaps_uint8", "localize", "overlay", "paint"),
+    *("preprocess", "preprocess_antialiased"),
+)
 
 
 def load(name: str) -> Any:
