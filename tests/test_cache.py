@@ -81,6 +81,9 @@ def test_warmup_says_when_there_is_no_place_for_a_cache():
 
 BOUNDS = """
 import numpy as np, fastcam
+from fastcam.frames import network_input
+from fastcam.preprocess import Preprocess
+from fastcam.session import ImageInput
 rng = np.random.default_rng(0)
 for turn in range(400):
     shape, size = rng.integers(1, 12, 2), tuple(rng.integers(1, 70, 2).tolist())
@@ -96,6 +99,13 @@ for turn in range(400):
     fastcam.find_boxes(maps, size, components="all", connectivity=int(rng.choice([4, 8])))
     fastcam.heatmaps(maps, size, dtype=str(rng.choice(["f4", "u1"])))
     fastcam.overlay(np.zeros((*size, 3), np.uint8), maps[0, 0])
+    frame = rng.integers(0, 256, (*rng.integers(1, 40, 2), 4)).astype(np.uint8)[..., :3]
+    frame = frame[:: rng.choice([-1, 1]), :: rng.choice([-1, 1, 2]), :: rng.choice([-1, 1])]
+    frame = [frame, frame.transpose(1, 0, 2), np.ascontiguousarray(frame)][turn % 3]
+    x, y, across, down = rng.integers(-9, 9, 2).tolist() + rng.integers(1, 60, 2).tolist()
+    region = (0, 0, frame.shape[1], frame.shape[0]) if turn % 4 else (x, y, x + across, y + down)
+    model = ImageInput("x", str(rng.choice(["f8", "f4", "f2", "u1"])), layout, 1, 3, *rng.integers(1, 50, 2).tolist())
+    network_input(frame, region, Preprocess(scale=1.0), model, antialias=bool(turn % 2))
 """
 
 
