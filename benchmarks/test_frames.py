@@ -9,7 +9,7 @@ from fastcam.preprocess import NAMED
 from fastcam.session import ImageInput
 
 SIZES = {"640×480": (480, 640), "1280×720": (720, 1280), "1920×1080": (1080, 1920), "3840×2160": (2160, 3840)}
-TARGET = 224, 224
+TARGET: tuple[int, int] = (224, 224)
 SPEC = NAMED["imagenet"]
 WAYS = {"plain": "OpenCV", "antialiased": "Pillow"}
 
@@ -28,12 +28,12 @@ def normalised(pixels):
 def opencv(frame):
     import cv2
 
-    return lambda: normalised(cv2.resize(frame, TARGET[::-1], interpolation=cv2.INTER_LINEAR))
+    return lambda: normalised(cv2.resize(frame, (TARGET[1], TARGET[0]), interpolation=cv2.INTER_LINEAR))
 
 
 def pillow(frame):
     def run():
-        resized = Image.fromarray(frame).resize(TARGET[::-1], Image.Resampling.BILINEAR)
+        resized = Image.fromarray(frame).resize((TARGET[1], TARGET[0]), Image.Resampling.BILINEAR)
         return normalised(np.asarray(resized))
 
     return run

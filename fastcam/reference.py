@@ -154,10 +154,11 @@ def preprocess(
     frame: Bytes, origin: int, row_stride: int, pixel_stride: int, channel_stride: int,
     rows: Ints, row_weights: Shorts, columns: Ints, column_weights: Shorts, column_border: Ints, fill: int,
     table: Bytes, channels_last: bool, first: int, stop: int,
-    pixels: Any, constants: Any, lines: Any, levels: Any, out: Bytes,
+    pairs: Any, pixels: Any, constants: Any, lines: Any, levels: Any, out: Bytes,
 ) -> int:  # fmt: skip
     """See `fastcam.kernels.cpu.preprocess`."""
-    left, right = (origin + columns[:, side, None] * pixel_stride + np.arange(3) * channel_stride for side in (0, 1))
+    left = origin + columns[:, None] * pixel_stride + np.arange(3) * channel_stride
+    right = left + (column_weights[1] > 0)[:, None] * pixel_stride  # if there is one
     weights = column_weights.astype(np.int64)[:, :, None]
     for y in range(first, stop):
         level: Any = 2

@@ -26,7 +26,7 @@ class Linear(NamedTuple):
     rows, row_weights
         (n, 2); -1 stands for a row outside the frame.
     columns, column_weights, column_border
-        (n, 2), (2, n) and (n,): columns outside have no weight, what they had is in column_border.
+        (n,), (2, n) and (n,): the left one of two. Those outside have no weight, what they had is in column_border.
     """
 
     rows: Ints
@@ -76,7 +76,7 @@ def linear(size: int, start: int, stop: int, count: int) -> Linear:
     Examples
     --------
     >>> linear(4, 0, 4, 2).columns.tolist(), linear(4, 0, 4, 2).column_weights.tolist()
-    ([[0, 1], [2, 3]], [[1024, 1024], [1024, 1024]])
+    ([0, 2], [[1024, 1024], [1024, 1024]])
     """
     # In the floating-point steps of OpenCV, on which the last bit of a weight may depend.
     scale = 1 / (count / (stop - start))
@@ -87,13 +87,25 @@ def linear(size: int, start: int, stop: int, count: int) -> Linear:
     rows = np.where((rows >= 0) & (rows < size), rows, -1).astype(np.int32)
     row_weights = np.stack(_shares(part), axis=1)
 
-    at_edge = (first < 0) | (first >= stop - start - 1)  # of columns, OpenCV takes one only
-    columns = start + np.clip(np.stack([first, first + ~at_edge], axis=1), 0, stop - start - 1)
-    inside = (columns >= 0) & (columns < size)
-    weights = np.stack(_shares(np.where(at_edge, np.float32(0), part)))
-    border = (weights * ~inside.T).sum(axis=0, dtype=np.int32)
-    columns = np.clip(columns, 0, size - 1).astype(np.int32)
-    return _shared(Linear(rows, row_weights, columns, np.ascontiguousarray(weights * inside.T), border))
+    # Of columns, OpenCV takes one only at the edges.
+    single = (first < 0) | (first >= stop - start - 1)
+    left = start + np.clip(first, 0, stop - start - 1)
+    left_weight, right_weight = _shares(np.where(single, np.float32(0), part))
+    border = _taken(left_weight, (left < 0) | (left >= size)) + _taken(right_weight, (left < -1) | (left >= size - 1))
+    # The left one of two inside, if there are two at all.
+    columns = np.clip(left, 0, max(0, size - 2))
+    weights = np.zeros((2, count), np.int16)
+    for place, weight in ((left, left_weight), (left + 1, right_weight)):
+        for side in range(2):
+            weights[side] += np.where(place == columns + side, weight, 0).astype(np.int16)
+    return _shared(Linear(rows, row_weights, columns.astype(np.int32), weights, border))
+
+
+def _taken(weight: Shorts, outside: NDArray[np.bool_]) -> Ints:
+    """The weights of what is outside, which are 0 then."""
+    taken = np.where(outside, weight, 0).astype(np.int32)
+    weight[outside] = 0
+    return taken
 
 
 def _shares(part: NDArray[np.float32]) -> list[Shorts]:

@@ -87,8 +87,9 @@ def resizing(how: Resizing) -> Arrays:
         levels = _kept.array("levels of channels", np.uint8, 3, width)
         if how.kernel == "preprocess":
             arrays = (
+                _kept.array("pairs", np.uint64, width),
                 _kept.array("pixels", np.uint32, 2, width),
-                _kept.array("constants", np.int32, width),
+                _kept.array("constants", np.int32, 2, width),
                 _kept.array("mixed lines", np.int16, 3, 3, width),
                 levels,
             )

@@ -24,12 +24,19 @@ def grey(levels):
 
 
 @helper
+def turn(levels):
+    """Exchange the first and the last channel."""
+    for x in range(levels.shape[1]):
+        levels[0, x], levels[2, x] = levels[2, x], levels[0, x]
+
+
+@helper
 def _write_planes(levels, table, y, height, out):
     width = np.uintp(levels.shape[1])
     for channel in range(table.shape[0]):
-        row = out[(channel * height + y) * width : (channel * height + y + 1) * width]
+        start = np.uintp(channel * height + y) * width
         for x in range(width):
-            row[x] = table[channel, levels[channel, x]]
+            out[start + x] = table[channel, levels[channel, x]]
 
 
 @helper

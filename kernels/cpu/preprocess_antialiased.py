@@ -7,9 +7,9 @@ import numpy as np
 from numba import int16, int32, int64, uint8
 
 from fastcam.kernels.cpu.jit import helper, kernel, readable, writable
-from fastcam.kernels.cpu.pixels import is_packed, write_row
+from fastcam.kernels.cpu.pixels import is_packed, turn, write_row
 
-# built on a04e73a4a8c36d30
+# built on b96ec2f6bcd866fb
 
 ONE, TWO, THREE = np.uintp(1), np.uintp(2), np.uintp(3)
 
@@ -132,21 +132,10 @@ def preprocess_antialiased(
         for i in range(parts * length):
             short[i] = np.int16(np.int32(sums[i] >> np.int32(row_shift)))
         _sum_columns(
-            short,
-            at,
-            pixel,
-            channel,
-            left,
-            columns,
-            column_weights,
-            column_border,
-            half,
-            fine_fill,
-            column_shift,
-            levels,
-        )
+            short, at, pixel, channel, left, columns, column_weights, column_border,
+            half, fine_fill, column_shift, levels,
+        )  # fmt: skip
         if packed and channel_stride < 0:
-            for x in range(levels.shape[1]):
-                levels[0, x], levels[2, x] = levels[2, x], levels[0, x]
+            turn(levels)
         write_row(levels, table, y, rows.shape[0], channels_last, out)
     return stop

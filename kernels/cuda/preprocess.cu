@@ -2,8 +2,8 @@
 #include "reduce.cuh"
 #include "pixels.cuh"
 
-// Rows [first, stop) of the output. rows (height, 2), -1 outside the frame; columns (width, 2), all inside;
-// column_weights (2, width); column_border (width,). Shifts are those of OpenCV.
+// Rows [first, stop) of the output. rows (height, 2), -1 outside the frame; columns (width,), the left one of two
+// inside, if the right one has any weight; column_weights (2, width); column_border (width,). Shifts are those of OpenCV.
 extern "C" __global__ void __launch_bounds__(THREADS)
     preprocess(const unsigned char *__restrict__ frame, long long origin, long long row_stride, long long pixel_stride,
                long long channel_stride, const int *__restrict__ rows, const short *__restrict__ row_weights,
@@ -22,8 +22,8 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     int levels[3] = {2, 2, 2};
     for (int side = 0; side < 2; side++) {
         const int row = rows[2 * y + side], weight = row_weights[2 * y + side];
-        const unsigned char *left = source.at(row < 0 ? 0 : row, columns[2 * x]);
-        const unsigned char *right = source.at(row < 0 ? 0 : row, columns[2 * x + 1]);
+        const unsigned char *left = source.at(row < 0 ? 0 : row, columns[x]);
+        const unsigned char *right = left + (right_weight ? pixel_stride : 0);
         for (int channel = 0; channel < 3; channel++) {
             const int a = row < 0 ? fill : left[channel * channel_stride];
             const int b = row < 0 ? fill : right[channel * channel_stride];

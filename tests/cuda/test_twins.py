@@ -12,7 +12,7 @@ FOLDER = Path(fastcam.__file__).parent / "kernels"
 WORKSPACE = {
     *("workspace", "sums", "padded", "corners", "spans", "runs", "components", "levels", "tints", "counts"),
     *("parts", "planes", "tables", "extrema"),
-    *("pixels", "constants", "lines"),
+    *("pairs", "pixels", "constants", "lines"),
 }
 
 
