@@ -75,7 +75,7 @@ def _where_it_is(method: Any) -> Any:
 
     @wraps(method)
     def run(self: CudaEngine, first: Any, *others: Any, **options: Any) -> Any:
-        device = getattr(first.data if isinstance(first, FeatureMaps) else first, "device", "cpu")
+        device = getattr(first.data if isinstance(first, FeatureMaps | Memory) else first, "device", "cpu")
         with nullcontext() if isinstance(device, str) else device:
             return method(self, first, *others, **options)
 
@@ -278,14 +278,12 @@ class CudaEngine(Engine):
         self.kernel("overlay")(one.reshape(-1), *self._axes(where), colours, opacity, *corner, 0, rows, extrema, flat)
         return True
 
+    @_where_it_is
     def preprocess(
         self, frame: Memory, how: Resizing, table: Any, channels_last: bool, out: Any, threads: int | None = None
     ) -> None:
         """Fill out, C-contiguous, with a resized frame, its levels replaced by what the table has for them."""
-
-        def tables() -> tuple[Any, ...]:
-            return tuple(self.xp.asarray(one) if isinstance(one, np.ndarray) else one for one in how.arguments)
-
-        _, arguments = self._keep(id(how), lambda: (how, tables()))
+        fixed = (*how.arguments, table)
+        arguments = [self._held(self.resident(one)) if isinstance(one, np.ndarray) else one for one in fixed]
         flat = out.reshape(-1).view(np.uint8)
-        self.kernel(how.kernel)(*frame, *arguments, self.resident(table), channels_last, 0, how.size[0], flat)
+        self.kernel(how.kernel)(*frame, *arguments, channels_last, 0, how.size[0], flat)

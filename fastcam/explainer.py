@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from PIL import Image
 
-from fastcam import conventions, engines, ops
+from fastcam import conventions, engines, frames, images, ops
 from fastcam.arrays import check_connectivity, check_maps, class_indices, feature_maps_of
 from fastcam.boxes import largest_boxes
 from fastcam.components import Search
 from fastcam.devices import check_ready, is_ready
 from fastcam.errors import InputError
 from fastcam.explained import Explained, Plan, gather
-from fastcam.images import Photo, Region, network_input, read_photo, seen_region, visible
+from fastcam.images import Photo, Region, photo_pixels, seen_region, visible
 from fastcam.methods import cam
 from fastcam.model.head import Head
 from fastcam.model.proof import check_identity
@@ -126,10 +127,10 @@ class Explainer:
 
     def _explain_one(self, photo: Photo, wanted: int | NDArray[np.int64], plan: Plan) -> Explained:
         began, run = time.perf_counter(), plan.run
-        image = read_photo(photo)
-        size = (image.height, image.width)
+        pixels = photo_pixels(photo)
+        size = (pixels.shape[0], pixels.shape[1])
         region = seen_region(size, self.target, self.preprocess.fit, self.preprocess.crop_fraction)
-        given = network_input(image, region, self.preprocess, self.session.input)
+        given = self._network_input(pixels, region)
         prepared = time.perf_counter()
         logits, feature_maps, scores = self.run(given, run)
         inferred = time.perf_counter()
@@ -140,6 +141,13 @@ class Explainer:
         maps, boxes = self._localize(feature_maps, index, region, size, plan)
         seconds = (prepared - began, inferred - prepared, time.perf_counter() - inferred)
         return Explained(index, logits[0], scores[0], maps, boxes, size, region, seconds)
+
+    def _network_input(self, pixels: NDArray[np.uint8], region: Region) -> NDArray[Any]:
+        """By our own kernel, or by Pillow for the interpolations that only Pillow has."""
+        if self.preprocess.interpolation in frames.INTERPOLATIONS:
+            return frames.network_input(pixels, region, self.preprocess, self.session.input)
+        photo = Image.fromarray(np.ascontiguousarray(pixels))
+        return images.network_input(photo, region, self.preprocess, self.session.input)
 
     def _localize(
         self, feature_maps: Any, index: NDArray[np.int64], region: Region, size: tuple[int, int], plan: Plan

@@ -17,6 +17,8 @@ from fastcam.preprocess import Preprocess
 from fastcam.resampling import Memory, resizing
 from fastcam.session import ImageInput
 
+INTERPOLATIONS = ("bilinear", "opencv-linear")
+
 
 def network_input(
     frame: NDArray[np.uint8],
@@ -24,15 +26,15 @@ def network_input(
     spec: Preprocess,
     model: ImageInput,
     *,
-    antialias: bool = True,
     out: NDArray[Any] | None = None,
     threads: int | None = None,
     engine: str = "auto",
 ) -> NDArray[Any]:
     """One network input of a region of a frame: (1, 3, H, W), (1, H, W, 3) or, of grey, 1 in place of 3.
 
-    As `fastcam.images.network_input` makes it by Pillow, but in one pass over the frame, in the model's dtype, with no
-    array in between. A pixel is interpolated in whole numbers, rounded to 8 bits and then normalised in float32.
+    As Pillow's `resize(..., BILINEAR, box=region)` or OpenCV's `resize(..., INTER_LINEAR)` of the region and NumPy
+    would make it, but in one pass over the frame, with no array in between: a pixel is interpolated in whole numbers,
+    rounded to 8 bits, normalised in float32 and written in the model's dtype.
 
     Parameters
     ----------
@@ -44,13 +46,9 @@ def network_input(
         (x0, y0, x1, y1) in whole pixels of the frame, as `fastcam.images.seen_region` returns it. What lies outside the
         frame is filled with `spec.fill`.
     spec
-        How the model wants its input; interpolation "bilinear".
+        How the model wants its input; interpolation "bilinear" or "opencv-linear".
     model
         The model's input, which tells dtype, layout and size: `Session.input`.
-    antialias
-        True: a pixel is the weighted mean of all that it covers, within one grey level of Pillow's
-        `resize(..., BILINEAR, box=region)`; False: of the four pixels around its centre, which is faster, and equal to
-        OpenCV's `resize(..., INTER_LINEAR)` of the region.
     out
         C-contiguous array of the result's shape and dtype to write into, and return; not overlapping the frame.
     threads
@@ -62,7 +60,7 @@ def network_input(
     ------
     InputError
         The frame is no (H, W, 3) uint8 array, the region is empty or absurdly large, the specification doesn't fit the
-        model or isn't "bilinear", or an `out` that doesn't fit.
+        model or wants another interpolation, or an `out` that doesn't fit.
 
     Examples
     --------
@@ -83,7 +81,9 @@ def network_input(
     channels = 1 if spec.channels == "grey" else 3
     shape = (1, channels, *size) if model.layout == "NCHW" else (1, *size, channels)
     out = out_array("out", out, shape, np.dtype(model.dtype), pixels)
-    how = resizing((pixels.shape[0], pixels.shape[1]), _region(region), size, spec.fill, bool(antialias))
+    how = resizing(
+        (pixels.shape[0], pixels.shape[1]), _region(region), size, spec.fill, spec.interpolation == "bilinear"
+    )
     table = level_table(spec, np.dtype(model.dtype))
     run.preprocess(_memory(pixels, spec.channels == "bgr", run.xp), how, table, model.layout == "NHWC", out, threads)
     return out
@@ -129,10 +129,10 @@ def _checked(frame: Any) -> Any:
 
 def _checked_size(region: Any, spec: Preprocess, model: ImageInput) -> tuple[int, int]:
     """(height, width) of the network input, if all fits together."""
-    if spec.interpolation != "bilinear":
+    if spec.interpolation not in INTERPOLATIONS:
         raise InputError(
-            f"preprocess: interpolation: expected 'bilinear' for frames; got {spec.interpolation!r}. Others are "
-            "Pillow's: fastcam.images.network_input(Image.fromarray(frame), ...)"
+            f"preprocess: interpolation: expected one of {', '.join(INTERPOLATIONS)}; got {spec.interpolation!r}. "
+            "Others are Pillow's: fastcam.images.network_input(Image.fromarray(frame), ...)"
         )
     check_channels(spec, model)
     _region(region)
@@ -161,4 +161,4 @@ def _memory(frame: Any, turned: bool, xp: Any) -> Memory:
         data = xp.lib.stride_tricks.as_strided(lowest, (length,), (1,))
     if turned:
         origin, strides[2] = origin + 2 * strides[2], -strides[2]
-    return data, origin, *strides
+    return Memory(data, origin, *strides)

@@ -61,6 +61,14 @@ def read_photo(photo: Photo) -> Image.Image:
     raise InputError(f"image: expected a path, a PIL image or an (H, W, 3) uint8 array; got {type(photo).__name__}")
 
 
+def photo_pixels(photo: Photo) -> NDArray[np.uint8]:
+    """(H, W, 3) of `read_photo`; an array is only looked at, and comes back itself."""
+    if isinstance(photo, np.ndarray):
+        check_pixels(photo)
+        return photo
+    return np.asarray(read_photo(photo))
+
+
 def check_pixels(photo: NDArray[Any]) -> None:
     """(H, W, 3) uint8, or `InputError`."""
     if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or photo.size == 0:
@@ -183,7 +191,7 @@ def target_size(spec: Preprocess, model: ImageInput) -> tuple[int, int]:
 
 
 def network_input(photo: Image.Image, region: Region, spec: Preprocess, model: ImageInput) -> NDArray[Any]:
-    """One network input (1, 3, H, W) or (1, H, W, 3), in the model's dtype, of a region of an RGB photo."""
+    """One network input (1, 3, H, W) or (1, H, W, 3), in the model's dtype, of a region of an RGB photo, by Pillow."""
     height, width = model.sides(spec.size)
     if visible(region, (photo.height, photo.width)) != region:
         _check_canvas(region)

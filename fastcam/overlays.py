@@ -13,7 +13,7 @@ from fastcam import engines
 from fastcam.arrays import check_maps, check_threads, float_array, out_array
 from fastcam.devices import adopt, check_together, is_on_device
 from fastcam.errors import InputError
-from fastcam.images import Photo, Region, check_pixels, read_photo, visible
+from fastcam.images import Photo, Region, check_pixels, photo_pixels, visible
 from fastcam.results import Explanation
 from fastcam.sampling import grid
 
@@ -163,7 +163,7 @@ def _pixels(image: Photo) -> Any:
     """(H, W, 3), on the device if it is there."""
     if is_on_device(image):
         return adopt("image", image)
-    return image if isinstance(image, np.ndarray) else np.asarray(read_photo(image))
+    return image if isinstance(image, np.ndarray) else photo_pixels(image)
 
 
 def _frame(photo: Pixels, scale: int, out: Pixels | None) -> Pixels:

@@ -60,9 +60,25 @@ class Sums(NamedTuple):
         return min(7, 31 - 8 - self.bits)
 
 
-# The bytes of a frame from the lowest to the highest; where channel 0 of pixel (0, 0) is among them; bytes from a row,
-# a pixel and a channel to the next.
-Memory = tuple[Any, int, int, int, int]
+class Memory(NamedTuple):
+    """A frame as it lies in memory.
+
+    Attributes
+    ----------
+    data
+        All bytes from the lowest to the highest of it.
+    origin
+        Where channel 0 of pixel (0, 0) is among them.
+    row_stride, pixel_stride, channel_stride
+        Bytes from one to the next.
+    """
+
+    data: Any
+    origin: int
+    row_stride: int
+    pixel_stride: int
+    channel_stride: int
+
 
 Made = TypeVar("Made", Linear, Sums)
 

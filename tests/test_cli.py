@@ -35,7 +35,7 @@ def test_demo_writes_an_overlay_and_prints_boxes(tmp_path, capsys):
     assert run("demo", "-o", tmp_path / "out") == 0
     printed = capsys.readouterr().out
     assert "espresso" in printed
-    assert "box   97   30  443  361" in printed
+    assert "box   97   29  444  361" in printed
     with Image.open(tmp_path / "out" / "overlay.png") as picture:
         assert picture.size == (600, 400)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["overlay.png"]

@@ -1,5 +1,6 @@
 """Frames to network inputs in one pass, held to OpenCV and to Pillow."""
 
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -11,8 +12,7 @@ from numpy.lib.stride_tricks import as_strided
 from PIL import Image
 
 import fastcam
-from fastcam import images
-from fastcam.frames import network_input
+from fastcam import frames, images
 from fastcam.images import read_photo, seen_region
 from fastcam.preprocess import NAMED, Preprocess, preprocess
 from fastcam.resampling import antialiased, linear
@@ -46,6 +46,11 @@ def model_of(size, dtype: Any = np.uint8, layout: Any = "NHWC", channels=3):
 
 def whole(frame):
     return 0, 0, frame.shape[1], frame.shape[0]
+
+
+def network_input(frame, region, spec, model, *, antialias=True, **options):
+    spec = replace(spec, interpolation="bilinear" if antialias else "opencv-linear")
+    return frames.network_input(frame, region, spec, model, **options)
 
 
 def levels(frame, region, size, *, antialias, **options):
@@ -289,9 +294,9 @@ def test_specifications_and_buffers_that_do_not_fit():
     frame, model = random_frame((4, 4)), model_of((8, 8), np.float32)
     region = whole(frame)
     with pytest.raises(
-        fastcam.InputError, match="interpolation: expected 'bilinear' for frames; got 'bicubic'. .*Pillow"
+        fastcam.InputError, match="interpolation: expected one of bilinear, opencv-linear; got 'bicubic'. .*Pillow"
     ):
-        network_input(frame, region, preprocess("unit,interpolation=bicubic"), model)
+        frames.network_input(frame, region, preprocess("unit,interpolation=bicubic"), model)
     with pytest.raises(fastcam.InputError, match="preprocess: the model takes 3 channels"):
         network_input(frame, region, preprocess("unit,channels=grey"), model)
     with pytest.raises(fastcam.InputError, match="preprocess: size: the model takes 8×8; got 9×9"):
