@@ -117,6 +117,20 @@ def float_array(name: str, value: ArrayLike, ndim: int | None = None) -> NDArray
         return array.astype(np.float32, order="C")
 
 
+def limits_of(limits: ArrayLike | None, leading: tuple[int, ...]) -> NDArray[np.float32] | None:
+    """Low and high of each of maps (*leading, h, w), (P, 2), of one pair for all or one for each; None of None."""
+    if limits is None:
+        return None
+    ends = float_array("limits", limits)
+    if not isinstance(ends, np.ndarray):
+        raise InputError("limits: expected in the host's memory; got an array on a device")
+    if ends.shape not in ((2,), (*leading, 2)):
+        raise InputError(f"limits: expected (low, high), or shape {(*leading, 2)}; got shape {ends.shape}")
+    if not (np.abs(ends) < LARGEST).all() or (ends[..., 0] > ends[..., 1]).any():
+        raise InputError(f"limits: expected finite numbers, low <= high; got {limits!r}")
+    return np.broadcast_to(ends, (*leading, 2)).reshape(-1, 2).copy()
+
+
 def out_array(name: str, out: Any, shape: tuple[int, ...], dtype: Any, *others: Any) -> NDArray[Any]:
     """The caller's array for a result, which has to fit exactly and lie apart from the inputs; or a new one."""
     if others and not isinstance(others[0], np.ndarray):

@@ -60,7 +60,7 @@ class Uploads:
         if is_capturing(self._xp):
             raise InputError(
                 "class_index, size: expected what is on the device already, while a CUDA graph is captured. Make the "
-                "same call once before, with one class for all or with class_index on the device"
+                "same call once before, with one class for all or with class_index on the device, and without limits"
             )
         return self._xp.asarray(array)
 
@@ -124,6 +124,9 @@ class CudaEngine(Engine):
 
     def _axes(self, where: Grid) -> tuple[Any, ...]:
         return tuple(self._held(self.resident(array)) for axis in where for array in axis)
+
+    def _limits(self, limits: Any) -> Any:
+        return None if limits is None else self._held(self._uploads.upload(limits))
 
     def _index(self, features: Any, index: Any) -> Any:
         """Class indices where the feature maps are. Those of one class for all images are kept there."""
@@ -251,12 +254,14 @@ class CudaEngine(Engine):
         self.kernel("paint")(runs, len(runs), values, out)
 
     @_where_it_is
-    def heatmaps(self, maps: Any, where: Grid, normalise: bool, out: Any, threads: int | None = None) -> int:
+    def heatmaps(
+        self, maps: Any, where: Grid, normalise: bool, limits: Any, out: Any, threads: int | None = None
+    ) -> int:
         """Fill out (P, H, W), of float32 or uint8, with (P, h, w) maps. Returns P. uint8 is always normalised."""
         kernel = self.kernel("heatmaps" if out.dtype == np.float32 else "heatmaps_uint8")
         self._check_lines(len(maps), where)
         extrema = self._new((len(maps), 2), np.float32)
-        kernel(maps, *self._axes(where), normalise, 0, where.size[0], extrema, out)
+        kernel(maps, *self._axes(where), normalise, self._limits(limits), 0, where.size[0], extrema, out)
         return len(maps)
 
     @_where_it_is
@@ -264,6 +269,7 @@ class CudaEngine(Engine):
         self,
         one: Any,
         where: Grid,
+        limits: Any,
         colours: Any,
         opacity: int,
         corner: tuple[int, int],
@@ -272,10 +278,11 @@ class CudaEngine(Engine):
     ) -> bool:
         """Draw a (h, w) map over a window of the frame (H, W, 3) that begins at the corner (x, y), if it is finite."""
         self._check_lines(1, where)
-        colours = self.resident(colours)
+        limits, colours = self._limits(limits), self.resident(colours)
         extrema = self._new((1, 2), np.float32)
         flat, rows = frame.reshape(len(frame), -1), where.size[0]
-        self.kernel("overlay")(one.reshape(-1), *self._axes(where), colours, opacity, *corner, 0, rows, extrema, flat)
+        axes = self._axes(where)
+        self.kernel("overlay")(one.reshape(-1), *axes, limits, colours, opacity, *corner, 0, rows, extrema, flat)
         return True
 
     @_where_it_is

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -158,7 +159,13 @@ class Engine:
         self._spread(lambda *_: self.kernel("paint")(runs, len(runs), values, out), 1, 0, 1)
 
     def heatmaps(
-        self, maps: Floats, where: Grid, normalise: bool, out: NDArray[Any], threads: int | None = None
+        self,
+        maps: Floats,
+        where: Grid,
+        normalise: bool,
+        limits: Floats | None,
+        out: NDArray[Any],
+        threads: int | None = None,
     ) -> int:
         """Fill out (P, H, W), of float32 or uint8, with (P, h, w) maps. Returns the first p that isn't finite, or P.
 
@@ -169,12 +176,13 @@ class Engine:
         kernel = self.kernel(name)
         (height, width), count = where.size, len(maps)
         axes = (rows, row_weight, columns, column_weight, normalise)
+        limits = _own_extrema(count) if limits is None else limits
 
         def bands(first: int, stop: int) -> int:
-            return kernel(maps, *axes, first, stop, *workspace.cells(where), out)
+            return kernel(maps, *axes, limits, first, stop, *workspace.cells(where), out)
 
         def items(i: int, j: int) -> int:
-            return i + kernel(maps[i:j], *axes, 0, height, *workspace.cells(where), out[i:j])
+            return i + kernel(maps[i:j], *axes, limits[i:j], 0, height, *workspace.cells(where), out[i:j])
 
         if count == 1:
             return min(self._spread(bands, height, cost * width, threads))
@@ -184,6 +192,7 @@ class Engine:
         self,
         one: Floats,
         where: Grid,
+        limits: Floats | None,
         colours: NDArray[np.uint64],
         opacity: int,
         corner: tuple[int, int],
@@ -194,11 +203,11 @@ class Engine:
         (rows, row_weight), (columns, column_weight) = where
         height, width = where.size
         flat = frame.reshape(len(frame), -1)
-        kernel = self.kernel("overlay")
+        kernel, limits = self.kernel("overlay"), _own_extrema(1) if limits is None else limits
 
         def bands(first: int, stop: int) -> int:
             return kernel(
-                one.reshape(-1), rows, row_weight, columns, column_weight, colours, opacity, *corner,
+                one.reshape(-1), rows, row_weight, columns, column_weight, limits, colours, opacity, *corner,
                 first, stop, *workspace.cells(where), *workspace.lines(width), flat,
             )  # fmt: skip
 
@@ -215,6 +224,14 @@ class Engine:
             return kernel(*frame, *how.arguments, table, channels_last, first, stop, *scratch, flat)
 
         self._spread(bands, how.size[0], how.cost, threads)
+
+
+@lru_cache(maxsize=64)
+def _own_extrema(count: int) -> Floats:
+    """Limits of so many maps that kernels find."""
+    limits = np.full((count, 2), np.nan, np.float32)
+    limits.flags.writeable = False  # all callers get the same
+    return limits
 
 
 def _sum_cost(features: FeatureMaps, classes: int) -> float:

@@ -17,6 +17,7 @@ from fastcam.arrays import (
     feature_maps_and_weights,
     flat_maps,
     grid_at,
+    limits_of,
     out_array,
 )
 from fastcam.devices import adopt, is_on_device
@@ -97,6 +98,7 @@ def heatmaps(
     size: tuple[int, int],
     *,
     normalise: bool = True,
+    limits: ArrayLike | None = None,
     dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     window: Window | None = None,
@@ -116,6 +118,9 @@ def heatmaps(
         (H, W) of the image that the maps cover.
     normalise
         False leaves the raw values, which are comparable between maps.
+    limits
+        The raw values that become 0 and 1, beyond which all is clipped: (low, high) of all maps, or (..., 2) of each;
+        equal ones make zeros. For maps that are to be compared, as those of a video. None: what each map has.
     dtype
         float32, or uint8 for values in [0, 255], rounded half up: a quarter of the memory. None: that of `out`, or
         float32.
@@ -131,22 +136,29 @@ def heatmaps(
     Raises
     ------
     InputError
-        Fewer than two axes, no element, a number that isn't finite, an impossible size or window; an `out` that doesn't
-        fit, or that overlaps the maps. Where a map among several isn't finite, `out` is left half done.
+        Fewer than two axes, no element, a number that isn't finite, limits, size or window that are impossible; an
+        `out` that doesn't fit, or that overlaps the maps. Where a map among several isn't finite, `out` is left half
+        done.
 
     Examples
     --------
     >>> heatmaps([[0.0, 4.0]], (1, 4))
     array([[0.  , 0.25, 0.75, 1.  ]], dtype=float32)
+    >>> heatmaps([[0.0, 4.0]], (1, 4), limits=(0, 8))
+    array([[0.   , 0.125, 0.375, 0.5  ]], dtype=float32)
     """
     if not isinstance(normalise, bool | np.bool_):
         raise InputError(f"normalise: expected True or False; got {normalise!r}")
     flat, leading = flat_maps(maps)
     where = grid_at(flat.shape[1:], size, window)
     check_threads(threads)
+    scale = limits_of(limits, leading)
+    if scale is not None and not normalise:
+        raise InputError("limits: expected with normalise=True; got raw values, which aren't scaled")
     kind = _heatmap_dtype(dtype, out, normalise)
     made = out_array("out", out, (*leading, *where.size), kind, flat)
-    sound = engines.serving(engine, flat).heatmaps(flat, where, bool(normalise), made.reshape(-1, *where.size), threads)
+    run = engines.serving(engine, flat)
+    sound = run.heatmaps(flat, where, bool(normalise), scale, made.reshape(-1, *where.size), threads)
     if sound < len(flat):
         check_maps("maps", flat.reshape(*leading, *flat.shape[1:]))
     return made

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from fastcam import engines
-from fastcam.arrays import check_maps, check_threads, float_array, out_array
+from fastcam.arrays import check_maps, check_threads, float_array, limits_of, out_array
 from fastcam.devices import adopt, check_together, is_on_device
 from fastcam.errors import InputError
 from fastcam.images import Photo, Region, check_pixels, photo_pixels, visible
@@ -58,6 +58,7 @@ def overlay(
     map: int = 0,
     opacity: float = 0.5,
     colormap: str = "turbo",
+    limits: tuple[float, float] | None = None,
     box: bool = True,
     label: bool = True,
     scale: int = 1,
@@ -82,6 +83,9 @@ def overlay(
         Of the heatmap, 0 to 1 in steps of 1/256. What the network didn't see (a centre crop) is left as it is.
     colormap
         "turbo", "jet", "viridis", "inferno" or "gray".
+    limits
+        The raw values of the map that get the first and the last colour; None: `Explanation.limits` if there are any,
+        else minimum and maximum of the map.
     box, label
         Whether to draw them.
     scale
@@ -116,7 +120,8 @@ def overlay(
     if isinstance(scale, bool) or not isinstance(scale, int | np.integer) or not 1 <= scale <= 64:
         raise InputError(f"scale: expected a whole number from 1 to 64; got {scale!r}")
     check_threads(threads)
-    one, region, explained = _map_and_region(explanation, item, map)
+    one, region, explained, own = _map_and_region(explanation, item, map)
+    ends = limits_of(own if limits is None else limits, (1,))
     photo = _pixels(image)
     check_pixels(photo)
     run = engines.serving(engine, photo)
@@ -131,7 +136,7 @@ def overlay(
     x0, y0, x1, y1 = (side * int(scale) for side in region or (0, 0, size[1], size[0]))
     left, top, right, bottom = visible((x0, y0, x1, y1), (len(frame), frame.shape[1]))
     where = grid((one.shape[0], one.shape[1]), (y1 - y0, x1 - x0), (left - x0, top - y0, right - x0, bottom - y0))
-    run.overlay(one, where, colours, round(256 * float(opacity)), (left, top), frame, threads)
+    run.overlay(one, where, ends, colours, round(256 * float(opacity)), (left, top), frame, threads)
     if isinstance(explanation, Explanation):
         _draw(frame, explanation, item, map, int(scale) if box else 0, label, run.xp)
     return frame
@@ -147,16 +152,17 @@ def _colour_pairs(name: str) -> NDArray[np.uint64]:
 
 def _map_and_region(
     explanation: Explanation | ArrayLike, item: Any, map: Any
-) -> tuple[NDArray[np.float32], Region | None, tuple[int, int] | None]:
-    """The (h, w) map, the region of the image that it covers, and the image's size; None where nobody knows."""
+) -> tuple[NDArray[np.float32], Region | None, tuple[int, int] | None, NDArray[np.float32] | None]:
+    """The (h, w) map, the region of the image that it covers, the image's size, and limits; None where unknown."""
     if not isinstance(explanation, Explanation):
         if item != 0 or map != 0:
             raise InputError(f"item, map: expected with an Explanation only; got {item!r}, {map!r}")
-        return float_array("explanation", explanation, 2), None, None
+        return float_array("explanation", explanation, 2), None, None, None
     n, m = _index("item", item, len(explanation.class_index)), _index("map", map, explanation.class_index.shape[1])
     x0, y0, x1, y1 = explanation.regions[n].tolist()
     height, width = explanation.image_sizes[n].tolist()
-    return explanation.activation_maps[n, m], (x0, y0, x1, y1), (height, width)
+    limits = None if explanation.limits is None else explanation.limits[n, m]
+    return explanation.activation_maps[n, m], (x0, y0, x1, y1), (height, width), limits
 
 
 def _pixels(image: Photo) -> Any:

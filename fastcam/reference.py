@@ -103,7 +103,7 @@ def paint(runs: Ints, count: int, values: Ints, out: Ints) -> int:
 
 def heatmaps(
     maps: Floats, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats,
-    normalise: bool, first: int, stop: int, padded: Floats, corners: Floats, out: Floats,
+    normalise: bool, limits: Floats, first: int, stop: int, padded: Floats, corners: Floats, out: Floats,
 ) -> int:  # fmt: skip
     """See `fastcam.kernels.cpu.heatmaps`."""
     axes, sound = (rows, row_weight, columns, column_weight), len(maps)
@@ -111,7 +111,7 @@ def heatmaps(
         if not _is_sound(one):
             sound = min(sound, p)
         elif normalise:
-            out[p, first:stop] = np.clip(_upsample(_normalised(one, *axes, 1), *axes), 0, 1)[first:stop]
+            out[p, first:stop] = np.clip(_upsample(_normalised(one, *axes, 1, limits[p]), *axes), 0, 1)[first:stop]
         else:
             out[p, first:stop] = _upsample(one, *axes)[first:stop]
     return sound
@@ -119,13 +119,13 @@ def heatmaps(
 
 def heatmaps_uint8(
     maps: Floats, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats,
-    normalise: bool, first: int, stop: int, padded: Floats, corners: Floats, out: Bytes,
+    normalise: bool, limits: Floats, first: int, stop: int, padded: Floats, corners: Floats, out: Bytes,
 ) -> int:  # fmt: skip
     """See `fastcam.kernels.cpu.heatmaps_uint8`."""
     axes, sound = (rows, row_weight, columns, column_weight), len(maps)
     for p, one in enumerate(maps):
         if _is_sound(one):
-            heat = np.clip(_upsample(_normalised(one, *axes, 255), *axes), 0, 255)
+            heat = np.clip(_upsample(_normalised(one, *axes, 255, limits[p]), *axes), 0, 255)
             out[p, first:stop] = (heat + np.float32(0.5)).astype(np.uint8)[first:stop]
         else:
             sound = min(sound, p)
@@ -134,14 +134,14 @@ def heatmaps_uint8(
 
 def overlay(
     values: Floats, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats,
-    colours: NDArray[np.uint64], opacity: int, left: int, top: int, first: int, stop: int,
+    limits: Floats, colours: NDArray[np.uint64], opacity: int, left: int, top: int, first: int, stop: int,
     padded: Floats, corners: Floats, levels: Bytes, tints: NDArray[np.uint64], frame: Bytes,
 ) -> int:  # fmt: skip
     """See `fastcam.kernels.cpu.overlay`."""
     height, width = len(row_weight), len(column_weight)
     heat = np.empty((1, height, width), np.uint8)
     one, axes = values.reshape(1, len(rows) - 2, -1), (rows, row_weight, columns, column_weight)
-    if not heatmaps_uint8(one, *axes, True, 0, height, padded, corners, heat):
+    if not heatmaps_uint8(one, *axes, True, limits, 0, height, padded, corners, heat):
         return 0
     bytes_of_colours = colours[:256].astype("<u8").view(np.uint8).reshape(256, 8)[:, :3]
     window = frame.reshape(len(frame), -1, 3)[top + first : top + stop, left : left + width]
@@ -231,9 +231,13 @@ def _components(
     return high, np.asarray(labels), regionprops(labels)
 
 
-def _normalised(one: Floats, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats, full: int) -> Floats:
-    upsampled = _upsample(one, rows, row_weight, columns, column_weight)
-    low, high = upsampled.min(), upsampled.max()
+def _normalised(
+    one: Floats, rows: Ints, row_weight: Floats, columns: Ints, column_weight: Floats, full: int, limits: Floats
+) -> Floats:
+    low, high = limits
+    if np.isnan(low):
+        upsampled = _upsample(one, rows, row_weight, columns, column_weight)
+        low, high = upsampled.min(), upsampled.max()
     if not high > low:
         return np.zeros_like(one)
     with np.errstate(over="ignore"):

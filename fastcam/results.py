@@ -72,6 +72,8 @@ class Explanation:
     timings
         Seconds of "preprocessing", "inference" and "localisation", of all images together; of a frame of a stream also
         of "waiting" for a thread.
+    limits
+        (N, M, 2) float32: the raw values between which a map is to be coloured (`fastcam.Steady`); None: its own.
     frame_index, timestamp
         Of a frame of a stream: its number in the source, from 0, and its time in seconds, the source's own or since
         the stream began. None otherwise.
@@ -94,5 +96,6 @@ class Explanation:
     provider: str
     engine: str
     timings: Mapping[str, float] = field(default_factory=dict)
+    limits: NDArray[np.float32] | None = None
     frame_index: int | None = None
     timestamp: float | None = None

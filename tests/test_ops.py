@@ -146,6 +146,50 @@ def test_heatmaps_go_into_the_array_given(dtype, engine):
     assert out.max() == (1 if dtype == "f4" else 255)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (40, 50)])
+@pytest.mark.parametrize("engine", ["cpu", "reference"])
+def test_limits_make_heatmaps_that_can_be_compared(size, engine):
+    """Against raw heatmaps, scaled and clipped at image size."""
+    maps = np.random.default_rng(0).standard_normal((2, 3, 5, 6)).astype(F)
+    raw = fastcam.heatmaps(maps, size, normalise=False)
+    each = np.sort(np.random.default_rng(1).standard_normal((2, 3, 2)), axis=-1).astype(F)
+    for limits in ((-0.5, 1.25), each):
+        low, high = np.moveaxis(np.broadcast_to(np.asarray(limits, F), (2, 3, 2)), -1, 0)[..., None, None]
+        expected = np.clip((raw - low) / (high - low), 0, 1)
+        got = fastcam.heatmaps(maps, size, limits=limits, engine=engine)
+        np.testing.assert_allclose(got, expected, atol=2e-6 / (high - low).min())
+        levels = fastcam.heatmaps(maps, size, limits=limits, dtype="u1", engine=engine)
+        assert np.abs(levels - 255 * expected).max() <= 0.51
+        np.testing.assert_array_equal(got, fastcam.heatmaps(maps, size, limits=limits))
+    assert not fastcam.heatmaps(maps, size, limits=(1, 1), engine=engine).any()
+
+
+def test_own_limits_are_the_extrema_at_image_size():
+    maps = np.random.default_rng(0).standard_normal((2, 5, 6)).astype(F)
+    raw = fastcam.heatmaps(maps, (40, 50), normalise=False)
+    limits = np.stack([raw.min(axis=(1, 2)), raw.max(axis=(1, 2))], axis=1)
+    own = fastcam.heatmaps(maps, (40, 50))
+    np.testing.assert_array_equal(fastcam.heatmaps(maps, (40, 50), limits=limits), own)
+    window = fastcam.heatmaps(maps, (40, 50), limits=limits, window=(7, 5, 30, 20))
+    np.testing.assert_allclose(window, own[:, 5:20, 7:30], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("limits", "match"),
+    [
+        ((1.0, 0.0), r"limits: expected finite numbers, low <= high; got \(1.0, 0.0\)"),
+        ((0.0, np.nan), "limits: expected finite numbers"),
+        ((0.0, 1e39), "limits: expected finite numbers"),
+        (1.0, r"limits: expected \(low, high\), or shape \(2, 3, 2\); got shape \(\)"),
+        (np.zeros((2, 2)), r"got shape \(2, 2\)"),
+        ("all", "limits: expected an array of real numbers"),
+    ],
+)
+def test_limits_that_are_refused(limits, match):
+    with pytest.raises(InputError, match=match):
+        fastcam.heatmaps(np.zeros((2, 3, 4, 4)), (8, 8), limits=limits)
+
+
 @pytest.mark.parametrize(
     ("out", "options", "match"),
     [
@@ -154,6 +198,7 @@ def test_heatmaps_go_into_the_array_given(dtype, engine):
         (np.empty((2, 8, 18), F)[..., ::2], {}, r"out: expected a writable, C-contiguous array; got strides"),
         (np.empty((2, 8, 9), np.uint8), {"dtype": "f4"}, r"out: expected float32 \(2, 8, 9\); got uint8"),
         (np.empty((2, 8, 9), np.uint8), {"normalise": False}, "dtype: expected float32 for raw values"),
+        (None, {"normalise": False, "limits": (0, 1)}, "limits: expected with normalise=True"),
         ([[0.0]], {}, "out: expected a NumPy array; got list"),
         (MAPS_AND_OUT[2:146].reshape(2, 8, 9), {}, "out: expected memory of its own; got an array that overlaps"),
     ],

@@ -1,5 +1,7 @@
 """What is drawn over an image."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -117,6 +119,26 @@ def test_engines_draw_the_same_pixels(size, opacity):
             np.testing.assert_array_equal(drawn, expected)
 
 
+@pytest.mark.parametrize("engine", ["cpu", "reference"])
+def test_limits_colour_raw_values(engine):
+    rng = np.random.default_rng(0)
+    one, frame = rng.standard_normal((5, 6)), rng.integers(0, 256, (33, 41, 3)).astype(np.uint8)
+    levels = fastcam.heatmaps(one, (33, 41), dtype="u1", limits=(-0.3, 0.9))
+    expected = (frame.astype(int) * 128 + colormap("turbo")[levels].astype(int) * 128 + 128) >> 8
+    np.testing.assert_array_equal(fastcam.overlay(frame, one, limits=(-0.3, 0.9), engine=engine), expected)
+
+
+def test_limits_of_an_explanation(model):
+    explanation = model.explain(PHOTO)
+    limited = replace(explanation, limits=np.array([[[-1, 2]]], np.float32))
+    plain = fastcam.overlay(PHOTO, explanation, limits=(-1, 2))
+    np.testing.assert_array_equal(fastcam.overlay(PHOTO, limited), plain)
+    assert (fastcam.overlay(PHOTO, limited) != fastcam.overlay(PHOTO, explanation)).any()
+    np.testing.assert_array_equal(
+        fastcam.overlay(PHOTO, limited, limits=(0, 1)), fastcam.overlay(PHOTO, explanation, limits=(0, 1))
+    )
+
+
 def test_drawing_in_place_and_into_another_array(model):
     expected, explanation = fastcam.overlay(PHOTO, model.explain(PHOTO)), model.explain(PHOTO)
     other, frame = np.full_like(PHOTO, 3), PHOTO.copy()
@@ -178,6 +200,7 @@ def test_a_map_that_is_not_finite_leaves_the_frame_as_it_was():
         (PHOTO, {"item": 0.5}, "item: expected 0 to 0; got 0.5"),
         (PHOTO, {"opacity": np.complex64(0.5)}, "opacity: expected 0 to 1"),
         (PHOTO, {"opacity": "a"}, "opacity: expected 0 to 1; got 'a'"),
+        (PHOTO, {"limits": (1, 0)}, "limits: expected finite numbers, low <= high"),
         (PHOTO, {"colormap": "hot"}, "colormap: expected one of"),
         (PHOTO.astype(float), {}, "image: expected .* uint8"),
     ],

@@ -7,24 +7,27 @@ from fastcam.kernels.cpu.extrema import LARGEST, pad
 from fastcam.kernels.cpu.jit import CELLS, GRID, kernel, readable, writable
 from fastcam.kernels.cpu.upsampling import pad_normalised, upsample_row
 
-# built on 9808a22b67827daa
+# built on 6c4e82c5862d2e6b
 
 
 @kernel(
-    *(int64, readable(float32, 3), *GRID, int64, int64, int64),
+    *(int64, readable(float32, 3), *GRID, int64, readable(float32, 2), int64, int64),
     *(*CELLS, writable(float32, 3)),
 )
-def heatmaps(maps, rows, row_weight, columns, column_weight, normalise, first, stop, padded, corners, out):
-    """out[p] = map p, scaled by its extrema after upsampling, upsampled, and clipped to [0, 1]; or raw.
+def heatmaps(maps, rows, row_weight, columns, column_weight, normalise, limits, first, stop, padded, corners, out):
+    """out[p] = map p, scaled so that its limits become 0 and 1, upsampled, and clipped to [0, 1]; or raw.
 
-    maps (P, h, w); rows, columns and workspace as in `extrema.py`; out (P, H, W), of which rows [first, stop) are
-    written. Returns how many maps there are before one that isn't finite.
+    maps (P, h, w); limits (P, 2), for NaN the extrema after upsampling; rows, columns and workspace as in `extrema.py`;
+    out (P, H, W), of which rows [first, stop) are written. Returns how many maps there are before one that isn't
+    finite.
     """
     sound, limit = maps.shape[0], np.float32(np.inf)
     for p in range(maps.shape[0]):
         values = maps[p].reshape(maps[p].size)
         if normalise:
-            fine = pad_normalised(values, rows, row_weight, columns, column_weight, np.float32(1), padded, corners)
+            fine = pad_normalised(
+                values, rows, row_weight, columns, column_weight, np.float32(1), limits[p], padded, corners
+            )
         else:
             fine = pad(values, maps.shape[2], False, padded) < LARGEST
         if not fine:

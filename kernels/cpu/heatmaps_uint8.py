@@ -6,19 +6,23 @@ from numba import float32, int64, uint8
 from fastcam.kernels.cpu.jit import CELLS, GRID, kernel, readable, writable
 from fastcam.kernels.cpu.upsampling import level_row, pad_normalised
 
-# built on 9808a22b67827daa
+# built on 6c4e82c5862d2e6b
 
 
 @kernel(
-    *(int64, readable(float32, 3), *GRID, int64, int64, int64),
+    *(int64, readable(float32, 3), *GRID, int64, readable(float32, 2), int64, int64),
     *(*CELLS, writable(uint8, 3)),
 )
-def heatmaps_uint8(maps, rows, row_weight, columns, column_weight, normalise, first, stop, padded, corners, out):
+def heatmaps_uint8(
+    maps, rows, row_weight, columns, column_weight, normalise, limits, first, stop, padded, corners, out
+):
     """out[p] = map p as in `heatmaps` with `normalise`, which has to be set, times 255 and rounded half up."""
     sound = maps.shape[0]
     for p in range(maps.shape[0]):
         values = maps[p].reshape(maps[p].size)
-        if not pad_normalised(values, rows, row_weight, columns, column_weight, np.float32(255), padded, corners):
+        if not pad_normalised(
+            values, rows, row_weight, columns, column_weight, np.float32(255), limits[p], padded, corners
+        ):
             sound = min(sound, p)
             continue
         for b in range(rows.shape[0] - 1):

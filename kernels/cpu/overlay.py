@@ -10,7 +10,7 @@ from numba import float32, int64, uint8, uint64
 from fastcam.kernels.cpu.jit import CELLS, GRID, helper, kernel, readable, writable
 from fastcam.kernels.cpu.upsampling import level_row, pad_normalised
 
-# built on 9808a22b67827daa
+# built on 6c4e82c5862d2e6b
 
 # Every other byte of a 32-bit number, which leaves room for products; a half in each of these places.
 EVEN, ODD, HALVES = np.uint32(0x00FF00FF), np.uint32(0xFF00FF00), np.uint32(0x00800080)
@@ -44,16 +44,17 @@ def _blend(tints, opacity, frame):
 
 
 @kernel(
-    *(int64, readable(float32, 1), *GRID, readable(uint64, 1), int64, int64, int64, int64, int64),
+    *(int64, readable(float32, 1), *GRID, readable(float32, 2), readable(uint64, 1), int64, int64, int64, int64, int64),
     *(*CELLS, writable(uint8, 1), writable(uint64, 1), writable(uint8, 2)),
 )
 def overlay(
-    values, rows, row_weight, columns, column_weight, colours, opacity, left, top, first, stop,
+    values, rows, row_weight, columns, column_weight, limits, colours, opacity, left, top, first, stop,
     padded, corners, levels, tints, frame,
 ):  # fmt: skip
     """frame = (frame * (256 - opacity) + colour * opacity + 128) >> 8 in a window of the frame, which the grid is of.
 
-    values: a map's h * w; rows, columns, padded and corners as in `extrema.py`; colours (65536,): bytes R, G, B of
+    values: a map's h * w; rows, columns, padded and corners as in `extrema.py`; limits (1, 2) as in
+    `heatmaps`; colours (65536,): bytes R, G, B of
     level i % 256, then those of level i // 256, a level being a pixel of `heatmaps_uint8`; opacity: 0 to 256; left,
     top: where the window begins; [first, stop): its rows to draw; frame (H, 3 * W) bytes. Workspace: levels (>= the
     window's width, rounded up to a multiple of 8), tints (>= 3 / 8 of that). Returns 0, and draws nothing, if the map
@@ -64,7 +65,7 @@ def overlay(
     pairs, painted = levels.view(np.uint16), tints[: 3 * eights]
     tint_bytes, tint_words = painted.view(np.uint8), painted.view(np.uint32)
     full = np.float32(255)
-    if not pad_normalised(values, rows, row_weight, columns, column_weight, full, padded, corners):
+    if not pad_normalised(values, rows, row_weight, columns, column_weight, full, limits[0], padded, corners):
         return 0
     for b in range(rows.shape[0] - 1):
         for y in range(max(rows[b], first), min(rows[b + 1], stop)):

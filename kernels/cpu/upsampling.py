@@ -7,15 +7,17 @@ from fastcam.kernels.cpu.jit import helper
 
 
 @helper
-def pad_normalised(values, rows, row_weight, columns, column_weight, full, padded, corners):
-    """Pad a map of h * w values, scaled to go from 0 to `full` once it is upsampled. Returns False if it isn't finite.
+def pad_normalised(values, rows, row_weight, columns, column_weight, full, limits, padded, corners):
+    """Pad a map of h * w values, scaled so that limits (2,) become 0 and `full`. Returns False if it isn't finite.
 
-    A map that is constant there becomes zeros.
+    Limits that are NaN are found: the extrema that the map has once it is upsampled. Equal limits make zeros.
     """
     largest = pad(values, columns.shape[0] - 2, False, padded)
     if not largest < LARGEST:
         return False
-    low, high = exact_extrema(padded, rows, row_weight, columns, column_weight, margin_of(largest), corners)
+    low, high = limits[0], limits[1]
+    if low != low:
+        low, high = exact_extrema(padded, rows, row_weight, columns, column_weight, margin_of(largest), corners)
     for y in range(rows.shape[0]):
         for x in range(columns.shape[0]):
             value = np.float32(0)

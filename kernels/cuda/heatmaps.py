@@ -5,17 +5,18 @@ import numpy as np
 from fastcam.kernels.cuda import driver, launch
 
 
-def heatmaps(maps, rows, row_weight, columns, column_weight, normalise, first, stop, extrema, out):
+def heatmaps(maps, rows, row_weight, columns, column_weight, normalise, limits, first, stop, extrema, out):
     """As the CPU's twin, in two launches; NaN for maps that aren't finite. extrema (P, 2): workspace."""
     grid = launch.grid_arguments(rows, row_weight, columns, column_weight)
-    find_extrema("heatmaps", maps, grid, extrema)
+    find_extrema("heatmaps", maps, grid, limits, extrema)
     write_rows("heatmaps", maps, grid, (np.int32(bool(normalise)),), first, stop, extrema, out)
 
 
-def find_extrema(name, maps, grid, extrema):
-    """Minimum and maximum of each map (P, h, w) after upsampling; NaN for those that aren't finite."""
+def find_extrema(name, maps, grid, limits, extrema):
+    """Limits (P, 2), or where None minimum and maximum of each map (P, h, w) after upsampling; NaN if not finite."""
     kernel = driver.current.kernel(name, "find_extrema", [("THREADS", launch.THREADS)])
-    kernel((len(maps),), (launch.THREADS,), (maps, *grid, extrema))
+    given = (np.int32(0), extrema) if limits is None else (np.int32(1), limits)
+    kernel((len(maps),), (launch.THREADS,), (maps, *grid, *given, extrema))
 
 
 def write_rows(name, maps, grid, options, first, stop, extrema, out):

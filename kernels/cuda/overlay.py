@@ -6,10 +6,12 @@ from fastcam.kernels.cuda import driver, launch
 from fastcam.kernels.cuda.heatmaps import find_extrema
 
 
-def overlay(values, rows, row_weight, columns, column_weight, colours, opacity, left, top, first, stop, extrema, frame):
+def overlay(
+    values, rows, row_weight, columns, column_weight, limits, colours, opacity, left, top, first, stop, extrema, frame
+):
     """As the CPU's twin, in two launches; nothing is drawn if the map isn't finite. extrema (1, 2): workspace."""
     grid = launch.grid_arguments(rows, row_weight, columns, column_weight)
-    find_extrema("overlay", values.reshape(1, -1), grid, extrema)
+    find_extrema("overlay", values.reshape(1, -1), grid, limits, extrema)
     kernel = driver.current.kernel("overlay", "overlay", [("THREADS", launch.THREADS)])
     blocks, warps, shared = launch.lines(stop - first, int(grid[5]), 1)
     numbers = (opacity, left, top, first, stop)

@@ -1,10 +1,10 @@
 // Maps scaled by the extrema that they have at image size, and upsampled row by row, a warp for each row.
 
-// extrema[p] of each of P maps (P, h, w), by a block: NaN where it isn't finite.
+// extrema[p] of each of P maps (P, h, w), by a block: NaN where it isn't finite; limits (P, 2) instead if `given`.
 extern "C" __global__ void __launch_bounds__(THREADS)
     find_extrema(const float *__restrict__ maps, const int *__restrict__ rows, const float *__restrict__ row_weight,
                  const int *__restrict__ columns, const float *__restrict__ column_weight, int h, int w, int height,
-                 int width, float *__restrict__ extrema)
+                 int width, int given, const float *limits, float *extrema)
 {
     __shared__ float scratch[THREADS / 32];
     const Grid grid = {rows, row_weight, columns, column_weight, h, w, height, width};
@@ -14,7 +14,9 @@ extern "C" __global__ void __launch_bounds__(THREADS)
         sound = sound && fabsf(map[i]) < LARGEST;
     const bool fine = __syncthreads_and(sound);
     Extrema found = {NOT_A_NUMBER, NOT_A_NUMBER};
-    if (fine)
+    if (fine && given)
+        found = {limits[2 * blockIdx.x], limits[2 * blockIdx.x + 1]};
+    else if (fine)
         found = extrema_of(map, grid, scratch);
     if (threadIdx.x == 0) {
         extrema[2 * blockIdx.x] = found.low;

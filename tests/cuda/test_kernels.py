@@ -169,6 +169,17 @@ def test_heatmaps_to_the_bit(place, shape, size, dtype, normalise):
     np.testing.assert_array_equal(place.get(got), fastcam.heatmaps(maps, size, dtype=dtype, normalise=normalise))
 
 
+@pytest.mark.parametrize("dtype", ["f4", "u1"])
+def test_heatmaps_within_limits(place, dtype):
+    maps = random_maps((6, 7))
+    limits = np.stack([np.linspace(-0.5, 0, len(maps)), np.linspace(0.1, 1, len(maps))], axis=1)
+    maps[-1, 0, 0] = np.nan
+    got = place.get(fastcam.heatmaps(place.put(maps), (22, 31), dtype=dtype, limits=limits, engine="cuda"))
+    expected = fastcam.heatmaps(maps[:-1], (22, 31), dtype=dtype, limits=limits[:-1])
+    np.testing.assert_array_equal(got[:-1], expected)
+    assert np.isnan(got[-1]).all() if dtype == "f4" else not got[-1].any()
+
+
 def test_a_window_of_an_image(one_place):
     maps = random_maps((6, 7))
     options: dict[str, Any] = {"window": (5, 9, 38, 50)}
@@ -185,6 +196,8 @@ def test_an_overlay_in_place(place):
     frame = np.random.default_rng(0).integers(0, 256, (37, 53, 3)).astype(np.uint8)
     one = random_maps((5, 6))[0]
     here = place.put(frame.copy())
+    limited = fastcam.overlay(here, place.put(one), limits=(-0.5, 0.5), engine="cuda")
+    np.testing.assert_array_equal(place.get(limited), fastcam.overlay(frame, one, limits=(-0.5, 0.5)))
     got = fastcam.overlay(here, place.put(one), opacity=0.4, out=here, engine="cuda")
     np.testing.assert_array_equal(place.get(got), fastcam.overlay(frame, one, opacity=0.4))
     np.testing.assert_array_equal(place.get(here), place.get(got))
@@ -228,7 +241,9 @@ def test_values_that_are_not_finite_are_told_by_the_peak(one_place, value):
     levels = one_place.get(fastcam.heatmaps(one_place.put(maps), (12, 15), dtype="uint8", engine="cuda"))
     assert not levels[1].any()
     frame = one_place.put(np.full((12, 15, 3), 9, np.uint8))
-    named("cuda").overlay(one_place.put(maps[1]), grid((4, 5), (12, 15)), _colour_pairs("turbo"), 128, (0, 0), frame)
+    named("cuda").overlay(
+        one_place.put(maps[1]), grid((4, 5), (12, 15)), None, _colour_pairs("turbo"), 128, (0, 0), frame
+    )
     assert (one_place.get(frame) == 9).all()
     with pytest.raises(fastcam.InputError, match=r"maps: expected finite values .*item \[1\]"):
         fastcam.find_boxes(one_place.put(maps), (12, 15), components="all", engine="cuda")
