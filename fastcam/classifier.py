@@ -18,6 +18,7 @@ from fastcam.model.search import Candidate
 from fastcam.preprocess import Preprocess
 from fastcam.results import Explanation
 from fastcam.session import Session
+from fastcam.steady import Steady
 from fastcam.stream import Stream, open_stream
 
 
@@ -145,6 +146,7 @@ class Classifier:
         workers: int | None = None,
         queue: int = 2,
         drop: Literal["oldest"] | None = None,
+        steady: Steady | None = None,
         method: str = "auto",
         convention: str = "paper",
         threshold: float | None = None,
@@ -167,6 +169,9 @@ class Classifier:
         drop
             "oldest": a source that doesn't wait; where the queue is full, the oldest frame in it is left out.
             `Stream.dropped` counts them. None: the source waits.
+        steady
+            Keep maps, boxes and classes from flickering: see `fastcam.steady.Steady`. None: each frame is explained by
+            itself, as by `explain`.
         top, class_index, method, convention, threshold, connectivity, engine
             As in `explain`, of one image.
 
@@ -196,10 +201,8 @@ class Classifier:
         """
         plan = self._explainer.plan(1, top, class_index, method, convention, threshold, connectivity, engine)
 
-        def work(frame: Any) -> Explanation:
-            return self._explainer.explain([frame], plan)
-
-        return open_stream(work, frames, every=every, workers=workers, queue=queue, drop=drop)
+        work, finish = self._explainer.steps(plan, steady)
+        return open_stream(work, frames, finish=finish, every=every, workers=workers, queue=queue, drop=drop)
 
     def run(self, images: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Logits (N, K) and feature maps (N, C, h, w) of tensors that are preprocessed already.

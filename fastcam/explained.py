@@ -27,6 +27,19 @@ class Plan(NamedTuple):
         return self.wanted if isinstance(self.wanted, int) else self.wanted[n]
 
 
+class Seen(NamedTuple):
+    """What the network made of one image: logits and scores (K,), feature maps (1, C, h, w) where the engine works; the
+    image's size, the region that was seen, and the seconds that preprocessing and inference took.
+    """
+
+    logits: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    feature_maps: Any
+    size: tuple[int, int]
+    region: Region
+    seconds: tuple[float, float]
+
+
 class Explained(NamedTuple):
     """What is kept of one image: class indices (M,), logits and scores (K,), maps (M, h, w), boxes, size, region, and
     the seconds that preprocessing, inference and localisation took.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,16 +18,18 @@ from fastcam.boxes import largest_boxes
 from fastcam.components import Search
 from fastcam.devices import check_ready, is_ready
 from fastcam.errors import InputError
-from fastcam.explained import Explained, Plan, gather
+from fastcam.explained import Explained, Plan, Seen, gather
 from fastcam.images import Photo, Region, photo_pixels, seen_region, visible
 from fastcam.methods import cam
 from fastcam.model.head import Head
 from fastcam.model.proof import check_identity
+from fastcam.pipeline import Finish, Work
 from fastcam.preprocess import Preprocess
 from fastcam.results import Boxes, Explanation
 from fastcam.sampling import grid
 from fastcam.scores import probabilities
 from fastcam.session import Session
+from fastcam.steady import Smoother, Steady
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,12 +73,38 @@ class Explainer:
         found: list[Explained] = []
         for n, photo in enumerate(photos):
             try:
-                with plan.run.on(self.session.device[1]):
-                    found.append(self._explain_one(photo, plan.classes(n), plan))
+                seen = self.see(photo, plan.run)
+                wanted = plan.classes(n)
+                index = self._best(seen, wanted) if isinstance(wanted, int) else wanted
+                found.append(self._localize(seen, index, plan))
             except InputError as error:
                 if len(photos) == 1:
                     raise
                 raise InputError(f"image {n} of {len(photos)}: {error}") from error
+        return self._gathered(found, plan)
+
+    def steps(self, plan: Plan, steady: Steady | None) -> tuple[Work, Finish | None]:
+        """What is to be done with each frame of a stream on any thread, and what with all of them in order, if any."""
+        if steady is None:
+            return lambda frame: self.explain([frame], plan), None
+        if not isinstance(steady, Steady):
+            raise InputError(f"steady: expected a fastcam.steady.Steady or None; got {steady!r}")
+        smoother = Smoother(steady)
+        finish = partial(self._explain_steadily, plan=plan, smoother=smoother)
+        return lambda frame: self.see(frame, plan.run), finish
+
+    def _explain_steadily(self, seen: Seen, timestamp: float, plan: Plan, smoother: Smoother) -> Explanation:
+        """The next frame of a stream, of which the smoother holds those before it."""
+        with plan.run.on(self.session.device[1]):
+            seen = smoother.smooth(seen._replace(feature_maps=_as_floats(seen.feature_maps)), timestamp)
+        wanted = plan.classes(0)
+        index = smoother.best(seen.scores, wanted) if isinstance(wanted, int) else wanted
+        found = self._localize(seen, index, plan)
+        limits = np.empty((1, len(index), 2), np.float32)
+        limits[:] = smoother.limits(found.activation_maps)
+        return replace(self._gathered([found], plan), limits=limits, steady=smoother.steady.describe())
+
+    def _gathered(self, found: Sequence[Explained], plan: Plan) -> Explanation:
         return gather(
             found,
             plan,
@@ -125,22 +154,24 @@ class Explainer:
             raise InputError("top: expected either top or class_index; got both")
         return class_indices(class_index, images, self.head.classes)
 
-    def _explain_one(self, photo: Photo, wanted: int | NDArray[np.int64], plan: Plan) -> Explained:
-        began, run = time.perf_counter(), plan.run
+    def see(self, photo: Photo, run: engines.Engine) -> Seen:
+        """A photo's way through preprocessing and network."""
+        began = time.perf_counter()
         pixels = photo_pixels(photo)
         size = (pixels.shape[0], pixels.shape[1])
         region = seen_region(size, self.target, self.preprocess.fit, self.preprocess.crop_fraction)
         given = self._network_input(pixels, region)
         prepared = time.perf_counter()
-        logits, feature_maps, scores = self.run(given, run)
-        inferred = time.perf_counter()
+        with run.on(self.session.device[1]):
+            logits, feature_maps, scores = self.run(given, run)
         if not np.isfinite(logits).all():
             raise InputError("expected finite logits; got NaN or infinity. Does the preprocessing fit the model?")
-        ranked = scores if self.head.activation == "other" else logits
-        index = np.argsort(-ranked[0], kind="stable")[:wanted] if isinstance(wanted, int) else wanted
-        maps, boxes = self._localize(feature_maps, index, region, size, plan)
-        seconds = (prepared - began, inferred - prepared, time.perf_counter() - inferred)
-        return Explained(index, logits[0], scores[0], maps, boxes, size, region, seconds)
+        seconds = (prepared - began, time.perf_counter() - prepared)
+        return Seen(logits[0], scores[0], feature_maps, size, region, seconds)
+
+    def _best(self, seen: Seen, count: int) -> NDArray[np.int64]:
+        """So many classes, best first; by logits, which are finer than scores, if scores are made of them."""
+        return np.argsort(-(seen.scores if self.head.activation == "other" else seen.logits), kind="stable")[:count]
 
     def _network_input(self, pixels: NDArray[np.uint8], region: Region) -> NDArray[Any]:
         """By our own kernel, or by Pillow for the interpolations that only Pillow has."""
@@ -149,19 +180,27 @@ class Explainer:
         photo = Image.fromarray(np.ascontiguousarray(pixels))
         return images.network_input(photo, region, self.preprocess, self.session.input)
 
-    def _localize(
-        self, feature_maps: Any, index: NDArray[np.int64], region: Region, size: tuple[int, int], plan: Plan
-    ) -> tuple[NDArray[np.float32], Boxes]:
+    def _localize(self, seen: Seen, index: NDArray[np.int64], plan: Plan) -> Explained:
         """Maps (M, h, w) and boxes (M, 4) in an image's pixels, in the host's memory."""
-        run = plan.run
-        weighted, weights, rows = cam.channel_weights(self.head, feature_maps, index[None], run)
-        maps = ops.checked_maps(run, feature_maps_of(weighted), weights, rows).reshape(-1, *feature_maps.shape[2:])
-        x0, y0, x1, y1 = region
-        left, top, right, bottom = visible(region, size)
-        where = grid((maps.shape[1], maps.shape[2]), (y1 - y0, x1 - x0), (left - x0, top - y0, right - x0, bottom - y0))
-        found = largest_boxes(Search(maps, maps.shape[:1], where, plan.rule, plan.connectivity, run))
-        maps, xyxy, area, peak = run.host(maps, found.xyxy, found.area, found.peak)
+        began, run, size = time.perf_counter(), plan.run, seen.size
+        x0, y0, x1, y1 = seen.region
+        left, top, right, bottom = visible(seen.region, size)
+        with run.on(self.session.device[1]):
+            weighted, weights, rows = cam.channel_weights(self.head, seen.feature_maps, index[None], run)
+            maps = ops.checked_maps(run, feature_maps_of(weighted), weights, rows)
+            maps = maps.reshape(-1, *seen.feature_maps.shape[2:])
+            window = (left - x0, top - y0, right - x0, bottom - y0)
+            where = grid((maps.shape[1], maps.shape[2]), (y1 - y0, x1 - x0), window)
+            found = largest_boxes(Search(maps, maps.shape[:1], where, plan.rule, plan.connectivity, run))
+            maps, xyxy, area, peak = run.host(maps, found.xyxy, found.area, found.peak)
         if np.isnan(peak).any():
             check_maps("activation maps", maps)
         shift = np.where(area[:, None] > 0, np.array([left, top, left, top], np.int32), 0)
-        return maps, Boxes(xyxy + shift, area, peak)
+        seconds = (*seen.seconds, time.perf_counter() - began)
+        boxes = Boxes(xyxy + shift, area, peak)
+        return Explained(index, seen.logits, seen.scores, maps, boxes, size, seen.region, seconds)
+
+
+def _as_floats(feature_maps: Any) -> Any:
+    """In float32, to be averaged."""
+    return feature_maps.astype(np.float32, copy=False)

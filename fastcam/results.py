@@ -73,7 +73,11 @@ class Explanation:
         Seconds of "preprocessing", "inference" and "localisation", of all images together; of a frame of a stream also
         of "waiting" for a thread.
     limits
-        (N, M, 2) float32: the raw values between which a map is to be coloured (`fastcam.Steady`); None: its own.
+        (N, M, 2) float32: the raw values between which a map is to be coloured, as a steady stream wants it; None: the
+        map's own.
+    steady
+        Of a stream that was kept from flickering (`fastcam.steady`), how, in words: then feature maps and scores are
+        averages over time, and class_index is what they make of it. Logits are the frame's own. None otherwise.
     frame_index, timestamp
         Of a frame of a stream: its number in the source, from 0, and its time in seconds, the source's own or since
         the stream began. None otherwise.
@@ -97,5 +101,6 @@ class Explanation:
     engine: str
     timings: Mapping[str, float] = field(default_factory=dict)
     limits: NDArray[np.float32] | None = None
+    steady: str | None = None
     frame_index: int | None = None
     timestamp: float | None = None

@@ -1,153 +1,22 @@
-"""Frames in, explanations out, in order: some threads, each of which does a whole frame, between bounded queues.
-
-No stage has a thread of its own: a frame's preprocessing, inference and localisation follow each other on one thread,
-and frames run side by side. So no core waits for the slowest stage, and nothing is handed over in between.
-"""
+"""Frames in, explanations out, in order, by `for` or by `async for`."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-import time
-from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Any, Literal
 
 import numpy as np
 
 from fastcam.errors import InputError
+from fastcam.pipeline import Finish, Item, Pipeline, Work
 from fastcam.pool import processors
 from fastcam.results import Explanation
 
-Work = Callable[[Any], Explanation]  # of one frame
 Pair = tuple[Any, Explanation]
 
 PATIENCE = 1.0  # seconds that closing waits for a source which is blocked: its thread ends when that returns
-
-
-@dataclass(eq=False)
-class _Item:
-    """A frame on its way. `result` is an explanation, an exception, or None where the one before holds on."""
-
-    frame: Any
-    index: int
-    timestamp: float
-    arrived: float
-    wanted: bool = True
-    result: Explanation | BaseException | None = None
-    done: bool = False
-
-
-class Pipeline:
-    """The queues between whoever puts frames in, the workers, and whoever takes results out.
-
-    At most `queue` frames wait for a worker. Workers hold back where results aren't taken, so that there are never more
-    than that, one for each worker, and what waits to be taken, `queue` more.
-    """
-
-    def __init__(self, work: Work, *, every: int, workers: int, queue: int, drop: bool) -> None:
-        self._work, self._every, self._queue, self._drop = work, every, queue, drop
-        self._most = workers + (0 if drop else queue)
-        self._changed = threading.Condition()
-        self._waiting: deque[_Item] = deque()
-        self._taken: deque[_Item] = deque()  # by workers, in order, until somebody takes them out
-        self._count = self._begun = 0  # frames put in, and frames that workers took
-        self._began = time.perf_counter()
-        self._ended, self._stopped = False, False
-        self._error: BaseException | None = None
-        self.dropped = 0
-        self._threads = [
-            threading.Thread(target=self._run, name=f"fastcam-stream-{k}", daemon=True) for k in range(workers)
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    def put(self, given: Any) -> bool:
-        """Put in a frame, or a pair of one and its time in seconds; waits for room. False if nobody wants more."""
-        arrived = time.perf_counter()
-        frame, timestamp = given if isinstance(given, tuple) and len(given) == 2 else (given, arrived - self._began)
-        with self._changed:
-            item = _Item(frame, self._count, float(timestamp), arrived)
-            self._count += 1
-            if self._drop:
-                while len(self._waiting) >= self._queue:
-                    self._waiting.popleft()
-                    self.dropped += 1
-            else:
-                self._changed.wait_for(lambda: len(self._waiting) < self._queue or self._stopped)
-            self._waiting.append(item)
-            self._changed.notify_all()
-            return not self._stopped
-
-    def end(self, error: BaseException | None = None) -> None:
-        """No more frames: the source has ended, or failed."""
-        with self._changed:
-            if error is not None:
-                error.add_note(f"raised by the source of a stream, in place of frame {self._count}")
-            self._ended, self._error = True, error
-            self._changed.notify_all()
-
-    def take(self) -> _Item | None:
-        """The next frame with its result; None at the end. Raises what the source raised, after all its frames."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._stopped or self._is_over or (self._taken and self._taken[0].done))
-            if self._stopped:
-                return None
-            if self._taken:
-                self._changed.notify_all()
-                return self._taken.popleft()
-            if self._error is not None:
-                raise self._error
-            return None
-
-    @property
-    def _is_over(self) -> bool:
-        return self._ended and not self._waiting and not self._taken
-
-    def stop(self) -> None:
-        """End all threads, and let go of all frames."""
-        with self._changed:
-            self._stopped = True
-            self._waiting.clear()
-            self._taken.clear()
-            self._changed.notify_all()
-        for thread in self._threads:
-            if thread is not threading.current_thread():
-                thread.join()
-
-    def _run(self) -> None:
-        while (item := self._next()) is not None:
-            started = time.perf_counter()
-            if item.wanted:
-                try:
-                    found = self._work(item.frame)
-                    timings = {"waiting": started - item.arrived, **(found.timings or {})}
-                    item.result = replace(found, frame_index=item.index, timestamp=item.timestamp, timings=timings)
-                except BaseException as error:
-                    item.result = error
-            with self._changed:
-                item.done = True
-                self._changed.notify_all()
-
-    def _next(self) -> _Item | None:
-        """A frame for a worker; None when there are no more."""
-        with self._changed:
-            self._changed.wait_for(
-                lambda: (
-                    (self._waiting and len(self._taken) < self._most)
-                    or self._stopped
-                    or (self._ended and not self._waiting)
-                )
-            )
-            if self._stopped or not self._waiting:
-                return None
-            item = self._waiting.popleft()
-            item.wanted = self._begun % self._every == 0  # of frames that weren't left out: the first always is
-            self._begun += 1
-            self._taken.append(item)
-            self._changed.notify_all()
-            return item
 
 
 class Stream(Iterator[Pair], AsyncIterator[Pair]):
@@ -198,7 +67,7 @@ class Stream(Iterator[Pair], AsyncIterator[Pair]):
         await self.aclose()
         raise StopAsyncIteration
 
-    def _pair(self, item: _Item) -> Pair:
+    def _pair(self, item: Item) -> Pair:
         if isinstance(item.result, InputError):
             raise InputError(f"frame {item.index}: {item.result}") from item.result
         if isinstance(item.result, BaseException):
@@ -262,12 +131,13 @@ def open_stream(
     work: Work,
     frames: Iterable[Any] | AsyncIterable[Any],
     *,
+    finish: Finish | None = None,
     every: int,
     workers: int | None,
     queue: int,
     drop: Literal["oldest"] | None,
 ) -> Stream:
-    """A stream of what `work` makes of frames; see `Classifier.stream`.
+    """A stream of what `work`, and `finish` if there is one, make of frames; see `Classifier.stream`.
 
     Raises
     ------
@@ -284,6 +154,6 @@ def open_stream(
     if not isinstance(frames, Iterable | AsyncIterable) or isinstance(frames, str | bytes | np.ndarray):
         raise InputError(f"frames: expected an iterable of (H, W, 3) uint8 arrays; got {type(frames).__name__}")
     pipeline = Pipeline(
-        work, every=int(every), workers=int(workers or processors()), queue=int(queue), drop=drop is not None
+        work, finish, every=int(every), workers=int(workers or processors()), queue=int(queue), drop=drop is not None
     )
     return Stream(pipeline, frames)

@@ -207,11 +207,17 @@ def test_interrupting_a_wait(explanation):
     """Ctrl-C arrives while the main thread waits for a result."""
     import _thread
 
+    interrupted = threading.Event()
+
     def work(frame):
-        time.sleep(0.3)
+        interrupted.wait(5)
         return explanation
 
-    timer = threading.Timer(0.1, _thread.interrupt_main)
+    def interrupt():
+        _thread.interrupt_main()
+        interrupted.set()
+
+    timer = threading.Timer(0.2, interrupt)
     stream = open_stream(work, iter(range(100)), **SMALL)
     timer.start()
     with pytest.raises(KeyboardInterrupt):
