@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-SUFFIXES = {".py", ".cu", ".cuh", ".txt", ".onnx", ".typed", ".html"}
+SUFFIXES = {".py", ".cu", ".cuh", ".txt", ".onnx", ".typed", ".html", ".css", ".js"}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,279 @@
+// The live picture or a photo, drawn with this view's settings. The server knows nothing of views: settings go along
+// with each request.
+
+const POLL = 250; // milliseconds between questions for the numbers: faster than that nobody reads them
+
+const HINTS = {
+  paper: "Pixels above this share of the map's maximum.",
+  gradcam: "The same, negative values set to zero first.",
+  minmax: "Pixels above this share of the way from minimum to maximum.",
+};
+
+const STATES = {
+  waiting: ["", "Waiting for the first frame."],
+  playing: ["good", "Live."],
+  stalled: ["", "No new frame for some seconds; the source may be gone."],
+  ended: ["", "The source has ended."],
+  failed: ["bad", "The source failed: "],
+};
+
+const by = (id) => document.getElementById(id);
+const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
+
+let model = null;
+let pinned = null; // the class that is kept to, by its index
+let photo = null; // the file that is shown in place of the live picture
+let wanted = null; // the file that is to be shown
+let streamed = null; // the settings of the live picture that is being loaded
+let asking = false;
+let askAgain = false;
+
+// ---- what the page says ---------------------------------------------------------------------------------------------
+
+// Only where it has changed: a screen reader would read it out again and again.
+function say(kind, text) {
+  if (by("status").textContent !== text) by("status").textContent = text;
+  by("status").className = kind;
+}
+
+function complain(text) {
+  by("problem").textContent = text;
+  by("problem").hidden = !text;
+}
+
+function nameOf(record) {
+  return record.label ?? `class ${record.class_index}`;
+}
+
+function showFound(found) {
+  const { chosen, maps } = found;
+  by("chosen").textContent = `${nameOf(chosen)} ${percent(chosen.probability)}`;
+  const [x0, y0, x1, y1] = chosen.box ?? [];
+  by("box").textContent = chosen.box
+    ? `box ${x0}, ${y0} to ${x1}, ${y1} of ${found.width} × ${found.height} pixels`
+    : "no box: nothing in its map is above the threshold";
+  const bars = by("bars");
+  while (bars.children.length < maps.length) bars.append(newBar());
+  maps.forEach((record, k) => fillBar(bars.children[k].firstChild, record));
+}
+
+function newBar() {
+  const item = document.createElement("li");
+  item.innerHTML =
+    '<button type="button" class="bar"><span class="name"></span> <span class="value"></span>' +
+    '<span class="track" aria-hidden="true"><span class="fill"></span></span></button>';
+  item.firstChild.addEventListener("click", ({ currentTarget }) => {
+    const index = Number(currentTarget.dataset.index);
+    pin(index === pinned ? null : index);
+  });
+  return item;
+}
+
+function fillBar(bar, record) {
+  const [name, value, track] = bar.children;
+  bar.dataset.index = record.class_index;
+  bar.setAttribute("aria-pressed", record.class_index === pinned);
+  bar.title = name.textContent = nameOf(record);
+  value.textContent = percent(record.probability);
+  track.firstChild.style.width = percent(record.probability);
+}
+
+function showPicture(source, description) {
+  by("picture").src = source;
+  by("picture").alt = description;
+  by("picture").hidden = false;
+  by("empty").hidden = true;
+}
+
+// ---- settings -------------------------------------------------------------------------------------------------------
+
+function settings() {
+  const given = new URLSearchParams({
+    convention: by("convention").value,
+    threshold: by("threshold").value / 100,
+    opacity: by("opacity").value / 100,
+  });
+  if (pinned !== null) given.set("class", pinned);
+  return given.toString();
+}
+
+function changed() {
+  by("threshold-value").textContent = percent(by("threshold").value / 100, 0);
+  by("opacity-value").textContent = percent(by("opacity").value / 100, 0);
+  by("convention-hint").textContent = HINTS[by("convention").value] ?? "";
+  if (wanted) explain();
+}
+
+function pin(index) {
+  pinned = index;
+  by("class").value = index === null ? "" : (model.labels?.[index] ?? index);
+  by("class").removeAttribute("aria-invalid");
+  complain("");
+  for (const { firstChild: bar } of by("bars").children) {
+    bar.setAttribute("aria-pressed", Number(bar.dataset.index) === pinned);
+  }
+  changed();
+}
+
+function pinByName(text) {
+  const given = text.trim().toLowerCase();
+  if (!given) return pin(null);
+  const named = model.labels?.findIndex((label) => label.toLowerCase() === given) ?? -1;
+  const index = named < 0 && /^\d+$/.test(given) ? Number(given) : named;
+  if (index >= 0 && index < model.classes) return pin(index);
+  by("class").setAttribute("aria-invalid", "true");
+  complain(`There is no class “${text.trim()}”; expected a name from the list, or 0 to ${model.classes - 1}.`);
+}
+
+// ---- live -----------------------------------------------------------------------------------------------------------
+
+async function answerOf(response) {
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.error);
+  return answer;
+}
+
+async function follow() {
+  if (!model) await start();
+  else if (model.live && !photo && !document.hidden) {
+    const given = settings();
+    const state = await fetch(`live.json?${given}`).then(answerOf);
+    if (!photo) showLive(state, given);
+  }
+}
+
+function showLive(state, given) {
+  const [kind, text] = STATES[state.state];
+  const last = state.found && kind !== "good" && state.state !== "stalled" ? " This is its last frame." : "";
+  say(kind, `${text}${state.error ?? ""}${last}`);
+  const rate = state.state === "playing" && state.frames_per_second;
+  by("rate").textContent = rate ? `${rate.toFixed(1)} frames/s explained, ${state.dropped} left out` : "";
+  if (!state.found) {
+    by("empty").textContent = text === STATES.waiting[1] ? text : "No picture. Drop a photo here, or choose one.";
+    return;
+  }
+  showFound(state.found);
+  if (streamed === given) return;
+  streamed = given;
+  const name = pinned === null ? "the best class" : nameOf(state.found.chosen);
+  showPicture(`live.mjpg?${given}`, `Live picture with the heatmap and box of ${name}`);
+}
+
+function stopLive() {
+  streamed = null;
+  if (!photo) by("picture").removeAttribute("src");
+}
+
+// ---- photos ---------------------------------------------------------------------------------------------------------
+
+function choose(files) {
+  const [file] = files;
+  if (!file || !model) return;
+  complain("");
+  if (file.size > model.most_bytes) {
+    complain(`${file.name} is too large: expected at most ${model.most_bytes >> 20} MB.`);
+    return;
+  }
+  wanted = file;
+  explain();
+}
+
+// One request at a time, and after it one with the newest settings.
+async function explain() {
+  askAgain = asking;
+  if (asking) return;
+  asking = true;
+  by("stage").setAttribute("aria-busy", "true");
+  do {
+    askAgain = false;
+    await askFor(wanted);
+  } while (askAgain && wanted);
+  asking = false;
+  by("stage").removeAttribute("aria-busy");
+}
+
+async function askFor(file) {
+  if (file !== photo) say("", `Explaining ${file.name}.`);
+  try {
+    const answer = await fetch(`photo?${settings()}`, { method: "POST", body: file }).then(answerOf);
+    if (wanted === file) showPhoto(file, answer);
+  } catch (error) {
+    if (wanted !== file) return;
+    wanted = photo;
+    complain(`${file.name} can't be explained. ${error.message}`);
+    say(...(photo ? ["good", `${photo.name}.`] : ["", "No photo yet."]));
+  }
+}
+
+function showPhoto(file, { found, picture }) {
+  photo = file;
+  streamed = null;
+  by("back").hidden = !model.live;
+  by("rate").textContent = "";
+  showFound(found);
+  showPicture(picture, `${file.name} with the heatmap and box of ${nameOf(found.chosen)}`);
+  say("good", `${file.name}: ${nameOf(found.chosen)}, ${percent(found.chosen.probability)}.`);
+}
+
+function backToLive() {
+  photo = wanted = null;
+  complain("");
+  by("back").hidden = true;
+  by("file").focus();
+}
+
+// ---- the page -------------------------------------------------------------------------------------------------------
+
+async function start() {
+  model = await fetch("model.json").then(answerOf);
+  by("model").textContent = `${model.name}, ${model.classes} classes`;
+  by("model").title = `${model.head}\n${model.preprocess}`;
+  document.title = `${model.name} – fastcam`;
+  by("convention").replaceChildren(...Object.keys(model.conventions).map((name) => new Option(name)));
+  by("labels").replaceChildren(...(model.labels ?? []).map((label) => new Option("", label)));
+  if (!model.live) say("", "No photo yet.");
+  changed();
+}
+
+async function run() {
+  for (;;) {
+    try {
+      await follow();
+    } catch (error) {
+      // TypeError: no answer at all.
+      say("bad", error instanceof TypeError ? "fastcam doesn't answer. Is it still running?" : error.message);
+      streamed = null;
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL));
+  }
+}
+
+by("settings").addEventListener("submit", (event) => event.preventDefault());
+by("threshold").addEventListener("input", changed);
+by("opacity").addEventListener("input", changed);
+by("convention").addEventListener("change", () => {
+  by("threshold").value = 100 * model.conventions[by("convention").value];
+  changed();
+});
+by("class").addEventListener("change", () => pinByName(by("class").value));
+by("best").addEventListener("click", () => pin(null));
+by("back").addEventListener("click", backToLive);
+by("file").addEventListener("change", () => {
+  choose(by("file").files);
+  by("file").value = ""; // so that the same photo can be chosen again
+});
+by("picture").addEventListener("error", () => (streamed = null));
+document.addEventListener("visibilitychange", () => document.hidden && stopLive());
+
+addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("dropping");
+});
+addEventListener("dragleave", (event) => event.relatedTarget ?? document.body.classList.remove("dropping"));
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("dropping");
+  choose(event.dataTransfer.files);
+});
+
+run();
