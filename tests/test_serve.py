@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from fastcam.conventions import named
 from fastcam.serve import Server, paced
 from fastcam.serve.handler import MOST_BYTES
 from fastcam.serve.picture import Picture, Settings, explained, settings_of, under
+from tests.camera import Camera, filming, frame
 
 WAIT = 10  # seconds until a test gives up
 
@@ -49,43 +50,6 @@ def server(model):
     """One that takes photos only."""
     with Server(model) as server:
         yield server
-
-
-def frame(k=0):
-    return np.random.default_rng(k).integers(0, 256, (40, 60, 3)).astype(np.uint8)
-
-
-class Camera:
-    """A source that yields a frame when it is told to, and ends or fails when it is told to."""
-
-    def __init__(self):
-        self._told = threading.Semaphore(0)
-        self._end = None
-        self.given = 0
-
-    def __iter__(self):
-        while self._told.acquire() and self._end is None:
-            self.given += 1
-            yield frame(self.given - 1), 0.1 * (self.given - 1)
-        if isinstance(self._end, Exception):
-            raise self._end
-
-    def shoot(self, count=1):
-        self._told.release(count)
-
-    def end(self, error=True):
-        self._end = error
-        self._told.release()
-
-
-@contextmanager
-def filming(model):
-    camera = Camera()
-    with Server(model, camera) as server:
-        try:
-            yield camera, server
-        finally:
-            camera.end()
 
 
 def connect(server):
@@ -567,9 +531,8 @@ def test_settings_of_an_empty_query():
 
 
 def test_a_file_is_played_at_its_own_speed():
-    began, at = time.monotonic(), []
-    for _ in paced((k, 7 + 0.05 * k) for k in range(5)):
-        at.append(time.monotonic() - began)
+    began = time.monotonic()
+    at = [time.monotonic() - began for _ in paced((k, 7 + 0.05 * k) for k in range(5))]
     assert all(got >= 0.05 * k - 0.001 for k, got in enumerate(at))
 
 
@@ -585,9 +548,7 @@ def test_a_reader_that_was_held_up_does_not_hurry_afterwards():
         time.sleep(1.2)
         yield from ((k, 0.1 * k) for k in range(1, 4))
 
-    at = []
-    for _ in paced(source()):
-        at.append(time.monotonic())
+    at = [time.monotonic() for _ in paced(source())]
     assert min(np.diff(at)[1:]) >= 0.09
 
 

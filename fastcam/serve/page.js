@@ -3,6 +3,8 @@
 
 const POLL = 250; // milliseconds between questions for the numbers: faster than that nobody reads them
 
+const GONE = "fastcam doesn't answer. Is it still running?"; // what a TypeError of fetch means
+
 const HINTS = {
   paper: "Pixels above this share of the map's maximum.",
   gradcam: "The same, negative values set to zero first.",
@@ -10,9 +12,9 @@ const HINTS = {
 };
 
 const STATES = {
-  waiting: ["", "Waiting for the first frame."],
+  waiting: ["wait", "Waiting for the first frame."],
   playing: ["good", "Live."],
-  stalled: ["", "No new frame for some seconds; the source may be gone."],
+  stalled: ["wait", "No new frame for some seconds; the source may be gone."],
   ended: ["", "The source has ended."],
   failed: ["bad", "The source failed: "],
 };
@@ -23,8 +25,10 @@ const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
 let model = null;
 let pinned = null; // the class that is kept to, by its index
 let photo = null; // the file that is shown in place of the live picture
+let verdict = "No photo yet."; // on the last photo
 let wanted = null; // the file that is to be shown
-let streamed = null; // the settings of the live picture that is being loaded
+let watching = null; // what ends the stream of live pictures
+let watched = null; // its settings, or the last one's
 let asking = false;
 let askAgain = false;
 
@@ -53,6 +57,7 @@ function showFound(found) {
     ? `box ${x0}, ${y0} to ${x1}, ${y1} of ${found.width} × ${found.height} pixels`
     : "no box: nothing in its map is above the threshold";
   const bars = by("bars");
+  by("best-classes").hidden = false;
   while (bars.children.length < maps.length) bars.append(newBar());
   maps.forEach((record, k) => fillBar(bars.children[k].firstChild, record));
 }
@@ -75,13 +80,15 @@ function fillBar(bar, record) {
   bar.setAttribute("aria-pressed", record.class_index === pinned);
   bar.title = name.textContent = nameOf(record);
   value.textContent = percent(record.probability);
-  track.firstChild.style.width = percent(record.probability);
+  track.firstChild.style.width = `${100 * record.probability}%`;
 }
 
 function showPicture(source, description) {
-  by("picture").src = source;
-  by("picture").alt = description;
-  by("picture").hidden = false;
+  const picture = by("picture");
+  if (picture.src.startsWith("blob:")) URL.revokeObjectURL(picture.src);
+  picture.src = source;
+  picture.alt = description;
+  picture.hidden = false;
   by("empty").hidden = true;
 }
 
@@ -144,7 +151,8 @@ async function follow() {
 
 function showLive(state, given) {
   const [kind, text] = STATES[state.state];
-  const last = state.found && kind !== "good" && state.state !== "stalled" ? " This is its last frame." : "";
+  const over = state.state === "ended" || state.state === "failed";
+  const last = state.found && over ? " This is its last frame." : "";
   say(kind, `${text}${state.error ?? ""}${last}`);
   const rate = state.state === "playing" && state.frames_per_second;
   by("rate").textContent = rate ? `${rate.toFixed(1)} frames/s explained, ${state.dropped} left out` : "";
@@ -153,15 +161,53 @@ function showLive(state, given) {
     return;
   }
   showFound(state.found);
-  if (streamed === given) return;
-  streamed = given;
-  const name = pinned === null ? "the best class" : nameOf(state.found.chosen);
-  showPicture(`live.mjpg?${given}`, `Live picture with the heatmap and box of ${name}`);
+  if (given !== watched || (!watching && !over)) {
+    watch(given, pinned === null ? "the best class" : nameOf(state.found.chosen));
+  }
 }
 
-function stopLive() {
-  streamed = null;
-  if (!photo) by("picture").removeAttribute("src");
+// Not by <img src="live.mjpg">: browsers don't tell when that has lost its stream, and stands still.
+async function watch(given, name) {
+  stopWatching();
+  const mine = (watching = new AbortController());
+  watched = given;
+  try {
+    const response = await fetch(`live.mjpg?${given}`, { signal: mine.signal });
+    if (!response.ok) return;
+    for await (const part of partsOf(response.body.getReader())) {
+      if (mine.signal.aborted) break;
+      const picture = URL.createObjectURL(new Blob([part], { type: "image/jpeg" }));
+      showPicture(picture, `Live picture with the heatmap and box of ${name}`);
+      await by("picture").decode();
+    }
+  } catch {
+    // It was stopped, or lost: then `follow` begins anew.
+  } finally {
+    if (watching === mine) watching = null;
+  }
+}
+
+function stopWatching() {
+  watching?.abort();
+  watching = null;
+}
+
+async function* partsOf(reader) {
+  let held = new Uint8Array();
+  for (let { value, done } = await reader.read(); !done; { value, done } = await reader.read()) {
+    const joined = new Uint8Array(held.length + value.length);
+    joined.set(held);
+    joined.set(value, held.length);
+    held = joined;
+    for (;;) {
+      const head = /Content-Length: (\d+)[^]*?\r\n\r\n/.exec(new TextDecoder().decode(held.subarray(0, 300)));
+      const start = head ? head.index + head[0].length : Infinity;
+      const stop = start + Number(head?.[1]);
+      if (!(held.length >= stop)) break;
+      yield held.slice(start, stop);
+      held = held.slice(stop);
+    }
+  }
 }
 
 // ---- photos ---------------------------------------------------------------------------------------------------------
@@ -200,23 +246,25 @@ async function askFor(file) {
   } catch (error) {
     if (wanted !== file) return;
     wanted = photo;
-    complain(`${file.name} can't be explained. ${error.message}`);
-    say(...(photo ? ["good", `${photo.name}.`] : ["", "No photo yet."]));
+    const answered = !(error instanceof TypeError);
+    complain(answered ? error.message.replace("photo", file.name) : GONE);
+    say(photo ? "good" : "", verdict);
   }
 }
 
 function showPhoto(file, { found, picture }) {
   photo = file;
-  streamed = null;
+  stopWatching();
   by("back").hidden = !model.live;
   by("rate").textContent = "";
   showFound(found);
   showPicture(picture, `${file.name} with the heatmap and box of ${nameOf(found.chosen)}`);
-  say("good", `${file.name}: ${nameOf(found.chosen)}, ${percent(found.chosen.probability)}.`);
+  verdict = `${file.name}: ${nameOf(found.chosen)}, ${percent(found.chosen.probability)}.`;
+  say("good", verdict);
 }
 
 function backToLive() {
-  photo = wanted = null;
+  photo = wanted = watched = null;
   complain("");
   by("back").hidden = true;
   by("file").focus();
@@ -231,7 +279,7 @@ async function start() {
   document.title = `${model.name} – fastcam`;
   by("convention").replaceChildren(...Object.keys(model.conventions).map((name) => new Option(name)));
   by("labels").replaceChildren(...(model.labels ?? []).map((label) => new Option("", label)));
-  if (!model.live) say("", "No photo yet.");
+  if (!model.live) say("", verdict);
   changed();
 }
 
@@ -240,9 +288,8 @@ async function run() {
     try {
       await follow();
     } catch (error) {
-      // TypeError: no answer at all.
-      say("bad", error instanceof TypeError ? "fastcam doesn't answer. Is it still running?" : error.message);
-      streamed = null;
+      say("bad", error instanceof TypeError ? GONE : error.message);
+      watched = null;
     }
     await new Promise((resolve) => setTimeout(resolve, POLL));
   }
@@ -262,8 +309,7 @@ by("file").addEventListener("change", () => {
   choose(by("file").files);
   by("file").value = ""; // so that the same photo can be chosen again
 });
-by("picture").addEventListener("error", () => (streamed = null));
-document.addEventListener("visibilitychange", () => document.hidden && stopLive());
+document.addEventListener("visibilitychange", () => document.hidden && stopWatching());
 
 addEventListener("dragover", (event) => {
   event.preventDefault();
