@@ -93,7 +93,7 @@ def check_pixels(photo: NDArray[Any]) -> None:
         )
 
 
-def _read_file(file: Path | io.BytesIO, name: str, formats: Sequence[str] | None = None) -> Image.Image:
+def _read_file(file: Path | io.BytesIO, name: str, formats: tuple[str, ...] | None = None) -> Image.Image:
     try:
         if isinstance(file, Path) and file.exists() and not file.is_file():
             raise InputError(

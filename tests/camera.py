@@ -18,7 +18,7 @@ class Camera:
 
     def __init__(self):
         self._told = threading.Semaphore(0)
-        self._end = None
+        self._end: Exception | bool | None = None
         self.given = 0
 
     def __iter__(self):
@@ -31,7 +31,7 @@ class Camera:
     def shoot(self, count=1):
         self._told.release(count)
 
-    def end(self, error=True):
+    def end(self, error: Exception | bool = True):
         self._end = error
         self._told.release()
 

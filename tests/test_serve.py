@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from contextlib import closing
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,7 +84,7 @@ def png(pixels):
     return file.getvalue()
 
 
-def next_part(answer):
+def next_part(answer) -> Any:
     """Headers and picture of the next part of a multipart answer; None at its end."""
     while (line := answer.readline()) == b"--frame\r\n":
         pass
