@@ -85,7 +85,8 @@ class Server:
 
     def wait(self) -> None:
         """Until the server is closed, or Ctrl-C."""
-        self._thread.join()
+        while self._thread.is_alive():
+            self._thread.join(1)  # by the second: Windows doesn't interrupt a wait without an end
 
     def close(self) -> None:
         """End all connections and threads, and let the port go."""
