@@ -18,20 +18,20 @@ class Camera:
 
     def __init__(self):
         self._told = threading.Semaphore(0)
-        self._end: Exception | bool | None = None
+        self._end: BaseException | bool | None = None
         self.given = 0
 
     def __iter__(self):
         while self._told.acquire() and self._end is None:
             self.given += 1
             yield frame(self.given - 1), 0.1 * (self.given - 1)
-        if isinstance(self._end, Exception):
+        if isinstance(self._end, BaseException):
             raise self._end
 
     def shoot(self, count=1):
         self._told.release(count)
 
-    def end(self, error: Exception | bool = True):
+    def end(self, error: BaseException | bool = True):
         self._end = error
         self._told.release()
 

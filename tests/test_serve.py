@@ -346,6 +346,7 @@ def test_after_the_end_the_last_frame_is_shown_with_other_settings(model):
     [
         (OSError("camera unplugged"), "OSError: camera unplugged"),
         (fastcam.InputError("clip.mp4: damaged"), "clip.mp4: damaged"),
+        (SystemExit("enough"), "SystemExit: enough"),
     ],
 )
 def test_a_source_that_fails(model, error, message):
@@ -484,6 +485,28 @@ def test_closing_ends_every_connection(model):
         assert next_part(answer) is None
         with pytest.raises(OSError, match="refused|reset"):
             ask(server, "/")
+
+
+def test_closing_twice(model):
+    server = Server(model, [frame()])
+    server.close()
+    server.close()
+
+
+def test_a_defect_is_logged_and_the_server_goes_on(model, caplog):
+    class Broken:
+        head, labels = model.head, None
+
+        def explain(self, *_, **__):
+            raise ZeroDivisionError("a defect")
+
+    with Server(Broken()) as server:  # pyright: ignore[reportArgumentType]
+        answer = ask_json(server, "/photo", "POST", png(frame()), status=500)
+        assert answer == {"error": "a defect of fastcam; its log says more"}
+        assert ask(server, "/")[0] == 200
+    assert [(record.name, record.exc_info[0]) for record in caplog.records if record.exc_info] == [
+        ("fastcam.serve.server", ZeroDivisionError)
+    ]
 
 
 # ---- the parts -------------------------------------------------------------------------------------------------------

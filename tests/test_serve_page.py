@@ -174,6 +174,18 @@ def test_a_camera_that_is_gone(browser, model):
         assert browser.evaluate("document.querySelector('#picture').naturalWidth") == 480
 
 
+def test_a_camera_that_has_gone_quiet(browser, model, monkeypatch):
+    monkeypatch.setattr("fastcam.serve.live.QUIET", 0.3)
+    with filming(model) as (camera, server):
+        browser.open(server.url)
+        camera.shoot()
+        browser.until(says("#status", "No new frame for some seconds; the source may be gone."))
+        assert not browser.evaluate("document.querySelector('#picture').hidden")
+        monkeypatch.setattr("fastcam.serve.live.QUIET", 60)
+        camera.shoot()
+        browser.until(says("#status", "Live."))
+
+
 def test_a_source_without_a_frame(browser, model):
     with Server(model, []) as server:
         browser.open(server.url)

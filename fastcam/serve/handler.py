@@ -85,6 +85,11 @@ class Handler(BaseHTTPRequestHandler):
             self._send_error(HTTPStatus.BAD_REQUEST, str(error))
         except FastcamError as error:
             self._send_error(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
+        except (ConnectionError, TimeoutError):  # the client has left, or doesn't read
+            raise
+        except Exception:
+            self._send_error(HTTPStatus.INTERNAL_SERVER_ERROR, "a defect of fastcam; its log says more")
+            raise
 
     def _check_is_local(self) -> None:
         """Of this machine, and of no other page: one whose name is made to point here still sends its name."""

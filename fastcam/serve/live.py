@@ -124,7 +124,7 @@ class Live:
                     self._changed.notify_all()
         except FastcamError as error:
             self._end("failed", str(error))
-        except Exception as error:  # whatever the source raises, such as OSError of a camera that is gone
+        except BaseException as error:  # whatever the source raises, such as OSError of a camera that is gone
             self._end("failed", f"{type(error).__name__}: {error}")
         else:
             self._end("ended", None)

@@ -254,6 +254,7 @@ async function askFor(file) {
 
 function showPhoto(file, { found, picture }) {
   photo = file;
+  complain("");
   stopWatching();
   by("back").hidden = !model.live;
   by("rate").textContent = "";
