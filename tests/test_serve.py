@@ -487,6 +487,15 @@ def test_closing_ends_every_connection(model):
             ask(server, "/")
 
 
+def test_no_name_server_is_asked(model, monkeypatch):
+    def asked(*_):
+        raise AssertionError("a name server was asked")
+
+    for name in ("getfqdn", "gethostbyaddr", "getaddrinfo"):
+        monkeypatch.setattr(socket, name, asked)
+    Server(model).close()
+
+
 def test_closing_twice(model):
     server = Server(model, [frame()])
     server.close()
