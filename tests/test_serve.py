@@ -99,7 +99,10 @@ def next_part(answer) -> Any:
 # ---- pages -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("path", "kind"), [("/", "text/html"), ("/page.css", "text/css"), ("/page.js", "text/java")])
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [("/", "text/html"), ("/page.css", "text/css"), ("/page.js", "text/java"), ("/multipart.js", "text/java")],
+)
 def test_the_page_and_its_headers(server, path, kind):
     status, head, body = ask(server, path)
     assert (status, int(head["Content-Length"])) == (200, len(body))

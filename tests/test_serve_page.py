@@ -113,7 +113,7 @@ def test_live_picture_bars_and_a_click_on_a_class(browser, model, tmp_path):
         browser.click("li:nth-child(2) .bar")
         wait_for_picture(browser, tmp_path, drawn(model, 1, class_index=second))
         browser.until(begins("#chosen", f"{model.labels[second]} "))
-        assert browser.evaluate("document.querySelector('[aria-pressed=true]').dataset.index") == str(second)
+        browser.until(f"document.querySelector('[aria-pressed=true]')?.dataset.index === '{second}'")
         assert browser.evaluate("document.querySelector('#class').value") == model.labels[second]
         browser.click("[aria-pressed=true]")  # lets go of it
         wait_for_picture(browser, tmp_path, drawn(model, 1))

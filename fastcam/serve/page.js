@@ -1,13 +1,13 @@
 // The live picture or a photo, drawn with this view's settings. The server knows nothing of views: settings go along
 // with each request.
 
-const POLL = 250; // milliseconds between questions for the numbers: faster than that nobody reads them
+import { partsOf } from "./multipart.js";
 
-const GONE = "fastcam doesn't answer. Is it still running?"; // what a TypeError of fetch means
+const POLL = 250; // milliseconds between questions for the numbers: faster than that nobody reads them
 
 const HINTS = {
   paper: "Pixels above this share of the map's maximum.",
-  gradcam: "The same, negative values set to zero first.",
+  gradcam: "Pixels above this share of the maximum, negative values set to zero first.",
   minmax: "Pixels above this share of the way from minimum to maximum.",
 };
 
@@ -20,6 +20,7 @@ const STATES = {
 };
 
 const by = (id) => document.getElementById(id);
+const nameOf = (record) => record.label ?? `class ${record.class_index}`;
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
 
 let model = null;
@@ -29,8 +30,7 @@ let verdict = "No photo yet."; // on the last photo
 let wanted = null; // the file that is to be shown
 let watching = null; // what ends the stream of live pictures
 let watched = null; // its settings, or the last one's
-let asking = false;
-let askAgain = false;
+let [asking, askAgain] = [false, false];
 
 // ---- what the page says ---------------------------------------------------------------------------------------------
 
@@ -45,10 +45,6 @@ function complain(text) {
   by("problem").hidden = !text;
 }
 
-function nameOf(record) {
-  return record.label ?? `class ${record.class_index}`;
-}
-
 function showFound(found) {
   const { chosen, maps } = found;
   by("chosen").textContent = `${nameOf(chosen)} ${percent(chosen.probability)}`;
@@ -56,10 +52,9 @@ function showFound(found) {
   by("box").textContent = chosen.box
     ? `box ${x0}, ${y0} to ${x1}, ${y1} of ${found.width} × ${found.height} pixels`
     : "no box: nothing in its map is above the threshold";
-  const bars = by("bars");
+  while (by("bars").children.length < maps.length) by("bars").append(newBar());
+  maps.forEach((record, k) => fillBar(by("bars").children[k].firstChild, record));
   by("best-classes").hidden = false;
-  while (bars.children.length < maps.length) bars.append(newBar());
-  maps.forEach((record, k) => fillBar(bars.children[k].firstChild, record));
 }
 
 function newBar() {
@@ -116,9 +111,6 @@ function pin(index) {
   by("class").value = index === null ? "" : (model.labels?.[index] ?? index);
   by("class").removeAttribute("aria-invalid");
   complain("");
-  for (const { firstChild: bar } of by("bars").children) {
-    bar.setAttribute("aria-pressed", Number(bar.dataset.index) === pinned);
-  }
   changed();
 }
 
@@ -140,6 +132,10 @@ async function answerOf(response) {
   return answer;
 }
 
+// What fetch throws where nobody answers is a TypeError.
+const GONE = "fastcam doesn't answer. Is it still running?";
+const messageOf = (error) => (error instanceof TypeError ? GONE : error.message);
+
 async function follow() {
   if (!model) await start();
   else if (model.live && !photo && !document.hidden) {
@@ -156,10 +152,8 @@ function showLive(state, given) {
   say(kind, `${text}${state.error ?? ""}${last}`);
   const rate = state.state === "playing" && state.frames_per_second;
   by("rate").textContent = rate ? `${rate.toFixed(1)} frames/s explained, ${state.dropped} left out` : "";
-  if (!state.found) {
-    by("empty").textContent = text === STATES.waiting[1] ? text : "No picture. Drop a photo here, or choose one.";
-    return;
-  }
+  by("empty").textContent = over ? "No picture. Drop a photo here, or choose one." : text;
+  if (!state.found) return;
   showFound(state.found);
   if (given !== watched || (!watching && !over)) {
     watch(given, pinned === null ? "the best class" : nameOf(state.found.chosen));
@@ -192,34 +186,14 @@ function stopWatching() {
   watching = null;
 }
 
-async function* partsOf(reader) {
-  let held = new Uint8Array();
-  for (let { value, done } = await reader.read(); !done; { value, done } = await reader.read()) {
-    const joined = new Uint8Array(held.length + value.length);
-    joined.set(held);
-    joined.set(value, held.length);
-    held = joined;
-    for (;;) {
-      const head = /Content-Length: (\d+)[^]*?\r\n\r\n/.exec(new TextDecoder().decode(held.subarray(0, 300)));
-      const start = head ? head.index + head[0].length : Infinity;
-      const stop = start + Number(head?.[1]);
-      if (!(held.length >= stop)) break;
-      yield held.slice(start, stop);
-      held = held.slice(stop);
-    }
-  }
-}
-
 // ---- photos ---------------------------------------------------------------------------------------------------------
 
 function choose(files) {
   const [file] = files;
   if (!file || !model) return;
   complain("");
-  if (file.size > model.most_bytes) {
-    complain(`${file.name} is too large: expected at most ${model.most_bytes >> 20} MB.`);
-    return;
-  }
+  const most = model.most_bytes;
+  if (file.size > most) return complain(`${file.name} is too large: expected at most ${most >> 20} MB.`);
   wanted = file;
   explain();
 }
@@ -246,8 +220,7 @@ async function askFor(file) {
   } catch (error) {
     if (wanted !== file) return;
     wanted = photo;
-    const answered = !(error instanceof TypeError);
-    complain(answered ? error.message.replace("photo", file.name) : GONE);
+    complain(messageOf(error).replace(/^photo/, () => file.name));
     say(photo ? "good" : "", verdict);
   }
 }
@@ -289,7 +262,7 @@ async function run() {
     try {
       await follow();
     } catch (error) {
-      say("bad", error instanceof TypeError ? GONE : error.message);
+      say("bad", messageOf(error));
       watched = null;
     }
     await new Promise((resolve) => setTimeout(resolve, POLL));
