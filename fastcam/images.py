@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,9 @@ from fastcam.session import ImageInput
 
 Photo = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
 Region = tuple[int, int, int, int]
+
+# Those that Pillow decodes by itself. Of what it can open, EPS for one is handed to a program of its own.
+OWN_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
 
 def each_photo(images: Any) -> Sequence[Photo] | NDArray[np.uint8]:
@@ -52,13 +56,24 @@ def read_photo(photo: Photo) -> Image.Image:
         No such file, not an image, truncated, empty, absurdly large, or an array of another shape or dtype.
     """
     if isinstance(photo, str | os.PathLike):
-        return _read_file(Path(photo))
+        return _read_file(Path(photo), str(photo))
     if isinstance(photo, Image.Image):
         return _decode(photo, "image")
     if isinstance(photo, np.ndarray):
         check_pixels(photo)
         return Image.fromarray(np.ascontiguousarray(photo))
     raise InputError(f"image: expected a path, a PIL image or an (H, W, 3) uint8 array; got {type(photo).__name__}")
+
+
+def decode_photo(data: bytes, name: str = "photo") -> Image.Image:
+    """An RGB image of a file's bytes, as `read_photo` makes it: JPEG, PNG, WebP, GIF, BMP or TIFF, from whomever.
+
+    Raises
+    ------
+    InputError
+        As `read_photo`; the message begins with the name.
+    """
+    return _read_file(io.BytesIO(data), name, OWN_FORMATS)
 
 
 def photo_pixels(photo: Photo) -> NDArray[np.uint8]:
@@ -78,24 +93,24 @@ def check_pixels(photo: NDArray[Any]) -> None:
         )
 
 
-def _read_file(path: Path) -> Image.Image:
+def _read_file(file: Path | io.BytesIO, name: str, formats: tuple[str, ...] | None = None) -> Image.Image:
     try:
-        if path.exists() and not path.is_file():
+        if isinstance(file, Path) and file.exists() and not file.is_file():
             raise InputError(
-                f"{path}: expected a photo; got a directory, pipe or device, which can't be read as an image"
+                f"{name}: expected a photo; got a directory, pipe or device, which can't be read as an image"
             )
-        with Image.open(path) as image:
-            return _decode(image, str(path))
+        with Image.open(file, formats=formats) as image:
+            return _decode(image, name)
     except InputError:
         raise
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file; expected a photo") from None
+        raise InputError(f"{name}: no such file; expected a photo") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError(f"{path}: too large to be a photo, refused: {error}") from error
+        raise InputError(f"{name}: too large to be a photo, refused: {error}") from error
     except UnidentifiedImageError as error:
-        raise InputError(f"{path}: not an image that Pillow can read") from error
+        raise InputError(f"{name}: not an image that Pillow can read") from error
     except Exception as error:  # Pillow's decoders raise all sorts on files that are broken
-        raise InputError(f"{path}: can't be read as an image ({error})") from error
+        raise InputError(f"{name}: can't be read as an image ({error})") from error
 
 
 def _decode(image: Image.Image, name: str) -> Image.Image:

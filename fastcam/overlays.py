@@ -28,6 +28,9 @@ _ANCHORS = {
     "gray": "000000 ffffff",
 }
 
+LEGIBLE = 320  # pixels of the shorter side from which on a label can be read
+LARGEST = 4096  # pixels of the longer side that enlarging stops at
+
 
 def colormap(name: str) -> NDArray[np.uint8]:
     """(256, 3) uint8 look-up table, RGB: "jet", "turbo", "viridis", "inferno" or "gray".
@@ -140,6 +143,17 @@ def overlay(
     if isinstance(explanation, Explanation):
         _draw(frame, explanation, item, map, int(scale) if box else 0, label, run.xp)
     return frame
+
+
+def legible_scale(size: tuple[int, int]) -> int:
+    """`scale` of `overlay` at which labels and boxes of a small (height, width) image are legible.
+
+    Examples
+    --------
+    >>> legible_scale((32, 48)), legible_scale((720, 1280))
+    (10, 1)
+    """
+    return max(1, min(-(-LEGIBLE // min(size)), LARGEST // max(size)))
 
 
 @lru_cache(maxsize=8)

@@ -11,7 +11,7 @@ from PIL import Image
 
 import fastcam
 from fastcam import InputError
-from fastcam.images import network_input, read_photo, seen_region, visible
+from fastcam.images import decode_photo, network_input, read_photo, seen_region, visible
 from fastcam.preprocess import preprocess
 from fastcam.session import ImageInput
 from tests import naive
@@ -41,6 +41,20 @@ def test_exif_orientation_is_honoured(tmp_path):
     exif[0x0112] = 6  # the camera lay on its side: rotate by 90 degrees clockwise to see it upright
     path = saved(tmp_path, Image.fromarray(np.rot90(upright)), "side.png", exif=exif)
     np.testing.assert_array_equal(np.asarray(read_photo(path)), upright)
+
+
+@pytest.mark.parametrize("name", ["photo.png", "photo.bmp", "photo.tiff", "photo.gif", "photo.webp", "photo.jpg"])
+def test_a_file_and_its_bytes_are_the_same_photo(tmp_path, name):
+    path = saved(tmp_path, ramp("L"), name)
+    np.testing.assert_array_equal(np.asarray(decode_photo(path.read_bytes())), np.asarray(read_photo(path)))
+
+
+def test_bytes_from_elsewhere_are_not_handed_to_other_programs():
+    page = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n%%EOF\n"
+    with Image.open(io.BytesIO(page)) as image:
+        assert image.format == "EPS"  # which Pillow would decode by way of Ghostscript
+    with pytest.raises(InputError, match=r"page\.eps: not an image that Pillow can read"):
+        decode_photo(page, "page.eps")
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK", "YCbCr", "RGB"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-SUFFIXES = {".py", ".cu", ".cuh", ".txt", ".onnx", ".typed", ".html"}
+SUFFIXES = {".py", ".cu", ".cuh", ".txt", ".onnx", ".typed", ".html", ".css", ".js"}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,12 @@ def on_disk():
 def test_the_wheel_holds_just_what_is_on_disk(wheel):
     held = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert held == on_disk()
-    assert {"fastcam/py.typed", "fastcam/kernels/cpu/find_boxes.py", "fastcam/data/squeezenet1_1.onnx"} <= held
+    assert {
+        "fastcam/py.typed",
+        "fastcam/kernels/cpu/find_boxes.py",
+        "fastcam/data/squeezenet1_1.onnx",
+        "fastcam/serve/page.html",
+    } <= held
 
 
 def test_the_wheel_carries_its_licences_and_is_pure_python(wheel):

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from fastcam.images import Photo
     from fastcam.results import Explanation
 
-LEGIBLE = 320  # pixels; photos with a shorter side are enlarged for their overlay
-LARGEST = 4096  # pixels of the longer side after that
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of this command."""
@@ -117,8 +114,7 @@ def _choice(options: argparse.Namespace, model: Classifier) -> dict[str, Any]:
 
 
 def _picture(photo: Photo, explanation: Explanation, m: int, colormap: str) -> Any:
-    from fastcam.overlays import overlay
+    from fastcam.overlays import legible_scale, overlay
 
     height, width = explanation.image_sizes[0].tolist()
-    scale = max(1, min(-(-LEGIBLE // min(height, width)), LARGEST // max(height, width)))
-    return overlay(photo, explanation, map=m, colormap=colormap, scale=scale)
+    return overlay(photo, explanation, map=m, colormap=colormap, scale=legible_scale((height, width)))

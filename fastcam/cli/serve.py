@@ -1,0 +1,59 @@
+"""Serve a local page with the live overlay of a video or camera, and for photos that are dropped on it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from importlib import import_module
+from typing import Any
+
+from fastcam.cli.options import add_model_arguments, open_model
+from fastcam.errors import InputError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of this command."""
+    add_model_arguments(parser)
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        nargs="?",
+        help="a video file, the address or device of a camera (needs fastcam[video]); without it, photos only",
+    )
+    parser.add_argument("--port", type=int, default=8765, help="of this machine; 0: any free one (default 8765)")
+    parser.add_argument("--loop", action="store_true", help="begin a video file again at its end")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Serve until Ctrl-C."""
+    from fastcam.serve import Server
+
+    if options.loop and options.source is None:
+        raise InputError("--loop: expected with a video file as SOURCE; got none")
+    with ExitStack() as stack:
+        frames = None if options.source is None else _frames(options, stack)
+        server = stack.enter_context(Server(open_model(options), frames, port=options.port))
+        print(f"{server.url} (Ctrl-C ends it)", file=sys.stderr, flush=True)
+        server.wait()
+
+
+def _frames(options: argparse.Namespace, stack: ExitStack) -> Iterable[Any]:
+    """Of a camera as they come, of a file at its own speed."""
+    from fastcam.serve import paced
+
+    video = import_module("fastcam.video")
+    source = stack.enter_context(video.read(options.source))
+    if not source.is_live:
+        return paced(_again_and_again(source, options.source) if options.loop else source)
+    if options.loop:
+        raise InputError(f"--loop: expected a video file; got {options.source!r}, which has no end")
+    return source
+
+
+def _again_and_again(first: Iterable[Any], source: str) -> Iterator[Any]:
+    yield from first
+    while True:
+        with import_module("fastcam.video").read(source) as frames:
+            yield from frames

@@ -1,0 +1,299 @@
+// The live picture or a photo, drawn with this view's settings. The server knows nothing of views: settings go along
+// with each request.
+
+import { partsOf } from "./multipart.js";
+
+const POLL = 250; // milliseconds between questions for the numbers: faster than that nobody reads them
+
+const HINTS = {
+  paper: "Pixels above this share of the map's maximum.",
+  gradcam: "Pixels above this share of the maximum, negative values set to zero first.",
+  minmax: "Pixels above this share of the way from minimum to maximum.",
+};
+
+const STATES = {
+  waiting: ["wait", "Waiting for the first frame."],
+  playing: ["good", "Live."],
+  stalled: ["wait", "No new frame for some seconds; the source may be gone."],
+  ended: ["", "The source has ended."],
+  failed: ["bad", "The source failed: "],
+};
+
+const by = (id) => document.getElementById(id);
+const nameOf = (record) => record.label ?? `class ${record.class_index}`;
+const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
+
+let model = null;
+let pinned = null; // the class that is kept to, by its index
+let photo = null; // the file that is shown in place of the live picture
+let verdict = "No photo yet."; // on the last photo
+let wanted = null; // the file that is to be shown
+let watching = null; // what ends the stream of live pictures
+let watched = null; // its settings, or the last one's
+let [asking, askAgain] = [false, false];
+
+// ---- what the page says ---------------------------------------------------------------------------------------------
+
+// Only where it has changed: a screen reader would read it out again and again.
+function say(kind, text) {
+  if (by("status").textContent !== text) by("status").textContent = text;
+  by("status").className = kind;
+}
+
+function complain(text) {
+  by("problem").textContent = text;
+  by("problem").hidden = !text;
+}
+
+function showFound(found) {
+  const { chosen, maps } = found;
+  by("chosen").textContent = `${nameOf(chosen)} ${percent(chosen.probability)}`;
+  const [x0, y0, x1, y1] = chosen.box ?? [];
+  by("box").textContent = chosen.box
+    ? `box ${x0}, ${y0} to ${x1}, ${y1} of ${found.width} × ${found.height} pixels`
+    : "no box: nothing in its map is above the threshold";
+  while (by("bars").children.length < maps.length) by("bars").append(newBar());
+  maps.forEach((record, k) => fillBar(by("bars").children[k].firstChild, record));
+  by("best-classes").hidden = false;
+}
+
+function newBar() {
+  const item = document.createElement("li");
+  item.innerHTML =
+    '<button type="button" class="bar"><span class="name"></span> <span class="value"></span>' +
+    '<span class="track" aria-hidden="true"><span class="fill"></span></span></button>';
+  item.firstChild.addEventListener("click", ({ currentTarget }) => {
+    const index = Number(currentTarget.dataset.index);
+    pin(index === pinned ? null : index);
+  });
+  return item;
+}
+
+function fillBar(bar, record) {
+  const [name, value, track] = bar.children;
+  bar.dataset.index = record.class_index;
+  bar.setAttribute("aria-pressed", record.class_index === pinned);
+  bar.title = name.textContent = nameOf(record);
+  value.textContent = percent(record.probability);
+  track.firstChild.style.width = `${100 * record.probability}%`;
+}
+
+function showPicture(source, description) {
+  const picture = by("picture");
+  if (picture.src.startsWith("blob:")) URL.revokeObjectURL(picture.src);
+  picture.src = source;
+  picture.alt = description;
+  picture.hidden = false;
+  by("empty").hidden = true;
+}
+
+// ---- settings -------------------------------------------------------------------------------------------------------
+
+function settings() {
+  const given = new URLSearchParams({
+    convention: by("convention").value,
+    threshold: by("threshold").value / 100,
+    opacity: by("opacity").value / 100,
+  });
+  if (pinned !== null) given.set("class", pinned);
+  return given.toString();
+}
+
+function changed() {
+  by("threshold-value").textContent = percent(by("threshold").value / 100, 0);
+  by("opacity-value").textContent = percent(by("opacity").value / 100, 0);
+  by("convention-hint").textContent = HINTS[by("convention").value] ?? "";
+  if (wanted) explain();
+}
+
+function pin(index) {
+  pinned = index;
+  by("class").value = index === null ? "" : (model.labels?.[index] ?? index);
+  by("class").removeAttribute("aria-invalid");
+  complain("");
+  changed();
+}
+
+function pinByName(text) {
+  const given = text.trim().toLowerCase();
+  if (!given) return pin(null);
+  const named = model.labels?.findIndex((label) => label.toLowerCase() === given) ?? -1;
+  const index = named < 0 && /^\d+$/.test(given) ? Number(given) : named;
+  if (index >= 0 && index < model.classes) return pin(index);
+  by("class").setAttribute("aria-invalid", "true");
+  complain(`There is no class “${text.trim()}”; expected a name from the list, or 0 to ${model.classes - 1}.`);
+}
+
+// ---- live -----------------------------------------------------------------------------------------------------------
+
+async function answerOf(response) {
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.error);
+  return answer;
+}
+
+// What fetch throws where nobody answers is a TypeError.
+const GONE = "fastcam doesn't answer. Is it still running?";
+const messageOf = (error) => (error instanceof TypeError ? GONE : error.message);
+
+async function follow() {
+  if (!model) await start();
+  else if (model.live && !photo && !document.hidden) {
+    const given = settings();
+    const state = await fetch(`live.json?${given}`).then(answerOf);
+    if (!photo) showLive(state, given);
+  }
+}
+
+function showLive(state, given) {
+  const [kind, text] = STATES[state.state];
+  const over = state.state === "ended" || state.state === "failed";
+  const last = state.found && over ? " This is its last frame." : "";
+  say(kind, `${text}${state.error ?? ""}${last}`);
+  const rate = state.state === "playing" && state.frames_per_second;
+  by("rate").textContent = rate ? `${rate.toFixed(1)} frames/s explained, ${state.dropped} left out` : "";
+  by("empty").textContent = over ? "No picture. Drop a photo here, or choose one." : text;
+  if (!state.found) return;
+  showFound(state.found);
+  if (given !== watched || (!watching && !over)) {
+    watch(given, pinned === null ? "the best class" : nameOf(state.found.chosen));
+  }
+}
+
+// Not by <img src="live.mjpg">: browsers don't tell when that has lost its stream, and stands still.
+async function watch(given, name) {
+  stopWatching();
+  const mine = (watching = new AbortController());
+  watched = given;
+  try {
+    const response = await fetch(`live.mjpg?${given}`, { signal: mine.signal });
+    if (!response.ok) return;
+    for await (const part of partsOf(response.body.getReader())) {
+      if (mine.signal.aborted) break;
+      const picture = URL.createObjectURL(new Blob([part], { type: "image/jpeg" }));
+      showPicture(picture, `Live picture with the heatmap and box of ${name}`);
+      await by("picture").decode();
+    }
+  } catch {
+    // It was stopped, or lost: then `follow` begins anew.
+  } finally {
+    if (watching === mine) watching = null;
+  }
+}
+
+function stopWatching() {
+  watching?.abort();
+  watching = null;
+}
+
+// ---- photos ---------------------------------------------------------------------------------------------------------
+
+function choose(files) {
+  const [file] = files;
+  if (!file || !model) return;
+  complain("");
+  const most = model.most_bytes;
+  if (file.size > most) return complain(`${file.name} is too large: expected at most ${most >> 20} MB.`);
+  wanted = file;
+  explain();
+}
+
+// One request at a time, and after it one with the newest settings.
+async function explain() {
+  askAgain = asking;
+  if (asking) return;
+  asking = true;
+  by("stage").setAttribute("aria-busy", "true");
+  do {
+    askAgain = false;
+    await askFor(wanted);
+  } while (askAgain && wanted);
+  asking = false;
+  by("stage").removeAttribute("aria-busy");
+}
+
+async function askFor(file) {
+  if (file !== photo) say("", `Explaining ${file.name}.`);
+  try {
+    const answer = await fetch(`photo?${settings()}`, { method: "POST", body: file }).then(answerOf);
+    if (wanted === file) showPhoto(file, answer);
+  } catch (error) {
+    if (wanted !== file) return;
+    wanted = photo;
+    complain(messageOf(error).replace(/^photo/, () => file.name));
+    say(photo ? "good" : "", verdict);
+  }
+}
+
+function showPhoto(file, { found, picture }) {
+  photo = file;
+  complain("");
+  stopWatching();
+  by("back").hidden = !model.live;
+  by("rate").textContent = "";
+  showFound(found);
+  showPicture(picture, `${file.name} with the heatmap and box of ${nameOf(found.chosen)}`);
+  verdict = `${file.name}: ${nameOf(found.chosen)}, ${percent(found.chosen.probability)}.`;
+  say("good", verdict);
+}
+
+function backToLive() {
+  photo = wanted = watched = null;
+  complain("");
+  by("back").hidden = true;
+  by("file").focus();
+}
+
+// ---- the page -------------------------------------------------------------------------------------------------------
+
+async function start() {
+  model = await fetch("model.json").then(answerOf);
+  by("model").textContent = `${model.name}, ${model.classes} classes`;
+  by("model").title = `${model.head}\n${model.preprocess}`;
+  document.title = `${model.name} – fastcam`;
+  by("convention").replaceChildren(...Object.keys(model.conventions).map((name) => new Option(name)));
+  by("labels").replaceChildren(...(model.labels ?? []).map((label) => new Option("", label)));
+  if (!model.live) say("", verdict);
+  changed();
+}
+
+async function run() {
+  for (;;) {
+    try {
+      await follow();
+    } catch (error) {
+      say("bad", messageOf(error));
+      watched = null;
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL));
+  }
+}
+
+by("settings").addEventListener("submit", (event) => event.preventDefault());
+by("threshold").addEventListener("input", changed);
+by("opacity").addEventListener("input", changed);
+by("convention").addEventListener("change", () => {
+  by("threshold").value = 100 * model.conventions[by("convention").value];
+  changed();
+});
+by("class").addEventListener("change", () => pinByName(by("class").value));
+by("best").addEventListener("click", () => pin(null));
+by("back").addEventListener("click", backToLive);
+by("file").addEventListener("change", () => {
+  choose(by("file").files);
+  by("file").value = ""; // so that the same photo can be chosen again
+});
+document.addEventListener("visibilitychange", () => document.hidden && stopWatching());
+
+addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("dropping");
+});
+addEventListener("dragleave", (event) => event.relatedTarget ?? document.body.classList.remove("dropping"));
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("dropping");
+  choose(event.dataTransfer.files);
+});
+
+run();

@@ -1,0 +1,150 @@
+"""The server of the page: on this machine only, without any state but the newest frame."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import partial
+from http.server import ThreadingHTTPServer
+from socketserver import TCPServer
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastcam.errors import InputError
+from fastcam.serve.handler import PATIENCE, Handler
+from fastcam.serve.live import Live
+
+if TYPE_CHECKING:
+    from fastcam.classifier import Classifier
+
+HOST = "127.0.0.1"
+CONNECTIONS = 64  # at once; a browser has up to six
+
+
+class Server:
+    """Serves a page with the live overlay of frames, and for photos, until it is closed. Use it in a `with` block.
+
+    Only programs of this machine reach it, and of the pages in a browser only its own. Settings come with each request,
+    so views don't disturb each other. A view gets the newest frame whenever it is ready for one, and never holds up the
+    source. Nothing is written to disk.
+
+    Parameters
+    ----------
+    model
+        Of `fastcam.load`, with exact class activation maps.
+    frames
+        As of `Classifier.stream`: an iterable of (H, W, 3) uint8 RGB arrays, or of pairs of one and its time in
+        seconds, read as fast as it yields them; `paced` plays a file at its own speed. None: photos only.
+    port
+        0: any free one.
+
+    Attributes
+    ----------
+    url
+        Of the page.
+
+    Raises
+    ------
+    InputError
+        A head without exact maps, frames that can't be iterated over, or a port that isn't free.
+
+    Examples
+    --------
+    >>> from importlib.resources import files
+    >>> import fastcam
+    >>> from skimage.data import chelsea
+    >>> model = fastcam.load(str(files("fastcam.data") / "squeezenet1_1.onnx"), preprocess="caffe-bgr")
+    >>> with Server(model, [chelsea()]) as server:
+    ...     server.url.startswith("http://127.0.0.1:")
+    True
+    """
+
+    def __init__(self, model: Classifier, frames: Iterable[Any] | None = None, *, port: int = 0) -> None:
+        model.head.linear()  # refuses heads whose maps aren't exact
+        if isinstance(port, bool) or not isinstance(port, int | np.integer) or not 0 <= port < 2**16:
+            raise InputError(f"port: expected 0 to 65535; got {port!r}")
+        self._live = None if frames is None else Live(model, frames)
+        try:
+            self._listener = Listener((HOST, int(port)), partial(Handler, model, self._live))
+        except OSError as error:
+            if self._live is not None:
+                self._live.close()
+            hint = "choose another, or 0 for any free one"
+            raise InputError(f"port: expected one that is free; got {port} ({error.strerror}); {hint}") from error
+        self.url = f"http://{HOST}:{self._listener.server_address[1]}/"
+        self._thread = threading.Thread(
+            target=self._listener.serve_forever, args=(0.1,), name="fastcam-serve", daemon=True
+        )
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Until the server is closed, or Ctrl-C."""
+        while self._thread.is_alive():
+            self._thread.join(1)  # by the second: Windows doesn't interrupt a wait without an end
+
+    def close(self) -> None:
+        """End all connections and threads, and let the port go."""
+        self._listener.shutdown()
+        if self._live is not None:
+            self._live.close()
+        self._listener.server_close()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Listener(ThreadingHTTPServer):
+    """A thread for each connection; all of them end when it is closed."""
+
+    daemon_threads = True
+    request_queue_size = CONNECTIONS
+    allow_reuse_address = os.name != "nt"  # where it would let two servers have one port
+
+    def __init__(self, address: tuple[str, int], handler: Any) -> None:
+        self._changed = threading.Condition()
+        self._open: set[socket.socket] = set()
+        super().__init__(address, handler)
+
+    def server_bind(self) -> None:
+        """Without the base class's question to the name server."""
+        TCPServer.server_bind(self)
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Whether there is room for one more connection."""
+        return len(self._open) < CONNECTIONS
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """In a thread of its own."""
+        with self._changed:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """The end of a connection."""
+        super().shutdown_request(request)
+        with self._changed:
+            self._open.discard(request)
+            self._changed.notify_all()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that leave, or don't read, are no error."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            logging.getLogger(__name__).exception("a request failed")
+
+    def server_close(self) -> None:
+        """End all connections as well; what is being computed for one is finished and forgotten."""
+        super().server_close()
+        with self._changed:
+            for request in self._open:
+                with suppress(OSError):  # its client may have ended it
+                    request.shutdown(socket.SHUT_RDWR)
+            self._changed.wait_for(lambda: not self._open, PATIENCE)

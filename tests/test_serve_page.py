@@ -1,0 +1,396 @@
+"""The page in a real browser: what it shows, says and does, by mouse, keyboard and for screen readers."""
+
+import re
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import fastcam
+from fastcam.serve import Server
+from tests.browser import Browser, find
+from tests.camera import filming, frame
+from tests.models import classifier
+
+pytestmark = pytest.mark.skipif(find() is None, reason="no Chromium on this machine: apt-get install chromium")
+
+# What the browser itself says of a refused photo, and of a server that has ended; all else is a defect of the page.
+EXPECTED = re.compile(r"a status of 400|net::ERR_(CONNECTION|EMPTY_RESPONSE|INCOMPLETE_CHUNKED|SOCKET)")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    path = find()
+    assert path
+    browser = Browser(path, tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_to_complain_of(browser):
+    browser.messages.clear()
+    yield
+    browser.open("about:blank")
+    assert [message for message in browser.messages if not EXPECTED.search(message)] == []
+
+
+@pytest.fixture(scope="module")
+def model(load_real):
+    return load_real("cifar10_resnet20")
+
+
+@pytest.fixture
+def photo(tmp_path):
+    Image.fromarray(frame(7)).save(tmp_path / "noise.png")
+    return tmp_path / "noise.png"
+
+
+def says(selector, text):
+    return f"document.querySelector('{selector}').textContent === {text!r}"
+
+
+def begins(selector, text):
+    return f"document.querySelector('{selector}').textContent.startsWith({text!r})"
+
+
+def set_to(selector, value, event="input"):
+    return (
+        f"(e => {{ e.value = {value}; e.dispatchEvent(new Event('{event}')) }})(document.querySelector('{selector}'))"
+    )
+
+
+def shown(browser, tmp_path):
+    """(20, 30, 3): the picture as it stands in a screenshot of the window, coarsely."""
+    browser.screenshot(tmp_path / "window.png")
+    script = "(r => [r.left, r.top, r.right, r.bottom])(document.querySelector('#picture').getBoundingClientRect())"
+    with Image.open(tmp_path / "window.png") as window:
+        return coarse(window.convert("RGB").crop(browser.evaluate(script)))
+
+
+def coarse(image):
+    return np.asarray(image.resize((30, 20), Image.Resampling.BOX), float)
+
+
+def drawn(model, k, **options):
+    opacity = options.pop("opacity", 0.5)
+    picture = fastcam.overlay(frame(k), model.explain(frame(k), **options), opacity=opacity, label=False, scale=8)
+    return coarse(Image.fromarray(picture))
+
+
+def wait_for_picture(browser, tmp_path, expected):
+    end = time.monotonic() + 10
+    while (distance := np.abs(shown(browser, tmp_path) - expected).mean()) > 6:
+        assert time.monotonic() < end, f"another picture, {distance:.1f} grey levels off"
+        time.sleep(0.05)
+
+
+# ---- live ------------------------------------------------------------------------------------------------------------
+
+
+def test_live_picture_bars_and_a_click_on_a_class(browser, model, tmp_path):
+    with filming(model) as (camera, server):
+        browser.open(server.url)
+        browser.until(says("#status", "Waiting for the first frame."))
+        camera.shoot()
+        browser.until(says("#status", "Live."))
+        expected = model.explain(frame(0), top=5)
+        wait_for_picture(browser, tmp_path, drawn(model, 0))
+        names = browser.evaluate("[...document.querySelectorAll('.bar .name')].map(e => e.textContent)")
+        assert names == [model.labels[index] for index in expected.class_index[0]]
+        values = browser.evaluate("[...document.querySelectorAll('.bar .value')].map(e => e.textContent)")
+        assert values == [f"{100 * score:.1f} %" for score in expected.scores[0]]
+        widths = browser.evaluate(
+            "[...document.querySelectorAll('.track')].map(e => e.firstChild.offsetWidth / e.offsetWidth)"
+        )
+        np.testing.assert_allclose(widths, expected.scores[0], atol=0.02)
+        camera.shoot()
+        wait_for_picture(browser, tmp_path, drawn(model, 1))
+
+        second = int(model.explain(frame(1), top=5).class_index[0, 1])
+        browser.until(f"document.querySelector('li:nth-child(2) .bar').dataset.index === '{second}'")
+        browser.click("li:nth-child(2) .bar")
+        wait_for_picture(browser, tmp_path, drawn(model, 1, class_index=second))
+        browser.until(begins("#chosen", f"{model.labels[second]} "))
+        browser.until(f"document.querySelector('[aria-pressed=true]')?.dataset.index === '{second}'")
+        assert browser.evaluate("document.querySelector('#class').value") == model.labels[second]
+        browser.click("[aria-pressed=true]")  # lets go of it
+        wait_for_picture(browser, tmp_path, drawn(model, 1))
+
+
+def test_settings_change_the_picture(browser, model, tmp_path):
+    with Server(model, [frame(0)]) as server:
+        browser.open(server.url)
+        browser.until(says("#status", "The source has ended. This is its last frame."))
+        wait_for_picture(browser, tmp_path, drawn(model, 0))
+        browser.evaluate(set_to("#opacity", 100))
+        wait_for_picture(browser, tmp_path, drawn(model, 0, opacity=1.0))
+        browser.evaluate(set_to("#opacity", 0))
+        browser.evaluate(set_to("#threshold", 70))
+        wait_for_picture(browser, tmp_path, drawn(model, 0, opacity=0.0, threshold=0.7))
+        browser.evaluate(set_to("#convention", "'gradcam'", "change"))
+        assert browser.text("#threshold-value") == "15 %"  # the convention's own
+        expected = model.explain(frame(0), convention="gradcam")
+        x0, y0, x1, y1 = expected.boxes.xyxy[0, 0].tolist()
+        browser.until(says("#box", f"box {x0}, {y0} to {x1}, {y1} of 60 × 40 pixels"))
+        wait_for_picture(browser, tmp_path, drawn(model, 0, opacity=0.0, convention="gradcam"))
+
+
+def test_classes_by_name_and_number(browser, model):
+    with Server(model, [frame(0)]) as server:
+        browser.open(server.url)
+        browser.until("document.querySelectorAll('.bar').length === 5")
+        for typed, name in (("9", model.labels[9]), (model.labels[2].upper(), model.labels[2])):
+            browser.evaluate("document.querySelector('#class').select()")
+            browser.click("#class")
+            browser.evaluate("document.querySelector('#class').select()")
+            browser.type(typed)
+            browser.press("Enter", 13, "\r")
+            browser.until(begins("#chosen", f"{name} "))
+            assert browser.evaluate("document.querySelector('#class').value") == name
+        for typed in ("10", "gnu"):
+            browser.evaluate("document.querySelector('#class').select()")
+            browser.type(typed)
+            browser.press("Tab", 9)
+            browser.until(begins("#problem", f"There is no class “{typed}”; expected a name from the list, or 0 to 9"))
+            assert browser.evaluate("document.querySelector('#class').getAttribute('aria-invalid')") == "true"
+            assert browser.text("#chosen").startswith(model.labels[2])
+            browser.evaluate("document.querySelector('#class').focus()")
+        browser.click("#best")
+        best = model.labels[model.explain(frame(0)).class_index[0, 0]]
+        browser.until(begins("#chosen", f"{best} "))
+        assert browser.evaluate("document.querySelector('#problem').hidden")
+
+
+def test_a_camera_that_is_gone(browser, model):
+    with filming(model) as (camera, server):
+        browser.open(server.url)
+        camera.shoot()
+        browser.until(says("#status", "Live."))
+        camera.end(OSError("camera <b>unplugged</b>"))
+        text = "The source failed: OSError: camera <b>unplugged</b> This is its last frame."
+        browser.until(says("#status", text))
+        assert browser.evaluate("document.querySelector('#picture').naturalWidth") == 480
+
+
+def test_a_camera_that_has_gone_quiet(browser, model, monkeypatch):
+    monkeypatch.setattr("fastcam.serve.live.QUIET", 0.3)
+    with filming(model) as (camera, server):
+        browser.open(server.url)
+        camera.shoot()
+        browser.until(says("#status", "No new frame for some seconds; the source may be gone."))
+        assert not browser.evaluate("document.querySelector('#picture').hidden")
+        monkeypatch.setattr("fastcam.serve.live.QUIET", 60)
+        camera.shoot()
+        browser.until(says("#status", "Live."))
+
+
+def test_a_source_without_a_frame(browser, model):
+    with Server(model, []) as server:
+        browser.open(server.url)
+        browser.until(says("#status", "The source has ended."))
+        browser.until(says("#empty", "No picture. Drop a photo here, or choose one."))
+        assert browser.evaluate("document.querySelector('#picture').hidden")
+
+
+def test_a_server_that_ends_and_comes_back(browser, model, tmp_path):
+    with Server(model, [frame(0)]) as server:
+        browser.open(server.url)
+        wait_for_picture(browser, tmp_path, drawn(model, 0))
+    browser.until(says("#status", "fastcam doesn't answer. Is it still running?"))
+    with Server(model, [frame(1)], port=int(server.url.split(":")[-1].strip("/"))):
+        browser.until(begins("#status", "The source has ended."))
+        wait_for_picture(browser, tmp_path, drawn(model, 1))
+    browser.until(says("#status", "fastcam doesn't answer. Is it still running?"))
+
+
+def test_a_lost_stream_begins_anew(browser, model, tmp_path, monkeypatch):
+    monkeypatch.setattr("fastcam.serve.handler.SEND_BUFFER", 12345)
+    with filming(model) as (camera, server):
+        browser.open(server.url)
+        camera.shoot()
+        wait_for_picture(browser, tmp_path, drawn(model, 0))
+        streams = [one for one in server._listener._open if one.getsockopt(1, 7) == 2 * 12345]  # SOL_SOCKET, SO_SNDBUF
+        assert len(streams) == 1
+        streams[0].shutdown(2)
+        camera.shoot()
+        wait_for_picture(browser, tmp_path, drawn(model, 1))
+
+
+# ---- photos ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_dropped_photo(browser, model, tmp_path, photo):
+    best = model.explain(frame(7))
+    verdict = f"noise.png: {model.labels[best.class_index[0, 0]]}, {100 * best.scores[0, 0]:.1f} %."
+    with Server(model) as server:
+        browser.open(server.url)
+        browser.until(says("#status", "No photo yet."))
+        assert browser.text("#empty") == "Drop a photo here, or choose one."
+        browser.drop_file(photo, 300, 300)
+        browser.until(says("#status", verdict))
+        wait_for_picture(browser, tmp_path, drawn(model, 7))
+        browser.evaluate(set_to("#opacity", 90))
+        wait_for_picture(browser, tmp_path, drawn(model, 7, opacity=0.9))
+        browser.evaluate(set_to("#opacity", 50))
+        fourth = int(model.explain(frame(7), top=5).class_index[0, 3])
+        browser.click("li:nth-child(4) .bar")
+        wait_for_picture(browser, tmp_path, drawn(model, 7, class_index=fourth))
+        assert browser.evaluate("document.querySelector('#back').hidden")
+
+
+def test_a_photo_in_place_of_the_live_picture_and_back(browser, model, tmp_path, photo):
+    with filming(model) as (camera, server):
+        browser.open(server.url)
+        camera.shoot()
+        wait_for_picture(browser, tmp_path, drawn(model, 0))
+        browser.choose_file("#file", photo)
+        browser.until(begins("#status", "noise.png: "))
+        wait_for_picture(browser, tmp_path, drawn(model, 7))
+        camera.shoot()
+        time.sleep(0.6)  # the live picture goes on, but not on this page
+        wait_for_picture(browser, tmp_path, drawn(model, 7))
+        browser.click("#back")
+        browser.until(says("#status", "Live."))
+        wait_for_picture(browser, tmp_path, drawn(model, 1))
+
+
+def test_bad_photos_are_named_and_change_nothing(browser, model, tmp_path, photo):
+    (tmp_path / "text.png").write_text("no photo")
+    with (tmp_path / "huge.png").open("wb") as file:
+        file.truncate(33 * 2**20)
+    with Server(model) as server:
+        browser.open(server.url)
+        browser.until(says("#status", "No photo yet."))
+        browser.drop_file(tmp_path / "text.png", 300, 300)
+        browser.until(says("#problem", "text.png: not an image that Pillow can read"))
+        assert browser.text("#status") == "No photo yet."
+        browser.drop_file(photo, 300, 300)
+        browser.until(begins("#status", "noise.png: "))
+        assert browser.evaluate("document.querySelector('#problem').hidden")
+        before = browser.text("#status")
+        browser.choose_file("#file", tmp_path / "huge.png")
+        browser.until(says("#problem", "huge.png is too large: expected at most 32 MB."))
+        browser.drop_file(tmp_path / "text.png", 300, 300)
+        browser.until(begins("#problem", "text.png: "))
+        assert browser.text("#status") == before
+        wait_for_picture(browser, tmp_path, drawn(model, 7))
+
+
+def test_names_are_text(browser, tmp_path):
+    """Of files, classes and models: none of them becomes a part of the page."""
+    name = "<img src=x onerror=document.title='hacked'>"
+    (tmp_path / f"{name}.onnx").write_bytes(classifier())
+    hostile = fastcam.load(tmp_path / f"{name}.onnx", labels=[f"{name}{k}" for k in range(5)])
+    Image.fromarray(frame()).save(tmp_path / f"{name}.png")
+    with Server(hostile) as server:
+        browser.open(server.url)
+        browser.until(says("#status", "No photo yet."))
+        browser.drop_file(tmp_path / f"{name}.png", 300, 300)
+        browser.until(begins("#status", f"{name}.png: {name}"))
+        assert browser.text("#model") == f"{name}.onnx, 5 classes"
+        assert browser.evaluate("document.images.length") == 1
+        assert browser.evaluate("document.title") == f"{name}.onnx – fastcam"
+
+
+# ---- for everyone ----------------------------------------------------------------------------------------------------
+
+
+def test_everything_can_be_reached_and_used_by_keyboard(browser, model, tmp_path):
+    with Server(model, [frame(0)]) as server:
+        browser.open(server.url)
+        browser.until("document.querySelectorAll('.bar').length === 5")
+        order = []
+        for _ in range(11):
+            browser.press("Tab", 9)
+            order.append(browser.evaluate("document.activeElement.id || document.activeElement.className"))
+            ring = "getComputedStyle(document.activeElement.closest('.button') ?? document.activeElement)"
+            assert browser.evaluate(f"{ring}.outlineStyle") == "solid", order
+            assert browser.evaluate(f"parseFloat({ring}.outlineWidth)") >= 2
+        assert order == ["file", *["bar"] * 5, "class", "best", "convention", "threshold", "opacity"]
+        browser.press("ArrowRight", 39)
+        assert browser.text("#opacity-value") == "51 %"
+        browser.evaluate("document.querySelector('li:nth-child(3) .bar').focus()")
+        browser.press("Enter", 13, "\r")
+        third = int(model.explain(frame(0), top=5).class_index[0, 2])
+        browser.until(begins("#chosen", f"{model.labels[third]} "))
+
+
+def test_what_a_screen_reader_is_told(browser, model):
+    with Server(model, [frame(0)]) as server:
+        browser.open(server.url)
+        browser.until("document.querySelectorAll('.bar').length === 5")
+        browser.until("!document.querySelector('#picture').hidden")
+        nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
+        found = [
+            (node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes if not node["ignored"]
+        ]
+        best = model.explain(frame(0), top=5)
+        for index, score in zip(best.class_index[0], best.scores[0], strict=True):
+            assert ("button", f"{model.labels[index]} {100 * score:.1f} %") in found
+        for role, name in (
+            ("heading", "fastcam"),
+            ("image", "Live picture with the heatmap and box of the best class"),
+            ("button", "Choose a photo"),
+            ("combobox", "Class"),
+            ("combobox", "Convention"),
+            ("slider", "Threshold"),
+            ("slider", "Opacity"),
+            ("region", "Best classes"),
+            ("form", "View"),
+        ):
+            assert any(got == role and said.startswith(name) for got, said in found), (role, name, found)
+        assert "status" in [role for role, _ in found]
+        assert browser.evaluate("document.documentElement.lang") == "en"
+
+
+def test_a_live_picture_does_not_chatter(browser, model):
+    """What is read out without being asked for changes with the state only, while picture and numbers change."""
+    with filming(model) as (camera, server):
+        browser.open(server.url)
+        camera.shoot()
+        browser.until(says("#status", "Live."))
+        browser.evaluate(
+            "window.said = 0; window.changed = 0;"
+            "for (const e of document.querySelectorAll('[role=status], [role=alert]'))"
+            "  new MutationObserver(() => said++).observe(e, {childList: true, characterData: true, subtree: true});"
+            "new MutationObserver(() => changed++).observe(document.querySelector('#bars'), {childList: true, subtree: true})"
+        )
+        for _ in range(12):
+            camera.shoot()
+            time.sleep(0.1)
+        browser.until("changed > 0")
+        assert browser.evaluate("said") == 0
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 640), (390, 844), (800, 1000), (1280, 800), (2560, 1800)])
+@pytest.mark.parametrize("dark", [False, True])
+def test_light_and_dark_at_every_width(browser, model, tmp_path, width, height, dark):
+    with Server(model, [frame(0)]) as server:
+        browser.open(server.url, width=width, height=height, dark=dark, mobile=width < 500)
+        wait_for_picture(browser, tmp_path, drawn(model, 0))
+        assert browser.evaluate("document.documentElement.scrollWidth") == width
+        with Image.open(tmp_path / "window.png") as window:
+            assert window.size == (width, height)
+            assert (np.asarray(window.convert("L"))[5, 5] < 60) == dark
+        box = "document.querySelector('#picture').getBoundingClientRect()"
+        assert browser.evaluate(f"{box}.width") >= 0.6 * width  # the picture dominates
+        assert browser.evaluate(contrast()) >= 4.5
+
+
+def contrast():
+    """The least contrast of text and what lies behind it, as WCAG counts it."""
+    return """Math.min(...[...document.querySelectorAll('h1, p, .name, .value, strong, label, output, button, #box')]
+      .filter((e) => e.textContent.trim() && e.offsetParent)
+      .map((e) => {
+        const light = (colour) => {
+          const [r, g, b] = colour.match(/[\\d.]+/g).map((v) => v / 255)
+            .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+          return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+        };
+        let behind = e;
+        while (getComputedStyle(behind).backgroundColor === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
+        const a = light(getComputedStyle(e).color), b = light(getComputedStyle(behind).backgroundColor);
+        return Math.max(a, b) / Math.min(a, b);
+      }))"""
