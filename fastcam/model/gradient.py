@@ -22,10 +22,14 @@ SEED, GRADIENT = "fastcam/seed", "fastcam/gradient"
 
 
 class Known(NamedTuple):
-    """What a reference run told of a tensor. Rules read from it which axes there are; batches stay open."""
+    """What a reference run told of a tensor. Rules read from it which axes there are; batches stay open.
+
+    `value`: of small tensors that aren't between start and end, which are the same in every run.
+    """
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    value: NDArray[Any] | None = None
 
 
 class Tape:
@@ -81,8 +85,11 @@ class Tape:
         return attribute(node, name, default) % self.rank(of)
 
     def values(self, node: NodeProto, k: int) -> NDArray[Any] | None:
-        """Input k of a node, where it is stored in the graph; None where it is computed, or isn't given."""
-        tensor = self._values.get(node.input[k]) if k < len(node.input) else None
+        """Input k of a node, if it is the same in every run; None where it isn't, or isn't given."""
+        name = node.input[k] if k < len(node.input) else ""
+        if name in self._known:
+            return None if self.wants(name) else self._known[name].value
+        tensor = self._values.get(name)
         return None if tensor is None else numpy_helper.to_array(tensor)
 
     # ---- what rules write -------------------------------------------------------------------------------------------
