@@ -66,7 +66,8 @@ def by_reference(written) -> Any:
         if tensor.data_type == TensorProto.FLOAT:
             tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float64), tensor.name))
     evaluator = ReferenceEvaluator(wide)
-    return lambda x: evaluator.run(None, {"x": x})[0]
+    run: Any = evaluator.run
+    return lambda x: run(None, {"x": x})[0]
 
 
 def by_onnxruntime(written):

@@ -54,8 +54,11 @@ def _converted(model: onnx.ModelProto) -> onnx.ModelProto:
         for one in newer.opset_import:
             one.version = NEWER if one.domain in ("", "ai.onnx") else one.version
         return newer
+    plain = onnx.ModelProto()
+    plain.CopyFrom(model)
+    plain.ir_version = max(plain.ir_version, 4)  # below it, the converter looks for stored tensors among the inputs
     try:
-        return onnx.version_converter.convert_version(model, NEWER)
+        return onnx.version_converter.convert_version(plain, NEWER)
     except Exception as error:  # of onnx's C++ code
         raise GradientError(f"opset {version}: expected {OLDEST} or newer; it can't be converted ({error})") from error
 
@@ -81,7 +84,7 @@ def _known(
     except ORT_ERRORS as error:
         watch.check()
         raise ModelError(f"the tail of the model failed: {error}") from error
-    found = dict(zip(names, values, strict=True)) | feeds
+    found = {**dict(zip(names, values, strict=True)), **feeds}
     return {name: _described(value) for name, value in found.items() if isinstance(value, np.ndarray | np.generic)}
 
 
