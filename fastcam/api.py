@@ -92,7 +92,7 @@ def load(
     spec, origin = (None, "default") if preprocess is None else (as_preprocess(preprocess), "argument")
     values = {name: np.asarray(value) for name, value in (constants or {}).items()}
     _check_options(head, output, threads, session_options)
-    path = None
+    path = source = opening = None
     if isinstance(model, ort.InferenceSession):
         if not isinstance(head, Head) or providers or threads or session_options:
             raise InputError(
@@ -116,6 +116,8 @@ def load(
         preprocess=spec,
         preprocess_origin=origin,
         path=path,
+        source=source,
+        opening=opening,
         candidates=found.candidates,
         seconds=found.seconds,
     )

@@ -12,12 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 from fastcam import engines
 from fastcam.errors import InputError
 from fastcam.explainer import Explainer
+from fastcam.gradients import Gradients
 from fastcam.images import check_channels, default_preprocess, each_photo, target_size
 from fastcam.model.head import Head
 from fastcam.model.search import Candidate
+from fastcam.model.source import Source
 from fastcam.preprocess import Preprocess
 from fastcam.results import Explanation
-from fastcam.session import Session
+from fastcam.session import Opening, Session
 from fastcam.steady import Steady
 from fastcam.stream import Stream, open_stream
 
@@ -52,6 +54,8 @@ class Classifier:
         preprocess: Preprocess | None = None,
         preprocess_origin: str = "argument",
         path: Path | None = None,
+        source: Source | None = None,
+        opening: Opening | None = None,
         candidates: Sequence[Candidate] = (),
         seconds: float = 0.0,
     ) -> None:
@@ -70,7 +74,8 @@ class Classifier:
             target = target_size(self.preprocess, self.input)
         except InputError as error:
             raise InputError(f"{error} (preprocess from: {self.preprocess_origin})") from error
-        self._explainer = Explainer(session, head, self.preprocess, target, labels)
+        gradients = Gradients(source, opening, head, target)
+        self._explainer = Explainer(session, head, self.preprocess, target, labels, gradients)
 
     def __repr__(self) -> str:
         return (
@@ -102,7 +107,10 @@ class Classifier:
         class_index
             Explain these instead: one for all, (M,) for all, or (N, M), row n for image n.
         method
-            "cam"; "auto" is CAM where it is exact, as it is for every head that loads.
+            "cam", exact for heads of kind "cam" and "cam-spatial"; or, of any head, "gradcam", "gradcam++", "xgradcam",
+            "hirescam", "layercam" or "eigencam" (`fastcam.methods`), by a closed form where the head is exact, else
+            by the gradient of the logit, which ONNX Runtime computes as well. "auto": CAM where it is exact, else
+            Grad-CAM. `Explanation.method` tells which it was.
         convention, threshold, connectivity
             Which pixels make a box; see `fastcam.find_boxes`.
         engine
@@ -221,4 +229,4 @@ class Classifier:
             pools a part of fixed size): `HeadNotFoundError`.
         """
         logits, maps, _ = self._explainer.run(images, engines.named("cpu"))
-        return logits, np.ascontiguousarray(maps, np.float32)
+        return logits, np.ascontiguousarray(self.head.arranged(maps.shape).channels_first(maps), np.float32)

@@ -60,8 +60,8 @@ def discover(
         if isinstance(head, Head) and head.sha256:
             found = _open_known(source, opening, head, size)
         else:
-            with on_disk(_as_onnx(source)) as readable:
-                graph = _read(readable, opening)
+            with on_disk(as_onnx_source(source)) as readable:
+                graph = read_graph(readable, opening)
                 with np.errstate(all="ignore"):  # what overflows is refused by what comes of it
                     found = _discover(source, graph, opening, head, output, size)
     except FastcamError:
@@ -98,7 +98,7 @@ def _open_known(source: Source, opening: Opening, head: Head, size: tuple[int, i
     with ThreadPoolExecutor(
         1, "fastcam hash"
     ) as pool:  # while the session is opened; hashing leaves the interpreter free
-        graph = _read(_as_onnx(source), opening) if head.access.is_rewritten or opening.constants else None
+        graph = read_graph(as_onnx_source(source), opening) if head.access.is_rewritten or opening.constants else None
         digest = pool.submit(source.sha256, head.access.files, graph.constants if graph else None)
         try:
             session = _open(source, graph, opening, head)
@@ -136,11 +136,19 @@ def _open(source: Source, graph: Graph | None, opening: Opening, head: Head) -> 
     )
 
 
-def _as_onnx(source: Source) -> Source:
+def as_onnx_source(source: Source) -> Source:
+    """The source in ONNX's own format."""
     return Source(source.path, as_onnx(source.read(), source.name)) if source.is_ort else source
 
 
-def _read(source: Source, opening: Opening) -> Graph:
+def read_graph(source: Source, opening: Opening) -> Graph:
+    """Its graph, other inputs filled in.
+
+    Raises
+    ------
+    ModelError
+        It can't be read; names the source.
+    """
     try:
         return Graph.of(parse(source), opening.constants)
     except ModelError as error:

@@ -32,6 +32,10 @@ class HeadNotFoundError(ModelError):
         self.candidates = tuple(candidates)
 
 
+class GradientError(ModelError):
+    """The gradient that a method needs can't be written: an operator has no rule, or nothing depends on the layer."""
+
+
 class BackendError(FastcamError, RuntimeError):
     """An execution provider or device was asked for that this machine or installation doesn't have."""
 

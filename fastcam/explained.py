@@ -17,6 +17,7 @@ from fastcam.results import Boxes, Explanation
 class Plan(NamedTuple):
     """The checked options of `Classifier.explain`. `wanted`: so many of the best classes, or indices (N, M)."""
 
+    method: str
     rule: Convention
     connectivity: int
     run: Engine
@@ -28,7 +29,8 @@ class Plan(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What the network made of one image: logits and scores (K,), feature maps (1, C, h, w) where the engine works; the
+    """What the network made of one image: logits and scores (K,), feature maps (1, ...) in the
+    model's own layout, where the engine works; the
     image's size, the region that was seen, and the seconds that preprocessing and inference took.
     """
 
@@ -71,7 +73,7 @@ def gather(found: Sequence[Explained], plan: Plan, **model: Any) -> Explanation:
         ),
         image_sizes=np.array([one.size for one in found], np.int64),
         regions=np.array([one.region for one in found], np.int64),
-        method="cam",
+        method=plan.method,
         convention=plan.rule.name,
         threshold=plan.rule.threshold,
         connectivity=plan.connectivity,

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from fastcam import conventions, engines, frames, images, ops
+from fastcam import conventions, engines, frames, images, methods, ops
 from fastcam.arrays import check_connectivity, check_maps, class_indices, feature_maps_of
 from fastcam.boxes import largest_boxes
 from fastcam.components import Search
 from fastcam.devices import check_ready, is_ready
 from fastcam.errors import InputError
 from fastcam.explained import Explained, Plan, Seen, gather
+from fastcam.gradients import Gradients
 from fastcam.images import Photo, Region, photo_pixels, seen_region, visible
 from fastcam.methods import cam
 from fastcam.model.head import Head
@@ -47,6 +48,7 @@ class Explainer:
     preprocess: Preprocess
     target: tuple[int, int]
     labels: tuple[str, ...] | None
+    gradients: Gradients
 
     def plan(
         self,
@@ -60,13 +62,11 @@ class Explainer:
         engine: str,
     ) -> Plan:
         """The options of `Classifier.explain`, checked, for so many images."""
-        self.head.linear()  # refuses heads whose class activation maps aren't exact
+        chosen = methods.named(method, self.head)
         rule, neighbours = conventions.named(convention, threshold), check_connectivity(connectivity)
         run = self._engine(engine)
-        if not isinstance(method, str) or method not in ("auto", "cam"):
-            raise InputError(f"method: expected 'auto' or 'cam'; got {method!r}")
         wanted = self._wanted(top, class_index, images)
-        return Plan(rule, neighbours, run, int(top) if wanted is None else wanted)
+        return Plan(chosen, rule, neighbours, run, int(top) if wanted is None else wanted)
 
     def explain(self, photos: Sequence[Photo] | NDArray[np.uint8], plan: Plan) -> Explanation:
         """What comes of each photo, gathered; of several, errors name the image."""
@@ -115,7 +115,7 @@ class Explainer:
         )
 
     def run(self, images: NDArray[Any], run: engines.Engine) -> tuple[NDArray[np.float32], Any, NDArray[np.float32]]:
-        """Logits (N, K), feature maps (N, C, h, w) in their own dtype, where the engine works, and scores (N, K)."""
+        """Logits (N, K), feature maps (N, ...) as the model has them, where the engine works, and scores (N, K)."""
         own = [self.head.output] if self.head.activation == "other" else []
         wanted = [self.head.logits, *own]
         if run.name == "cuda":
@@ -129,7 +129,7 @@ class Explainer:
         layout = self.head.arranged(maps.shape)
         if self.head.is_exact and (layout.channels, layout.height, layout.width) != self.head.feature_shape is not None:
             check_identity(self.head, run.host(maps)[0], logits)
-        return logits, layout.channels_first(maps), scores.astype(np.float32)
+        return logits, maps, scores.astype(np.float32)
 
     def _engine(self, name: str) -> engines.Engine:
         """The engine of that name, which has to work where the model leaves its feature maps."""
@@ -186,9 +186,7 @@ class Explainer:
         x0, y0, x1, y1 = seen.region
         left, top, right, bottom = visible(seen.region, size)
         with run.on(self.session.device[1]):
-            weighted, weights, rows = cam.channel_weights(self.head, seen.feature_maps, index[None], run)
-            maps = ops.checked_maps(run, feature_maps_of(weighted), weights, rows)
-            maps = maps.reshape(-1, *seen.feature_maps.shape[2:])
+            maps = self._activation_maps(seen.feature_maps, index, plan)
             window = (left - x0, top - y0, right - x0, bottom - y0)
             where = grid((maps.shape[1], maps.shape[2]), (y1 - y0, x1 - x0), window)
             found = largest_boxes(Search(maps, maps.shape[:1], where, plan.rule, plan.connectivity, run))
@@ -199,6 +197,28 @@ class Explainer:
         seconds = (*seen.seconds, time.perf_counter() - began)
         boxes = Boxes(xyxy + shift, area, peak)
         return Explained(index, seen.logits, seen.scores, maps, boxes, size, seen.region, seconds)
+
+    def _activation_maps(self, feature_maps: Any, index: NDArray[np.int64], plan: Plan) -> Any:
+        """(M, h, w) of feature maps (1, ...), where the engine works."""
+        run, maps = plan.run, self.head.arranged(feature_maps.shape).channels_first(feature_maps)
+        if plan.method == "cam":
+            return _summed(run, maps, *cam.channel_weights(self.head, maps, index[None], run))
+        here = run.host(run.xp.ascontiguousarray(feature_maps))[0]
+        gradients = self.gradients(here, index)
+        first = self.head.arranged(here.shape).channels_first(here)[0].astype(np.float32)
+        weights = run.xp.asarray(methods.WEIGHTS[plan.method](first, gradients))
+        if weights.ndim == 2:
+            summed = _summed(run, maps, maps, weights, np.arange(len(weights))[None])
+        else:
+            ones = run.xp.ones((1, maps.shape[1]), np.float32)
+            summed = _summed(run, maps, maps * weights, ones, np.zeros((len(weights), 1), np.int64))
+        return run.xp.maximum(summed, 0)
+
+
+def _summed(run: engines.Engine, maps: Any, weighted: Any, weights: Any, rows: NDArray[np.int64]) -> Any:
+    """The weighted sums over channels, (M, h, w)."""
+    found = ops.checked_maps(run, feature_maps_of(weighted), weights, rows)
+    return found.reshape(-1, *maps.shape[2:])
 
 
 def _as_floats(feature_maps: Any) -> Any:

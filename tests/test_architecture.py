@@ -61,14 +61,31 @@ ORDER = [
     "model.choice",
     "model.weights",
     "model.proof",
+    "model.gradient",
+    "model.rules.table",
+    "model.rules.elementwise",
+    "model.rules.linear",
+    "model.rules.movement",
+    "model.rules.normalising",
+    "model.rules.pooling",
+    "model.rules",
+    "model.backward",
     "labels",
     "ops",
     "components",
     "boxes",
-    "methods",
     "methods.cam",
+    "methods.gradcam",
+    "methods.gradcam_plus_plus",
+    "methods.xgradcam",
+    "methods.hirescam",
+    "methods.layercam",
+    "methods.eigencam",
+    "methods",
     "session",
     "probes",
+    "discovery",
+    "gradients",
     "preprocess",
     "images",
     "frames",
@@ -85,7 +102,6 @@ ORDER = [
     "steady",
     "explainer",
     "stream",
-    "discovery",
     "classifier",
     "api",
     "fastcam",
@@ -153,7 +169,7 @@ def test_onnxruntime_is_imported_where_it_is_run():
     users = {name_of(path) for path in MODULES if "onnxruntime" in imports(path)}
     assert users == {"runtime", "session", "api", "watch"}
     in_model = [name_of(path) for path in MODULES if path.parts[0] == "model" and "fastcam.runtime" in imports(path)]
-    assert in_model == [f"model.{name}" for name in ("alignment", "logits", "probing", "proof", "search")]
+    assert in_model == [f"model.{name}" for name in ("alignment", "backward", "logits", "probing", "proof", "search")]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)

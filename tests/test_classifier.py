@@ -138,7 +138,7 @@ def test_many_threads_give_the_same_bits(model):
         ({"class_index": 5}, "class_index: expected 0 to 4, the model has 5 classes; got 5"),
         ({"class_index": "a"}, "class_index: expected whole numbers"),
         ({"class_index": [[0], [1]]}, "class_index: expected one row for each of 1 images"),
-        ({"method": "gradcam"}, "method: expected 'auto' or 'cam'; got 'gradcam'"),
+        ({"method": "grad"}, r"method: expected one of auto, cam, gradcam, gradcam\+\+, .*; got 'grad'"),
         ({"convention": "x"}, "convention: expected one of paper"),
         ({"threshold": 1.0}, "threshold: expected"),
         ({"connectivity": 5}, "connectivity: expected 4 or 8"),

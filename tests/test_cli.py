@@ -69,16 +69,17 @@ def test_inspect_as_json(shared, capsys):
     assert set(record["versions"]) >= {"fastcam", "numpy", "onnxruntime", "numba"}
 
 
-def test_inspect_says_what_kind_of_head_there_is_and_explain_refuses_it(shared, capsys, tmp_path):
+def test_inspect_says_what_kind_of_head_there_is_and_explain_takes_another_method(shared, capsys, tmp_path):
     path = shared / "models" / "mnist_cnn_flatten_fc.onnx"
     assert run("inspect", path, "-v") == 0
     printed = capsys.readouterr().out
     assert "kind        generic: the logits are neither linear nor indifferent to where things stand" in printed
-    assert "such heads need a method that follows the gradient, such as Grad-CAM" in printed
+    assert "Grad-CAM and its kin by the gradient" in printed
     assert "looked at   'model/max_pooling2d/MaxPool__16:0' (1, 12, 12, 32): generic: Reshape" in printed
-    assert run("explain", path, "nothing.png", "-o", tmp_path) == 2
-    captured = capsys.readouterr()
-    assert captured.err.startswith("fastcam explain: error: no class activation maps for a head of kind 'generic'")
+    Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(tmp_path / "photo.png")
+    assert run("explain", path, tmp_path / "photo.png", "-o", tmp_path / "out") == 0
+    written = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert written["images"][0]["maps"][0]["method"] == "gradcam"
 
 
 def test_explain_writes_overlays_and_results(files, capsys):

@@ -43,11 +43,10 @@ def test_heads_without_exact_maps_load_and_their_cam_is_refused(name):
     assert model.head.feature_maps == "maps"
     logits, maps = model.run(np.ones((2, 3, 16, 16), np.float32))
     assert (logits.shape, maps.shape) == ((2, 5), (2, 6, 16, 16))
-    for method in ("auto", "cam"):  # refused before the photo is even read
-        with pytest.raises(
-            HeadNotFoundError, match=f"head of kind '{kind}'.*{reason}.*Grad-CAM at the feature maps 'maps'"
-        ):
-            model.explain("no-such-photo.jpg", method=method)
+    # Refused before the photo is even read.
+    with pytest.raises(HeadNotFoundError, match=f"head of kind '{kind}'.*{reason}.*method='gradcam'.* maps 'maps'"):
+        model.explain("no-such-photo.jpg", method="cam")
+    assert model.explain(np.zeros((16, 16, 3), np.uint8)).method == "gradcam"
 
 
 @pytest.mark.parametrize(

@@ -72,11 +72,11 @@ def test_heads_of_real_architectures_with_made_up_weights(shared, name):
 @pytest.mark.parametrize(
     "name", ["mnist_cnn_flatten_fc", "light/light_vgg19", "light/light_bvlc_alexnet", "light/light_zfnet512"]
 )
-def test_perceptrons_on_flattened_maps_load_and_are_refused(shared, name):
+def test_perceptrons_on_flattened_maps_load_and_their_cam_is_refused(shared, name):
     model = fastcam.load(shared / "models" / f"{name}.onnx")
     assert model.head.kind == ("generic" if name.startswith("mnist") else "gap-nonlinear")  # all made-up weights equal
     with pytest.raises(HeadNotFoundError, match=r"no class activation maps for a head of kind .*Relu"):
-        model.explain(np.zeros((9, 9, 3), np.uint8))
+        model.explain(np.zeros((9, 9, 3), np.uint8), method="cam")
 
 
 def test_class_weights_are_those_stored_in_the_file(shared, load_real):

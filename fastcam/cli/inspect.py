@@ -72,7 +72,7 @@ def _lines(model: Classifier) -> list[tuple[str, str]]:
 def _proven(model: Classifier) -> str:
     head = model.head
     if not head.is_exact:
-        return "no exact class activation maps; such heads need a method that follows the gradient, such as Grad-CAM"
+        return "no exact class activation maps; Grad-CAM and its kin by the gradient"
     text = f"mean(M_c) + b_c = logit of all {head.classes} classes to {head.identity_error:.1e} relative"
     if head.quantisation_gap is None:
         return text

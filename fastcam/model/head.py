@@ -163,8 +163,8 @@ class Head:
         if not self.is_exact:
             raise HeadNotFoundError(
                 f"no class activation maps for a head of kind {self.kind!r}: its logits are {KINDS[self.kind]} "
-                f"({self.reason}). What such a head needs is a method that follows the gradient, such as Grad-CAM at "
-                f"the feature maps {self.feature_maps!r}; this version of fastcam computes CAM alone",
+                f"({self.reason}). Use a method that follows the gradient, such as method='gradcam', which takes the "
+                f"feature maps {self.feature_maps!r}",
                 candidates=[self.feature_maps],
             )
         return self.class_weights, self.bias

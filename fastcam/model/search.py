@@ -130,9 +130,10 @@ class Search:
         asked = [(layout, Positions(run, end, layout, maps)) for layout in possible]
         if not all(positions.are_finite() for _, positions in asked):
             return "the scores aren't finite"
-        if not any(positions.matter() for _, positions in asked):
+        moved = [(layout, positions) for layout, positions in asked if positions.matter()]
+        if not moved:
             return "the scores don't depend on it, position by position"
-        for layout, positions in asked:
+        for layout, positions in moved:
             if positions.mean_suffices():
                 if positions.prefix_is_ignored():
                     return Find("cam", tensor, layout, logits, self.scene.run(tensor, [logits]))

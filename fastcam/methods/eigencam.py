@@ -1,0 +1,24 @@
+"""Eigen-CAM: the first principal component of the feature maps, whatever the class."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def weights(feature_maps: NDArray[np.float32], gradients: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(M, C), all alike: the first right singular vector v of A (h w, C), for `L = ReLU(A v)`.
+
+    Muhammad and Yeasin 2020, "Eigen-CAM: Class Activation Map using Principal Components", equations 2 to 4; the sign,
+    which they leave open, is the one with which the map adds up to something positive. The same map for every class.
+    Cost: a forward, and a singular value decomposition.
+
+    Examples
+    --------
+    >>> weights(np.array([[[0, 2]], [[0, 0]]], np.float32), np.zeros((1, 2, 1, 1), np.float32)).tolist()
+    [[1.0, 0.0]]
+    """
+    rows = feature_maps.reshape(len(feature_maps), -1).T.astype(np.float64)
+    first = np.linalg.svd(rows, full_matrices=False)[2][0]
+    first = first if (rows @ first).sum() >= 0 else -first
+    return np.repeat(first[None].astype(np.float32), len(gradients), axis=0)
