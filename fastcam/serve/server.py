@@ -37,7 +37,7 @@ class Server:
     Parameters
     ----------
     model
-        Of `fastcam.load`, with exact class activation maps.
+        Of `fastcam.load`.
     frames
         As of `Classifier.stream`: an iterable of (H, W, 3) uint8 RGB arrays, or of pairs of one and its time in
         seconds, read as fast as it yields them; `paced` plays a file at its own speed. None: photos only.
@@ -52,7 +52,7 @@ class Server:
     Raises
     ------
     InputError
-        A head without exact maps, frames that can't be iterated over, or a port that isn't free.
+        Frames that can't be iterated over, or a port that isn't free.
 
     Examples
     --------
@@ -66,7 +66,6 @@ class Server:
     """
 
     def __init__(self, model: Classifier, frames: Iterable[Any] | None = None, *, port: int = 0) -> None:
-        model.head.linear()  # refuses heads whose maps aren't exact
         if isinstance(port, bool) or not isinstance(port, int | np.integer) or not 0 <= port < 2**16:
             raise InputError(f"port: expected 0 to 65535; got {port!r}")
         self._live = None if frames is None else Live(model, frames)

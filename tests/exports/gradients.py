@@ -100,7 +100,7 @@ def gradient_of(data: bytes, image: np.ndarray, tensor: str) -> np.ndarray:
     session = ort.InferenceSession(written.SerializeToString())
     seed = np.zeros(scene.values[output].shape, np.float32)
     seed[0, CLASS] = 1
-    return session.run([GRADIENT], {tail.start: values, SEED: seed})[0].astype(np.float64)
+    return np.asarray(session.run([GRADIENT], {tail.start: values, SEED: seed})[0], np.float64)
 
 
 def distance(got: np.ndarray, expected: np.ndarray) -> float:
