@@ -69,6 +69,7 @@ ORDER = [
     "model.rules.normalising",
     "model.rules.pooling",
     "model.rules",
+    "model.fused",
     "model.backward",
     "labels",
     "ops",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, ValueInfoProto
 
 from fastcam.errors import GradientError, ModelError
+from fastcam.model.fused import taken_apart
 from fastcam.model.gradient import OLDEST, Known, differentiate
 from fastcam.model.rules import RULES
 from fastcam.model.tail import Tail
@@ -39,7 +40,7 @@ def backward_model(tail: Tail, values: NDArray[Any], folder: Path | None, watch:
         ONNX Runtime can't run the tail.
     """
     (end,) = tail.ends
-    model = _converted(tail.model)
+    model = taken_apart(_converted(tail.model))
     known = _known(model, {tail.start: np.ascontiguousarray(values, np.float32)}, folder, watch)
     return differentiate(model, tail.start, end, known, RULES)
 

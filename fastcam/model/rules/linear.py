@@ -47,6 +47,31 @@ def matmul(tape: Tape, node: NodeProto, gradients: Sequence[str | None]) -> list
     return found
 
 
+@RULES.rule("com.microsoft.FusedMatMul")
+def fused_matmul(tape: Tape, node: NodeProto, gradients: Sequence[str | None]) -> list[str | None]:
+    """alpha * A B, the last two axes of each turned on demand."""
+    if attribute(node, "transBatchA", 0) or attribute(node, "transBatchB", 0):
+        raise GradientError("turned batches have no rule")
+    g, (a, b) = tape.add("Mul", gradients[0] or "", attribute(node, "alpha", 1.0)), node.input
+    turned_a, turned_b = attribute(node, "transA", 0), attribute(node, "transB", 0)
+    if min(tape.rank(a), tape.rank(b)) < 2:
+        raise GradientError("a product with a vector has no rule")
+    leading = tape.shape(node.output[0])[:-2]
+    back = tape.add("Transpose", g, perm=[*range(len(leading)), len(leading) + 1, len(leading)])
+    found: list[str | None] = [None, None]
+    if tape.wants(a):
+        factor = b if turned_b else _turned(tape, b)
+        other = _turned(tape, b) if turned_b else b
+        made = tape.add("MatMul", other, back) if turned_a else tape.add("MatMul", g, factor)
+        found[0] = tape.unbroadcast(made, a, (*leading, *tape.shape(a)[-2:]))
+    if tape.wants(b):
+        factor = a if turned_a else _turned(tape, a)
+        other = _turned(tape, a) if turned_a else a
+        made = tape.add("MatMul", back, other) if turned_b else tape.add("MatMul", factor, g)
+        found[1] = tape.unbroadcast(made, b, (*leading, *tape.shape(b)[-2:]))
+    return found
+
+
 def _turned(tape: Tape, name: str) -> str:
     rank = tape.rank(name)
     return tape.add("Transpose", name, perm=[*range(rank - 2), rank - 1, rank - 2])
