@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 
 from fastcam import __version__
-from fastcam.cli import demo, explain, inspect, warmup
+from fastcam.cli import demo, explain, inspect, video, warmup
 from fastcam.errors import FastcamError
 
-COMMANDS = {"demo": demo, "inspect": inspect, "explain": explain, "warmup": warmup}
+COMMANDS = {"demo": demo, "inspect": inspect, "explain": explain, "video": video, "warmup": warmup}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
