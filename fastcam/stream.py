@@ -23,11 +23,18 @@ class Stream(Iterator[Pair], AsyncIterator[Pair]):
     """Pairs of a frame and its `Explanation`, in order, by `for` or by `async for`.
 
     An asynchronous source needs `async for`. Closing the stream, or leaving its `with` block, ends its threads.
+
+    Attributes
+    ----------
+    frame_index, timestamp
+        Of the frame that came last; with `every`, its explanation may be of one before it. None at first.
     """
 
     def __init__(self, pipeline: Pipeline, frames: Iterable[Any] | AsyncIterable[Any]) -> None:
         self._pipeline = pipeline
         self._last: Explanation | None = None  # for frames that have none of their own
+        self.frame_index: int | None = None
+        self.timestamp: float | None = None
         self._reader = self._feeder = self._frames = None
         if isinstance(frames, AsyncIterable):
             self._frames = frames
@@ -75,6 +82,7 @@ class Stream(Iterator[Pair], AsyncIterator[Pair]):
             raise item.result
         self._last = item.result or self._last
         assert self._last is not None, "the first frame that is taken is explained"
+        self.frame_index, self.timestamp = item.index, item.timestamp
         return item.frame, self._last
 
     def close(self) -> None:

@@ -48,7 +48,7 @@ def wheel() -> None:
         elsewhere = folder / "elsewhere"
         # Not those of NVRTC and of other formats' readers, which aren't there, and of the host executor of kernels.
         left = ("__pycache__", "*packaging*", "test_compile.py", "test_nvrtc.py", "test_executor.py", "test_races.py")
-        left += ("test_arguments.py", "test_intrinsics.py", "test_export.py")
+        left += ("test_arguments.py", "test_intrinsics.py", "test_export.py", "test_interop.py", "*video*.py")
         shutil.copytree(ROOT / "tests", elsewhere / "tests", ignore=shutil.ignore_patterns(*left))
         for name in ("pyproject.toml", "README.md"):
             shutil.copy(ROOT / name, elsewhere)

@@ -70,6 +70,14 @@ def test_every_third_frame(model):
         assert [found.frame_index for _, found in stream] == [0, 0, 0, 3, 3, 3, 6, 6]
 
 
+def test_number_and_time_of_a_frame_that_is_not_explained(model):
+    given = [(frame, 0.5 * k) for k, frame in enumerate(frames(4))]
+    with model.stream(given, every=3) as stream:
+        assert stream.frame_index is None
+        got = [(stream.frame_index, stream.timestamp, found.frame_index) for _, found in stream]
+    assert got == [(0, 0.0, 0), (1, 0.5, 0), (2, 1.0, 0), (3, 1.5, 3)]
+
+
 def test_no_frames(model):
     with model.stream([]) as stream:
         assert list(stream) == []

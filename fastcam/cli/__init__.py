@@ -9,10 +9,17 @@ import sys
 from collections.abc import Sequence
 
 from fastcam import __version__
-from fastcam.cli import demo, explain, inspect, serve, warmup
+from fastcam.cli import demo, explain, inspect, serve, video, warmup
 from fastcam.errors import FastcamError
 
-COMMANDS = {"demo": demo, "inspect": inspect, "explain": explain, "serve": serve, "warmup": warmup}
+COMMANDS = {
+    "demo": demo,
+    "inspect": inspect,
+    "explain": explain,
+    "video": video,
+    "serve": serve,
+    "warmup": warmup,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

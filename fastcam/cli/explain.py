@@ -7,12 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastcam.cli.options import add_model_arguments, open_model
+from fastcam.cli.options import add_map_arguments, add_model_arguments, check_map_arguments, map_options, open_model
 from fastcam.errors import InputError
 from fastcam.export.lines import map_records
 
 if TYPE_CHECKING:
-    from fastcam.classifier import Classifier
     from fastcam.images import Photo
     from fastcam.results import Explanation
 
@@ -22,35 +21,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_arguments(parser)
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="photos")
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="directory for overlays and results.json")
-    parser.add_argument("--top", type=int, default=None, metavar="N", help="explain the N best classes (default 1)")
-    parser.add_argument(
-        "--class", dest="classes", action="append", metavar="CLASS", help="explain this index or label; may be repeated"
-    )
-    parser.add_argument("--convention", default="paper", help="paper (default), gradcam or minmax")
-    parser.add_argument("--threshold", type=float, metavar="FRACTION", help="in place of the convention's own")
-    parser.add_argument("--connectivity", type=int, default=8, metavar="4|8", help="neighbours of a pixel (default 8)")
-    parser.add_argument("--engine", default="auto", help="auto (default), cpu or reference")
-    parser.add_argument("--colormap", default="turbo", help="turbo (default), jet, viridis, inferno or gray")
+    add_map_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Check everything, then explain photo by photo."""
     from fastcam.cli import report
     from fastcam.images import read_photo
-    from fastcam.overlays import colormap
 
-    if options.top is not None and options.classes:
-        raise InputError("--top: expected either --top or --class; got both")
-    colormap(options.colormap)
+    check_map_arguments(options)
     model = open_model(options)
-    explain = partial(
-        model.explain,
-        **_choice(options, model),
-        convention=options.convention,
-        threshold=options.threshold,
-        connectivity=options.connectivity,
-        engine=options.engine,
-    )
+    explain = partial(model.explain, **map_options(options, model))
     found = [explain(path) for path in options.images]  # all of them, before anything is written
     plans = list(zip(options.images, found, overlay_names(options.images, found), strict=True))
     _check_nothing_is_overwritten(options.images, Path(options.output), [name for *_, names in plans for name in names])
@@ -95,22 +76,6 @@ def _check_nothing_is_overwritten(paths: list[str], directory: Path, names: list
             raise InputError(f"{target}: expected photos; an overlay would be written over this one. Choose another -o")
         if target.is_dir():
             raise InputError(f"{target}: expected a place for a file; there is a directory of that name")
-
-
-def _choice(options: argparse.Namespace, model: Classifier) -> dict[str, Any]:
-    """`top` or `class_index` of `Classifier.explain`; classes may be given by their labels."""
-    if not options.classes:
-        return {"top": 1 if options.top is None else options.top}
-    labels = list(model.labels or ())
-    index = []
-    for name in options.classes:
-        if name in labels:
-            index.append(labels.index(name))
-        elif name.isascii() and name.isdigit():
-            index.append(int(name))
-        else:
-            raise InputError(f"--class: expected an index or one of the labels (--labels); got {name!r}")
-    return {"class_index": index}
 
 
 def _picture(photo: Photo, explanation: Explanation, m: int, colormap: str) -> Any:

@@ -36,6 +36,28 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, metavar="N", help="of one run of the model")
 
 
+def add_map_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which maps to make, how their boxes are made, and in which colours they are drawn."""
+    parser.add_argument("--top", type=int, default=None, metavar="N", help="explain the N best classes (default 1)")
+    parser.add_argument(
+        "--class", dest="classes", action="append", metavar="CLASS", help="explain this index or label; may be repeated"
+    )
+    parser.add_argument("--convention", default="paper", help="paper (default), gradcam or minmax")
+    parser.add_argument("--threshold", type=float, metavar="FRACTION", help="in place of the convention's own")
+    parser.add_argument("--connectivity", type=int, default=8, metavar="4|8", help="neighbours of a pixel (default 8)")
+    parser.add_argument("--engine", default="auto", help="auto (default), cpu or reference")
+    parser.add_argument("--colormap", default="turbo", help="turbo (default), jet, viridis, inferno or gray")
+
+
+def check_map_arguments(options: argparse.Namespace) -> None:
+    """Refuse what can be refused before a model is opened."""
+    from fastcam.overlays import colormap
+
+    if options.top is not None and options.classes:
+        raise InputError("--top: expected either --top or --class; got both")
+    colormap(options.colormap)
+
+
 def open_model(options: argparse.Namespace) -> Classifier:
     """The `Classifier` that these options describe."""
     from fastcam.api import load
@@ -51,6 +73,32 @@ def open_model(options: argparse.Namespace) -> Classifier:
         providers=options.provider,
         threads=options.threads,
     )
+
+
+def map_options(options: argparse.Namespace, model: Classifier) -> dict[str, Any]:
+    """What these options are for `Classifier.explain` and `Classifier.stream`."""
+    return _choice(options, model) | {
+        "convention": options.convention,
+        "threshold": options.threshold,
+        "connectivity": options.connectivity,
+        "engine": options.engine,
+    }
+
+
+def _choice(options: argparse.Namespace, model: Classifier) -> dict[str, Any]:
+    """`top` or `class_index`; classes may be given by their labels."""
+    if not options.classes:
+        return {"top": 1 if options.top is None else options.top}
+    labels = list(model.labels or ())
+    index = []
+    for name in options.classes:
+        if name in labels:
+            index.append(labels.index(name))
+        elif name.isascii() and name.isdigit():
+            index.append(int(name))
+        else:
+            raise InputError(f"--class: expected an index or one of the labels (--labels); got {name!r}")
+    return {"class_index": index}
 
 
 def _constants(given: Iterable[str]) -> dict[str, NDArray[Any]]:

@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from importlib import import_module
 from typing import Any
 
 from fastcam.cli.options import add_model_arguments, open_model
@@ -41,9 +40,9 @@ def run(options: argparse.Namespace) -> None:
 
 def _frames(options: argparse.Namespace, stack: ExitStack) -> Iterable[Any]:
     """Of a camera as they come, of a file at its own speed."""
+    from fastcam import video
     from fastcam.serve import paced
 
-    video = import_module("fastcam.video")
     source = stack.enter_context(video.read(options.source))
     if not source.is_live:
         return paced(_again_and_again(source, options.source) if options.loop else source)
@@ -53,7 +52,9 @@ def _frames(options: argparse.Namespace, stack: ExitStack) -> Iterable[Any]:
 
 
 def _again_and_again(first: Iterable[Any], source: str) -> Iterator[Any]:
+    from fastcam import video
+
     yield from first
     while True:
-        with import_module("fastcam.video").read(source) as frames:
+        with video.read(source) as frames:
             yield from frames

@@ -1,0 +1,71 @@
+"""One line on a terminal that tells how far a long run is; nothing in a pipe."""
+
+from __future__ import annotations
+
+import time
+from typing import TextIO
+
+INTERVAL = 0.2  # seconds between two states of the line
+
+
+class Progress:
+    """Counts frames; a context manager that takes its line away at the end.
+
+    Parameters
+    ----------
+    stream
+        Where the line goes, if that is a terminal.
+    total
+        How many frames are to come, about; None if nobody knows.
+    """
+
+    def __init__(self, stream: TextIO, total: int | None) -> None:
+        self.count = self.dropped = 0
+        self._stream, self._total = stream, total
+        self._began = self._told = time.perf_counter()
+        self._width = 0
+        self._is_shown = stream.isatty()
+
+    @property
+    def rate(self) -> float:
+        """Frames a second so far."""
+        return self.count / max(time.perf_counter() - self._began, 1e-9)
+
+    def step(self, dropped: int = 0) -> None:
+        """One more; `dropped` were left out so far."""
+        self.count, self.dropped = self.count + 1, dropped
+        now = time.perf_counter()
+        if self._is_shown and now - self._told >= INTERVAL:
+            self._told = now
+            self._show(line(self.count, self._total, self.rate))
+
+    def _show(self, text: str) -> None:
+        self._stream.write(f"\r{text:<{self._width}}")
+        self._stream.flush()
+        self._width = len(text)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._width:
+            self._stream.write(f"\r{' ' * self._width}\r")
+            self._stream.flush()
+
+
+def line(count: int, total: int | None, rate: float) -> str:
+    """The line's text.
+
+    Examples
+    --------
+    >>> line(120, 300, 24.0)
+    'frame 120 of 300, 24.0 frames/s, 0:08 left'
+    >>> line(120, None, 24.0)
+    'frame 120, 24.0 frames/s'
+    """
+    if total is None or total < count:
+        return f"frame {count}, {rate:.1f} frames/s"
+    left = round((total - count) / rate)
+    hours, minutes = divmod(left // 60, 60)
+    clock = f"{hours}:{minutes:02}:{left % 60:02}" if hours else f"{minutes}:{left % 60:02}"
+    return f"frame {count} of {total}, {rate:.1f} frames/s, {clock} left"

@@ -1,0 +1,72 @@
+"""Audio from one file into another, packet by packet, as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from fastcam.errors import InputError
+from fastcam.video.ffmpeg import pyav
+
+if TYPE_CHECKING:
+    from av.container import InputContainer, OutputContainer
+
+
+class Audio:
+    """The audio streams of a file, on their way into another.
+
+    Parameters
+    ----------
+    source, start
+        The file they are read from, and the time in it that is 0 in the other.
+    target
+        The other, to which streams are added at once.
+
+    Raises
+    ------
+    InputError
+        Its format doesn't take them.
+    """
+
+    def __init__(self, source: InputContainer, start: Fraction, target: OutputContainer) -> None:
+        self._source, self._target, self._start = source, target, start
+        streams = source.streams.audio
+        try:
+            self._streams = {stream.index: target.add_stream_from_template(stream) for stream in streams}
+        except ValueError as error:
+            raise InputError(
+                f"audio: {error}, and isn't encoded anew. Choose another format, such as .mkv, or leave the audio out"
+            ) from error
+        for stream in streams:
+            kept = {name: stream.metadata[name] for name in ("language", "title") if name in stream.metadata}
+            self._streams[stream.index].metadata.update(kept)
+        self._packets = source.demux(*streams)
+        self._next = self._read()
+
+    def _read(self) -> Any:
+        """The next packet; None at the end, and where the file breaks off, which whoever reads the frames tells."""
+        with suppress(pyav().FFmpegError):
+            for packet in self._packets:
+                if packet.size:
+                    return packet
+        return None
+
+    def copy(self, wanted: Callable[[float], bool]) -> None:
+        """Copy packets in order, while their time in seconds is wanted."""
+        while self._next is not None:
+            packet = self._next
+            ticks = round(self._start / packet.time_base)
+            time = packet.dts if packet.pts is None else packet.pts
+            if time is not None and not wanted(float((time - ticks) * packet.time_base)):
+                return
+            packet.stream = self._streams[packet.stream_index]
+            packet.pts = None if packet.pts is None else packet.pts - ticks
+            packet.dts = None if packet.dts is None else packet.dts - ticks
+            self._target.mux(packet)
+            self._next = self._read()
+
+    def close(self) -> None:
+        """Let go of the file that is read."""
+        self._source.close()

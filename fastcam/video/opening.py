@@ -1,0 +1,101 @@
+"""Open sources of frames by name."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from fastcam.arrays import LONGEST
+from fastcam.errors import InputError
+from fastcam.video.camera import Camera
+from fastcam.video.raw import RawReader
+from fastcam.video.reader import Reader
+from fastcam.video.source import Source, checked_rate
+
+CAMERA = re.compile(r"/dev/video\d+|\d{1,3}")
+
+
+def read(
+    source: str | os.PathLike[str], *, format: str | None = None, options: Mapping[str, str] | None = None
+) -> Source:
+    """Frames of a video file, network stream or camera, with their times: what `Classifier.stream` takes.
+
+    Frames are upright, as players show them: turned and mirrored as the file says. Every pixel format comes as RGB, 8
+    bits a channel, transparency left out; interlaced frames come as they are stored, both fields in one. Times are
+    those of the file, counted from its beginning; of a live source they count from its first frame, and go on by its
+    rate where the source's own don't grow.
+
+    Parameters
+    ----------
+    source
+        A path; an address such as rtsp://...; or a camera, /dev/video0 or its number "0", which is read by OpenCV.
+    format, options
+        FFmpeg's name of the format, if it can't tell by itself, and FFmpeg's options of it; it ignores those that it
+        doesn't know. A camera with a format is read by FFmpeg.
+
+    Returns
+    -------
+    Source
+        An iterator over pairs of an (H, W, 3) uint8 array, RGB, C-contiguous and yours to draw on, and its time in
+        seconds; and a context manager.
+
+    Raises
+    ------
+    InputError
+        At once: it can't be opened, or has no video that can be decoded. In its place, after all frames before it: a
+        frame that can't be read, a file that is cut off, a live source that ended or gave nothing for 10 s. Packets of
+        live sources that are damaged are left out (`Source.broken`).
+    BackendError
+        PyAV isn't installed: `pip install 'fastcam[video]'`; OpenCV, for cameras.
+
+    Examples
+    --------
+    >>> with read("clip.mp4") as frames, model.stream(frames) as stream:   # doctest: +SKIP
+    ...     for frame, explanation in stream:
+    ...         print(explanation.timestamp, explanation.boxes.xyxy[0, 0])
+    """
+    if not isinstance(source, str | os.PathLike):
+        raise InputError(f"source: expected a path, an address or a camera; got {type(source).__name__}")
+    name = os.fspath(source)
+    if CAMERA.fullmatch(name) and format is None:
+        if options:
+            raise InputError(f"options: expected none for a camera without format=; got {dict(options)}")
+        return Camera(name)
+    return Reader(name, format, options or {})
+
+
+def read_raw(file: Any, size: tuple[int, int], *, rate: float | Fraction | None = None) -> Source:
+    """Frames of bytes R, G, B one after the other, as `ffmpeg -f rawvideo -pix_fmt rgb24 -` writes them.
+
+    Parameters
+    ----------
+    file
+        A binary file that has `readinto`, best without a buffer.
+    size
+        (H, W) of the frames.
+    rate
+        Frames a second. None: a frame's time is when it comes, in seconds since reading began.
+
+    Raises
+    ------
+    InputError
+        An argument that doesn't fit; in its place, a frame that isn't whole, and no frame at all.
+
+    Examples
+    --------
+    >>> import io
+    >>> frames = read_raw(io.BytesIO(bytes(2 * 4 * 6 * 3)), (4, 6), rate=25)
+    >>> [(frame.shape, seconds) for frame, seconds in frames]
+    [((4, 6, 3), 0.0), ((4, 6, 3), 0.04)]
+    """
+    if not hasattr(file, "readinto"):
+        raise InputError(f"file: expected a binary file with readinto; got {type(file).__name__}")
+    height, width = (int(side) if isinstance(side, int | np.integer) else 0 for side in size)
+    if not (0 < height <= LONGEST and 0 < width <= LONGEST):
+        raise InputError(f"size: expected (height, width) of 1 to {LONGEST}; got {size!r}")
+    return RawReader(file, (height, width), None if rate is None else checked_rate(rate))

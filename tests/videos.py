@@ -1,0 +1,74 @@
+"""Small video files of every kind, made by PyAV, and what is in them, read by PyAV."""
+
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+
+
+def pictures(count, height=48, width=64, seed=0):
+    """(count, H, W, 3) uint8: four plain fields that move, so that codecs keep them well and no two are equal."""
+    rng = np.random.default_rng(seed)
+    fields = rng.integers(20, 235, (2, 2, 3))
+    blocks = np.kron(fields, np.ones((height // 2 + 1, width // 2 + 1, 1)))[:height, :width].astype(np.uint8)
+    return np.stack([np.roll(blocks, (k, 2 * k), (0, 1)) for k in range(count)])
+
+
+def make(
+    path, frames, codec="libx264", pixels="yuv420p", rate: Any = 25, ticks=None, clock=None, change=None, **options: Any
+) -> Any:
+    """A file of these frames, at these ticks of a clock; `change` has the stream before anything is written."""
+    with av.open(str(path), "w", options=options.pop("container", {})) as file:
+        stream: Any = file.add_stream(codec, rate=rate, options=options)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = pixels
+        stream.codec_context.time_base = clock or Fraction(1, rate)
+        if change is not None:
+            change(stream)
+        for k, frame in enumerate(frames):
+            picture = av.VideoFrame.from_ndarray(frame)
+            picture.pts, picture.time_base = ticks[k] if ticks else k, stream.codec_context.time_base
+            file.mux(stream.encode(picture))
+        file.mux(stream.encode())
+    return path
+
+
+def add_audio(path, target, codec="aac", seconds=1.0):
+    """The video of a file, with noise as its audio."""
+    rng = np.random.default_rng(0)
+    with av.open(str(path)) as source, av.open(str(target), "w") as file:
+        video = file.add_stream_from_template(source.streams.video[0])
+        audio: Any = file.add_stream(codec, rate=48_000)
+        audio.codec_context.layout = "mono"
+        kind = audio.codec_context.codec.audio_formats[0].name
+        resampler = av.AudioResampler(kind, "mono", 48_000)
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = video
+                file.mux(packet)
+        for k in range(int(seconds * 48_000) // 960):
+            sound = av.AudioFrame.from_ndarray(rng.integers(-9999, 9999, (1, 960)).astype(np.int16), "s16", "mono")
+            sound.sample_rate, sound.pts = 48_000, 960 * k
+            for part in resampler.resample(sound):
+                file.mux(audio.encode(part))
+        file.mux(audio.encode())
+    return target
+
+
+def packets(path, kind):
+    """(time, bytes) of all packets of a kind."""
+    with av.open(str(path)) as file:
+        streams = getattr(file.streams, kind)
+        found: Any = file.demux(*streams) if streams else ()
+        return [(packet.pts * packet.time_base, bytes(packet)) for packet in found if packet.size]
+
+
+def decoded(path, only=None):
+    """(frames, times) as PyAV itself gives them; frames of some numbers only, others None."""
+    frames, times = [], []
+    with av.open(str(path)) as file:
+        for k, one in enumerate(file.decode(video=0)):
+            frames.append(one.to_ndarray(format="rgb24") if only is None or k in only else None)
+            times.append((one.pts or 0) * (one.time_base or 0))
+    return frames, times
