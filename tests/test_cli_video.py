@@ -18,6 +18,7 @@ import pytest
 import fastcam
 from fastcam.cli import main
 from fastcam.cli.progress import Progress
+from fastcam.steady import Steady
 
 pytest.importorskip("av", reason="the extra `video` isn't installed")
 from tests.models import classifier, overflowing
@@ -96,6 +97,19 @@ def test_real_clip_and_model_with_sound(shared, tmp_path, monkeypatch):
         difference = np.abs(drawn[k].astype(int) - fastcam.overlay(given[k], found))
         assert np.mean(difference) < 4  # of the codec; of a frame without overlay it is
         assert np.mean(np.abs(drawn[k].astype(int) - given[k])) > 20
+
+
+def test_steady_video_by_another_method(files):
+    options = ["--jsonl", "out.jsonl", "--steady", "0.1", "--method", "layercam"]
+    assert run("clip.mp4", "-o", "out.mkv", *options, *LOSSLESS) == 0
+    model, (given, times), (drawn, _) = fastcam.load("model.onnx"), decoded("clip.mp4"), decoded("out.mkv")
+    pairs = zip(given, map(float, times), strict=True)
+    with model.stream(pairs, method="layercam", steady=Steady(half_life=0.1)) as stream:
+        for (frame, found), picture, record in zip(stream, drawn, lines("out.jsonl"), strict=True):
+            np.testing.assert_array_equal(picture, fastcam.overlay(frame, found))
+            assert record["maps"][0]["method"] == "layercam"
+            assert record["maps"][0]["class_index"] == found.class_index[0, 0]
+            assert record["steady"] == "half-life 0.1 s, margin 0.1, scale running"
 
 
 def test_boxes_only(files, capsys):
@@ -180,6 +194,11 @@ BAD = {
         "--input-option: expected NAME",
     ),
     "every": (["model.onnx", "clip.mp4", "-o", "out.mp4", "--every", "0"], "every: expected a whole number"),
+    "steady": (
+        ["model.onnx", "clip.mp4", "-o", "out.mp4", "--steady", "-1"],
+        "steady: half_life: expected a number from 0",
+    ),
+    "method": (["model.onnx", "clip.mp4", "-o", "out.mp4", "--method", "x"], "method: expected one of auto, cam"),
     "workers": (["model.onnx", "clip.mp4", "-o", "out.mp4", "--workers", "-1"], "workers: expected a whole number"),
     "top": (["model.onnx", "clip.mp4", "-o", "out.mp4", "--top", "6"], "top: expected 1 to 5"),
     "class": (["model.onnx", "clip.mp4", "-o", "out.mp4", "--class", "gnu"], "--class: expected an index"),

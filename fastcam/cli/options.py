@@ -42,6 +42,11 @@ def add_map_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--class", dest="classes", action="append", metavar="CLASS", help="explain this index or label; may be repeated"
     )
+    parser.add_argument(
+        "--method",
+        default="auto",
+        help="auto (default): cam where it is exact, else gradcam; gradcam++, xgradcam, hirescam, layercam, eigencam",
+    )
     parser.add_argument("--convention", default="paper", help="paper (default), gradcam or minmax")
     parser.add_argument("--threshold", type=float, metavar="FRACTION", help="in place of the convention's own")
     parser.add_argument("--connectivity", type=int, default=8, metavar="4|8", help="neighbours of a pixel (default 8)")
@@ -78,6 +83,7 @@ def open_model(options: argparse.Namespace) -> Classifier:
 def map_options(options: argparse.Namespace, model: Classifier) -> dict[str, Any]:
     """What these options are for `Classifier.explain` and `Classifier.stream`."""
     return _choice(options, model) | {
+        "method": options.method,
         "convention": options.convention,
         "threshold": options.threshold,
         "connectivity": options.connectivity,

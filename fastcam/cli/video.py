@@ -38,6 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-overlay", action="store_true", help="no video, only --jsonl (default then: stdout)")
     add_map_arguments(parser)
     parser.add_argument("--every", type=int, default=1, metavar="N", help="explain every Nth frame (default 1)")
+    parser.add_argument(
+        "--steady",
+        type=float,
+        nargs="?",
+        const=0.25,
+        metavar="SECONDS",
+        help="keep maps, colours and class from flickering: average over time with this half-life (default 0.25)",
+    )
     parser.add_argument("--workers", type=int, metavar="N", help="frames in work at once (default: one a processor)")
     parser.add_argument("--raw", metavar="WxH", help="IN is -: frames of this size on stdin, as rgb24")
     parser.add_argument("--rate", metavar="FPS", help="frames a second of --raw (default: as they come)")
@@ -51,9 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Check everything, then explain frame by frame."""
     from fastcam.cli.progress import Progress
+    from fastcam.steady import Steady
 
     check_map_arguments(options)
     _check_outputs(options)
+    steady = None if options.steady is None else Steady(half_life=options.steady)
     with ExitStack() as stack:
         source = stack.enter_context(_open_source(options))
         if not source.is_live:
@@ -69,6 +79,7 @@ def run(options: argparse.Namespace) -> None:
                 every=options.every,
                 workers=options.workers or (1 if source.is_live else None),
                 drop="oldest" if source.is_live else None,
+                steady=steady,
                 **how,
             )
         )

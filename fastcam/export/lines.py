@@ -11,7 +11,7 @@ from fastcam.results import Explanation
 def to_json_line(explanation: Explanation, n: int = 0, **more: Any) -> str:
     """Image n as one line of JSON, without an end of line: its maps best first, and what else the caller gives.
 
-    Of a frame of a stream, its number, time stamp and timings (milliseconds) come along.
+    Of a frame of a stream, its number, time stamp and timings (milliseconds) come along, and how it was kept steady.
 
     Examples
     --------
@@ -27,6 +27,7 @@ def to_json_line(explanation: Explanation, n: int = 0, **more: Any) -> str:
         times = {name: round(1000 * seconds, 3) for name, seconds in explanation.timings.items()}
         record = {"frame": explanation.frame_index, "timestamp": explanation.timestamp, "milliseconds": times}
     height, width = explanation.image_sizes[n].tolist()
+    record |= {"steady": explanation.steady} if explanation.steady else {}
     record |= {**more, "width": width, "height": height, "maps": map_records(explanation, n)}
     return json.dumps(record, allow_nan=False)
 
