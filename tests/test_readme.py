@@ -16,6 +16,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def test_the_python_of_the_readme_runs(shared, tmp_path, monkeypatch):
     (tmp_path / "mobilenet_v2.onnx").symlink_to(shared / "models" / "mobilenet_v2_1.0_224_nchw_gemm.onnx")
     (tmp_path / "dog.jpg").symlink_to(shared / "photos" / "openimages_cc" / "pets.jpg")
+    (tmp_path / "clip.mp4").symlink_to(shared / "video" / "cockatoo.mp4")
     monkeypatch.chdir(tmp_path)
     names = {
         "feature_maps": np.ones((2, 8, 7, 7), np.float32),
@@ -31,7 +32,7 @@ def test_the_python_of_the_readme_runs(shared, tmp_path, monkeypatch):
         "weights": np.ones((10, 8), np.float32),
     }
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     for block in blocks:
         exec(block, names)
     assert names["picture"].dtype == np.uint8
