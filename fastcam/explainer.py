@@ -204,8 +204,11 @@ class Explainer:
         if plan.method == "cam":
             return _summed(run, maps, *cam.channel_weights(self.head, maps, index[None], run))
         here = run.host(run.xp.ascontiguousarray(feature_maps))[0]
-        gradients = self.gradients(here, index)
         first = self.head.arranged(here.shape).channels_first(here)[0].astype(np.float32)
+        if plan.method in methods.CLASSLESS:
+            gradients = np.zeros((len(index), len(first), 1, 1), np.float32)
+        else:
+            gradients = self.gradients(here, index)
         weights = run.xp.asarray(methods.WEIGHTS[plan.method](first, gradients))
         if weights.ndim == 2:
             summed = _summed(run, maps, maps, weights, np.arange(len(weights))[None])

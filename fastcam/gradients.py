@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import threading
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.discovery import as_onnx_source, read_graph
-from fastcam.errors import GradientError, ModelError
+from fastcam.errors import FastcamError, GradientError, ModelError
 from fastcam.model.backward import backward_model
 from fastcam.model.gradient import GRADIENT, SEED
+from fastcam.model.graph import Graph
 from fastcam.model.head import Head
 from fastcam.model.proof import relative_deviation
 from fastcam.model.source import Source, on_disk
@@ -24,6 +24,9 @@ from fastcam.watch import Watch
 
 # Of the logits by the tail from those of the model; a quantised or float16 model is further from its tail in float32.
 TOLERANCE, NARROW_TOLERANCE = 1e-3, 0.3
+# Of the gradient from differences along random directions, which meet kinks; a wrong one is off by more.
+ROUGH = 0.15
+ADVICE = "method='eigencam' needs no gradient"
 
 
 class _Opened(NamedTuple):
@@ -49,8 +52,10 @@ class Gradients:
     """
 
     def __init__(self, source: Source | None, opening: Opening | None, head: Head, size: tuple[int, int]) -> None:
-        self._source, self._opening, self._head, self._size = source, opening, head, size
+        self._source, self._opening = (None, None) if head.is_exact else (source, opening)
+        self._head, self._size = head, size
         self._lock = threading.Lock()
+        self._opened: _Opened | FastcamError | None = None
 
     def describe(self) -> str:
         """Where gradients come from."""
@@ -95,32 +100,49 @@ class Gradients:
         return np.asarray(gradient)
 
     def _ready(self) -> _Opened:
+        """The session; what stood in its way stands there for good."""
         with self._lock:
+            if self._opened is None:
+                try:
+                    self._opened = self._opened_now()
+                except FastcamError as error:
+                    self._opened = error
+                self._source = None
+            if isinstance(self._opened, FastcamError):
+                raise self._opened
             return self._opened
 
-    @cached_property
-    def _opened(self) -> _Opened:
-        if self._source is None or self._opening is None:
+    def _opened_now(self) -> _Opened:
+        source, opening = self._source, self._opening
+        if source is None or opening is None:
             raise GradientError(
                 "expected a model from a file or bytes for a method that follows the gradient; a session of your own "
                 "can't be taken apart"
             )
-        with on_disk(as_onnx_source(self._source)) as source:
-            return self._open(source, self._opening)
+        try:
+            with on_disk(as_onnx_source(source)) as readable:
+                graph = read_graph(readable, opening)
+                known = self._head.sha256
+                if known and source.sha256(self._head.access.files, graph.constants) != known:
+                    raise ModelError(f"{source.name}: expected the file that was loaded; it has changed since")
+                return self._open(readable.name, graph, opening)
+        except (OSError, MemoryError) as error:
+            raise ModelError(f"{source.name}: can't be read ({error})") from error
 
-    def _open(self, source: Source, opening: Opening) -> _Opened:
-        head, graph = self._head, read_graph(source, opening)
+    def _open(self, name: str, graph: Graph, opening: Opening) -> _Opened:
+        head = self._head
         start = head.feature_maps if head.feature_maps in graph.data else head.feature_maps.removesuffix("/real")
         image = image_input(graph)
         probe = probe_images(image, self._size, (NORMALISED,))[0]
-        with Watch(source.name, graph.parsed.size, opening.options if graph.has_custom_operators else None) as watch:
+        options = opening.options if graph.has_custom_operators else None
+        with Watch(name, graph.parsed.size, options, task="its gradient", advice=ADVICE) as watch:
             scene, _ = look(graph, probe, [head.output or head.logits], [start, head.logits], image, watch)
             tail = scene.run(start, [head.logits]).tail
             values, logits = scene.values[start], scene.values[head.logits]
             model = backward_model(tail, values, scene.folder, watch)
         session = open_session(
             model.SerializeToString(),
-            name=f"gradient of {source.name}",
+            name=f"gradient of {name}",
             folder=scene.folder,
             providers=opening.providers,
             threads=opening.threads,
@@ -131,17 +153,35 @@ class Gradients:
 
 
 def _check_tail(session: Any, tail: Tail, values: NDArray[Any], logits: NDArray[Any]) -> None:
-    """It gives the model's logits, which depend on the start."""
+    """It gives the model's logits, which depend on the start, and its gradient is that of small differences."""
+    rng, given = np.random.default_rng(0), values.astype(np.float32)
     expected = logits.reshape(len(values), -1).astype(np.float64)
-    seed = np.random.default_rng(0).standard_normal(expected.shape).astype(np.float32)
-    got, gradient = (
-        np.asarray(value) for value in session.run(None, {tail.start: values.astype(np.float32), SEED: seed})
-    )
-    error = relative_deviation(got.reshape(expected.shape).astype(np.float64), expected, np.zeros(1))
+    seed = rng.standard_normal(expected.shape).astype(np.float32)
+
+    def ask(start: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        end, gradient = session.run(None, {tail.start: start.astype(np.float32), SEED: seed})
+        return np.asarray(end, np.float64).reshape(expected.shape), np.asarray(gradient, np.float64)
+
+    got, gradient = ask(given)
+    error = relative_deviation(got, expected, np.zeros(1))
     narrow = tail.floatised or logits.dtype != np.float32
     if not error <= (NARROW_TOLERANCE if narrow else TOLERANCE):
-        raise GradientError(
-            f"the tail from {tail.start!r} gives other logits than the model: off by {error:.2g} relative"
-        )
-    if not gradient.any():
-        raise GradientError(f"the gradient at {tail.start!r} is zero for all classes: the logits don't depend on it")
+        raise GradientError(f"the tail from {tail.start!r} gives other logits than the model: off by {error:.2g}")
+    spread = float(given.std(dtype=np.float64)) or 1.0
+    if not gradient.any() and not ask(spread * rng.standard_normal(given.shape))[1].any():
+        raise GradientError(f"the gradient at {tail.start!r} is zero wherever it was looked at: nothing depends on it")
+    # A probe is flat in places, and a maximum of equals has a kink.
+    given = given * rng.uniform(0.5, 1.5, given.shape) + 0.3 * spread * np.abs(rng.standard_normal(given.shape))
+    got, gradient = ask(given)
+    for way in rng.standard_normal((2, *given.shape)):
+        slope, errors = float((gradient * way).sum()), []
+        for step in (1e-2 * spread, 1e-3 * spread):
+            ends = [float((ask(given + sign * step * way)[0] * seed).sum()) for sign in (1, -1)]
+            slack = 1e-6 * float(np.abs(got * seed).sum()) / step  # rounding
+            size = max(abs(slope), 0.1 * float(np.sqrt((gradient**2).sum())))
+            errors.append(max(0.0, abs((ends[0] - ends[1]) / (2 * step) - slope) - slack) / max(size, 1e-30))
+        if min(errors) > ROUGH:
+            raise GradientError(
+                f"the gradient at {tail.start!r} isn't that of small differences: off by {min(errors):.2g} relative; "
+                "please report this"
+            )

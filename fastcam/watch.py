@@ -14,6 +14,9 @@ from fastcam.errors import ModelError
 
 SECONDS = 8.0  # for all runs of one discovery, and one more for each of these bytes of the model
 BYTES_A_SECOND = 32 << 20
+HEAD_FILE = (
+    "If the model is meant to be that large, find its head on another machine and load it with head=Head.load(file)"
+)
 MEMORY = 4 << 30  # that the process may grow by meanwhile, and four times the model's bytes
 
 
@@ -29,6 +32,8 @@ class Watch:
         Bytes of the model.
     session_options
         Those of the caller, for a model with operators of his own: nobody else can open it, or a part of it.
+    task, advice
+        What takes so long, and what the caller may do, for messages.
 
     Raises
     ------
@@ -36,10 +41,18 @@ class Watch:
         From `check`: the limit was met.
     """
 
-    def __init__(self, name: str, size: int = 0, session_options: ort.SessionOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        size: int = 0,
+        session_options: ort.SessionOptions | None = None,
+        *,
+        task: str = "looking for the head",
+        advice: str = HEAD_FILE,
+    ) -> None:
         self.options = ort.RunOptions()
         self.session_options = session_options
-        self.name = name
+        self.name, self._task, self._advice = name, task, advice
         self._seconds, self._memory = SECONDS + size / BYTES_A_SECOND, MEMORY + 4 * size
         self._sessions: list[Any] = []
         self._exceeded = ""
@@ -53,10 +66,7 @@ class Watch:
     def check(self) -> None:
         """Say so if the limit was met."""
         if self._exceeded:
-            raise ModelError(
-                f"{self.name}: looking for the head took {self._exceeded}, and was given up. If the model is meant to "
-                "be that large, find its head on another machine and load it with head=Head.load(file)"
-            )
+            raise ModelError(f"{self.name}: {self._task} took {self._exceeded}, and was given up. {self._advice}")
 
     def __enter__(self) -> Watch:
         self._over.clear()

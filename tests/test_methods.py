@@ -8,10 +8,12 @@ import onnxruntime as ort
 import pytest
 
 import fastcam
-from fastcam import InputError, methods
+from fastcam import InputError, ModelError, methods
 from fastcam.errors import GradientError
 from fastcam.gradients import Gradients
 from fastcam.model.head import Head
+from fastcam.model.source import read_source
+from fastcam.session import Opening
 from tests.models import BACKBONE, build
 
 A = np.abs(np.random.default_rng(0).standard_normal((4, 3, 5))).astype(np.float32)
@@ -30,18 +32,17 @@ def naive(method, a, g):
     a, g = a.astype(float), np.broadcast_to(g, a.shape).astype(float)
     (channels, h, w), total = a.shape, np.zeros(a.shape[1:])
     for k in range(channels):
-        for y in range(h):
-            for x in range(w):
-                if method == "gradcam":
-                    weight = sum(g[k].flat) / (h * w)
-                elif method == "gradcam++":
-                    alphas = [v**2 / (2 * v**2 + sum(a[k].flat) * v**3) if v else 0.0 for v in g[k].flat]
-                    weight = sum(alpha * max(v, 0.0) for alpha, v in zip(alphas, g[k].flat, strict=True))
-                elif method == "xgradcam":
-                    weight = sum((a[k] * g[k]).flat) / (sum(a[k].flat) or 1.0)
-                else:
-                    weight = g[k, y, x] if method == "hirescam" else max(g[k, y, x], 0.0)
-                total[y, x] += weight * a[k, y, x]
+        values, slopes = a[k].ravel().tolist(), g[k].ravel().tolist()
+        whole = sum(values)
+        weight = sum(slopes) / (h * w)
+        if method == "gradcam++":
+            alphas = [v**2 / (2 * v**2 + whole * v**3) if v else 0.0 for v in slopes]
+            weight = sum(alpha * max(v, 0.0) for alpha, v in zip(alphas, slopes, strict=True))
+        if method == "xgradcam":
+            weight = sum(one * v for one, v in zip(values, slopes, strict=True)) / (whole or 1.0)
+        for i, (one, slope) in enumerate(zip(values, slopes, strict=True)):
+            factor = {"hirescam": slope, "layercam": max(slope, 0.0)}.get(method, weight)
+            total[i // w, i % w] += factor * one
     return np.maximum(total, 0)
 
 
@@ -79,10 +80,8 @@ def test_eigencam_is_the_first_principal_component():
 
 def general(model):
     """Gradients by the tail, of a head that has a closed form."""
-    explainer = model._explainer
     head = replace(model.head, kind="generic", class_weights=np.zeros((0, 0)), bias=np.zeros(0))
-    closed = explainer.gradients
-    return Gradients(closed._source, closed._opening, head, explainer.target)
+    return Gradients(read_source(model.path), Opening(), head, model._explainer.target)
 
 
 def feature_maps_of(model, photo):
@@ -236,13 +235,48 @@ def test_a_session_of_ones_own_can_not_be_taken_apart():
         gradients(np.zeros((1, 6, 16, 16), np.float32), np.array([0]))
 
 
+UNDIFFERENTIABLE = (
+    f"{BACKBONE} q = Flatten(maps) s = MatMul(q, v) z = CumSum(s, one) t = Relu(z) logits = Gemm(t, w, b)"
+)
+
+
 def test_operators_without_a_gradient_are_named():
-    body = f"{BACKBONE} z = CumSum(maps, one) q = Flatten(z) s = MatMul(q, v) t = Relu(s) logits = Gemm(t, w, b)"
+    """Each time, without looking again; and Eigen-CAM needs none."""
     weights = {"k": (6, 3, 3, 3), "v": (6 * 256, 6), "w": (6, 5), "b": (5,), "one": np.array(1)}
-    model = fastcam.load(build(body, **weights))
-    if model.head.feature_maps == "maps":
+    model = fastcam.load(build(UNDIFFERENTIABLE, **weights))
+    assert model.head.feature_maps == "maps"
+    photo = np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.uint8)
+    for _ in range(2):
         with pytest.raises(GradientError, match="no gradient of the operator CumSum"):
-            model.explain(np.zeros((16, 16, 3), np.uint8))
+            model.explain(photo)
+    assert model.explain(photo, method="eigencam").activation_maps.any()
+
+
+def test_inputs_that_depend_on_the_image_besides_the_first():
+    body = (
+        f"{BACKBONE} q = GlobalMaxPool(maps) f = Flatten(q) m = ReduceMean<axes = [1], keepdims = 0>(f) "
+        "one = Constant<value_ints = [1]>() s = ReduceMax<keepdims = 0>(f) c = Clip(f, s) logits = Gemm<transB = 1>(c, w, b)"
+    )
+    model = fastcam.load(build(body, k=(6, 3, 3, 3), w=(5, 6), b=(5,)))
+    with pytest.raises(GradientError, match="Clip: another input that depends on the image"):
+        model.explain(np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.uint8))
+
+
+def test_a_file_that_was_replaced(tmp_path):
+    """By other weights, after the model was loaded; or taken away."""
+    weights = {"k": (6, 3, 3, 3), "w": (5, 6), "b": (5,)}
+    (tmp_path / "model.onnx").write_bytes(build(FIXED, **weights))
+    photo = np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.uint8)
+    models = [fastcam.load(tmp_path / "model.onnx") for _ in range(3)]
+    before = models[0].explain(photo).activation_maps
+    (tmp_path / "other.onnx").write_bytes(build(FIXED, seed=1, **weights))
+    (tmp_path / "other.onnx").rename(tmp_path / "model.onnx")
+    np.testing.assert_array_equal(models[0].explain(photo).activation_maps, before)
+    with pytest.raises(ModelError, match=r"model.onnx: expected the file that was loaded; it has changed since"):
+        models[1].explain(photo)
+    (tmp_path / "model.onnx").unlink()
+    with pytest.raises(ModelError, match=r"model.onnx: can't be read"):
+        models[2].explain(photo)
 
 
 @pytest.mark.parametrize("method", ["grad-cam", "", None, 3, "CAM"])

@@ -28,6 +28,7 @@ WEIGHTS: Mapping[str, Weigh] = {
     "eigencam": eigencam.weights,
 }
 METHODS = ("cam", *WEIGHTS)
+CLASSLESS = frozenset({"eigencam"})  # of which no gradient is asked
 
 
 def named(method: Any, head: Head) -> str:

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from fastcam.errors import GradientError
+from fastcam.model.graph import SHAPE_OPS, reads_of
 
 OLDEST = 16  # opset with ScatterElements that adds
 SEED, GRADIENT = "fastcam/seed", "fastcam/gradient"
@@ -61,16 +62,16 @@ class Tape:
         self._values |= {node.output[0]: a.t for node in nodes for a in node.attribute if _is_constant(node, a)}
         self._gradients: dict[str, list[str]] = {}
         self._small: dict[tuple[str, tuple[int, ...], bytes], str] = {}
-        self._wanted = {start}
+        self._dependent = {start}  # of any dtype
         for node in nodes:
-            if not self._wanted.isdisjoint(node.input) and node.op_type not in ("Shape", "Size"):
-                self._wanted |= {name for name in node.output if name in known and known[name].dtype == np.float32}
+            if node.op_type not in SHAPE_OPS and not self._dependent.isdisjoint(reads_of(node)):
+                self._dependent |= {name for name in node.output if name}
 
     # ---- what rules ask ---------------------------------------------------------------------------------------------
 
     def wants(self, name: str) -> bool:
-        """The tensor depends on the start, so a gradient of it leads somewhere."""
-        return name in self._wanted
+        """The tensor depends on the start and is of real numbers, so a gradient of it leads somewhere."""
+        return name in self._dependent and name in self._known and self._known[name].dtype == np.float32
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Of a tensor of the graph."""
@@ -88,7 +89,7 @@ class Tape:
         """Input k of a node, if it is the same in every run; None where it isn't, or isn't given."""
         name = node.input[k] if k < len(node.input) else ""
         if name in self._known:
-            return None if self.wants(name) else self._known[name].value
+            return None if name in self._dependent else self._known[name].value
         tensor = self._values.get(name)
         return None if tensor is None else numpy_helper.to_array(tensor)
 

@@ -77,7 +77,7 @@ class Graph:
 
     @cached_property
     def _reads(self) -> Mapping[int, tuple[str, ...]]:
-        return {id(node): tuple(_reads(node)) for node in self.nodes}
+        return {id(node): tuple(reads_of(node)) for node in self.nodes}
 
     def reads(self, node: onnx.NodeProto) -> tuple[str, ...]:
         """Names that one of the graph's nodes reads, those that its control-flow bodies capture included."""
@@ -141,13 +141,14 @@ class Graph:
         return numpy_helper.to_array(tensor)
 
 
-def _reads(node: onnx.NodeProto) -> Iterator[str]:
+def reads_of(node: onnx.NodeProto) -> Iterator[str]:
+    """Names that a node reads, those that its control-flow bodies capture included."""
     yield from (name for name in node.input if name)
     for attribute in node.attribute:
         for body in (attribute.g, *attribute.graphs) if attribute.type in (5, 10) else ():  # GRAPH, GRAPHS
             own = {value.name for value in (*body.input, *body.initializer)}
             own.update(name for inner in body.node for name in inner.output)
-            yield from (name for inner in body.node for name in _reads(inner) if name not in own)
+            yield from (name for inner in body.node for name in reads_of(inner) if name not in own)
             yield from (value.name for value in body.output if value.name not in own)
 
 
@@ -206,7 +207,7 @@ def _image_input(graph: onnx.GraphProto, constants: Mapping[str, NDArray[Any]]) 
 def _sorted_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
     """Nodes so that each follows those that it reads from; files in the wild aren't always sorted."""
     producer = {name: k for k, node in enumerate(graph.node) for name in node.output if name}
-    waits = [{producer[name] for name in _reads(node) if name in producer} for node in graph.node]
+    waits = [{producer[name] for name in reads_of(node) if name in producer} for node in graph.node]
     readers: dict[int, list[int]] = {}
     for k, sources in enumerate(waits):
         for source in sources:

@@ -167,9 +167,12 @@ def transposed(tape: Tape, g: str, weights: str, how: Window, missing: Sequence[
         for more, stride, dilation in zip(missing, how.strides, how.dilations, strict=True)
     ):
         return tape.add("ConvTranspose", g, weights, output_padding=list(missing), **options)
+    # Everything that windows reach; then what is missing is added, and what is too much taken away.
     rank = len(missing)
-    grown = tape.add("ConvTranspose", g, weights, **options)
-    return tape.add("Pad", grown, [0] * (2 + rank + 2) + list(missing))
+    grown = tape.add("ConvTranspose", g, weights, **options | {"pads": [0] * 2 * rank})
+    first, last = how.pads[:rank], how.pads[rank:]
+    ends = [more - pad for more, pad in zip(missing, last, strict=True)]
+    return tape.add("Pad", grown, [0, 0, *(-pad for pad in first), 0, 0, *ends])
 
 
 def _turned_pads(how: Window) -> list[int]:

@@ -33,6 +33,9 @@ def average_pool(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
     """Each mean's share to all of its window: a transposed convolution with ones, channels as items of a batch."""
     sides, results = tape.shape(x)[2:], tape.shape(y)[2:]
     how = window(node, attribute(node, "kernel_shape"), sides, results)
+    standing_out = attribute(node, "auto_pad", "NOTSET").startswith("SAME") and max(how.missing(sides, results)) > 0
+    if set(how.dilations) != {1} or standing_out:
+        raise GradientError("dilations, and auto_pad with strides beyond the kernel, have no rule")
     counts = np.ones(())
     for k, (side, count) in enumerate(zip(sides, results, strict=True)):
         counts = np.multiply.outer(counts, _covered(how, k, side, count, attribute(node, "count_include_pad", 0)))

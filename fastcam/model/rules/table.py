@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from onnx import NodeProto
 
+from fastcam.errors import GradientError
 from fastcam.model.gradient import Rule, Tape
 
 # Of operators with one input that matters and one result: gradient of the result, names of input and result.
@@ -26,10 +27,12 @@ class Table(dict[str, Rule]):
         return enter
 
     def unary(self, *operators: str) -> Callable[[Unary], Unary]:
-        """For operators whose first input alone has a gradient."""
+        """For operators whose first input alone depends on the start, and whose first result alone is read."""
 
         def enter(function: Unary) -> Unary:
             def run(tape: Tape, node: NodeProto, gradients: Sequence[str | None]) -> Sequence[str | None]:
+                if any(tape.wants(name) for name in node.input[1:]) or any(gradients[1:]):
+                    raise GradientError("another input that depends on the image, or another result, has no rule")
                 gradient = gradients[0]
                 return [gradient and function(tape, node, gradient, node.input[0], node.output[0])]
 
