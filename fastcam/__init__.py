@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fastcam.classifier import Classifier as Classifier
     from fastcam.errors import BackendError as BackendError
     from fastcam.errors import FastcamError as FastcamError
+    from fastcam.errors import GradientError as GradientError
     from fastcam.errors import HeadNotFoundError as HeadNotFoundError
     from fastcam.errors import InputError as InputError
     from fastcam.errors import KernelError as KernelError
@@ -35,6 +36,7 @@ _HOME = {
     "Classifier": "classifier",
     "Explanation": "results",
     "FastcamError": "errors",
+    "GradientError": "errors",
     "Head": "model.head",
     "HeadNotFoundError": "errors",
     "InputError": "errors",

@@ -126,6 +126,8 @@ class Classifier:
         ------
         InputError
             An image that can't be read, an option out of range, or NaN or infinity on the way; names the image.
+        GradientError
+            The method follows the gradient, and that can't be written for this model (a `ModelError`).
         ModelError
             ONNX Runtime failed while running.
 

@@ -98,7 +98,7 @@ class Explainer:
         with plan.run.on(self.session.device[1]):
             seen = smoother.smooth(seen._replace(feature_maps=_as_floats(seen.feature_maps)), timestamp)
         wanted = plan.classes(0)
-        index = smoother.best(seen.scores, wanted) if isinstance(wanted, int) else wanted
+        index = smoother.best(seen.scores, self._ranked(seen), wanted) if isinstance(wanted, int) else wanted
         found = self._localize(seen, index, plan)
         limits = np.empty((1, len(index), 2), np.float32)
         limits[:] = smoother.limits(found.activation_maps)
@@ -170,8 +170,12 @@ class Explainer:
         return Seen(logits[0], scores[0], feature_maps, size, region, seconds)
 
     def _best(self, seen: Seen, count: int) -> NDArray[np.int64]:
-        """So many classes, best first; by logits, which are finer than scores, if scores are made of them."""
-        return np.argsort(-(seen.scores if self.head.activation == "other" else seen.logits), kind="stable")[:count]
+        """So many classes, best first."""
+        return np.argsort(-self._ranked(seen), kind="stable")[:count]
+
+    def _ranked(self, seen: Seen) -> NDArray[np.float32]:
+        """(K,), by which classes are ranked: logits, which are finer than scores, if scores are made of them."""
+        return seen.scores if self.head.activation == "other" else seen.logits
 
     def _network_input(self, pixels: NDArray[np.uint8], region: Region) -> NDArray[Any]:
         """By our own kernel, or by Pillow for the interpolations that only Pillow has."""

@@ -111,7 +111,7 @@ def _checked(frame: Any) -> Any:
     if pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3 and pixels.size:
         longest = max(pixels.shape)
         if longest > LONGEST:
-            raise InputError(f"frame: expected at most {LONGEST} pixels along a side; got {longest}")
+            raise InputError(f"image: expected at most {LONGEST} pixels along a side; got {longest}")
         return pixels
     hint = "Give something that is there" if not pixels.size else "Convert it"
     if pixels.size and pixels.dtype != np.uint8:

@@ -6,13 +6,18 @@ and frames run side by side. So no core waits for the slowest stage, and nothing
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
+from fastcam.errors import InputError
 from fastcam.results import Explanation
 
 Work = Callable[[Any], Any]  # of one frame, on any thread
@@ -61,8 +66,8 @@ class Pipeline:
         """Put in a frame, or a pair of one and its time in seconds; waits for room. False if nobody wants more."""
         arrived = time.perf_counter()
         frame, timestamp = given if isinstance(given, tuple) and len(given) == 2 else (given, arrived - self._began)
+        item = Item(frame, self._count, self._seconds(timestamp), arrived)
         with self._changed:
-            item = Item(frame, self._count, float(timestamp), arrived)
             self._count += 1
             if self._drop:
                 while len(self._waiting) >= self._queue:
@@ -74,10 +79,19 @@ class Pipeline:
             self._changed.notify_all()
             return not self._stopped
 
+    def _seconds(self, timestamp: Any) -> float:
+        is_number = isinstance(timestamp, int | float | Fraction | np.integer | np.floating)
+        if not is_number or not math.isfinite(timestamp):
+            raise InputError(
+                f"frame {self._count}: timestamp: expected seconds, a finite number; got {timestamp!r}. Frames are "
+                "arrays, or pairs of one and its time"
+            )
+        return float(timestamp)
+
     def end(self, error: BaseException | None = None) -> None:
         """No more frames: the source has ended, or failed."""
         with self._changed:
-            if error is not None:
+            if error is not None and not isinstance(error, InputError):
                 error.add_note(f"raised by the source of a stream, in place of frame {self._count}")
             self._ended, self._error = True, error
             self._changed.notify_all()
@@ -120,6 +134,12 @@ class Pipeline:
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join()
+
+    def abandon(self) -> None:
+        """Let all threads end, without waiting: nobody is left who would take results."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
 
     def _run(self) -> None:
         while (item := self._next()) is not None:

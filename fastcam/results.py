@@ -51,7 +51,8 @@ class Explanation:
     logits
         (N, K) float32, of all classes.
     activation_maps
-        (N, M, h, w) float32, raw: comparable between images and classes, mean + bias = logit.
+        (N, M, h, w) float32, raw. Of "cam" comparable between images and classes, mean + bias = logit; of other methods
+        0 and more.
     boxes
         `Boxes` with leading axes (N, M), in pixels of the images that were handed in.
     image_sizes

@@ -14,6 +14,8 @@ from fastcam.explained import Seen
 
 Limits = tuple[float, float]
 
+SHORTEST = 1e-3  # seconds between two frames, of whose times clocks may make the same
+
 
 @dataclass(frozen=True, slots=True)
 class Steady:
@@ -22,7 +24,8 @@ class Steady:
     Feature maps and scores become their exponential moving averages, `a_t = w a_(t-1) + (1 - w) x_t` with
     `w = 2 ** (-dt / half_life)`, dt being the time between two frames: so frames that are left out don't matter, and
     since activation maps are sums of feature maps, those of all classes are smoothed alike, also of one that was not
-    shown before. A new size of the frames, or time that goes back, begins anew.
+    shown before. Frames count as a millisecond apart at least. A new size of the frames, or time that goes back, begins
+    anew.
 
     Attributes
     ----------
@@ -58,7 +61,8 @@ class Steady:
         if isinstance(self.scale, str) and self.scale == "running":
             return
         ends = tuple(self.scale) if isinstance(self.scale, tuple | list) else ()
-        if len(ends) != 2 or not all(_is_number(end) and abs(end) < 2.0**126 for end in ends) or ends[0] >= ends[1]:
+        sound = len(ends) == 2 and all(_is_number(end) and abs(end) < 2.0**126 for end in ends)
+        if not sound or not (np.diff(np.asarray(ends, np.float32)) > 0).all():
             raise InputError(f"steady: scale: expected 'running' or (low, high), low < high; got {self.scale!r}")
 
     def describe(self) -> str:
@@ -88,6 +92,7 @@ class Smoother:
         if before is None or before.size != seen.size or not elapsed >= 0:
             self._past, self._shown, self._limits = 0.0, None, None
         else:
+            elapsed = max(elapsed, SHORTEST)
             self._past = math.exp2(-elapsed / self.steady.half_life) if self.steady.half_life else 0.0
         if before is not None and self._past:
             share = np.float32(1 - self._past)
@@ -97,12 +102,20 @@ class Smoother:
         self._seen, self._time = seen, timestamp
         return seen
 
-    def best(self, ranked: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-        """So many classes (count,), best first by scores (K,); those shown before keep their place by the margin."""
-        marks = ranked.astype(np.float64)
-        if self._shown is not None:
-            marks[self._shown] += self.steady.margin
-        self._shown = np.argsort(-marks, kind="stable")[:count]
+    def best(self, scores: NDArray[np.float32], finer: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+        """So many classes (count,), best first by scores (K,), where these are equal by finer values.
+
+        Each place keeps its class until another one that has no better place is ahead by the margin.
+        """
+        order = np.lexsort((-finer, -scores.astype(np.float64))).tolist()
+        held = [] if self._shown is None else self._shown.tolist()
+        chosen: list[int] = []
+        for place in range(count):
+            challenger = next(index for index in order if index not in chosen)
+            holder = held[place] if place < len(held) and held[place] not in chosen else challenger
+            stays = scores[challenger] <= scores[holder] + self.steady.margin and self.steady.margin > 0
+            chosen.append(holder if stays else challenger)
+        self._shown = np.array(chosen, np.int64)
         return self._shown
 
     def limits(self, maps: NDArray[np.float32]) -> Limits:

@@ -22,7 +22,8 @@ PATIENCE = 1.0  # seconds that closing waits for a source which is blocked: its 
 class Stream(Iterator[Pair], AsyncIterator[Pair]):
     """Pairs of a frame and its `Explanation`, in order, by `for` or by `async for`.
 
-    An asynchronous source needs `async for`. Closing the stream, or leaving its `with` block, ends its threads.
+    To be taken by one thread at a time. An asynchronous source needs `async for`. Closing the stream, or leaving its
+    `with` block, ends its threads.
 
     Attributes
     ----------
@@ -110,7 +111,7 @@ class Stream(Iterator[Pair], AsyncIterator[Pair]):
         await self.aclose()
 
     def __del__(self) -> None:
-        self._pipeline.stop()
+        self._pipeline.abandon()  # may be called on any thread, by the garbage collector, with any lock held
 
 
 def _read(pipeline: Pipeline, frames: Iterator[Any]) -> None:

@@ -9,6 +9,7 @@ import pytest
 import fastcam
 from fastcam import components, export
 from fastcam.export.masks import mask, run_lengths
+from fastcam.steady import Steady
 
 coco_is_behind_numpy = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:pycocotools")
 
@@ -126,7 +127,19 @@ def test_npz_there_and_back(found, tmp_path):
     np.testing.assert_array_equal(held["activation_maps"], found.activation_maps)
     np.testing.assert_array_equal(held["xyxy"], found.boxes.xyxy)
     assert (held["convention"], held["threshold"], held["labels"]) == ("paper", 0.2, list(found.labels))
+    assert held["limits"] is held["steady"] is None
     assert not list(tmp_path.glob(".*"))
+
+
+def test_npz_of_a_frame_that_was_kept_steady(load_real, tmp_path):
+    model = load_real("cifar10_resnet20")
+    with model.stream([(np.zeros((32, 32, 3), np.uint8), 1.5)], steady=Steady(), method="layercam") as stream:
+        ((_, found),) = stream
+    export.save_npz(tmp_path / "frame.npz", found)
+    held = export.load_npz(tmp_path / "frame.npz")
+    assert (held["frame_index"], held["timestamp"], held["method"]) == (0, 1.5, "layercam")
+    assert held["steady"] == found.steady
+    np.testing.assert_array_equal(held["limits"], found.limits)
 
 
 def test_npz_that_is_something_else(tmp_path):

@@ -264,7 +264,7 @@ def test_weights_sum_up():
         (np.zeros((3, 4, 5), np.uint8), r"got \(3, 4, 5\) uint8. .* give frame.transpose\(1, 2, 0\)"),
         (np.zeros((2, 4, 5, 3), np.uint8), "Give one frame at a time"),
         (np.zeros((0, 5, 3), np.uint8), r"not empty; got \(0, 5, 3\)"),
-        (np.zeros((1, 70_000, 3), np.uint8), "frame: expected at most 65536 pixels along a side; got 70000"),
+        (np.zeros((1, 70_000, 3), np.uint8), "image: expected at most 65536 pixels along a side; got 70000"),
     ],
 )
 def test_frames_that_are_none(frame, message):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from onnx import helper
 
+from fastcam.errors import GradientError
 from fastcam.model.gradient import GRADIENT, SEED, differentiate
 from fastcam.model.rules import RULES
 from tests.differences import by_onnxruntime, check, known_of, model, node, noise, session
@@ -120,6 +121,59 @@ def test_max_pool(options, sides):
 def test_average_pool(options, with_pads, sides):
     written = model(node("AveragePool", "x", count_include_pad=with_pads, **options), (1, 3, *sides))
     check(written, noise(1, 3, *sides), batch=2)
+
+
+def linear_identity(written, x):
+    """sum(seed * f(x)) - sum(seed * f(0)) = sum(gradient * x), of what is linear but for a constant."""
+    run = by_onnxruntime(written)
+    y = run(x) - run(np.zeros_like(x))
+    seed = np.random.default_rng(3).standard_normal(y.shape).astype(np.float32)
+    made = session(differentiate(written, "x", "y", known_of(written, x), RULES))
+    (gradient,) = made.run([GRADIENT], {"x": x, SEED: seed})
+    size = float(np.abs(y * seed).sum() + np.abs(x * gradient).sum())
+    assert abs(float((y * seed).sum()) - float((gradient * x).sum())) <= 1e-5 * size + 1e-6
+
+
+def random_window(rng, operator):
+    kernel, strides = rng.integers(1, 4, 2).tolist(), rng.integers(1, 4, 2).tolist()
+    options = {"strides": strides}
+    if operator == "AveragePool":
+        options |= {
+            "kernel_shape": kernel,
+            "count_include_pad": int(rng.integers(2)),
+            "ceil_mode": int(rng.integers(2)),
+        }
+    else:
+        options |= {"dilations": rng.integers(1, 3, 2).tolist()}
+    if rng.random() < 0.3:
+        options["auto_pad"] = str(rng.choice(["SAME_UPPER", "SAME_LOWER", "VALID"]))
+    else:
+        options["pads"] = [int(rng.integers(side)) for side in kernel * 2]
+    return kernel, options
+
+
+@pytest.mark.parametrize("operator", ["Conv", "ConvTranspose", "AveragePool"])
+def test_any_window(operator):
+    """Kernels, strides, pads, dilations and rounding up in all combinations that ONNX Runtime takes."""
+    rng, tried, refused = np.random.default_rng(0), 0, 0
+    for _ in range(400):
+        kernel, options = random_window(rng, operator)
+        x = rng.standard_normal((1, 2, *rng.integers(3, 9, 2))).astype(np.float32)
+        inputs, stored = ["x"], {}
+        if operator != "AveragePool":
+            inputs, stored = ["x", "w"], {"w": noise(2, 2, *kernel)}
+        written = model(node(operator, *inputs, **options), x.shape, **stored)
+        try:
+            known_of(written, x)
+        except Exception:  # of ONNX Runtime: no such window
+            continue
+        try:
+            linear_identity(written, x)
+        except GradientError:
+            refused += 1
+        tried += 1
+    assert tried > 150
+    assert refused < tried / 3
 
 
 @pytest.mark.parametrize("operator", ["GlobalAveragePool", "GlobalMaxPool"])

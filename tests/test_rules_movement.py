@@ -7,9 +7,9 @@ import pytest
 from onnx import helper, version_converter
 
 from fastcam.errors import GradientError
-from fastcam.model.gradient import differentiate
+from fastcam.model.gradient import GRADIENT, SEED, differentiate
 from fastcam.model.rules import RULES
-from tests.differences import by_onnxruntime, check, known_of, model, node, noise
+from tests.differences import by_onnxruntime, check, known_of, model, node, noise, session
 
 
 @pytest.mark.parametrize(
@@ -110,6 +110,19 @@ def test_operators_without_a_rule_are_named():
     refused(sums, x, "'y': there is no gradient of the operator CumSum")
     exponent = [helper.make_node("Exp", ["x"], ["e"]), node("Pow", "c", "e")]
     refused(model(exponent, (2, 3), c=np.float32(2)), x, "'y', Pow: an exponent that is computed has no rule")
+
+
+def test_other_inputs_that_depend_on_the_start():
+    """Which are refused where a rule knows the first one only, and never frozen at what was seen once."""
+    bound = [helper.make_node("ReduceMean", ["x"], ["m"], keepdims=0), node("Clip", "x", "m")]
+    refused(model(bound, (2, 3)), noise(2, 3), "'y', Clip: another input that depends on the image")
+    best = [helper.make_node("ArgMax", ["x"], ["i"], axis=1, keepdims=0), node("Gather", "x", "i", axis=1)]
+    written, x = model(best, (1, 5)), noise(1, 5)
+    made = session(differentiate(written, "x", "y", known_of(written, x), RULES))
+    for given in (x, -x):
+        (gradient,) = made.run([GRADIENT], {"x": given, SEED: np.ones((1, 1), np.float32)})
+        assert gradient.argmax() == given.argmax()
+        assert gradient.sum() == 1
 
 
 def test_what_does_not_depend_on_the_start():

@@ -322,3 +322,35 @@ def test_options_that_are_refused_at_once(model, options, match):
 def test_frames_that_can_not_be_iterated_over(model, wrong):
     with pytest.raises(fastcam.InputError, match="frames: expected an iterable of"):
         model.stream(wrong)
+
+
+@pytest.mark.parametrize("timestamp", [None, "x", float("nan"), float("inf")])
+def test_times_that_are_none(model, timestamp):
+    given = frames(3)
+    with model.stream([given[0], (given[1], timestamp), given[2]]) as stream:
+        next(stream)
+        with pytest.raises(
+            fastcam.InputError, match="frame 1: timestamp: expected seconds, a finite number; got"
+        ) as error:
+            next(stream)
+    assert not hasattr(error.value, "__notes__")
+
+
+def test_a_stream_that_is_let_go_of_inside_its_own_source(explanation):
+    """The garbage collector may find it on any of its threads, even with its lock held; none may wait for itself."""
+    held = []
+
+    class Moment(float):
+        def __float__(self):
+            held.clear()  # the last reference
+            gc.collect()
+            return 0.0
+
+    def source():
+        yield 0
+        for k in range(1, 50):
+            time.sleep(0.02)
+            yield k, Moment(k)
+
+    held.append(open_stream(lambda frame: explanation, source(), **SMALL))
+    next(held[0])

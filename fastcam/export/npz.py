@@ -14,12 +14,14 @@ from fastcam.results import Explanation
 
 ARRAYS = ("class_index", "scores", "logits", "activation_maps", "image_sizes", "regions")
 BOXES = ("xyxy", "area", "peak")
+OPTIONAL = ("limits", "steady", "frame_index", "timestamp")  # of frames of streams
 WORDS = ("method", "convention", "threshold", "connectivity", "preprocess", "provider", "engine")
 
 
 def save_npz(path: str | os.PathLike[str], explanation: Explanation) -> None:
     """Write class_index, scores, logits, activation_maps, image_sizes, regions, the boxes' xyxy, area and peak, labels,
-    and in words how they were made. The file is there whole or not at all.
+    in words how they were made, and what there is of limits, steady, frame_index and timestamp. The file is there whole
+    or not at all.
 
     Raises
     ------
@@ -31,6 +33,7 @@ def save_npz(path: str | os.PathLike[str], explanation: Explanation) -> None:
     held: dict[str, Any] = {name: getattr(explanation, name) for name in ARRAYS}
     held |= {name: getattr(explanation.boxes, name) for name in BOXES}
     held |= {name: np.array(getattr(explanation, name)) for name in WORDS}
+    held |= {name: np.array(value) for name in OPTIONAL if (value := getattr(explanation, name)) is not None}
     held |= {"labels": np.array(explanation.labels or (), np.str_)}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **held)
@@ -38,7 +41,7 @@ def save_npz(path: str | os.PathLike[str], explanation: Explanation) -> None:
 
 
 def load_npz(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What `save_npz` wrote: arrays by name; strings and numbers as Python's, labels as a list.
+    """What `save_npz` wrote: arrays by name; strings and numbers as Python's, labels as a list; None for what there isn't.
 
     Raises
     ------
@@ -48,11 +51,12 @@ def load_npz(path: str | os.PathLike[str]) -> dict[str, Any]:
     expected = f"{path}: expected a file that save_npz wrote"
     try:
         with np.load(path, allow_pickle=False) as file:
-            held = {name: file[name] for name in (*ARRAYS, *BOXES, *WORDS, "labels")}
+            names = (*ARRAYS, *BOXES, *WORDS, "labels", *(name for name in OPTIONAL if name in file))
+            held = {name: file[name] for name in names}
     except OSError as error:
         raise InputError(f"{expected} ({error.strerror or error})") from error
     except Exception as error:  # of zipfile, of NumPy's format, and of what a damaged file makes of them
         raise InputError(f"{expected}; it holds something else ({error})") from error
-    return {name: value.item() if name in WORDS else value for name, value in held.items()} | {
-        "labels": held["labels"].tolist()
-    }
+    single = {*WORDS, *OPTIONAL} - {"limits"}
+    found = {name: value.item() if name in single else value for name, value in held.items()}
+    return dict.fromkeys(OPTIONAL) | found | {"labels": held["labels"].tolist()}

@@ -11,7 +11,8 @@ def weights(feature_maps: NDArray[np.float32], gradients: NDArray[np.float32]) -
 
     Chattopadhyay et al. 2018, "Grad-CAM++: Generalized Gradient-based Visual Explanations for Deep Convolutional
     Networks", equations 9, 10 and 19: the derivatives are those of the score's exponential, whose factor cancels out.
-    Divided by g^2, `a_k = 1 / (2 + g_k sum_xy A_k)`, which needs no small number added against division by zero.
+    Divided by g^2, `a_k = 1 / (2 + g_k sum_xy A_k)`, which needs no small number added
+    against division by zero where feature maps aren't negative.
     Cost: as Grad-CAM.
 
     Examples
