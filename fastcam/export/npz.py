@@ -41,7 +41,7 @@ def save_npz(path: str | os.PathLike[str], explanation: Explanation) -> None:
 
 
 def load_npz(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What `save_npz` wrote: arrays by name; strings and numbers as Python's, labels as a list; None for what there isn't.
+    """What `save_npz` wrote: arrays by name; strings and numbers as Python's, labels as a list; None: it isn't there.
 
     Raises
     ------
