@@ -14,8 +14,6 @@ from PIL import Image
 
 from fastcam import conventions, engines, frames, images, methods, ops
 from fastcam.arrays import check_connectivity, check_maps, class_indices, feature_maps_of
-from fastcam.boxes import largest_boxes
-from fastcam.components import Search
 from fastcam.devices import check_ready, is_ready
 from fastcam.errors import InputError
 from fastcam.explained import Explained, Plan, Seen, gather
@@ -193,13 +191,14 @@ class Explainer:
             maps = self._activation_maps(seen.feature_maps, index, plan)
             window = (left - x0, top - y0, right - x0, bottom - y0)
             where = grid((maps.shape[1], maps.shape[2]), (y1 - y0, x1 - x0), window)
-            found = largest_boxes(Search(maps, maps.shape[:1], where, plan.rule, plan.connectivity, run))
+            found, sound = run.find_boxes(maps, where, plan.rule, plan.connectivity)
             maps, xyxy, area, peak = run.host(maps, found.xyxy, found.area, found.peak)
-        if np.isnan(peak).any():
+        if sound < len(maps) or (run.name == "cuda" and np.isnan(peak).any()):
             check_maps("activation maps", maps)
-        shift = np.where(area[:, None] > 0, np.array([left, top, left, top], np.int32), 0)
+        if left or top:
+            xyxy += np.where(area[:, None] > 0, np.array([left, top, left, top], np.int32), 0)
         seconds = (*seen.seconds, time.perf_counter() - began)
-        boxes = Boxes(xyxy + shift, area, peak)
+        boxes = Boxes(xyxy, area, peak)
         return Explained(index, seen.logits, seen.scores, maps, boxes, size, seen.region, seconds)
 
     def _activation_maps(self, feature_maps: Any, index: NDArray[np.int64], plan: Plan) -> Any:

@@ -250,16 +250,29 @@ def _draw_frame(frame: Pixels, xyxy: tuple[int, int, int, int], width: int, grey
         frame[max(rows[0], top) : max(rows[1], 0), max(columns[0], left) : max(columns[1], 0)] = grey
 
 
+@lru_cache(maxsize=8)
+def _font(size: int) -> Any:
+    """Of Pillow; to load it takes longer than to draw a heatmap."""
+    return ImageFont.load_default(size)
+
+
 def _draw_label(frame: Pixels, text: str, xp: Any) -> None:
     """White on black in the upper left corner, about a twentieth of the picture high, shortened to fit its width."""
     height, width = frame.shape[:2]
-    size = max(10, round(min(height, width) / 20))
-    font = ImageFont.load_default(size)
-    margin = max(2, size // 4)
-    room = width - 2 * margin
-    while len(text) > 1 and font.getlength(text) > room:
+    sign = _sign(text, max(10, round(min(height, width) / 20)), width, height)
+    frame[: len(sign), : sign.shape[1]] = xp.asarray(sign)[:, :, None]
+
+
+@lru_cache(maxsize=32)
+def _sign(text: str, size: int, width: int, height: int) -> NDArray[np.uint8]:
+    """The text in grey levels, at most as large as the frame."""
+    font, margin = _font(size), max(2, size // 4)
+    while len(text) > 1 and font.getlength(text) > width - 2 * margin:
         text = text[:-2] + "…"
-    bounds = ImageDraw.Draw(Image.new("L", (1, 1))).textbbox((margin, margin), text, font)
-    sign = Image.new("L", (min(width, int(bounds[2]) + margin + 1), min(height, int(bounds[3]) + margin + 1)), "black")
+    _, _, right, bottom = font.getbbox(text)
+    sides = (min(width, int(right) + 2 * margin + 1), min(height, int(bottom) + 2 * margin + 1))
+    sign = Image.new("L", sides, "black")
     ImageDraw.Draw(sign).text((margin, margin), text, fill="white", font=font)
-    frame[: sign.height, : sign.width] = xp.asarray(np.asarray(sign))[:, :, None]
+    made = np.asarray(sign)
+    made.flags.writeable = False  # all callers get the same
+    return made

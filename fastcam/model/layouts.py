@@ -61,6 +61,8 @@ class Layout:
 
     def channels_first(self, maps: NDArray[Any]) -> NDArray[Any]:
         """(N, C, h, w) of (N, ...), prefix tokens left out."""
+        if self.order == "NCHW":
+            return maps
         patches = self.rows(maps)[:, self.prefix :]
         return patches.transpose(0, 2, 1).reshape(len(maps), self.channels, self.height, self.width)
 
