@@ -49,6 +49,23 @@ def wheel() -> None:
         # Not those of NVRTC and of other formats' readers, which aren't there, and of the host executor of kernels.
         left = ("__pycache__", "*packaging*", "test_compile.py", "test_nvrtc.py", "test_executor.py", "test_races.py")
         left += ("test_arguments.py", "test_intrinsics.py", "test_export.py", "test_interop.py", "*video*.py")
+        # Nor those that take minutes and look at nothing that a wheel could lack: arithmetic, and models of all kinds.
+        left += (
+            "cuda",
+            "test_cache.py",
+            "test_engines.py",
+            "test_frames.py",
+            "test_fuzz.py",
+            "test_h*.py",
+            "test_images.py",
+        )
+        left += (
+            "test_components.py",
+            "test_localize.py",
+            "test_real_models.py",
+            "test_rules_*.py",
+            "test_serve_page.py",
+        )
         shutil.copytree(ROOT / "tests", elsewhere / "tests", ignore=shutil.ignore_patterns(*left))
         for name in ("pyproject.toml", "README.md"):
             shutil.copy(ROOT / name, elsewhere)

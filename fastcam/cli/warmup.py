@@ -19,13 +19,14 @@ def run(options: argparse.Namespace) -> None:
     start = perf_counter()
     from fastcam.kernels import cpu
 
-    stats = [cpu.load(name).stats for name in cpu.KERNELS]
-    took = perf_counter() - start
-    kept = sum(bool(one.cache_hits) for one in stats)
-    print(f"{len(stats)} kernels: {len(stats) - kept} compiled, {kept} from the cache, {took:.1f} s")
-    if stats[0].cache_path is None:
+    first = cpu.load(cpu.KERNELS[0]).stats
+    if first.cache_path is None:
         raise KernelError(
             "cache: expected a writable place beside the package or in the home directory; got none. Every process "
             "compiles all kernels again; set NUMBA_CACHE_DIR to a directory that can be written to"
         )
-    print(f"cache: {stats[0].cache_path}")
+    stats = [cpu.load(name).stats for name in cpu.KERNELS]
+    took = perf_counter() - start
+    kept = sum(bool(one.cache_hits) for one in stats)
+    print(f"{len(stats)} kernels: {len(stats) - kept} compiled, {kept} from the cache, {took:.1f} s")
+    print(f"cache: {first.cache_path}")
