@@ -16,7 +16,7 @@ from tests.models import classifier
 pytestmark = pytest.mark.skipif(find() is None, reason="no Chromium on this machine: apt-get install chromium")
 
 # What the browser itself says of a refused photo, and of a server that has ended; all else is a defect of the page.
-EXPECTED = re.compile(r"a status of 400|net::ERR_(CONNECTION|EMPTY_RESPONSE|INCOMPLETE_CHUNKED|SOCKET)")
+EXPECTED = re.compile(r"a status of 400|net::ERR_(CONNECTION|EMPTY_RESPONSE|INCOMPLETE_CHUNKED|CONTENT_LENGTH|SOCKET)")
 
 
 @pytest.fixture(scope="module")
