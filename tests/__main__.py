@@ -44,7 +44,18 @@ def wheel() -> None:
         venv.create(folder / "venv", with_pip=True)
         fresh = str(folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python")
         built = next((folder / "dist").glob("*.whl"))
-        run(fresh, "-m", "pip", "install", "-q", f"{built}[video]", "pytest", "pytest-benchmark", "hypothesis", cwd=folder)
+        run(
+            fresh,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            f"{built}[video]",
+            "pytest",
+            "pytest-benchmark",
+            "hypothesis",
+            cwd=folder,
+        )
         elsewhere = folder / "elsewhere"
         # Not those of NVRTC and of other formats' readers, which aren't there, and of the host executor of kernels.
         left = ("__pycache__", "*packaging*", "test_compile.py", "test_nvrtc.py", "test_executor.py", "test_races.py")
