@@ -210,7 +210,6 @@ class Classifier:
         [(0, 'Egyptian cat'), (1, 'Egyptian cat')]
         """
         plan = self._explainer.plan(1, top, class_index, method, convention, threshold, connectivity, engine)
-
         work, finish = self._explainer.steps(plan, steady)
         return open_stream(work, frames, finish=finish, every=every, workers=workers, queue=queue, drop=drop)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fastcam.conventions import Convention
 from fastcam.engines import Engine
-from fastcam.images import Region
+from fastcam.geometry import Region
 from fastcam.results import Boxes, Explanation
 
 
@@ -29,9 +29,10 @@ class Plan(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What the network made of one image: logits and scores (K,), feature maps (1, ...) in the
-    model's own layout, where the engine works; the
-    image's size, the region that was seen, and the seconds that preprocessing and inference took.
+    """What the network made of one image.
+
+    Logits and scores (K,), feature maps (1, ...) in the model's own layout, where the engine works; the image's size,
+    the region that was seen, and the seconds that preprocessing and inference took.
     """
 
     logits: NDArray[np.float32]

@@ -17,8 +17,9 @@ from fastcam.arrays import check_connectivity, check_maps, class_indices, featur
 from fastcam.devices import check_ready, is_ready
 from fastcam.errors import InputError
 from fastcam.explained import Explained, Plan, Seen, gather
+from fastcam.geometry import Region, part_of
 from fastcam.gradients import Gradients
-from fastcam.images import Photo, Region, photo_pixels, seen_region, visible
+from fastcam.images import Photo, photo_pixels, seen_region
 from fastcam.methods import cam
 from fastcam.model.head import Head
 from fastcam.model.proof import check_identity
@@ -185,20 +186,16 @@ class Explainer:
     def _localize(self, seen: Seen, index: NDArray[np.int64], plan: Plan) -> Explained:
         """Maps (M, h, w) and boxes (M, 4) in an image's pixels, in the host's memory."""
         began, run, size = time.perf_counter(), plan.run, seen.size
-        x0, y0, x1, y1 = seen.region
-        left, top, right, bottom = visible(seen.region, size)
+        part = part_of(seen.region, size)
         with run.on(self.session.device[1]):
             maps = self._activation_maps(seen.feature_maps, index, plan)
-            window = (left - x0, top - y0, right - x0, bottom - y0)
-            where = grid((maps.shape[1], maps.shape[2]), (y1 - y0, x1 - x0), window)
+            where = grid((maps.shape[1], maps.shape[2]), part.sides, part.window)
             found, sound = run.find_boxes(maps, where, plan.rule, plan.connectivity)
             maps, xyxy, area, peak = run.host(maps, found.xyxy, found.area, found.peak)
         if sound < len(maps) or (run.name == "cuda" and np.isnan(peak).any()):
             check_maps("activation maps", maps)
-        if left or top:
-            xyxy += np.where(area[:, None] > 0, np.array([left, top, left, top], np.int32), 0)
         seconds = (*seen.seconds, time.perf_counter() - began)
-        boxes = Boxes(xyxy, area, peak)
+        boxes = Boxes(part.in_photo(xyxy, area), area, peak)
         return Explained(index, seen.logits, seen.scores, maps, boxes, size, seen.region, seconds)
 
     def _activation_maps(self, feature_maps: Any, index: NDArray[np.int64], plan: Plan) -> Any:

@@ -12,7 +12,8 @@ from fastcam import engines
 from fastcam.arrays import LONGEST, check_threads, out_array
 from fastcam.devices import adopt, is_on_device
 from fastcam.errors import InputError
-from fastcam.images import Region, check_channels, normalised, target_size
+from fastcam.geometry import Region
+from fastcam.images import check_channels, normalised, target_size
 from fastcam.preprocess import Preprocess
 from fastcam.resampling import Memory, resizing
 from fastcam.session import ImageInput

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fastcam.errors import InputError
+from fastcam.geometry import Region, visible
 from fastcam.preprocess import NAMED, Fit, Preprocess
 from fastcam.session import ImageInput
 
 Photo = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
-Region = tuple[int, int, int, int]
 
 # Those that Pillow decodes by itself. Of what it can open, EPS for one is handed to a program of its own.
 OWN_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
@@ -177,11 +177,6 @@ def seen_region(size: tuple[int, int], target: tuple[int, int], fit: Fit, crop_f
     seen_height, seen_width = (max(1, round(side * scale)) for side in target)
     x0, y0 = (width - seen_width) // 2, (height - seen_height) // 2
     return x0, y0, x0 + seen_width, y0 + seen_height
-
-
-def visible(region: Region, size: tuple[int, int]) -> Region:
-    """The part of a region that lies in the photo of that (height, width)."""
-    return max(0, region[0]), max(0, region[1]), min(size[1], region[2]), min(size[0], region[3])
 
 
 def default_preprocess(model: ImageInput) -> Preprocess:

@@ -13,7 +13,8 @@ from fastcam import engines
 from fastcam.arrays import check_maps, check_threads, float_array, limits_of, out_array
 from fastcam.devices import adopt, check_together, is_on_device
 from fastcam.errors import InputError
-from fastcam.images import Photo, Region, check_pixels, photo_pixels, visible
+from fastcam.geometry import Region, part_of
+from fastcam.images import Photo, check_pixels, photo_pixels
 from fastcam.results import Explanation
 from fastcam.sampling import grid
 
@@ -137,9 +138,9 @@ def overlay(
         raise InputError(f"image: expected the one explained, {explained[0]}×{explained[1]}; got {size[0]}×{size[1]}")
     frame = _frame(photo, int(scale), out)
     x0, y0, x1, y1 = (side * int(scale) for side in region or (0, 0, size[1], size[0]))
-    left, top, right, bottom = visible((x0, y0, x1, y1), (len(frame), frame.shape[1]))
-    where = grid((one.shape[0], one.shape[1]), (y1 - y0, x1 - x0), (left - x0, top - y0, right - x0, bottom - y0))
-    run.overlay(one, where, ends, colours, round(256 * float(opacity)), (left, top), frame, threads)
+    part = part_of((x0, y0, x1, y1), (len(frame), frame.shape[1]))
+    where = grid((one.shape[0], one.shape[1]), part.sides, part.window)
+    run.overlay(one, where, ends, colours, round(256 * float(opacity)), part.place[:2], frame, threads)
     if isinstance(explanation, Explanation):
         _draw(frame, explanation, item, map, int(scale) if box else 0, label, run.xp)
     return frame

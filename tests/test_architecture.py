@@ -88,6 +88,7 @@ ORDER = [
     "discovery",
     "gradients",
     "preprocess",
+    "geometry",
     "images",
     "frames",
     "overlays",

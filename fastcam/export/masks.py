@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.components import label_images
-from fastcam.images import visible
+from fastcam.geometry import part_of
 from fastcam.results import Explanation
 
 
@@ -16,14 +16,15 @@ def mask(explanation: Explanation, n: int, m: int) -> NDArray[np.bool_]:
     """(H, W) bool: the component that the box of map m of image n is around; all False where there is none."""
     height, width = explanation.image_sizes[n].tolist()
     x0, y0, x1, y1 = explanation.regions[n].tolist()
-    left, top, right, bottom = visible((x0, y0, x1, y1), (height, width))
+    part = part_of((x0, y0, x1, y1), (height, width))
+    left, top, right, bottom = part.place
     labels = label_images(
         explanation.activation_maps[n, m],
-        (y1 - y0, x1 - x0),
+        part.sides,
         convention=explanation.convention,
         threshold=explanation.threshold,
         connectivity=explanation.connectivity,
-        window=(left - x0, top - y0, right - x0, bottom - y0),
+        window=part.window,
     )
     found = np.zeros((height, width), np.bool_)
     found[top:bottom, left:right] = labels == 1

@@ -125,10 +125,6 @@ class Tape:
         """Over those axes; the value itself over none."""
         return self.add("ReduceSum", value, list(axes), keepdims=int(keepdims)) if len(axes) else value
 
-    def mean(self, value: str, axes: Sequence[int], of: str) -> str:
-        """Over those axes, as many values as the tensor `of` has along them, which stay as sides of 1."""
-        return self.add("Mul", self.sum(value, axes), 1 / np.prod([self.shape(of)[axis] for axis in axes]))
-
     def like(self, value: str, name: str) -> str:
         """The same values in the shape of a tensor."""
         return self.add("Reshape", value, self.add("Shape", name), allowzero=1)

@@ -17,7 +17,7 @@ from fastcam.boxes import find_boxes
 from fastcam.conventions import Convention
 from fastcam.errors import InputError
 from fastcam.export.lines import map_records
-from fastcam.images import visible
+from fastcam.geometry import part_of
 from fastcam.overlays import legible_scale, overlay
 from fastcam.results import Boxes, Explanation
 
@@ -80,17 +80,16 @@ def under(explanation: Explanation, rule: Convention) -> Explanation:
         return explanation
     height, width = explanation.image_sizes[0].tolist()
     x0, y0, x1, y1 = explanation.regions[0].tolist()
-    left, top, right, bottom = visible((x0, y0, x1, y1), (height, width))
+    part = part_of((x0, y0, x1, y1), (height, width))
     boxes = find_boxes(
         explanation.activation_maps,
-        (y1 - y0, x1 - x0),
+        part.sides,
         convention=rule.name,
         threshold=rule.threshold,
         connectivity=explanation.connectivity,
-        window=(left - x0, top - y0, right - x0, bottom - y0),
+        window=part.window,
     )
-    shift = np.where(boxes.area[..., None] > 0, np.array([left, top, left, top], np.int32), 0)
-    boxes = Boxes(boxes.xyxy + shift, boxes.area, boxes.peak)
+    boxes = Boxes(part.in_photo(boxes.xyxy, boxes.area), boxes.area, boxes.peak)
     return replace(explanation, boxes=boxes, convention=rule.name, threshold=rule.threshold)
 
 
