@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastcam import engines
+from fastcam.attribution import Attribution
 from fastcam.errors import InputError
 from fastcam.explainer import Explainer
 from fastcam.gradients import Gradients
@@ -74,8 +75,8 @@ class Classifier:
             target = target_size(self.preprocess, self.input)
         except InputError as error:
             raise InputError(f"{error} (preprocess from: {self.preprocess_origin})") from error
-        gradients = Gradients(source, opening, head, target)
-        self._explainer = Explainer(session, head, self.preprocess, target, labels, gradients)
+        attribution = Attribution(head, Gradients(source, opening, head, target))
+        self._explainer = Explainer(session, head, self.preprocess, target, labels, attribution)
 
     def __repr__(self) -> str:
         return (

@@ -31,13 +31,14 @@ class Plan(NamedTuple):
 class Seen(NamedTuple):
     """What the network made of one image.
 
-    Logits and scores (K,), feature maps (1, ...) in the model's own layout, where the engine works; the image's size,
-    the region that was seen, and the seconds that preprocessing and inference took.
+    Logits and scores (K,), feature maps (1, ...) in the model's own layout, where the engine works; the network input
+    (1, ...); the image's size, the region that was seen, and the seconds that preprocessing and inference took.
     """
 
     logits: NDArray[np.float32]
     scores: NDArray[np.float32]
     feature_maps: Any
+    network_input: NDArray[Any]
     size: tuple[int, int]
     region: Region
     seconds: tuple[float, float]

@@ -12,15 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from fastcam import conventions, engines, frames, images, methods, ops
-from fastcam.arrays import check_connectivity, check_maps, class_indices, feature_maps_of
+from fastcam import conventions, engines, frames, images, methods
+from fastcam.arrays import check_connectivity, check_maps, class_indices
+from fastcam.attribution import Attribution
 from fastcam.devices import check_ready, is_ready
 from fastcam.errors import InputError
 from fastcam.explained import Explained, Plan, Seen, gather
 from fastcam.geometry import Region, part_of
-from fastcam.gradients import Gradients
 from fastcam.images import Photo, photo_pixels, seen_region
-from fastcam.methods import cam
 from fastcam.model.head import Head
 from fastcam.model.proof import check_identity
 from fastcam.pipeline import Finish, Work
@@ -47,7 +46,7 @@ class Explainer:
     preprocess: Preprocess
     target: tuple[int, int]
     labels: tuple[str, ...] | None
-    gradients: Gradients
+    attribution: Attribution
 
     def plan(
         self,
@@ -166,7 +165,7 @@ class Explainer:
         if not np.isfinite(logits).all():
             raise InputError("expected finite logits; got NaN or infinity. Does the preprocessing fit the model?")
         seconds = (prepared - began, time.perf_counter() - prepared)
-        return Seen(logits[0], scores[0], feature_maps, size, region, seconds)
+        return Seen(logits[0], scores[0], feature_maps, given, size, region, seconds)
 
     def _best(self, seen: Seen, count: int) -> NDArray[np.int64]:
         """So many classes, best first."""
@@ -188,7 +187,7 @@ class Explainer:
         began, run, size = time.perf_counter(), plan.run, seen.size
         part = part_of(seen.region, size)
         with run.on(self.session.device[1]):
-            maps = self._activation_maps(seen.feature_maps, index, plan)
+            maps = self.attribution.maps(seen, index, plan)
             where = grid((maps.shape[1], maps.shape[2]), part.sides, part.window)
             found, sound = run.find_boxes(maps, where, plan.rule, plan.connectivity)
             maps, xyxy, area, peak = run.host(maps, found.xyxy, found.area, found.peak)
@@ -197,31 +196,6 @@ class Explainer:
         seconds = (*seen.seconds, time.perf_counter() - began)
         boxes = Boxes(part.in_photo(xyxy, area), area, peak)
         return Explained(index, seen.logits, seen.scores, maps, boxes, size, seen.region, seconds)
-
-    def _activation_maps(self, feature_maps: Any, index: NDArray[np.int64], plan: Plan) -> Any:
-        """(M, h, w) of feature maps (1, ...), where the engine works."""
-        run, maps = plan.run, self.head.arranged(feature_maps.shape).channels_first(feature_maps)
-        if plan.method == "cam":
-            return _summed(run, maps, *cam.channel_weights(self.head, maps, index[None], run))
-        here = run.host(run.xp.ascontiguousarray(feature_maps))[0]
-        first = self.head.arranged(here.shape).channels_first(here)[0].astype(np.float32)
-        if plan.method in methods.CLASSLESS:
-            gradients = np.zeros((len(index), len(first), 1, 1), np.float32)
-        else:
-            gradients = self.gradients(here, index)
-        weights = run.xp.asarray(methods.WEIGHTS[plan.method](first, gradients))
-        if weights.ndim == 2:
-            summed = _summed(run, maps, maps, weights, np.arange(len(weights))[None])
-        else:
-            ones = run.xp.ones((1, maps.shape[1]), np.float32)
-            summed = _summed(run, maps, maps * weights, ones, np.zeros((len(weights), 1), np.int64))
-        return run.xp.maximum(summed, 0)
-
-
-def _summed(run: engines.Engine, maps: Any, weighted: Any, weights: Any, rows: NDArray[np.int64]) -> Any:
-    """The weighted sums over channels, (M, h, w)."""
-    found = ops.checked_maps(run, feature_maps_of(weighted), weights, rows)
-    return found.reshape(-1, *maps.shape[2:])
 
 
 def _as_floats(feature_maps: Any) -> Any:

@@ -111,6 +111,7 @@ ORDER = [
     "video.writer",
     "video",
     "explained",
+    "attribution",
     "steady",
     "explainer",
     "stream",

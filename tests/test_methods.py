@@ -94,10 +94,10 @@ def feature_maps_of(model, photo):
 def test_the_closed_form_is_the_gradient(load_real, photos, name):
     model = load_real(name)
     maps, index = feature_maps_of(model, photos[0]), np.array([3, 1])
-    closed, found = model._explainer.gradients(maps, index), general(model)(maps, index)
+    closed, found = model._explainer.attribution.gradients(maps, index), general(model)(maps, index)
     scale = np.abs(closed).max()
     np.testing.assert_allclose(found, np.broadcast_to(closed, found.shape), atol=1e-6 * scale, rtol=0)
-    assert model._explainer.gradients.describe() == "closed form"
+    assert model._explainer.attribution.gradients.describe() == "closed form"
     assert general(model).describe().startswith("backward through ")
 
 
@@ -124,7 +124,7 @@ def test_methods_on_real_models(load_real, shared, name, method):
     found = model.explain(photo, class_index=[2, 7], method=method)
     maps = feature_maps_of(model, photo)
     first = model.head.arranged(maps.shape).channels_first(maps)[0]
-    gradients = model._explainer.gradients(maps, np.array([2, 7]))
+    gradients = model._explainer.attribution.gradients(maps, np.array([2, 7]))
     if method != "eigencam":
         for one, g in zip(found.activation_maps[0], gradients, strict=True):
             expected = naive(method, first, g)
@@ -137,7 +137,7 @@ def test_gradients_of_a_head_that_is_not_linear(shared):
     """By differences in the running session over the tail."""
     model = fastcam.load(shared / "models" / "mnist_cnn_flatten_fc.onnx", preprocess="unit,fit=stretch,channels=grey")
     photo = np.random.default_rng(0).integers(0, 256, (28, 28, 3)).astype(np.uint8)
-    maps, gradients = feature_maps_of(model, photo), model._explainer.gradients
+    maps, gradients = feature_maps_of(model, photo), model._explainer.attribution.gradients
     gradient = gradients(maps, np.array([5]))[0]
     opened = gradients._ready()
     rng, layout = np.random.default_rng(1), model.head.arranged(maps.shape)
