@@ -9,7 +9,7 @@ import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from fastcam.model.graph import Graph
-from fastcam.model.quantised import is_quantised, result_scale, scale_and_zero, smallest_integer
+from fastcam.model.quantised import integer_range, is_quantised, result_scale, scale_and_zero
 
 NARROW = frozenset({TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE})
 INTEGERS = frozenset({TensorProto.INT8, TensorProto.UINT8, TensorProto.INT16, TensorProto.UINT16})
@@ -27,13 +27,15 @@ class Floatised:
     """Nodes in float32.
 
     A quantisation also clips. Where that only cuts off what is rare, it is an error of quantisation and left out; where
-    a ReLU was folded into it, it is part of the model, and kept.
+    a ReLU was folded into it, it is part of the model, and kept. Through many layers errors add up: then all clip.
 
     Parameters
     ----------
     clipped
         Results of nodes that are clipped from below by their quantisation; None: none is, and what could be is put down
         in `clips`.
+    saturating
+        All quantisations clip, from below and above.
 
     Attributes
     ----------
@@ -45,8 +47,14 @@ class Floatised:
         (result, value before it, least value that it can hold, scale): names of tensors.
     """
 
-    def __init__(self, graph: Graph, nodes: Sequence[NodeProto], clipped: Collection[str] | None = None) -> None:
-        self.graph, self.clipped = graph, clipped
+    def __init__(
+        self,
+        graph: Graph,
+        nodes: Sequence[NodeProto],
+        clipped: Collection[str] | None = None,
+        saturating: bool = False,
+    ) -> None:
+        self.graph, self.clipped, self.saturating = graph, clipped, saturating
         self.clips: list[tuple[str, str, str, str]] = []
         self.nodes: list[NodeProto] = []
         self.stored: list[TensorProto] = []
@@ -83,21 +91,28 @@ class Floatised:
     def result(self, node: NodeProto, value: str) -> None:
         """The node's own result: clipped, where its quantisation is more than that."""
         output, quantised = node.output[0], result_scale(node)
-        smallest = None if quantised is None else smallest_integer(self.graph, node, quantised[1])
-        if quantised is None or smallest is None or (self.clipped is not None and output not in self.clipped):
+        ends = None if quantised is None else integer_range(self.graph, node, quantised[1])
+        keeps = self.saturating or self.clipped is None or output in self.clipped
+        if quantised is None or ends is None or not keeps:
             self.add("Identity", [value], output)
             return
-        scale, zero = quantised
-        self.stored.append(numpy_helper.from_array(np.asarray(smallest, np.float32), f"{output}/smallest"))
-        least = self.stored[-1].name
+        least = self._real_end(output, ends[0], *quantised)
+        if self.saturating:
+            most = self._real_end(output, ends[1], *quantised)
+            self.add("Min", [self.add("Max", [value, least]), most], output)
+        elif self.clipped is None:
+            self.clips.append((output, value, least, quantised[0]))
+            self.add("Identity", [value], output)
+        else:
+            self.add("Max", [value, least], output)
+
+    def _real_end(self, output: str, integer: int, scale: str, zero: str) -> str:
+        """The real number that an integer of a result stands for."""
+        name = f"{output}/{integer}"
+        self.stored.append(numpy_helper.from_array(np.asarray(integer, np.float32), name))
         if zero:
-            least = self.add("Sub", [least, self.add("Cast", [zero], to=TensorProto.FLOAT)])
-        least = self.add("Mul", [least, scale])
-        if self.clipped is None:
-            self.clips.append((output, value, least, scale))
-        self.add(
-            "Identity" if self.clipped is None else "Max", [value] if self.clipped is None else [value, least], output
-        )
+            name = self.add("Sub", [name, self.add("Cast", [zero], to=TensorProto.FLOAT)])
+        return self.add("Mul", [name, scale])
 
     def is_data(self, name: str) -> bool:
         """Depends on the image."""
@@ -120,7 +135,7 @@ def _quantise(to: Floatised, node: NodeProto) -> bool:
 
 def _dequantise(to: Floatised, node: NodeProto) -> bool:
     if to.is_data(node.input[0]):
-        to.add("Identity", [node.input[0]], node.output[0])
+        to.add("Identity", [_operand(to, node, 0)], node.output[0])
     return to.is_data(node.input[0])
 
 
@@ -136,7 +151,7 @@ def _conv(to: Floatised, node: NodeProto) -> None:
     channels_last = attributes.pop("channels_last", 0)
     shape = (-1, 1, 1, 1)
     weights = to.real(node.input[3], node.input[4], node.input[5], shape)
-    inputs = [_first(to, node.input[0], channels_last), weights]
+    inputs = [_first(to, _operand(to, node, 0), channels_last), weights]
     if _input(node, 8):
         inputs.append(to.real(node.input[8], to.add("Mul", [node.input[1], node.input[4]]), ""))
     to.result(node, _last(to, to.add("Conv", inputs, **attributes), channels_last))
@@ -150,7 +165,7 @@ def _gemm(to: Floatised, node: NodeProto) -> None:
     attributes = _attributes(node)
     shape = (-1, 1) if attributes.get("transB") else ()
     weights = to.real(node.input[3], node.input[4], node.input[5], shape)
-    inputs = [node.input[0], weights]
+    inputs = [_operand(to, node, 0), weights]
     if _input(node, 6):
         # Its integers count alpha as well: alpha * scale of the data * scale of the weights.
         inputs.append(to.real(node.input[6], to.add("Mul", [node.input[1], node.input[4]]), ""))
@@ -162,7 +177,7 @@ def _unary(to: Floatised, node: NodeProto) -> None:
     attributes = _attributes(node)
     channels_last = attributes.pop("channels_last", 0)
     attributes.pop("opset", None)
-    value = to.add(UNARY[node.op_type], [_first(to, node.input[0], channels_last)], **attributes)
+    value = to.add(UNARY[node.op_type], [_first(to, _operand(to, node, 0), channels_last)], **attributes)
     to.result(node, _last(to, value, channels_last))
 
 
@@ -172,8 +187,10 @@ def _binary(to: Floatised, node: NodeProto) -> None:
 
 
 def _operand(to: Floatised, node: NodeProto, k: int) -> str:
-    """An operand followed by its scale and zero point: data are real already, stored integers aren't."""
-    return node.input[k] if to.is_data(node.input[k]) else to.real(node.input[k], node.input[k + 1], node.input[k + 2])
+    """An operand followed by its scale and zero point, real: as data are already, but for images of integers."""
+    if to.is_data(node.input[k]) and scale_and_zero(to.graph, node.input[k]) is not None:
+        return node.input[k]
+    return to.real(node.input[k], node.input[k + 1], _input(node, k + 2))
 
 
 def _concat(to: Floatised, node: NodeProto) -> None:
