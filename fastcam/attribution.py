@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
 from typing import Any
 
 import numpy as np
@@ -12,16 +12,56 @@ from fastcam import engines, methods, ops
 from fastcam.arrays import feature_maps_of
 from fastcam.explained import Plan, Seen
 from fastcam.gradients import Gradients
-from fastcam.methods import cam
+from fastcam.layers import LayerRun, Layers
+from fastcam.methods import cam, layercam
 from fastcam.model.head import Head
+from fastcam.model.source import Source
+from fastcam.session import Opening
+
+KEPT = 4  # sets of layers whose sessions stay open
 
 
-@dataclass(frozen=True, eq=False)
 class Attribution:
-    """What makes activation maps of a model. May be used from many threads."""
+    """What makes activation maps of a model. May be used from many threads.
 
-    head: Head
-    gradients: Gradients
+    Parameters
+    ----------
+    source, opening
+        The model as it was opened; None for a session of the caller's.
+    size
+        (height, width) of the network input.
+    """
+
+    def __init__(self, source: Source | None, opening: Opening | None, head: Head, size: tuple[int, int]) -> None:
+        self.head = head
+        self.gradients = Gradients(source, opening, head, size)
+        self._model = source, opening, head, size
+        self._layers: dict[tuple[str, ...], Layers] = {}
+        self._lock = threading.Lock()
+
+    def check_layers(self, names: tuple[str, ...]) -> None:
+        """Open the graph for layers, if it can be; errors as `Layers.has_own_logits`."""
+        self._opened(names).has_own_logits  # noqa: B018
+
+    def at_layers(
+        self, network_input: NDArray[Any], names: tuple[str, ...], wanted: NDArray[np.int64] | None
+    ) -> LayerRun | None:
+        """What the layers make of a network input, for the first of the wanted classes (M,), or for the best.
+
+        None where the logits of that graph aren't the model's, or don't rank the classes.
+        """
+        layers = self._opened(names)
+        if not layers.has_own_logits or self.head.activation == "other":
+            return None
+        return layers(network_input, None if wanted is None else methods.one_hot(wanted[:1], self.head.classes)[0])
+
+    def describe(self, plan: Plan) -> str:
+        """What the weights of the feature maps are made from."""
+        if plan.method == "cam":
+            return "class weights"
+        if plan.method in methods.CLASSLESS:
+            return "feature maps alone"
+        return self._opened(plan.layers).describe() if plan.layers else self.gradients.describe()
 
     def maps(self, seen: Seen, index: NDArray[np.int64], plan: Plan) -> Any:
         """(M, h, w) of one image and classes (M,), where the engine works.
@@ -33,6 +73,8 @@ class Attribution:
         ModelError
             ONNX Runtime failed while running.
         """
+        if plan.layers:
+            return self._maps_at_layers(seen, index, plan)
         run, feature_maps = plan.run, seen.feature_maps
         maps = self.head.arranged(feature_maps.shape).channels_first(feature_maps)
         if plan.method == "cam":
@@ -42,9 +84,31 @@ class Attribution:
         if plan.method in methods.CLASSLESS:
             gradients = np.zeros((len(index), len(first), 1, 1), np.float32)
         else:
-            gradients = self.gradients(here, index)
+            gradients = self.gradients(here, methods.seeds(plan.method, seen.logits, index))
         weights = run.xp.asarray(methods.WEIGHTS[plan.method](first, gradients))
         return _weighted(run, maps, weights)
+
+    def _maps_at_layers(self, seen: Seen, index: NDArray[np.int64], plan: Plan) -> Any:
+        """Each class's maps of all layers, fused where there are several."""
+        layers, run, known = self._opened(plan.layers), plan.run, seen.at_layers
+        found = []
+        for seed in methods.seeds(plan.method, seen.logits, index):
+            if known is None or not (plan.method in methods.CLASSLESS or np.array_equal(seed, known.seed)):
+                known = layers(seen.network_input, seed)
+            maps = []
+            for values, gradients in zip(known.maps, known.gradients, strict=True):
+                weights = methods.WEIGHTS[plan.method](values[0], gradients)
+                maps.append(_weighted(run, run.xp.asarray(values), run.xp.asarray(weights))[0])
+            found.append(maps[0] if len(maps) == 1 else run.xp.asarray(layercam.fused(run.host(*maps))))
+        return run.xp.stack(found)
+
+    def _opened(self, names: tuple[str, ...]) -> Layers:
+        with self._lock:
+            layers = self._layers.pop(names, None) or Layers(*self._model, names)
+            self._layers[names] = layers  # now the last to go
+            if len(self._layers) > KEPT:
+                del self._layers[next(iter(self._layers))]
+            return layers
 
 
 def _weighted(run: engines.Engine, maps: Any, weights: Any) -> Any:

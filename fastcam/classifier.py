@@ -13,7 +13,6 @@ from fastcam import engines
 from fastcam.attribution import Attribution
 from fastcam.errors import InputError
 from fastcam.explainer import Explainer
-from fastcam.gradients import Gradients
 from fastcam.images import check_channels, default_preprocess, each_photo, target_size
 from fastcam.model.head import Head
 from fastcam.model.search import Candidate
@@ -75,7 +74,7 @@ class Classifier:
             target = target_size(self.preprocess, self.input)
         except InputError as error:
             raise InputError(f"{error} (preprocess from: {self.preprocess_origin})") from error
-        attribution = Attribution(head, Gradients(source, opening, head, target))
+        attribution = Attribution(source, opening, head, target)
         self._explainer = Explainer(session, head, self.preprocess, target, labels, attribution)
 
     def __repr__(self) -> str:
@@ -90,6 +89,7 @@ class Classifier:
         top: int = 1,
         class_index: ArrayLike | None = None,
         method: str = "auto",
+        layer: str | Sequence[str] | None = None,
         convention: str = "paper",
         threshold: float | None = None,
         connectivity: int = 8,
@@ -109,9 +109,14 @@ class Classifier:
             Explain these instead: one for all, (M,) for all, or (N, M), row n for image n.
         method
             "cam", exact for heads of kind "cam" and "cam-spatial"; or, of any head, "gradcam", "gradcam++", "xgradcam",
-            "hirescam", "layercam" or "eigencam" (`fastcam.methods`), by a closed form where the head is exact, else
-            by the gradient of the logit, which ONNX Runtime computes as well. "auto": CAM where it is exact, else
-            Grad-CAM. `Explanation.method` tells which it was.
+            "hirescam", "layercam", "finercam", "finercam-weighted" or "eigencam" (`fastcam.methods`), by a closed form
+            where the head is exact, else by the gradient of the logit, which ONNX Runtime computes as well. "auto": CAM
+            where it is exact, else Grad-CAM. `Explanation.method` tells which it was, `Explanation.how` by what.
+        layer
+            Name of any tensor that holds feature maps, or of the operator that makes it, in place of the head's: the
+            model then runs forward and, from the logit, backward to it, in one graph. It is opened on first use, with
+            weights of its own in memory; the last four stay. Of several layers maps are fused as LayerCAM's authors do
+            (`fastcam.methods.layercam.fused`). A map is all zero where the class doesn't depend on the layer.
         convention, threshold, connectivity
             Which pixels make a box; see `fastcam.find_boxes`.
         engine
@@ -126,9 +131,11 @@ class Classifier:
         Raises
         ------
         InputError
-            An image that can't be read, an option out of range, or NaN or infinity on the way; names the image.
+            An image that can't be read, an option out of range, no such layer, or one that holds no feature maps; NaN
+            or infinity on the way; names the image.
         GradientError
-            The method follows the gradient, and that can't be written for this model (a `ModelError`).
+            The method follows the gradient, and that can't be written for this model, or no logit depends on the layer
+            (a `ModelError`).
         ModelError
             ONNX Runtime failed while running.
 
@@ -144,7 +151,8 @@ class Classifier:
         ['Egyptian cat', 'tiger cat']
         """
         photos = each_photo(images)
-        plan = self._explainer.plan(len(photos), top, class_index, method, convention, threshold, connectivity, engine)
+        chosen = (method, convention, threshold, connectivity, engine, layer)
+        plan = self._explainer.plan(len(photos), top, class_index, *chosen)
         return self._explainer.explain(photos, plan)
 
     def stream(
@@ -159,6 +167,7 @@ class Classifier:
         drop: Literal["oldest"] | None = None,
         steady: Steady | None = None,
         method: str = "auto",
+        layer: str | Sequence[str] | None = None,
         convention: str = "paper",
         threshold: float | None = None,
         connectivity: int = 8,
@@ -183,7 +192,7 @@ class Classifier:
         steady
             Keep maps, boxes and classes from flickering: see `fastcam.steady.Steady`. None: each frame is explained by
             itself, as by `explain`.
-        top, class_index, method, convention, threshold, connectivity, engine
+        top, class_index, method, layer, convention, threshold, connectivity, engine
             As in `explain`, of one image.
 
         Returns
@@ -210,7 +219,7 @@ class Classifier:
         ...     [(e.frame_index, model.labels[e.class_index[0, 0]]) for _, e in stream]
         [(0, 'Egyptian cat'), (1, 'Egyptian cat')]
         """
-        plan = self._explainer.plan(1, top, class_index, method, convention, threshold, connectivity, engine)
+        plan = self._explainer.plan(1, top, class_index, method, convention, threshold, connectivity, engine, layer)
         work, finish = self._explainer.steps(plan, steady)
         return open_stream(work, frames, finish=finish, every=every, workers=workers, queue=queue, drop=drop)
 

@@ -11,17 +11,22 @@ from numpy.typing import NDArray
 from fastcam.conventions import Convention
 from fastcam.engines import Engine
 from fastcam.geometry import Region
+from fastcam.layers import LayerRun
 from fastcam.results import Boxes, Explanation
 
 
 class Plan(NamedTuple):
-    """The checked options of `Classifier.explain`. `wanted`: so many of the best classes, or indices (N, M)."""
+    """The checked options of `Classifier.explain`.
+
+    `wanted`: so many of the best classes, or indices (N, M); `layers`: tensors in place of the head's feature maps.
+    """
 
     method: str
     rule: Convention
     connectivity: int
     run: Engine
     wanted: int | NDArray[np.int64]
+    layers: tuple[str, ...] = ()
 
     def classes(self, n: int) -> int | NDArray[np.int64]:
         """What is wanted of image n."""
@@ -32,7 +37,8 @@ class Seen(NamedTuple):
     """What the network made of one image.
 
     Logits and scores (K,), feature maps (1, ...) in the model's own layout, where the engine works; the network input
-    (1, ...); the image's size, the region that was seen, and the seconds that preprocessing and inference took.
+    (1, ...); the image's size, the region that was seen, and the seconds that preprocessing and inference took; what
+    other layers made of it for the first class, where that came along.
     """
 
     logits: NDArray[np.float32]
@@ -42,6 +48,7 @@ class Seen(NamedTuple):
     size: tuple[int, int]
     region: Region
     seconds: tuple[float, float]
+    at_layers: LayerRun | None = None
 
 
 class Explained(NamedTuple):
@@ -76,6 +83,7 @@ def gather(found: Sequence[Explained], plan: Plan, **model: Any) -> Explanation:
         image_sizes=np.array([one.size for one in found], np.int64),
         regions=np.array([one.region for one in found], np.int64),
         method=plan.method,
+        layers=plan.layers,
         convention=plan.rule.name,
         threshold=plan.rule.threshold,
         connectivity=plan.connectivity,

@@ -58,21 +58,25 @@ class Explainer:
         threshold: float | None,
         connectivity: int,
         engine: str,
+        layer: str | Sequence[str] | None,
     ) -> Plan:
         """The options of `Classifier.explain`, checked, for so many images."""
-        chosen = methods.named(method, self.head)
+        layers = _names(layer)
+        chosen = methods.named(method, self.head, layers)
         rule, neighbours = conventions.named(convention, threshold), check_connectivity(connectivity)
         run = self._engine(engine)
         wanted = self._wanted(top, class_index, images)
-        return Plan(chosen, rule, neighbours, run, int(top) if wanted is None else wanted)
+        if layers:
+            self.attribution.check_layers(layers)
+        return Plan(chosen, rule, neighbours, run, int(top) if wanted is None else wanted, layers)
 
     def explain(self, photos: Sequence[Photo] | NDArray[np.uint8], plan: Plan) -> Explanation:
         """What comes of each photo, gathered; of several, errors name the image."""
         found: list[Explained] = []
         for n, photo in enumerate(photos):
             try:
-                seen = self.see(photo, plan.run)
                 wanted = plan.classes(n)
+                seen = self.see(photo, plan.run, plan.layers, wanted)
                 index = self._best(seen, wanted) if isinstance(wanted, int) else wanted
                 found.append(self._localize(seen, index, plan))
             except InputError as error:
@@ -87,6 +91,8 @@ class Explainer:
             return lambda frame: self.explain([frame], plan), None
         if not isinstance(steady, Steady):
             raise InputError(f"steady: expected a fastcam.steady.Steady or None; got {steady!r}")
+        if plan.layers:
+            raise InputError("steady: expected maps of the head's own feature maps, which are averaged; got layer=...")
         smoother = Smoother(steady)
         finish = partial(self._explain_steadily, plan=plan, smoother=smoother)
         return lambda frame: self.see(frame, plan.run), finish
@@ -108,6 +114,7 @@ class Explainer:
             plan,
             labels=self.labels,
             head=self.head,
+            how=self.attribution.describe(plan),
             preprocess=self.preprocess.describe(),
             provider=self.session.provider,
         )
@@ -152,20 +159,32 @@ class Explainer:
             raise InputError("top: expected either top or class_index; got both")
         return class_indices(class_index, images, self.head.classes)
 
-    def see(self, photo: Photo, run: engines.Engine) -> Seen:
-        """A photo's way through preprocessing and network."""
+    def see(
+        self,
+        photo: Photo,
+        run: engines.Engine,
+        layers: tuple[str, ...] = (),
+        wanted: int | NDArray[np.int64] = 1,
+    ) -> Seen:
+        """A photo's way through preprocessing and network; of layers, and back to them from the first wanted class."""
         began = time.perf_counter()
         pixels = photo_pixels(photo)
         size = (pixels.shape[0], pixels.shape[1])
         region = seen_region(size, self.target, self.preprocess.fit, self.preprocess.crop_fraction)
         given = self._network_input(pixels, region)
         prepared = time.perf_counter()
-        with run.on(self.session.device[1]):
-            logits, feature_maps, scores = self.run(given, run)
+        first = None if isinstance(wanted, int) else wanted
+        at_layers = self.attribution.at_layers(given, layers, first) if layers else None
+        if at_layers is None:
+            with run.on(self.session.device[1]):
+                logits, feature_maps, scores = self.run(given, run)
+        else:
+            feature_maps, logits = None, at_layers.logits[None]
+            scores = probabilities(logits, self.head.activation)
         if not np.isfinite(logits).all():
             raise InputError("expected finite logits; got NaN or infinity. Does the preprocessing fit the model?")
         seconds = (prepared - began, time.perf_counter() - prepared)
-        return Seen(logits[0], scores[0], feature_maps, given, size, region, seconds)
+        return Seen(logits[0], scores[0], feature_maps, given, size, region, seconds, at_layers)
 
     def _best(self, seen: Seen, count: int) -> NDArray[np.int64]:
         """So many classes, best first."""
@@ -196,6 +215,14 @@ class Explainer:
         seconds = (*seen.seconds, time.perf_counter() - began)
         boxes = Boxes(part.in_photo(xyxy, area), area, peak)
         return Explained(index, seen.logits, seen.scores, maps, boxes, size, seen.region, seconds)
+
+
+def _names(layer: Any) -> tuple[str, ...]:
+    """Of layers, none for None."""
+    names = () if layer is None else (layer,) if isinstance(layer, str) else layer
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names) or layer in ([], ()):
+        raise InputError(f"layer: expected one name or more; got {layer!r}")
+    return tuple(names)
 
 
 def _as_floats(feature_maps: Any) -> Any:

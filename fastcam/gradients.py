@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.discovery import as_onnx_source, read_graph
-from fastcam.errors import FastcamError, GradientError, ModelError
+from fastcam.errors import GradientError, ModelError
 from fastcam.model.backward import backward_model
 from fastcam.model.gradient import GRADIENT, SEED
 from fastcam.model.graph import Graph
@@ -17,6 +19,7 @@ from fastcam.model.head import Head
 from fastcam.model.proof import relative_deviation
 from fastcam.model.source import Source, on_disk
 from fastcam.model.tail import Tail
+from fastcam.once import Once
 from fastcam.probes import NORMALISED, image_input, look, probe_images
 from fastcam.runtime import ORT_ERRORS, open_session
 from fastcam.session import Opening
@@ -38,8 +41,35 @@ class _Opened(NamedTuple):
     operators: int
 
 
+@contextmanager
+def read_again(source: Source | None, opening: Opening | None, head: Head) -> Iterator[tuple[str, Graph, Opening]]:
+    """A model that was loaded before: its name, graph, and how it is to be opened.
+
+    Raises
+    ------
+    GradientError
+        It is a session of the caller's.
+    ModelError
+        It can't be read, or isn't what was loaded any more.
+    """
+    if source is None or opening is None:
+        raise GradientError(
+            "expected a model from a file or bytes for a method that follows the gradient; a session of your own "
+            "can't be taken apart"
+        )
+    try:
+        with on_disk(as_onnx_source(source)) as readable:
+            graph = read_graph(readable, opening)
+            known = head.sha256
+            if known and source.sha256(head.access.files, graph.constants) != known:
+                raise ModelError(f"{source.name}: expected the file that was loaded; it has changed since")
+            yield readable.name, graph, opening
+    except (OSError, MemoryError) as error:
+        raise ModelError(f"{source.name}: can't be read ({error})") from error
+
+
 class Gradients:
-    """d logit / d feature maps, of a model whose file is at hand. May be used from many threads.
+    """Gradients of logits with regard to feature maps, of a model whose file is at hand. May be used from many threads.
 
     The session over the tail is made when it is first needed.
 
@@ -52,21 +82,19 @@ class Gradients:
     """
 
     def __init__(self, source: Source | None, opening: Opening | None, head: Head, size: tuple[int, int]) -> None:
-        self._source, self._opening = (None, None) if head.is_exact else (source, opening)
         self._head, self._size = head, size
-        self._lock = threading.Lock()
-        self._opened: _Opened | FastcamError | None = None
+        self._opened = Once(partial(self._open, source, opening))
 
     def describe(self) -> str:
         """Where gradients come from."""
         if self._head.is_exact:
             return "closed form"
-        return f"backward through {self._ready().operators} operators"
+        return f"backward through {self._opened().operators} operators"
 
-    def __call__(self, feature_maps: NDArray[Any], class_index: NDArray[np.int64]) -> NDArray[np.float32]:
-        """(M, C, h, w) of feature maps (1, ...) in the model's own layout, for classes (M,).
+    def __call__(self, feature_maps: NDArray[Any], seeds: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(M, C, h, w): d sum(seed * logits) / d feature maps, of these (1, ...) in the model's layout; seeds (M, K).
 
-        (M, C, 1, 1) where a class's gradient is the same everywhere.
+        (M, C, 1, 1) where the gradient is the same everywhere.
 
         Raises
         ------
@@ -77,59 +105,25 @@ class Gradients:
         """
         layout = self._head.arranged(feature_maps.shape)
         if self._head.is_exact:
-            chosen = self._head.linear()[0][class_index] / np.float32(layout.height * layout.width)
-            return chosen[:, :, None, None] if chosen.ndim == 2 else chosen
-        opened = self._ready()
+            return _closed_form(self._head, seeds, layout.height * layout.width)
+        opened = self._opened()
         given = np.repeat(feature_maps[:1].astype(np.float32), opened.batch, axis=0)
         found = []
-        for index in class_index.tolist():
+        for one in seeds:
             seed = np.zeros((opened.batch, self._head.classes), np.float32)
-            seed[0, index] = 1
-            found.append(self._run(opened, given, seed)[:1])
+            seed[0] = one
+            found.append(_run(opened, given, seed)[:1])
         gradients = layout.channels_first(np.concatenate(found))
         if not np.isfinite(gradients).all():
             name = self._head.feature_maps
             raise GradientError(f"the gradient at {name!r}: expected finite values; got NaN or infinity")
         return np.ascontiguousarray(gradients)
 
-    def _run(self, opened: _Opened, given: NDArray[np.float32], seed: NDArray[np.float32]) -> NDArray[np.float32]:
-        try:
-            (gradient,) = opened.session.run([GRADIENT], {opened.start: given, SEED: seed})
-        except ORT_ERRORS as error:
-            raise ModelError(f"the tail of the model failed on feature maps of shape {given.shape}: {error}") from error
-        return np.asarray(gradient)
+    def _open(self, source: Source | None, opening: Opening | None) -> _Opened:
+        with read_again(source, opening, self._head) as (name, graph, how):
+            return self._open_tail(name, graph, how)
 
-    def _ready(self) -> _Opened:
-        """The session; what stood in its way stands there for good."""
-        with self._lock:
-            if self._opened is None:
-                try:
-                    self._opened = self._opened_now()
-                except FastcamError as error:
-                    self._opened = error
-                self._source = None
-            if isinstance(self._opened, FastcamError):
-                raise self._opened
-            return self._opened
-
-    def _opened_now(self) -> _Opened:
-        source, opening = self._source, self._opening
-        if source is None or opening is None:
-            raise GradientError(
-                "expected a model from a file or bytes for a method that follows the gradient; a session of your own "
-                "can't be taken apart"
-            )
-        try:
-            with on_disk(as_onnx_source(source)) as readable:
-                graph = read_graph(readable, opening)
-                known = self._head.sha256
-                if known and source.sha256(self._head.access.files, graph.constants) != known:
-                    raise ModelError(f"{source.name}: expected the file that was loaded; it has changed since")
-                return self._open(readable.name, graph, opening)
-        except (OSError, MemoryError) as error:
-            raise ModelError(f"{source.name}: can't be read ({error})") from error
-
-    def _open(self, name: str, graph: Graph, opening: Opening) -> _Opened:
+    def _open_tail(self, name: str, graph: Graph, opening: Opening) -> _Opened:
         head = self._head
         start = head.feature_maps if head.feature_maps in graph.data else head.feature_maps.removesuffix("/real")
         image = image_input(graph)
@@ -137,7 +131,7 @@ class Gradients:
         options = opening.options if graph.has_custom_operators else None
         with Watch(name, graph.parsed.size, options, task="its gradient", advice=ADVICE) as watch:
             scene, _ = look(graph, probe, [head.output or head.logits], [start, head.logits], image, watch)
-            tail = scene.run(start, [head.logits]).tail
+            tail = scene.tail(start, [head.logits])
             values, logits = scene.values[start], scene.values[head.logits]
             model = backward_model(tail, values, scene.folder, watch)
         session = open_session(
@@ -150,6 +144,21 @@ class Gradients:
         )
         _check_tail(session, tail, values, logits)
         return _Opened(session, tail.start, len(values), len(tail.operators))
+
+
+def _closed_form(head: Head, seeds: NDArray[np.float32], places: int) -> NDArray[np.float32]:
+    """Class weights over the number of places: (M, C, 1, 1), or (M, C, h, w) of weights for each position."""
+    used = np.flatnonzero(seeds.any(axis=0))  # a few of many classes
+    weights = np.tensordot(seeds[:, used], head.linear()[0][used], 1) / np.float32(places)
+    return weights[:, :, None, None] if weights.ndim == 2 else weights
+
+
+def _run(opened: _Opened, given: NDArray[np.float32], seed: NDArray[np.float32]) -> NDArray[np.float32]:
+    try:
+        (gradient,) = opened.session.run([GRADIENT], {opened.start: given, SEED: seed})
+    except ORT_ERRORS as error:
+        raise ModelError(f"the tail of the model failed on feature maps of shape {given.shape}: {error}") from error
+    return np.asarray(gradient)
 
 
 def _check_tail(session: Any, tail: Tail, values: NDArray[Any], logits: NDArray[Any]) -> None:

@@ -63,7 +63,12 @@ class Explanation:
     labels
         Class names by class index, or None.
     method, convention, threshold, connectivity
-        How maps and boxes were made (`fastcam.conventions`).
+        How maps and boxes were made (`fastcam.methods`, `fastcam.conventions`).
+    how
+        What the weights of the feature maps were made from, in words: "class weights"; "closed form", of those and the
+        feature maps; or what was run to get them.
+    layers
+        Tensors that the maps are of, in place of the head's feature maps; empty otherwise.
     head
         Where the maps come from (`Head`).
     preprocess
@@ -100,6 +105,8 @@ class Explanation:
     preprocess: str
     provider: str
     engine: str
+    how: str = ""
+    layers: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
     limits: NDArray[np.float32] | None = None
     steady: str | None = None

@@ -93,8 +93,8 @@ def feature_maps_of(model, photo):
 @pytest.mark.parametrize("name", EXACT)
 def test_the_closed_form_is_the_gradient(load_real, photos, name):
     model = load_real(name)
-    maps, index = feature_maps_of(model, photos[0]), np.array([3, 1])
-    closed, found = model._explainer.attribution.gradients(maps, index), general(model)(maps, index)
+    maps, seeds = feature_maps_of(model, photos[0]), methods.one_hot(np.array([3, 1]), model.head.classes)
+    closed, found = model._explainer.attribution.gradients(maps, seeds), general(model)(maps, seeds)
     scale = np.abs(closed).max()
     np.testing.assert_allclose(found, np.broadcast_to(closed, found.shape), atol=1e-6 * scale, rtol=0)
     assert model._explainer.attribution.gradients.describe() == "closed form"
@@ -124,8 +124,8 @@ def test_methods_on_real_models(load_real, shared, name, method):
     found = model.explain(photo, class_index=[2, 7], method=method)
     maps = feature_maps_of(model, photo)
     first = model.head.arranged(maps.shape).channels_first(maps)[0]
-    gradients = model._explainer.attribution.gradients(maps, np.array([2, 7]))
-    if method != "eigencam":
+    gradients = model._explainer.attribution.gradients(maps, methods.one_hot(np.array([2, 7]), 10))
+    if method not in ("eigencam", "finercam", "finercam-weighted"):
         for one, g in zip(found.activation_maps[0], gradients, strict=True):
             expected = naive(method, first, g)
             np.testing.assert_allclose(one, expected, atol=2e-5 * max(1e-6, expected.max()))
@@ -138,8 +138,8 @@ def test_gradients_of_a_head_that_is_not_linear(shared):
     model = fastcam.load(shared / "models" / "mnist_cnn_flatten_fc.onnx", preprocess="unit,fit=stretch,channels=grey")
     photo = np.random.default_rng(0).integers(0, 256, (28, 28, 3)).astype(np.uint8)
     maps, gradients = feature_maps_of(model, photo), model._explainer.attribution.gradients
-    gradient = gradients(maps, np.array([5]))[0]
-    opened = gradients._ready()
+    gradient = gradients(maps, methods.one_hot(np.array([5]), 10))[0]
+    opened = gradients._opened()
     rng, layout = np.random.default_rng(1), model.head.arranged(maps.shape)
 
     def logit(values):
@@ -232,7 +232,7 @@ def test_a_session_of_ones_own_can_not_be_taken_apart():
     unknown = replace(exact.head, kind="generic", class_weights=np.zeros((0, 0)), bias=np.zeros(0))
     gradients = Gradients(None, None, unknown, (16, 16))
     with pytest.raises(GradientError, match="expected a model from a file or bytes .* can't be taken apart"):
-        gradients(np.zeros((1, 6, 16, 16), np.float32), np.array([0]))
+        gradients(np.zeros((1, 6, 16, 16), np.float32), np.eye(1, 5, dtype=np.float32))
 
 
 UNDIFFERENTIABLE = (

@@ -45,7 +45,11 @@ def add_map_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method",
         default="auto",
-        help="auto (default): cam where it is exact, else gradcam; gradcam++, xgradcam, hirescam, layercam, eigencam",
+        help="auto (default): cam where it is exact, else gradcam; gradcam++, xgradcam, hirescam, layercam, finercam, "
+        "finercam-weighted, eigencam",
+    )
+    parser.add_argument(
+        "--layer", metavar="TENSOR", action="append", help="in place of the head's feature maps; may be repeated"
     )
     parser.add_argument("--convention", default="paper", help="paper (default), gradcam or minmax")
     parser.add_argument("--threshold", type=float, metavar="FRACTION", help="in place of the convention's own")
@@ -84,6 +88,7 @@ def map_options(options: argparse.Namespace, model: Classifier) -> dict[str, Any
     """What these options are for `Classifier.explain` and `Classifier.stream`."""
     return _choice(options, model) | {
         "method": options.method,
+        "layer": options.layer,
         "convention": options.convention,
         "threshold": options.threshold,
         "connectivity": options.connectivity,

@@ -47,6 +47,8 @@ def map_records(explanation: Explanation, n: int) -> list[dict[str, Any]]:
                 "area": area,
                 "peak": float(boxes.peak[n, m]),
                 "method": explanation.method,
+                "how": explanation.how,
+                "layers": list(explanation.layers),
                 "convention": explanation.convention,
                 "threshold": explanation.threshold,
                 "connectivity": explanation.connectivity,

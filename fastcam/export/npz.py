@@ -14,14 +14,15 @@ from fastcam.results import Explanation
 
 ARRAYS = ("class_index", "scores", "logits", "activation_maps", "image_sizes", "regions")
 BOXES = ("xyxy", "area", "peak")
+NAMES = ("labels", "layers")
 OPTIONAL = ("limits", "steady", "frame_index", "timestamp")  # of frames of streams
-WORDS = ("method", "convention", "threshold", "connectivity", "preprocess", "provider", "engine")
+WORDS = ("method", "how", "convention", "threshold", "connectivity", "preprocess", "provider", "engine")
 
 
 def save_npz(path: str | os.PathLike[str], explanation: Explanation) -> None:
-    """Write class_index, scores, logits, activation_maps, image_sizes, regions, the boxes' xyxy, area and peak, labels,
-    in words how they were made, and what there is of limits, steady, frame_index and timestamp. The file is there whole
-    or not at all.
+    """Write class_index, scores, logits, activation_maps, image_sizes, regions, the boxes' xyxy, area and peak, labels
+    and layers, in words how they were made, and what there is of limits, steady, frame_index and timestamp. The file is
+    there whole or not at all.
 
     Raises
     ------
@@ -34,14 +35,14 @@ def save_npz(path: str | os.PathLike[str], explanation: Explanation) -> None:
     held |= {name: getattr(explanation.boxes, name) for name in BOXES}
     held |= {name: np.array(getattr(explanation, name)) for name in WORDS}
     held |= {name: np.array(value) for name in OPTIONAL if (value := getattr(explanation, name)) is not None}
-    held |= {"labels": np.array(explanation.labels or (), np.str_)}
+    held |= {name: np.array(getattr(explanation, name) or (), np.str_) for name in NAMES}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **held)
     write_whole(Path(path), buffer.getvalue())
 
 
 def load_npz(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What `save_npz` wrote: arrays by name; strings and numbers as Python's, labels as a list; None: it isn't there.
+    """What `save_npz` wrote: arrays by name; strings and numbers as Python's, names as lists; None: it isn't there.
 
     Raises
     ------
@@ -51,7 +52,7 @@ def load_npz(path: str | os.PathLike[str]) -> dict[str, Any]:
     expected = f"{path}: expected a file that save_npz wrote"
     try:
         with np.load(path, allow_pickle=False) as file:
-            names = (*ARRAYS, *BOXES, *WORDS, "labels", *(name for name in OPTIONAL if name in file))
+            names = (*ARRAYS, *BOXES, *WORDS, *NAMES, *(name for name in OPTIONAL if name in file))
             held = {name: file[name] for name in names}
     except OSError as error:
         raise InputError(f"{expected} ({error.strerror or error})") from error
@@ -59,4 +60,4 @@ def load_npz(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise InputError(f"{expected}; it holds something else ({error})") from error
     single = {*WORDS, *OPTIONAL} - {"limits"}
     found = {name: value.item() if name in single else value for name, value in held.items()}
-    return dict.fromkeys(OPTIONAL) | found | {"labels": held["labels"].tolist()}
+    return dict.fromkeys(OPTIONAL) | found | {name: held[name].tolist() for name in NAMES}

@@ -2,22 +2,24 @@
 
 All but CAM have one shape: from feature maps A (C, h, w) and gradients g = d logit / d A of M classes, (M, C, h, w),
 come weights, one for each channel (M, C) or for each place as well (M, C, h, w); the map is the ReLU of the weighted
-sum over channels. Where the gradient of a class is the same everywhere it is (M, C, 1, 1).
+sum over channels. Where the gradient of a class is the same everywhere it is (M, C, 1, 1). A gradient may be that of
+several logits, each times its entry in a seed (K,).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.errors import InputError
-from fastcam.methods import eigencam, gradcam, gradcam_plus_plus, hirescam, layercam, xgradcam
+from fastcam.methods import eigencam, finercam, gradcam, gradcam_plus_plus, hirescam, layercam, xgradcam
 from fastcam.model.head import Head
 
 Weigh = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
+Seed = Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[np.float32]]
 
 WEIGHTS: Mapping[str, Weigh] = {
     "gradcam": gradcam.weights,
@@ -25,26 +27,48 @@ WEIGHTS: Mapping[str, Weigh] = {
     "xgradcam": xgradcam.weights,
     "hirescam": hirescam.weights,
     "layercam": layercam.weights,
+    "finercam": gradcam.weights,
+    "finercam-weighted": gradcam.weights,
     "eigencam": eigencam.weights,
 }
+SEEDS: Mapping[str, Seed] = {"finercam": finercam.difference, "finercam-weighted": finercam.weighted}
 METHODS = ("cam", *WEIGHTS)
 CLASSLESS = frozenset({"eigencam"})  # of which no gradient is asked
 
 
-def named(method: Any, head: Head) -> str:
-    """The method of that name; "auto" is CAM where it is exact, else Grad-CAM.
+def named(method: Any, head: Head, layers: Sequence[str] = ()) -> str:
+    """The method of that name; "auto" is CAM where it is exact, else Grad-CAM, as at other layers.
 
     Raises
     ------
     InputError
-        There is none of that name.
+        There is none of that name, or it is "cam", and other layers are asked for.
     HeadNotFoundError
         It is "cam", and the head isn't exact.
     """
     if not isinstance(method, str) or method not in ("auto", *METHODS):
         raise InputError(f"method: expected one of {', '.join(('auto', *METHODS))}; got {method!r}")
+    if method == "cam" and layers:
+        raise InputError(
+            f"layer: expected none for method 'cam', whose weights are those of {head.feature_maps!r}; got {layers}. "
+            "Use a method that follows the gradient, such as 'gradcam'"
+        )
     if method == "cam":
         head.linear()
     if method == "auto":
-        return "cam" if head.is_exact else "gradcam"
+        return "cam" if head.is_exact and not layers else "gradcam"
     return method
+
+
+def seeds(method: str, logits: NDArray[np.float32], class_index: NDArray[np.int64]) -> NDArray[np.float32]:
+    """(M, K): of which logits, and how much of each, a method takes the gradient; of an image's logits (K,)."""
+    if method in SEEDS:
+        return SEEDS[method](logits, class_index)
+    return one_hot(class_index, len(logits))
+
+
+def one_hot(class_index: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
+    """(M, K) seeds of single classes (M,)."""
+    found = np.zeros((len(class_index), classes), np.float32)
+    found[np.arange(len(class_index)), class_index] = 1
+    return found

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
+
+from fastcam.ops import heatmaps
+
+SHARPNESS = 2  # the authors' gamma
 
 
 def weights(feature_maps: NDArray[np.float32], gradients: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -18,3 +24,18 @@ def weights(feature_maps: NDArray[np.float32], gradients: NDArray[np.float32]) -
     [[[[1.0, 0.0]]]]
     """
     return np.maximum(gradients, 0)
+
+
+def fused(maps: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """(h, w) of a class's maps at several layers: the largest of `tanh(2 L / max L)` at each place of the finest grid.
+
+    Jiang et al. 2021, equation 8, and section III-C on several stages; smaller maps are upsampled bilinearly.
+
+    Examples
+    --------
+    >>> fused([np.array([[4, 0]], np.float32), np.array([[0, 0, 0, 1]], np.float32)]).round(2).tolist()
+    [[0.96, 0.91, 0.46, 0.96]]
+    """
+    h, w = max((one.shape for one in maps), key=lambda shape: shape[0] * shape[1])
+    scaled = [np.tanh(SHARPNESS * one / max(float(one.max()), np.finfo(np.float32).tiny)) for one in maps]
+    return np.max([heatmaps(one, (h, w), normalise=False) for one in scaled], axis=0)

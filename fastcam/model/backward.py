@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,17 @@ NEWER, MEANT_ALIKE = 17, 13  # what older tails become; since this version opera
 SMALL = 1 << 20  # bytes of a tensor whose value may be asked for
 
 
-def backward_model(tail: Tail, values: NDArray[Any], folder: Path | None, watch: Watch) -> onnx.ModelProto:
-    """A tail with one end, and its gradient, as `differentiate` writes it.
+def backward_model(
+    tail: Tail, values: NDArray[Any], folder: Path | None, watch: Watch, at: Sequence[str] = ()
+) -> onnx.ModelProto:
+    """A tail, and the gradient of its first end, as `differentiate` writes it.
 
     Parameters
     ----------
     values
         The start as the model makes it of an image: for shapes, which stay, but for the batch where the tail lets it.
+    at
+        Tensors whose gradients are wanted; none: that of the start.
 
     Raises
     ------
@@ -39,10 +43,10 @@ def backward_model(tail: Tail, values: NDArray[Any], folder: Path | None, watch:
     ModelError
         ONNX Runtime can't run the tail.
     """
-    (end,) = tail.ends
+    wanted = tuple(at) or (tail.start,)
     model = taken_apart(_converted(tail.model))
     known = _known(model, {tail.start: np.ascontiguousarray(values, np.float32)}, folder, watch)
-    return differentiate(model, tail.start, end, known, RULES)
+    return differentiate(model, wanted[0], tail.ends[0], known, RULES, wanted[1:])
 
 
 def _converted(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -22,6 +22,11 @@ OLDEST = 16  # opset with ScatterElements that adds
 SEED, GRADIENT = "fastcam/seed", "fastcam/gradient"
 
 
+def gradient_names(count: int) -> list[str]:
+    """Outputs with the gradients at so many tensors."""
+    return [GRADIENT, *(f"{GRADIENT}/{k}" for k in range(1, count))]
+
+
 class Known(NamedTuple):
     """What a reference run told of a tensor. Rules read from it which axes there are; batches stay open.
 
@@ -42,17 +47,17 @@ class Tape:
         Of the graph, in topological order; they may be changed (a pooling is asked for its indices).
     stored
         The graph's initializers.
-    start
-        The tensor that the gradient is wanted of.
+    starts
+        The tensors that the gradient is wanted of.
     known
-        Shape and dtype of every tensor between start and end.
+        Shape and dtype of every tensor between starts and end.
     """
 
     def __init__(
         self,
         nodes: Sequence[NodeProto],
         stored: Sequence[TensorProto],
-        start: str,
+        starts: Sequence[str],
         known: Mapping[str, Known],
     ) -> None:
         self.nodes: list[NodeProto] = []
@@ -62,7 +67,7 @@ class Tape:
         self._values |= {node.output[0]: a.t for node in nodes for a in node.attribute if _is_constant(node, a)}
         self._gradients: dict[str, list[str]] = {}
         self._small: dict[tuple[str, tuple[int, ...], bytes], str] = {}
-        self._dependent = {start}  # of any dtype
+        self._dependent = set(starts)  # of any dtype
         for node in nodes:
             if node.op_type not in SHAPE_OPS and not self._dependent.isdisjoint(reads_of(node)):
                 self._dependent |= {name for name in node.output if name}
@@ -156,7 +161,12 @@ Rule = Callable[[Tape, NodeProto, Sequence[str | None]], Sequence[str | None]]
 
 
 def differentiate(
-    model: onnx.ModelProto, start: str, end: str, known: Mapping[str, Known], rules: Mapping[str, Rule]
+    model: onnx.ModelProto,
+    start: str,
+    end: str,
+    known: Mapping[str, Known],
+    rules: Mapping[str, Rule],
+    others: Sequence[str] = (),
 ) -> onnx.ModelProto:
     """The model, its outputs the end and `GRADIENT`, d sum(seed * end) / d start; one input more, `SEED`, like the end.
 
@@ -164,10 +174,14 @@ def differentiate(
     ----------
     model
         Of opset 16 or newer, in float32, its nodes in topological order.
+    start
+        An input of the model, or a tensor in it.
     known
         Of every tensor between start and end, as in a run of the model.
     rules
         By operator, with the domain in front where it isn't ONNX's own ("com.microsoft.Gelu").
+    others
+        Tensors besides the start whose gradients are wanted: outputs more, as `gradient_names` has them.
 
     Raises
     ------
@@ -176,24 +190,26 @@ def differentiate(
     """
     written = onnx.ModelProto()
     written.CopyFrom(model)
-    nodes = list(written.graph.node)
-    tape = Tape(nodes, written.graph.initializer, start, known)
+    nodes, starts = list(written.graph.node), (start, *others)
+    tape = Tape(nodes, written.graph.initializer, starts, known)
     tape.give(end, tape.like(SEED, end))
     for node in reversed(nodes):
         gradients = [tape.taken(name) if name else None for name in node.output]
         if any(gradients) and any(tape.wants(name) for name in node.input):
             for name, gradient in zip(node.input, _back(tape, node, gradients, rules), strict=False):
                 tape.give(name, gradient)
-    found = tape.taken(start)
-    if found is None:
-        raise GradientError(f"{end!r} doesn't depend on {start!r}: there is no gradient between them")
-    tape.nodes.append(helper.make_node("Identity", [found], [GRADIENT]))
+    outputs = gradient_names(len(starts))
+    for name, output in zip(starts, outputs, strict=True):
+        found = tape.taken(name)
+        if found is None:
+            raise GradientError(f"{end!r} doesn't depend on {name!r}: there is no gradient between them")
+        tape.nodes.append(helper.make_node("Identity", [found], [output]))
     written.graph.node.extend(tape.nodes)
     written.graph.initializer.extend(tape.stored)
     written.graph.input.append(helper.make_tensor_value_info(SEED, TensorProto.FLOAT, None))
     del written.graph.output[:], written.graph.value_info[:]
     written.graph.output.extend(
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in (end, GRADIENT)
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in (end, *outputs)
     )
     return written
 
@@ -203,7 +219,10 @@ def _back(
 ) -> Sequence[str | None]:
     operator = f"{node.domain}.{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type
     if operator not in rules:
-        raise GradientError(f"{node.name or node.output[0]!r}: there is no gradient of the operator {operator}")
+        raise GradientError(
+            f"{node.name or node.output[0]!r}: there is no gradient of the operator {operator}; it can be had up to "
+            f"what the operator makes, {node.output[0]!r}"
+        )
     try:
         return rules[operator](tape, node, gradients)
     except GradientError as error:

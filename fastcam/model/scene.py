@@ -16,7 +16,7 @@ from fastcam.model.graph import Graph
 from fastcam.model.layouts import Layout, Size, layouts
 from fastcam.model.probing import TailRun
 from fastcam.model.quantised import is_quantised
-from fastcam.model.tail import cut_tail
+from fastcam.model.tail import Tail, cut_tail
 from fastcam.watch import Watch
 
 # A ReLU is folded into a quantisation whose least value is at most so many steps below zero, where values before it
@@ -58,7 +58,7 @@ class Scene:
     folder: Path | None
     watch: Watch
 
-    def run(self, start: str, ends: Sequence[str], clipped: Collection[str] | None = None) -> TailRun:
+    def tail(self, start: str, ends: Sequence[str], clipped: Collection[str] | None = None) -> Tail:
         """The tail between tensors.
 
         Parameters
@@ -69,11 +69,15 @@ class Scene:
         Raises
         ------
         ModelError
-            The ends depend on the image by a path that doesn't pass the start, or ONNX Runtime can't load the tail.
+            The ends depend on the image by a path that doesn't pass the start.
         """
         if clipped is None:
             clipped = self._clipped(start, ends) if self._quantised else ()
-        tail = cut_tail(self.graph, start, ends, self.values, clipped)
+        return cut_tail(self.graph, start, ends, self.values, clipped)
+
+    def run(self, start: str, ends: Sequence[str], clipped: Collection[str] | None = None) -> TailRun:
+        """The tail between tensors, to be asked; parameters and errors as of `tail`, or ONNX Runtime can't load it."""
+        tail = self.tail(start, ends, clipped)
         return TailRun(tail, self.folder, len(self.values[start]), self.values[start].shape[1:], self.watch)
 
     @cached_property

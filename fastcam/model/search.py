@@ -117,7 +117,7 @@ class Search:
         if affine:
             known = [k for k in affine if self._is_logits(ends[k])]
             return self._affine(
-                tensor, maps, possible, run, (known or affine)[-1], self._turned_first(tensor, possible)
+                tensor, maps, possible, run, (known or affine)[-1], turned_first(self.scene, tensor, possible)
             )
         end = next(k for k in range(len(ends)) if self._is_logits(ends[k]))
         return self._bent(tensor, maps, possible, run, end, errors[end])
@@ -166,7 +166,7 @@ class Search:
         for layout, positions in moved:
             if positions.order_is_free():
                 return Find("pool-nonlinear", tensor, layout, logits, run, because)
-        natural = self._turned_first(tensor, [layout for layout, _ in moved])
+        natural = turned_first(self.scene, tensor, [layout for layout, _ in moved])
         if len(natural.order) == 4:
             return Find("generic", tensor, natural, logits, run, because)
         return "an axis of it isn't one of positions that count alike"
@@ -200,16 +200,17 @@ class Search:
             self._activations[tensor] = find_activation(self.scene, tensor, self.output)
         return tensor == self.output or self._activations.get(tensor, "other") != "other"
 
-    def _turned_first(self, tensor: str, possible: Sequence[Layout]) -> Layout:
-        """The layout that the operators before the tensor suggest: ONNX convolves channels first."""
-        turned, node = 0, self.scene.graph.producers.get(tensor)
-        while node is not None and "Conv" not in node.op_type and node.input:
-            perm = self.scene.graph.attribute(node, "perm")
-            turned += isinstance(perm, list) and list(perm) in ([0, 2, 3, 1], [0, 3, 1, 2])
-            data = self.scene.graph.data_inputs(node)
-            node = self.scene.graph.producers.get(data[0]) if data else None
-        likely = "NHWC" if turned % 2 else "NCHW"
-        return next((layout for layout in possible if layout.order == likely), possible[0])
+
+def turned_first(scene: Scene, tensor: str, possible: Sequence[Layout]) -> Layout:
+    """The layout that the operators before a tensor suggest: ONNX convolves channels first."""
+    turned, node = 0, scene.graph.producers.get(tensor)
+    while node is not None and "Conv" not in node.op_type and node.input:
+        perm = scene.graph.attribute(node, "perm")
+        turned += isinstance(perm, list) and list(perm) in ([0, 2, 3, 1], [0, 3, 1, 2])
+        data = scene.graph.data_inputs(node)
+        node = scene.graph.producers.get(data[0]) if data else None
+    likely = "NHWC" if turned % 2 else "NCHW"
+    return next((layout for layout in possible if layout.order == likely), possible[0])
 
 
 def _is_settled(found: Find) -> bool:

@@ -1,0 +1,234 @@
+"""Feature maps and gradients at any tensors of a model, by one graph that runs forward and backward."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from fastcam.errors import GradientError, InputError, ModelError
+from fastcam.gradients import ADVICE, NARROW_TOLERANCE, TOLERANCE, read_again
+from fastcam.methods import one_hot
+from fastcam.model.backward import backward_model
+from fastcam.model.gradient import SEED, gradient_names
+from fastcam.model.graph import Graph
+from fastcam.model.head import Head
+from fastcam.model.layouts import Layout
+from fastcam.model.proof import relative_deviation
+from fastcam.model.scene import Scene
+from fastcam.model.search import turned_first
+from fastcam.model.source import Source
+from fastcam.model.tail import cut_tail
+from fastcam.once import Once
+from fastcam.probes import NORMALISED, PIXELS, image_input, look, probe_images
+from fastcam.runtime import ORT_ERRORS, open_session
+from fastcam.session import Opening
+from fastcam.watch import Watch
+
+BEST, CHOSEN = "fastcam/best", "fastcam/chosen"
+
+
+class LayerRun(NamedTuple):
+    """Logits (K,), of each layer feature maps and gradients (1, C, h, w), and the seed (K,) that these are of."""
+
+    logits: NDArray[np.float32]
+    seed: NDArray[np.float32]
+    maps: tuple[NDArray[np.float32], ...]
+    gradients: tuple[NDArray[np.float32], ...]
+
+
+class _Opened(NamedTuple):
+    session: Any
+    image: str
+    batch: int
+    outputs: tuple[str, ...]
+    layouts: tuple[Layout, ...]
+    floatised: bool
+    operators: int
+
+
+class Layers:
+    """A model that runs forward to its logits and back to some tensors. May be used from many threads.
+
+    The session, which holds the model's weights again, is made when it is first needed.
+
+    Parameters
+    ----------
+    names
+        Of tensors, or of the operators that make them.
+    """
+
+    def __init__(
+        self, source: Source | None, opening: Opening | None, head: Head, size: tuple[int, int], names: Sequence[str]
+    ) -> None:
+        self._source, self._opening, self._head, self._size = source, opening, head, size
+        self._names = tuple(names)
+        self._opened = Once(self._open)
+
+    @property
+    def has_own_logits(self) -> bool:
+        """Its logits are the model's; those of a quantised or float16 model are computed in float32 here.
+
+        Raises
+        ------
+        InputError
+            There is no such tensor, or it holds no feature maps.
+        GradientError
+            The gradient can't be written as ONNX.
+        ModelError
+            The model can't be read again, or doesn't run on a probe image.
+        """
+        return not self._opened().floatised
+
+    def describe(self) -> str:
+        """How gradients are had."""
+        return f"forward and backward in one graph of {self._opened().operators} operators"
+
+    def __call__(self, network_input: NDArray[Any], seed: NDArray[np.float32] | None = None) -> LayerRun:
+        """What the model makes of one network input (1, ...).
+
+        Parameters
+        ----------
+        seed
+            (K,): how much of each logit the gradient is taken of; None: of the best logit alone.
+
+        Raises
+        ------
+        GradientError
+            The gradient isn't finite.
+        ModelError
+            ONNX Runtime failed while running.
+        """
+        opened = self._opened()
+        given = np.zeros((opened.batch, self._head.classes), np.float32)
+        given[0] = 0 if seed is None else seed
+        feeds = {
+            opened.image: np.repeat(network_input[:1].astype(np.float32), opened.batch, axis=0),
+            SEED: given,
+            BEST: np.array([seed is None], np.float32),
+        }
+        try:
+            logits, *found = opened.session.run(opened.outputs, feeds)
+        except ORT_ERRORS as error:
+            raise ModelError(f"the model failed on an input of shape {network_input.shape}: {error}") from error
+        arranged = [
+            np.ascontiguousarray(layout.channels_first(np.asarray(value).reshape(opened.batch, *layout.shape)[:1]))
+            for layout, value in zip((*opened.layouts, *opened.layouts), found, strict=True)
+        ]
+        count = len(opened.layouts)
+        for name, gradient in zip(self._names, arranged[count:], strict=True):
+            if not np.isfinite(gradient).all():
+                raise GradientError(f"the gradient at {name!r}: expected finite values; got NaN or infinity")
+        first = np.asarray(logits, np.float32).reshape(opened.batch, -1)[0]
+        chosen = one_hot(first.argmax(keepdims=True), len(first))[0] if seed is None else seed
+        return LayerRun(first, chosen, tuple(arranged[:count]), tuple(arranged[count:]))
+
+    def _open(self) -> _Opened:
+        head = self._head
+        with read_again(self._source, self._opening, head) as (name, graph, opening):
+            tensors = [_tensor(graph, wanted) for wanted in self._names]
+            logits = head.logits if head.logits in graph.producers else head.logits.removesuffix("/real")
+            image = image_input(graph)
+            probe, pixels = probe_images(image, self._size, (NORMALISED, PIXELS))
+            scores = [head.output or head.logits]
+            options = opening.options if graph.has_custom_operators else None
+            with Watch(name, graph.parsed.size, options, task="its gradient", advice=ADVICE) as watch:
+                scene, _ = look(graph, probe, scores, [*tensors, logits], image, watch)
+                layouts = tuple(_layout(scene, head, tensor) for tensor in tensors)
+                tail = cut_tail(graph, graph.image, [logits, *tensors], scene.values, saturating=True)
+                model = backward_model(tail, probe, scene.folder, watch, at=tensors)
+                seen = [(probe, scene.values[logits])]
+                if tail.floatised:  # a quantised model is made for images in one of these ranges
+                    seen.append((pixels, look(graph, pixels, scores, [logits], image, watch)[0].values[logits]))
+            _choose_best(model, logits, len(tail.model.graph.node), head.classes)
+            outputs = (logits, *tensors, *gradient_names(len(tensors)))
+            del model.graph.output[:]
+            model.graph.output.extend(helper.make_tensor_value_info(one, TensorProto.FLOAT, None) for one in outputs)
+            session = open_session(
+                model.SerializeToString(),
+                name=f"gradient of {name}",
+                folder=scene.folder,
+                providers=opening.providers,
+                threads=opening.threads,
+                options=opening.options,
+            )
+        operators = len(model.graph.node)
+        opened = _Opened(session, tail.start, len(probe), outputs, layouts, tail.floatised, operators)
+        _check(opened, seen, head.classes, self._names)
+        return opened
+
+
+def _tensor(graph: Graph, wanted: str) -> str:
+    """The tensor of that name, or what the operator of that name makes."""
+    if wanted in graph.data and wanted in graph.producers:
+        return wanted
+    made = [node.output[0] for node in graph.nodes if wanted and node.name == wanted and node.output[0] in graph.data]
+    if made:
+        return made[0]
+    known = [name for name in graph.producers if name in graph.data]
+    near = get_close_matches(str(wanted), known, 3, 0.4) or known[-3:]
+    raise InputError(f"layer: expected a tensor that the image is turned into, such as {near}; got {wanted!r}")
+
+
+def _layout(scene: Scene, head: Head, tensor: str) -> Layout:
+    """Which of its axes are those of places: as in the head's feature maps, where that is possible."""
+    possible = scene.layouts(tensor)
+    if not possible:
+        raise InputError(
+            f"layer: expected feature maps, (N, C, h, w), (N, h, w, C) or tokens of a grid; {tensor!r} has the shape "
+            f"{scene.shape(tensor)}"
+        )
+    if len(possible[0].order) == 4:
+        return scene.plane(tensor) if scene.is_convolution(tensor) else turned_first(scene, tensor, possible)
+    alike = [layout for layout in possible if layout.order == head.layout]
+    return next((layout for layout in alike if layout.prefix == head.prefix), (alike or possible)[0])
+
+
+def _choose_best(model: onnx.ModelProto, logits: str, forward: int, classes: int) -> None:
+    """The seed becomes the given one and, times an input more, that of the best logit."""
+    graph = model.graph
+    for node in graph.node:
+        for k, name in enumerate(node.input):
+            if name == SEED:
+                node.input[k] = CHOSEN
+    constants = {"shape": np.array([-1, classes]), "depth": np.array([classes]), "nothing": np.zeros(1, np.float32)}
+    names = {key: f"{BEST}/{key}" for key in constants}
+    graph.initializer.extend(numpy_helper.from_array(value, names[key]) for key, value in constants.items())
+    steps = [
+        helper.make_node("Reshape", [logits, names["shape"]], [f"{BEST}/logits"]),
+        helper.make_node("ArgMax", [f"{BEST}/logits"], [f"{BEST}/index"], axis=1, keepdims=0),
+        helper.make_node("Concat", [names["nothing"], BEST], [f"{BEST}/values"], axis=0),
+        helper.make_node("OneHot", [f"{BEST}/index", names["depth"], f"{BEST}/values"], [f"{BEST}/seed"]),
+        helper.make_node("Add", [SEED, f"{BEST}/seed"], [CHOSEN]),
+    ]
+    nodes = list(graph.node)
+    del graph.node[:]
+    graph.node.extend([*nodes[:forward], *steps, *nodes[forward:]])
+    graph.input.append(helper.make_tensor_value_info(BEST, TensorProto.FLOAT, [1]))
+
+
+def _check(
+    opened: _Opened, seen: Sequence[tuple[NDArray[Any], NDArray[Any]]], classes: int, names: Sequence[str]
+) -> None:
+    """It gives the model's logits, as seen of some images, and they depend on each layer."""
+    rng, errors, alive = np.random.default_rng(0), [], np.zeros(len(names), bool)
+    for image, logits in seen:
+        for given in (image, image * rng.uniform(0.5, 1.5, image.shape)):
+            seed = rng.standard_normal((len(image), classes)).astype(np.float32)
+            feeds = {opened.image: given.astype(np.float32), SEED: seed, BEST: np.zeros(1, np.float32)}
+            got, *found = opened.session.run(opened.outputs, feeds)
+            alive |= [bool(one.any()) for one in found[len(names) :]]
+            if given is image:
+                expected = logits.reshape(len(image), -1).astype(np.float64)
+                errors.append(relative_deviation(got.reshape(expected.shape).astype(np.float64), expected, np.zeros(1)))
+    narrow = opened.floatised or seen[0][1].dtype != np.float32
+    if not min(errors) <= (NARROW_TOLERANCE if narrow else TOLERANCE):
+        raise GradientError(f"in float32 the model gives other logits: off by {min(errors):.2g}")
+    for name, some in zip(names, alive.tolist(), strict=True):
+        if not some:
+            raise GradientError(f"the gradient at {name!r} is zero wherever it was looked at: nothing depends on it")
