@@ -29,8 +29,8 @@ def difference(logits: NDArray[np.float32], class_index: NDArray[np.int64]) -> N
 
     Examples
     --------
-    >>> difference(np.array([5, 4, 3, 2, -9], np.float32), np.array([0])).round(2).tolist()
-    [[1.0, -0.2, -0.2, -0.2, 0.0]]
+    >>> difference(np.array([5, 4, 3, 2, -9], np.float32), np.array([0])).round(2)
+    array([[ 1. , -0.2, -0.2, -0.2,  0. ]], dtype=float32)
     """
     seeds = np.zeros((len(class_index), len(logits)), np.float32)
     for seed, index in zip(seeds, class_index.tolist(), strict=True):
@@ -46,8 +46,8 @@ def weighted(logits: NDArray[np.float32], class_index: NDArray[np.int64]) -> NDA
 
     Examples
     --------
-    >>> weighted(np.array([2, 0, 0, 0], np.float32), np.array([0])).round(2).tolist()
-    [[1.0, -0.33, -0.33, -0.33]]
+    >>> weighted(np.array([2, 0, 0, 0], np.float32), np.array([0])).round(2)
+    array([[ 1.  , -0.33, -0.33, -0.33]], dtype=float32)
     """
     values = logits.astype(np.float64)
     seeds = np.zeros((len(class_index), len(logits)))

@@ -33,8 +33,8 @@ def fused(maps: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
 
     Examples
     --------
-    >>> fused([np.array([[4, 0]], np.float32), np.array([[0, 0, 0, 1]], np.float32)]).round(2).tolist()
-    [[0.96, 0.91, 0.46, 0.96]]
+    >>> fused([np.array([[4, 0]], np.float32), np.array([[0, 0, 0, 1]], np.float32)]).round(2)
+    array([[0.96, 0.72, 0.24, 0.96]], dtype=float32)
     """
     h, w = max((one.shape for one in maps), key=lambda shape: shape[0] * shape[1])
     scaled = [np.tanh(SHARPNESS * one / max(float(one.max()), np.finfo(np.float32).tiny)) for one in maps]
