@@ -6,6 +6,7 @@ import pytest
 
 import fastcam
 from fastcam import HeadNotFoundError
+from fastcam.model.layouts import layouts
 from tests.heads import GAP, B, K, W
 from tests.models import BACKBONE, build
 
@@ -95,3 +96,9 @@ def test_the_callers_session_options_stay_as_they_were(tmp_path):
         ort.InferenceSession(tmp_path / "b" / "m.onnx", options).run(None, image)[0], expected
     )
     assert not np.array_equal(first.run(image["image"])[0], np.asarray(expected))
+
+
+def test_a_single_row_is_a_map_where_a_convolution_made_such_a_grid():
+    """Elsewhere it may be the heads of an attention."""
+    assert layouts((1, 1, 3, 32), (96, 128), {(6, 8), (3, 4), (1, 2)}) == []
+    assert [one.order for one in layouts((1, 64, 1, 3), (32, 96), {(1, 3)})] == ["NCHW"]

@@ -86,13 +86,18 @@ def layouts(shape: Sequence[int], image: Size, grids: Collection[Size]) -> list[
     """
     if len(shape) == 4:
         _, a, b, c = shape
-        found = [Layout("NCHW", a, b, c)] if has_proportions((b, c), image) else []
-        return [*found, Layout("NHWC", c, a, b)] if has_proportions((a, b), image) else found
+        found = [Layout("NCHW", a, b, c)] if _is_grid((b, c), image, grids) else []
+        return [*found, Layout("NHWC", c, a, b)] if _is_grid((a, b), image, grids) else found
     if len(shape) == 3:
         _, a, b = shape
         tokens = [Layout("NLC", b, *grid, prefix) for grid, prefix in _token_grids(a, image, grids)]
         return tokens + [Layout("NCL", a, *grid, prefix) for grid, prefix in _token_grids(b, image, grids)]
     return []
+
+
+def _is_grid(grid: Size, image: Size, grids: Collection[Size]) -> bool:
+    """Of the image's proportions, and no single row or column of what no convolution made, as attention heads are."""
+    return has_proportions(grid, image) and (min(grid) > 1 or not grids or grid in grids)
 
 
 def has_proportions(grid: Size, image: Size) -> bool:
