@@ -32,8 +32,12 @@ def types() -> None:
     python("-m", "pyright", "--pythonpath", sys.executable)
 
 
+# A process for each processor, files kept together: fixtures that hold models belong to one process.
+PARALLEL = ("-n", "auto", "--dist", "loadfile")
+
+
 def tests() -> None:
-    python("-m", "pytest", "-q")
+    python("-m", "pytest", "-q", *PARALLEL)
 
 
 def wheel() -> None:
@@ -53,6 +57,7 @@ def wheel() -> None:
             f"{built}[video]",
             "pytest",
             "pytest-benchmark",
+            "pytest-xdist",
             "hypothesis",
             cwd=folder,
         )
@@ -80,7 +85,7 @@ def wheel() -> None:
         shutil.copytree(ROOT / "tests", elsewhere / "tests", ignore=shutil.ignore_patterns(*left))
         for name in ("pyproject.toml", "README.md"):
             shutil.copy(ROOT / name, elsewhere)
-        run(fresh, "-m", "pytest", "-q", "tests", "--pyargs", "fastcam", cwd=elsewhere)
+        run(fresh, "-m", "pytest", "-q", *PARALLEL, "tests", "--pyargs", "fastcam", cwd=elsewhere)
 
 
 def benchmarks() -> None:
