@@ -40,14 +40,21 @@ def backward_model(tail: Tail, values: NDArray[Any], folder: Path | None, watch:
         ONNX Runtime can't run the tail.
     """
     (end,) = tail.ends
-    model = taken_apart(_converted(tail.model))
+    model = taken_apart(converted(tail.model))
     known = _known(model, {tail.start: np.ascontiguousarray(values, np.float32)}, folder, watch)
     return differentiate(model, tail.start, end, known, RULES)
 
 
-def _converted(model: onnx.ModelProto) -> onnx.ModelProto:
+def converted(model: onnx.ModelProto, least: int = OLDEST) -> onnx.ModelProto:
+    """The very same model, or one of a newer opset in place of one older than `least`, which is at most `OLDEST`.
+
+    Raises
+    ------
+    GradientError
+        It can't be converted.
+    """
     version = next((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), OLDEST)
-    if version >= OLDEST:
+    if version >= least:
         return model
     if version >= MEANT_ALIKE:  # the converter knows no operators of ONNX Runtime's own, and isn't needed
         newer = onnx.ModelProto()
@@ -61,7 +68,7 @@ def _converted(model: onnx.ModelProto) -> onnx.ModelProto:
     try:
         return onnx.version_converter.convert_version(plain, NEWER)
     except Exception as error:  # of onnx's C++ code
-        raise GradientError(f"opset {version}: expected {OLDEST} or newer; it can't be converted ({error})") from error
+        raise GradientError(f"opset {version}: expected {least} or newer; it can't be converted ({error})") from error
 
 
 def _known(
