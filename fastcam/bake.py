@@ -18,7 +18,7 @@ from fastcam.baking import Baking
 from fastcam.discovery import as_onnx_source, discover, read_graph
 from fastcam.errors import HeadNotFoundError, InputError
 from fastcam.files import unwritable
-from fastcam.model.baked import CLASSES, Classes, Recipe, maps_said
+from fastcam.model.baked import CLASSES, Classes, Recipe, check_names, maps_said
 from fastcam.model.head import KINDS, Head
 from fastcam.model.source import Source, on_disk, read_source
 from fastcam.model.storing import data_file
@@ -136,12 +136,13 @@ def bake(
     source, path = read_source(model), Path(output)
     _check_place(source, path, force)
     opening = Opening(constants={name: np.asarray(value) for name, value in (constants or {}).items()})
-    found = discover(source, opening, head, model_output, input_size)
-    recipe = replace(recipe, method=_method(recipe, found.head))
     try:
         with on_disk(as_onnx_source(source)) as readable, _staging(path) as folder:
             graph = read_graph(readable, opening)
+            check_names(graph)
             _check_weights(source, graph.parsed.files, path)
+            found = discover(source, opening, head, model_output, input_size)
+            recipe = replace(recipe, method=_method(recipe, found.head))
             proof = Baking(found, recipe, opening, source, graph, input_size).write(folder / path.name)
             files = _place(folder / path.name, path, force)
     except OSError as error:
@@ -203,9 +204,7 @@ def _check_replaceable(path: Path, force: bool) -> None:
     if path.is_dir() or (path.exists() and not path.is_file()):
         raise InputError(f"{path}: expected a place for a file; there is a directory, pipe or device")
     if os.path.lexists(path) and not force:
-        raise InputError(
-            f"{path}: expected a name that is free; there is such a file. force=True (--force) replaces it"
-        )
+        raise InputError(f"{path}: expected a name that is free; there is one. force=True (--force) replaces it")
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from fastcam.model.graph import Graph
 from fastcam.model.proof import check_identity
 from fastcam.model.source import Source
 from fastcam.model.storing import save
+from fastcam.model.writer import without_stored_inputs
 from fastcam.probes import NORMALISED, PIXELS, image_input, probe_images
 from fastcam.runtime import ORT_ERRORS, open_session
 from fastcam.session import ImageInput, Opening
@@ -62,8 +63,6 @@ class Baking:
 
         Raises
         ------
-        InputError
-            The model has tensors of those names already.
         ModelError, GradientError
             The gradient can't be written, or the file doesn't give the maps that it should.
         """
@@ -100,6 +99,7 @@ class Baking:
 
     def _modern_graph(self) -> Graph:
         """With the operators that the recipe takes."""
+        without_stored_inputs(self.graph.model)
         newer = converted(self.graph.model, self.recipe.opset(self.found.head))
         if newer is self.graph.model:
             return self.graph

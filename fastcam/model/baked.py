@@ -68,13 +68,7 @@ def baked(graph: Graph, parts: Parts, recipe: Recipe, metadata: Mapping[str, str
         Of the opset that the recipe asks for, or newer. Large weights stay where they are.
     metadata
         Kept in the model, beside what is said of the outputs and of the class weights.
-
-    Raises
-    ------
-    InputError
-        The model has tensors of such names already.
     """
-    _check_names(graph)
     to, head = Writer(graph), parts.head
     plain = _plain(to, _inner(graph, head.feature_maps), parts.types[0], [0] * len(head.layout))
     maps = _channels_first(to, head, plain)
@@ -88,7 +82,14 @@ def baked(graph: Graph, parts: Parts, recipe: Recipe, metadata: Mapping[str, str
     return to.model
 
 
-def _check_names(graph: Graph) -> None:
+def check_names(graph: Graph) -> None:
+    """Refuse a model that has tensors of the names that are to be given.
+
+    Raises
+    ------
+    InputError
+        It names them.
+    """
     body = graph.model.graph
     named = {value.name for value in (*body.input, *body.output)} | {*graph.producers, *graph.initializers}
     taken = sorted(name for name in named if name in (MAPS, CLASS) or name.startswith(PREFIX))

@@ -22,7 +22,8 @@ class Writer:
         self.model = onnx.ModelProto()
         self.model.CopyFrom(graph.model)
         self.opset = next(one.version for one in self.model.opset_import if one.domain in ("", "ai.onnx"))
-        _modernise(self.model)
+        least = helper.find_min_ir_version_for(list(self.model.opset_import), ignore_unknown=True)
+        self.model.ir_version = max(self.model.ir_version, least)
 
     def add(self, operator: str, *inputs: str | ArrayLike, output: str = "", **attributes: Any) -> str:
         """A node; inputs that are values become stored ones. Returns the name of its result."""
@@ -56,12 +57,11 @@ class Writer:
         helper.set_model_props(self.model, kept)
 
 
-def _modernise(model: onnx.ModelProto) -> None:
+def without_stored_inputs(model: onnx.ModelProto) -> None:
     """Before version 4 of its format, stored tensors had to be inputs as well; kept so, they would be no constants."""
     if model.ir_version < 4:
         stored = {tensor.name for tensor in model.graph.initializer}
         inputs = [value for value in model.graph.input if value.name not in stored]
         del model.graph.input[:]
         model.graph.input.extend(inputs)
-    known = helper.find_min_ir_version_for(list(model.opset_import), ignore_unknown=True)
-    model.ir_version = max(model.ir_version, 4, known)
+        model.ir_version = 4
