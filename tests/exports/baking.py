@@ -29,7 +29,7 @@ def deviation(path: Path, folder: Path) -> tuple[str, float, int, tuple[str, ...
     options = ort.SessionOptions()
     options.log_severity_level = 3
     session = ort.InferenceSession(folder / "baked.onnx", options)
-    maps, index = session.run(["activation_maps", "class_index"], {model.input.name: given})
+    maps, index = map(np.asarray, session.run(["activation_maps", "class_index"], {model.input.name: given}))
     expected = model.explain(coffee(), class_index=index[:1]).activation_maps[0, 0]
     nodes = [len(onnx.load(one, load_external_data=False).graph.node) for one in (folder / "baked.onnx", path)]
     error = float(np.abs(maps[0, 0] - expected).max() / (np.abs(expected).max() or 1))
