@@ -77,8 +77,8 @@ def bake(
     It runs wherever ONNX Runtime runs, without Python. Its output "activation_maps" is float32, (N, 1, h, w): of the
     class with the highest score, which the output "class_index", (N,) int64, names; or, with `classes="given"`, of the
     classes in the new input "class_index", (N,) int64. With `classes="all"` it is (N, K, h, w). The model's own
-    operators, inputs and outputs stay; only operators of ONNX's own set are added. An opset too old for them (17 for
-    Grad-CAM, 8 to 12 for CAM) is converted.
+    operators, inputs and outputs stay; only operators of ONNX's own set are added. A model of an opset too old for them
+    (16 for Grad-CAM, 8 to 12 for CAM) is converted to 17.
 
     The file is loaded and run before it gets its name: on three probe images, maps are those of `Classifier.explain` to
     1e-5 of their maximum. Its metadata say what it was made of and how its maps are read. The model's own file is not

@@ -57,12 +57,10 @@ def _fetch(home: Path) -> None:
     try:
         home.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=home.parent) as place:
-            command = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", f"{PACKAGE}@{VERSION}"]
-            subprocess.run([*command, "--prefix", place], capture_output=True, check=True, timeout=WAIT)
-            (Path(place) / "node_modules").rename(Path(place) / "whole")
-            made = Path(place) / "made"
-            made.mkdir()
-            (Path(place) / "whole").rename(made / "node_modules")
+            made = Path(place) / home.name
+            command = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=0"]
+            command += ["--fetch-timeout=20000", "--prefix", str(made), f"{PACKAGE}@{VERSION}"]
+            subprocess.run(command, capture_output=True, check=True, timeout=WAIT)
             made.rename(home)
     except (OSError, subprocess.SubprocessError) as error:
         if not home.is_dir():  # else another process was faster
