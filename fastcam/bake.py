@@ -80,9 +80,9 @@ def bake(
     operators, inputs and outputs stay; only operators of ONNX's own set are added. A model of an opset too old for them
     (16 for Grad-CAM, 8 to 12 for CAM) is converted to 17.
 
-    The file is loaded and run before it gets its name: on three probe images, maps are those of `Classifier.explain` to
-    1e-5 of their maximum. Its metadata say what it was made of and how its maps are read. The model's own file is not
-    touched.
+    The file is loaded and run before it gets its name: on probe images, maps are those of `Classifier.explain` to 1e-5
+    of their maximum (of Grad-CAM on at least one; on others to 1e-2, where the network has a kink). Its metadata say
+    what it was made of and how its maps are read. The model's own file is not touched.
 
     Parameters
     ----------

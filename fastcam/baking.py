@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +30,7 @@ from fastcam.runtime import ORT_ERRORS, open_session
 from fastcam.session import ImageInput, Opening
 
 TOLERANCE = 1e-5
+KINKS = 1e-2  # of Grad-CAM's maps, where a kink of the network is met; as measured on deep networks with ReLU
 
 
 class Proof(NamedTuple):
@@ -192,20 +193,20 @@ class Baking:
         ModelError
             It is too large, another class is explained than the best, or ONNX Runtime can't run the file.
         """
-        session, worst = open_session(path, name="the baked model"), 0.0
+        session, errors = open_session(path, name="the baked model"), []
         for images in batches:
             features, ranking = self._observed(images)
             ranking = ranking.reshape(len(images), -1).astype(np.float32)
             for index, found in self._runs(session, images, ranking):
                 for n, classes in enumerate(index):
                     expected = self._expected(features[n : n + 1], images[n : n + 1], classes)
-                    worst = max(worst, _deviation(found[n], *expected))
-        if not worst <= TOLERANCE:
+                    errors.append(_deviation(found[n], *expected))
+        if not are_near(errors, self.recipe.method):
             raise ModelError(
                 f"{self.source.name}: expected the baked maps to be those of fastcam to {TOLERANCE} of their maximum; "
-                f"they are off by {worst:.2g}. Please report this"
+                f"they are off by {max(errors):.2g}. Please report this"
             )
-        return worst
+        return max(errors)
 
     def _runs(self, session: Any, images: NDArray[Any], ranking: NDArray[np.float32]) -> Iterator[tuple[Any, Any]]:
         """Classes (N, M) and maps (N, M, H, W) by the file: of the best class, of all, or of some that are given."""
@@ -242,6 +243,22 @@ class Baking:
         if self.recipe.normalise:  # what is subtracted takes digits with it
             return expected, max(1.0, largest / spread) if spread else 1.0
         return expected, largest or 1.0
+
+
+def are_near(errors: Sequence[float], method: str) -> bool:
+    """Maps of several images are the same, to `TOLERANCE`.
+
+    A gradient jumps where a ReLU or maximum is at its kink, and two float32 forwards, such as ONNX Runtime's of a whole
+    model and of its tail, may lie on either side of one: then some images may differ by `KINKS`, but not all.
+
+    Examples
+    --------
+    >>> are_near([1e-6, 2e-3], "cam"), are_near([1e-6, 2e-3], "gradcam"), are_near([1e-6, 0.1], "gradcam")
+    (False, True, False)
+    """
+    if method == "cam":
+        return max(errors) <= TOLERANCE
+    return min(errors) <= TOLERANCE and max(errors) <= KINKS
 
 
 def _deviation(found: NDArray[np.float32], expected: NDArray[np.float32], unit: float) -> float:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import fastcam
-from fastcam import engines
 from fastcam.bake import bake
 from tests import web
+from tests.baked import expect_near, network_input
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -15,15 +15,6 @@ def there():
         web.package()
     except web.NotThereError as error:
         pytest.skip(str(error))
-
-
-def network_input(model, photo):
-    return model._explainer.see(photo, engines.named("cpu")).network_input
-
-
-def expect_near(found, expected):
-    assert found.shape == expected.shape
-    assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
 
 
 def test_the_best_class_of_a_photo(load_real, photos, tmp_path):

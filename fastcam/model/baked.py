@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
 from fastcam.errors import InputError, ModelError
@@ -163,20 +164,24 @@ def _cam(to: Writer, head: Head, maps: str, index: str) -> str:
 def _stored_weights(to: Writer, head: Head) -> str:
     """Class weights (K, C, 1, 1), or (K, C, h, w): the model's own, where it stores them so."""
     weights = head.class_weights
-    if weights.ndim == 4:
-        name = to.stored(weights, f"{PREFIX}class_weights")
-        to.describe(_weights_metadata(name, "(K, C, h, w)"))
+    own = _same_weights(to.graph, weights)
+    if own is None:
+        four = weights if weights.ndim == 4 else weights[:, :, None, None]
+        name = to.stored(four, f"{PREFIX}class_weights")
+        to.describe(_weights_metadata(name, "(K, C, h, w)" if weights.ndim == 4 else "(K, C, 1, 1)"))
         return name
-    for tensor in to.graph.model.graph.initializer:
+    to.describe(_weights_metadata(own.name, "(K, C, 1, 1)" if len(own.dims) == 4 else "(K, C)"))
+    return own.name if len(own.dims) == 4 else to.add("Reshape", own.name, [*weights.shape, 1, 1])
+
+
+def _same_weights(graph: Graph, weights: NDArray[np.float32]) -> TensorProto | None:
+    """A stored tensor with the class weights (K, C), as near as they can be measured."""
+    for tensor in graph.model.graph.initializer if weights.ndim == 2 else ():
         if tensor.data_type == TensorProto.FLOAT and tuple(tensor.dims) in (weights.shape, (*weights.shape, 1, 1)):
-            values = values_of(tensor, to.graph.parsed.folder).reshape(weights.shape)
+            values = values_of(tensor, graph.parsed.folder).reshape(weights.shape)
             if np.abs(values - weights).max() <= ALIKE * np.abs(weights).max():
-                to.describe(_weights_metadata(tensor.name, "(K, C)" if len(tensor.dims) == 2 else "(K, C, 1, 1)"))
-                four = len(tensor.dims) == 4
-                return tensor.name if four else to.add("Reshape", tensor.name, [*weights.shape, 1, 1])
-    name = to.stored(weights[:, :, None, None], f"{PREFIX}class_weights")
-    to.describe(_weights_metadata(name, "(K, C, 1, 1)"))
-    return name
+                return tensor
+    return None
 
 
 def _weights_metadata(tensor: str, axes: str) -> dict[str, str]:
