@@ -1,4 +1,4 @@
-"""`python -m tests.exports.baking FOLDER`: bake every model of a folder, and hold maps of a photo against `Classifier.explain`.
+"""`python -m tests.exports.baking MODEL...`: bake models, and hold maps of a photo against `Classifier.explain`.
 
 The baked file is run by ONNX Runtime alone, with its defaults. Prints a table of what can't be baked, and of sums.
 """
@@ -38,7 +38,7 @@ def deviation(path: Path, folder: Path) -> tuple[str, float, int, tuple[str, ...
 
 def main() -> None:
     say, errors, reasons = sys.stdout.write, [], Counter()
-    for path in sorted(Path(sys.argv[1]).glob("*.onnx")):
+    for path in map(Path, sys.argv[1:]):
         with TemporaryDirectory() as folder:
             try:
                 method, error, added, notes = deviation(path, Path(folder))
