@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ from fastcam.runtime import ORT_ERRORS, open_session
 from fastcam.session import Opening
 from fastcam.watch import Watch
 
+if TYPE_CHECKING:
+    import onnx
+
 # Of the logits by the tail from those of the model; a quantised or float16 model is further from its tail in float32.
 TOLERANCE, NARROW_TOLERANCE = 1e-3, 0.3
 # Of the gradient from differences along random directions, which meet kinks; a wrong one is off by more.
@@ -39,6 +42,15 @@ class _Opened(NamedTuple):
     start: str
     batch: int
     operators: int
+
+
+class Written(NamedTuple):
+    """A tail with its gradient, the tail alone, and what the model gave at its start and its end."""
+
+    model: onnx.ModelProto
+    tail: Tail
+    values: NDArray[Any]
+    logits: NDArray[Any]
 
 
 @contextmanager
@@ -124,26 +136,36 @@ class Gradients:
             return self._open_tail(name, graph, how)
 
     def _open_tail(self, name: str, graph: Graph, opening: Opening) -> _Opened:
-        head = self._head
-        start = head.feature_maps if head.feature_maps in graph.data else head.feature_maps.removesuffix("/real")
-        image = image_input(graph)
-        probe = probe_images(image, self._size, (NORMALISED,))[0]
-        options = opening.options if graph.has_custom_operators else None
-        with Watch(name, graph.parsed.size, options, task="its gradient", advice=ADVICE) as watch:
-            scene, _ = look(graph, probe, [head.output or head.logits], [start, head.logits], image, watch)
-            tail = scene.tail(start, [head.logits])
-            values, logits = scene.values[start], scene.values[head.logits]
-            model = backward_model(tail, values, scene.folder, watch)
+        written = written_gradient(name, graph, opening, self._head, self._size)
         session = open_session(
-            model.SerializeToString(),
+            written.model.SerializeToString(),
             name=f"gradient of {name}",
-            folder=scene.folder,
+            folder=graph.parsed.folder,
             providers=opening.providers,
             threads=opening.threads,
             options=opening.options,
         )
-        _check_tail(session, tail, values, logits)
-        return _Opened(session, tail.start, len(values), len(tail.operators))
+        _check_tail(session, written.tail, written.values, written.logits)
+        return _Opened(session, written.tail.start, len(written.values), len(written.tail.operators))
+
+
+def written_gradient(name: str, graph: Graph, opening: Opening, head: Head, size: tuple[int, int]) -> Written:
+    """The tail of a model and its gradient, for network inputs of (height, width) `size`.
+
+    Raises
+    ------
+    GradientError, ModelError
+        As `backward_model`.
+    """
+    start = head.feature_maps if head.feature_maps in graph.data else head.feature_maps.removesuffix("/real")
+    image = image_input(graph)
+    probe = probe_images(image, size, (NORMALISED,))[0]
+    options = opening.options if graph.has_custom_operators else None
+    with Watch(name, graph.parsed.size, options, task="its gradient", advice=ADVICE) as watch:
+        scene, _ = look(graph, probe, [head.output or head.logits], [start, head.logits], image, watch)
+        tail = scene.tail(start, [head.logits])
+        values, logits = scene.values[start], scene.values[head.logits]
+        return Written(backward_model(tail, values, scene.folder, watch), tail, values, logits)
 
 
 def _closed_form(head: Head, seeds: NDArray[np.float32], places: int) -> NDArray[np.float32]:

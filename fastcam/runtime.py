@@ -28,7 +28,7 @@ Provider = str | tuple[str, dict[str, Any]]
 
 
 def open_session(
-    data: bytes,
+    data: bytes | Path,
     *,
     name: str,
     folder: Path | None = None,
@@ -36,14 +36,14 @@ def open_session(
     threads: int | None = None,
     options: ort.SessionOptions | None = None,
 ) -> ort.InferenceSession:
-    """A session over a model's bytes.
+    """A session over a model's bytes, or its file.
 
     Parameters
     ----------
     name
         Of the model, for messages.
     folder
-        Where its external data lies; None when all weights are inside.
+        Where bytes' external data lies; None when all weights are inside.
     threads
         Of one run; None: one for each processor that this process may use.
     options
@@ -67,7 +67,8 @@ def open_session(
     if options is None:
         session = _start(data, name, folder, _session_options(threads), providers)
     else:
-        session = _start(data if folder is None else _with_weights(data, name, folder), name, None, options, providers)
+        whole = data if folder is None or isinstance(data, Path) else _with_weights(data, name, folder)
+        session = _start(whole, name, None, options, providers)
     if fallen := [provider for provider in wanted if provider not in session.get_providers()]:
         raise BackendError(
             f"providers: expected {wanted}; got {session.get_providers()}: {fallen} could not be started. "
@@ -77,12 +78,13 @@ def open_session(
 
 
 def _start(
-    data: bytes, name: str, folder: Path | None, settings: ort.SessionOptions, providers: Sequence[Provider]
+    data: bytes | Path, name: str, folder: Path | None, settings: ort.SessionOptions, providers: Sequence[Provider]
 ) -> ort.InferenceSession:
     if folder is not None:
         settings.add_session_config_entry(FOLDER, str(folder.resolve()))
     try:
-        return ort.InferenceSession(data, settings, providers=list(providers), enable_fallback=0)
+        given = str(data) if isinstance(data, Path) else data
+        return ort.InferenceSession(given, settings, providers=list(providers), enable_fallback=0)
     except ORT_ERRORS as error:
         raise ModelError(f"{name}: ONNX Runtime {ort.__version__} can't load it: {_first_line(error)}") from error
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from fastcam import __version__
-from fastcam.cli import demo, explain, inspect, serve, video, warmup
+from fastcam.cli import bake, demo, explain, inspect, serve, video, warmup
 from fastcam.errors import FastcamError
 
 COMMANDS = {
@@ -17,6 +17,7 @@ COMMANDS = {
     "inspect": inspect,
     "explain": explain,
     "video": video,
+    "bake": bake,
     "serve": serve,
     "warmup": warmup,
 }

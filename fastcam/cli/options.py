@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastcam.classifier import Classifier
+    from fastcam.model.head import Head
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,18 +71,24 @@ def check_map_arguments(options: argparse.Namespace) -> None:
 def open_model(options: argparse.Namespace) -> Classifier:
     """The `Classifier` that these options describe."""
     from fastcam.api import load
-    from fastcam.model.head import Head
 
     return load(
         options.model,
-        head=Head.load(options.head) if str(options.head).endswith(".npz") else options.head,
-        constants=_constants(options.constant or ()),
+        head=head_of(options.head),
+        constants=constants_of(options.constant or ()),
         output=options.model_output,
         labels=options.labels,
         preprocess=options.preprocess,
         providers=options.provider,
         threads=options.threads,
     )
+
+
+def head_of(given: str | None) -> str | Head | None:
+    """What --head says: a tensor's name, or a head that was saved."""
+    from fastcam.model.head import Head
+
+    return Head.load(given) if given and given.endswith(".npz") else given
 
 
 def map_options(options: argparse.Namespace, model: Classifier) -> dict[str, Any]:
@@ -112,7 +119,7 @@ def _choice(options: argparse.Namespace, model: Classifier) -> dict[str, Any]:
     return {"class_index": index}
 
 
-def _constants(given: Iterable[str]) -> dict[str, NDArray[Any]]:
+def constants_of(given: Iterable[str]) -> dict[str, NDArray[Any]]:
     """NAME=VALUE: a number, or a JSON list of numbers; whole numbers are int64, others float32."""
     import numpy as np
 

@@ -44,14 +44,21 @@ def backward_model(
         ONNX Runtime can't run the tail.
     """
     wanted = tuple(at) or (tail.start,)
-    model = taken_apart(_converted(tail.model))
+    model = taken_apart(converted(tail.model))
     known = _known(model, {tail.start: np.ascontiguousarray(values, np.float32)}, folder, watch)
     return differentiate(model, wanted[0], tail.ends[0], known, RULES, wanted[1:])
 
 
-def _converted(model: onnx.ModelProto) -> onnx.ModelProto:
+def converted(model: onnx.ModelProto, least: int = OLDEST) -> onnx.ModelProto:
+    """The very same model, or one of a newer opset in place of one older than `least`, which is at most `OLDEST`.
+
+    Raises
+    ------
+    GradientError
+        It can't be converted.
+    """
     version = next((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), OLDEST)
-    if version >= OLDEST:
+    if version >= least:
         return model
     if version >= MEANT_ALIKE:  # the converter knows no operators of ONNX Runtime's own, and isn't needed
         newer = onnx.ModelProto()
