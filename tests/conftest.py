@@ -13,8 +13,7 @@ settings.register_profile("fixed", derandomize=True, database=None, deadline=Non
 settings.load_profile("fixed")
 
 
-@pytest.fixture(scope="session")
-def shared() -> Path:
+def shared_folder() -> Path:
     """The folder with real models and photos; beside the project, or where FASTCAM_SHARED_DATA says."""
     beside = Path(__file__).resolve().parents[2] / "shared" / "data"
     folder = Path(os.environ.get("FASTCAM_SHARED_DATA", beside))
@@ -24,6 +23,12 @@ def shared() -> Path:
             pytrace=False,
         )
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """See `shared_folder`."""
+    return shared_folder()
 
 
 @pytest.fixture(scope="session")
