@@ -20,7 +20,8 @@ from fastcam.images import Photo, photo_pixels
 from fastcam.ops import heatmaps
 from fastcam.results import Explanation
 
-FOREGROUND, BACKGROUND = 0.6, 0.3  # of a map's maximum
+# Of a map's maximum; what agreed best with outlines drawn by people (benchmarks/results/segments.md).
+FOREGROUND, BACKGROUND = 0.5, 0.1
 UNKNOWN = -1
 
 
