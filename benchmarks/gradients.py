@@ -95,15 +95,15 @@ def tensor_of(module: Any, layer: str, data: bytes, image: Any) -> str:
     names = [name for name in cuts(graph, graph.outputs[0]) if name in graph.producers]
     file.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in graph.outputs)
     session = onnxruntime.InferenceSession(file.SerializeToString(), providers=["CPUExecutionProvider"])
-    found = dict(zip(names, session.run(names, {graph.image: image.numpy()}), strict=True))
+    found = dict(zip(names, map(np.asarray, session.run(names, {graph.image: image.numpy()})), strict=True))
     held = {}
     hook = module.get_submodule(layer).register_forward_hook(lambda *given: held.setdefault("first", given[2]))
     with torch.no_grad():
         module(image)
     hook.remove()
     wanted = held["first"].numpy()
-    near = [name for name in names if np.shape(found[name]) == wanted.shape
-            and np.abs(np.asarray(found[name]) - wanted).max() <= 1e-3 * np.abs(wanted).max()]  # fmt: skip
+    near = [name for name in names if found[name].shape == wanted.shape
+            and np.abs(found[name] - wanted).max() <= 1e-3 * np.abs(wanted).max()]  # fmt: skip
     if not near:
         raise LookupError(f"{layer}: no tensor of the file has its values")
     return near[-1]

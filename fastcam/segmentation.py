@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastcam.arrays import Window, flat_maps
 from fastcam.components import label_images, smallest_area
+from fastcam.devices import is_on_device
 from fastcam.errors import InputError
 from fastcam.geometry import Part, part_of
 from fastcam.images import Photo, photo_pixels
@@ -81,7 +82,7 @@ def area_masks(
     Parameters
     ----------
     maps, size, window, engine
-        As in `fastcam.heatmaps`.
+        As in `fastcam.heatmaps`; in the host's memory.
     area
         Above 0 and up to 1, of the pixels of the image, or of the window.
 
@@ -95,6 +96,7 @@ def area_masks(
     >>> area_masks([[1.0, 0.0, 2.0, 1.0]], (1, 4), 0.5).astype(int)
     array([[1, 0, 1, 0]])
     """
+    _check_host(maps)
     is_number = isinstance(area, int | float | np.integer | np.floating) and not isinstance(area, bool)
     if not is_number or not 0 < area <= 1:
         raise InputError(f"area: expected a fraction of the pixels, above 0 and up to 1; got {area!r}")
@@ -126,7 +128,7 @@ def seeds(
     Parameters
     ----------
     maps
-        (M, h, w), or (h, w) of one class.
+        (M, h, w), or (h, w) of one class, in the host's memory.
     size, window
         As in `fastcam.find_boxes`.
     foreground, background
@@ -142,6 +144,7 @@ def seeds(
     >>> seeds([[[8.0, 4.0, 0.0, 0.0]], [[0.0, 0.0, 2.0, 4.0]]], (1, 4), foreground=0.6, background=0.2)
     array([[ 1, -1, -1,  2]], dtype=int32)
     """
+    _check_host(maps)
     flat, leading = flat_maps(maps)
     if len(leading) > 1:
         raise InputError(f"maps: expected (M, h, w) or (h, w); got shape {(*leading, *flat.shape[1:])}")
@@ -204,6 +207,11 @@ def segment(
     found = np.zeros(photo.shape[:2], np.int32)
     found[top:bottom, left:right] = _grown(known, photo[top:bottom, left:right])
     return found
+
+
+def _check_host(maps: Any) -> None:
+    if is_on_device(maps):
+        raise InputError("maps: expected in the host's memory; got an array on a device")
 
 
 def _maps_and_part(explanation: Explanation | ArrayLike, item: Any, size: tuple[int, int]) -> tuple[ArrayLike, Part]:

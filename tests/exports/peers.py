@@ -107,14 +107,14 @@ def tensors_of(model: Any, data: bytes, network: Network) -> dict[str, str]:
     names = [name for name in cuts(graph, graph.outputs[0]) if name in graph.producers]
     file.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in graph.outputs)
     session = ort.InferenceSession(file.SerializeToString())
-    values = dict(zip(names, session.run(names, {session.get_inputs()[0].name: image.numpy()}), strict=True))
+    values = dict(zip(names, map(np.asarray, session.run(names, {graph.image: image.numpy()})), strict=True))
     with torch.no_grad():
         held, _ = outputs_of(model, image)
     found = {}
     for layer in network.layers:
         wanted = held[layer].numpy()
-        same = [name for name in names if np.shape(values[name]) == wanted.shape]
-        far = {name: np.abs(np.asarray(values[name]) - wanted).max() / np.abs(wanted).max() for name in same}
+        same = [name for name in names if values[name].shape == wanted.shape]
+        far = {name: np.abs(values[name] - wanted).max() / np.abs(wanted).max() for name in same}
         close = [name for name in same if far[name] < 1e-3 and far[name] <= 2 * min(far.values())]
         if not close:
             raise LookupError(f"{layer}: no tensor of the file has its values")

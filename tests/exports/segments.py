@@ -119,7 +119,8 @@ def active_contour(photo: NDArray[np.uint8], one: Any) -> Mask:
 
     shrunk = small(photo)
     raw = fastcam.heatmaps(one, shrunk.shape[:2], normalise=False) / max(float(np.max(one)), 1e-30)
-    found = np.asarray(chan_vese(rgb2gray(shrunk), init_level_set=raw - 0.2, max_num_iter=100))
+    begun: Any = raw - 0.2  # typed as a name; arrays are taken as well
+    found = np.asarray(chan_vese(rgb2gray(shrunk), init_level_set=begun, max_num_iter=100))
     best = raw > 0.6 * raw.max()
     return large(found if (found & best).sum() >= (~found & best).sum() else ~found, photo)
 
