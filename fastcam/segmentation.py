@@ -172,7 +172,8 @@ def segment(
 
     A watershed (Beucher and Lantuéjoul 1979; `skimage.segmentation.watershed`) of the gradient of the photo's colours
     in CIELAB floods what the seeds leave open, from all of them at once, so that labels meet where colours change.
-    A class without seeds isn't in the result; what the network didn't see (beside a centre crop) is 0.
+    A class without seeds isn't in the result, and without seeds of the background nothing becomes background; what the
+    network didn't see (beside a centre crop) is 0.
 
     Parameters
     ----------
