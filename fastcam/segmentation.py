@@ -22,7 +22,7 @@ from fastcam.ops import heatmaps
 from fastcam.results import Explanation
 
 # Of a map's maximum; what agreed best with outlines drawn by people (benchmarks/results/segments.md).
-FOREGROUND, BACKGROUND = 0.5, 0.1
+FOREGROUND, BACKGROUND = 0.6, 0.1
 UNKNOWN = -1
 
 

@@ -144,7 +144,7 @@ WAYS: dict[str, Callable[..., Mask]] = {
     "`segment`": lambda photo, one: segment(photo, one) == 1,
     **{
         f"watershed, seeds above {high:.0%} and below {low:.0%}": grown(high, low)
-        for high, low in ((0.4, 0.1), (0.5, 0.2), (0.6, 0.1), (0.6, 0.3))
+        for high, low in ((0.4, 0.1), (0.5, 0.1), (0.5, 0.2), (0.6, 0.3))
     },
     "random walker, 50 % and 10 %": lambda photo, one: random_walker(photo, one, 0.5, 0.1),
     "SLIC, mean above 20 %": lambda photo, one: superpixels(photo, one, 0.2),
