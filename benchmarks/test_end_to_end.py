@@ -53,6 +53,18 @@ def with_fastcam(images, threads, cleanup):
     return run
 
 
+def explained(method):
+    """From a photo, preprocessing included, by a closed form of the one forward pass."""
+
+    def make(images, threads, cleanup):
+        need("torch", "torchvision")
+        model = fastcam.load(peers.resnet50_onnx(), threads=threads, preprocess="imagenet,fit=stretch")
+        photo = np.random.default_rng(0).integers(0, 256, (224, 224, 3)).astype(np.uint8)
+        return lambda: model.explain(photo, method=method)
+
+    return make
+
+
 def pytorch_forward(images, threads, cleanup):
     need("torch", "torchvision")
     import torch
@@ -130,6 +142,8 @@ def openvino_xai(images, threads, cleanup):
 CONTENDERS = {
     "ONNX Runtime, forward only": onnxruntime_alone,
     "fastcam: map and box": with_fastcam,
+    "fastcam: photo to CAM and box": explained("cam"),
+    "fastcam: photo to Grad-CAM and box": explained("gradcam"),
     "PyTorch, forward only": pytorch_forward,
     "torchcam: 7×7 map": torch_cam,
     "pytorch-grad-cam: upsampled map": pytorch_grad_cam,
@@ -147,7 +161,7 @@ def test_resnet50(benchmark, contender, images, threads):
 
 @pytest.mark.filterwarnings("ignore")
 def test_the_forward_pass_is_the_same(images):
-    """ONNX Runtime's logits and PyTorch's, and torchcam's map against ours, scaled as it does."""
+    """ONNX Runtime's logits and PyTorch's, and torchcam's map against ours, scaled as it does; Grad-CAM is its ReLU."""
     need("torch", "torchvision", "torchcam")
     with ExitStack() as cleanup:
         theirs = pytorch_forward(images, 1, cleanup)().numpy()
@@ -156,3 +170,5 @@ def test_the_forward_pass_is_the_same(images):
         maps, _ = with_fastcam(images, 1, cleanup)()
         ours = (maps - maps.min()) / np.ptp(maps)
         np.testing.assert_allclose(ours[0], torch_cam(images, 1, cleanup)().numpy(), atol=1e-3)
+        cam, gradcam = (explained(method)(images, 1, cleanup)().activation_maps for method in ("cam", "gradcam"))
+        np.testing.assert_allclose(gradcam, np.maximum(cam, 0) / cam[0, 0].size, atol=1e-6 * np.abs(cam).max())

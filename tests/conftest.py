@@ -17,8 +17,7 @@ settings.load_profile("fixed")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(scope="session")
-def shared() -> Path:
+def shared_folder() -> Path:
     """The folder with real models and photos; beside the project, or where FASTCAM_SHARED_DATA says."""
     beside = Path(__file__).resolve().parents[2] / "shared" / "data"
     folder = Path(os.environ.get("FASTCAM_SHARED_DATA", beside))
@@ -28,6 +27,12 @@ def shared() -> Path:
             pytrace=False,
         )
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """See `shared_folder`."""
+    return shared_folder()
 
 
 @pytest.fixture(scope="session")

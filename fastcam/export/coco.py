@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fastcam.errors import InputError
 from fastcam.export.masks import mask, run_lengths
 from fastcam.results import Explanation
 
 
-def to_coco(explanation: Explanation, file_names: Sequence[str] | None = None, *, masks: bool = True) -> dict[str, Any]:
+def to_coco(
+    explanation: Explanation,
+    file_names: Sequence[str] | None = None,
+    *,
+    masks: bool = True,
+    segments: Sequence[NDArray[np.integer]] | None = None,
+) -> dict[str, Any]:
     """A COCO data set of plain values: an annotation for each map that has a box, with its probability as `score`.
 
     Its `annotations` are results in COCO's sense as well. Categories are the model's classes, their ids the class
@@ -24,11 +33,14 @@ def to_coco(explanation: Explanation, file_names: Sequence[str] | None = None, *
         Of the images, N of them; None: their numbers.
     masks
         With `segmentation`, the component of each box as a compressed run-length encoding.
+    segments
+        Label images (H, W) of `fastcam.segmentation.segment`, N of them: then it is their pixels, m + 1 of map m, that
+        boxes, areas and masks are of.
 
     Raises
     ------
     InputError
-        Another number of names than of images.
+        Another number of names or of label images than of images, or a label image of another size.
 
     Examples
     --------
@@ -47,15 +59,20 @@ def to_coco(explanation: Explanation, file_names: Sequence[str] | None = None, *
     if len(names) != count:
         raise InputError(f"file_names: expected {count}, one for each image; got {len(names)}")
     sizes = explanation.image_sizes.tolist()
+    if segments is not None:
+        _check_segments(segments, sizes)
     annotations: list[dict[str, Any]] = []
     for n in range(count):
         for m, index in enumerate(explanation.class_index[n].tolist()):
-            if not explanation.boxes.area[n, m]:
+            pixels = None if segments is None else np.asarray(segments[n]) == m + 1
+            box, area = _box_and_area(explanation, n, m) if pixels is None else _extent(pixels)
+            if not area:
                 continue
-            x0, y0, x1, y1 = explanation.boxes.xyxy[n, m].tolist()
-            one = {"id": len(annotations) + 1, "image_id": n, "category_id": index, "bbox": [x0, y0, x1 - x0, y1 - y0]}
-            one |= {"area": int(explanation.boxes.area[n, m]), "iscrowd": 0, "score": float(explanation.scores[n, m])}
-            annotations.append(one | ({"segmentation": run_lengths(mask(explanation, n, m))} if masks else {}))
+            one = {"id": len(annotations) + 1, "image_id": n, "category_id": index, "bbox": box, "area": area}
+            one |= {"iscrowd": 0, "score": float(explanation.scores[n, m])}
+            if masks:
+                one["segmentation"] = run_lengths(mask(explanation, n, m) if pixels is None else pixels)
+            annotations.append(one)
     labels = explanation.labels or [f"class {index}" for index in range(explanation.logits.shape[1])]
     return {
         "images": [
@@ -65,3 +82,29 @@ def to_coco(explanation: Explanation, file_names: Sequence[str] | None = None, *
         "categories": [{"id": index, "name": name} for index, name in enumerate(labels)],
         "annotations": annotations,
     }
+
+
+def _box_and_area(explanation: Explanation, n: int, m: int) -> tuple[list[int], int]:
+    """x, y, width and height."""
+    x0, y0, x1, y1 = explanation.boxes.xyxy[n, m].tolist()
+    return [x0, y0, x1 - x0, y1 - y0], int(explanation.boxes.area[n, m])
+
+
+def _extent(pixels: NDArray[np.bool_]) -> tuple[list[int], int]:
+    """The same, of a mask."""
+    rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
+    if not len(rows):
+        return [0, 0, 0, 0], 0
+    x0, y0 = int(columns[0]), int(rows[0])
+    return [x0, y0, int(columns[-1]) + 1 - x0, int(rows[-1]) + 1 - y0], int(np.count_nonzero(pixels))
+
+
+def _check_segments(segments: Sequence[Any], sizes: Sequence[Sequence[int]]) -> None:
+    if len(segments) != len(sizes):
+        raise InputError(f"segments: expected {len(sizes)} label images, one for each image; got {len(segments)}")
+    for n, (labels, size) in enumerate(zip(segments, sizes, strict=True)):
+        array = np.asarray(labels)
+        if array.dtype.kind not in "iu" or array.shape != tuple(size):
+            raise InputError(
+                f"segments: expected whole numbers {tuple(size)} for image {n}; got {array.dtype} {array.shape}"
+            )
