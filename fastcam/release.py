@@ -42,9 +42,10 @@ def release_boxes(heat: NDArray[np.uint8], cuts: tuple[int, ...] = CUTS) -> Rele
     Examples
     --------
     >>> heat = np.zeros((40, 60), np.uint8)
-    >>> heat[10:30, 5:35] = 200
+    >>> heat[10:30, 5:35] = 50
+    >>> heat[15:25, 10:20] = 255
     >>> release_boxes(heat).rectangles.tolist()
-    [[5, 10, 30, 20]]
+    [[5, 10, 30, 20], [10, 15, 10, 10]]
     """
     found = [_limited(extents(_deep(heat > cut)), *heat.shape) for cut in cuts]
     pooled = np.concatenate(found)
@@ -72,8 +73,8 @@ def extents(mask: NDArray[np.bool_]) -> Rectangles:
     """
     from scipy.ndimage import find_objects, label
 
-    components: Any = label(mask, np.ones((3, 3)))[0]
-    background: Any = label(~np.pad(mask, 1))[0]
+    found: Any = [label(mask, np.ones((3, 3))), label(~np.pad(mask, 1))]
+    (components, _), (background, _) = found
     holes = np.where(background == background[0, 0], 0, background)[1:-1, 1:-1]
     first, hole_first = _first_pixels(components), _first_pixels(holes)
     around = components.reshape(-1)[hole_first - 1]  # to the left of a hole's first pixel is the component that has it
@@ -92,7 +93,7 @@ def _first_pixels(labels: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _limited(rectangles: Rectangles, height: int, width: int) -> Rectangles:
-    """Kept out of the margin; where a rectangle begins in it, its width or height becomes negative, as it does there."""
+    """Kept out of the margin; of what begins in it, width or height becomes negative, as it does there."""
     x, y, w, h = rectangles.T
     return np.stack(
         [

@@ -221,10 +221,12 @@ def _fractions(thresholds: ArrayLike | None, convention: str) -> NDArray[np.floa
 
 def _checked_options(convention: str, components: str, connectivity: int, min_area: int) -> int:
     """The checked `min_area`, of options that go together."""
-    if convention not in conventions.DENSE:
-        conventions.named(convention)
-        return smallest_area(components, min_area)
+    every = (*conventions.CONVENTIONS, *conventions.DENSE)
+    if not isinstance(convention, str) or convention not in every:
+        raise InputError(f"convention: expected one of {', '.join(every)}; got {convention!r}")
     smallest = smallest_area(components, min_area)
+    if convention not in conventions.DENSE:
+        return smallest
     if connectivity != 8 or smallest != 1:
         raise InputError(
             f"connectivity, min_area: expected 8 and 1, which {convention!r} fixes; got {connectivity} and {smallest}"

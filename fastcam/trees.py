@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -56,7 +57,7 @@ class Tree:
         self.found = np.empty((0, 7), np.int32)
         self.fill = self._scores() if task.convention == "wsol" else self._interpolated()
 
-    def _interpolated(self):
+    def _interpolated(self) -> Callable[[Floats], int]:
         """A function that fills the frame with the depths of a map, upsampled bilinearly."""
         task = self.task
         where = grid_at(task.shape, task.size, task.window)
@@ -70,7 +71,7 @@ class Tree:
             values, *axes, task.thresholds, rectify, minmax, *cells, cuts, line, self.framed
         )  # fmt: skip
 
-    def _scores(self):
+    def _scores(self) -> Callable[[Floats], int]:
         """A function that fills the frame with the depths of a map, as convention `wsol` has them."""
         task = self.task
         (h, w), (height, width) = task.shape, task.size
