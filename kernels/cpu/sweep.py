@@ -58,57 +58,76 @@ def _join(labels, components, pixel, component):
 
 
 @helper
-def _join_neighbours(labels, components, pixel, stride, connectivity):
-    """The component of all neighbours of a pixel, or `NONE`."""
-    up, down, left, right = pixel - stride, pixel + stride, pixel - 1, pixel + 1
-    component = _join(labels, components, up, NONE)
-    component = _join(labels, components, left, component)
-    component = _join(labels, components, right, component)
-    component = _join(labels, components, down, component)
-    if connectivity == 8:  # a neighbour at a corner is in the component of one at a side next to it, if that is in any
-        for side, step in ((up, -stride), (down, stride)):
-            if labels[side] == NONE and labels[left] == NONE:
-                component = _join(labels, components, left + step, component)
-            if labels[side] == NONE and labels[right] == NONE:
-                component = _join(labels, components, right + step, component)
+def _join_all(labels, components, pixel, stride, connectivity):
+    """The component of all neighbours of a pixel, united, or `NONE`."""
+    component = NONE
+    for side in (-stride, -1, 1, stride):
+        component = _join(labels, components, pixel + side, component)
+    if connectivity == 8:
+        for row in (-stride, stride):
+            component = _join(labels, components, pixel + row - 1, component)
+            component = _join(labels, components, pixel + row + 1, component)
     return component
 
 
 @helper
-def _triangles(labels, pixel, stride):
-    """How many half squares of pixels' centres, of three corners that are in, a pixel completes."""
-    count = 0
-    for row in (-stride, stride):
-        for column in (-1, 1):
-            others = 0
-            for neighbour in (row, column, row + column):
-                others += labels[pixel + neighbour] != NONE
-            count += others >= 2
-    return count
+def _begin(y, x, width, components, count):
+    """A new component, of no pixels yet."""
+    components[count, PARENT], components[count, AREA] = count, 0
+    components[count, LEFT], components[count, TOP] = x, y
+    components[count, RIGHT], components[count, BOTTOM] = x, y
+    components[count, FIRST], components[count, POLYGON] = y * width + x, 0
 
 
 @helper
-def _add(y, x, width, connectivity, labels, components, roots, count, alive):
-    """Let a pixel join; return its component, how many there have been, and how many lines of roots there are."""
-    stride = width + 2
-    pixel = (y + 1) * stride + x + 1
-    component = _join_neighbours(labels, components, pixel, stride, connectivity)
-    if component == NONE:
-        component = count
-        roots[alive] = component
-        components[component, PARENT], components[component, AREA] = component, 0
-        components[component, LEFT], components[component, TOP] = x, y
-        components[component, RIGHT], components[component, BOTTOM] = x + 1, y + 1
-        components[component, FIRST], components[component, POLYGON] = y * width + x, 0
-        count, alive = count + 1, alive + 1
-    components[component, AREA] += 1
-    components[component, LEFT] = min(components[component, LEFT], x)
-    components[component, TOP] = min(components[component, TOP], y)
-    components[component, RIGHT] = max(components[component, RIGHT], x + 1)
-    components[component, BOTTOM] = max(components[component, BOTTOM], y + 1)
-    components[component, FIRST] = min(components[component, FIRST], y * width + x)
-    labels[pixel] = component
-    return component, count, alive
+def _widen(y, x, width, components, root):
+    components[root, LEFT] = min(components[root, LEFT], x)
+    components[root, TOP] = min(components[root, TOP], y)
+    components[root, RIGHT] = max(components[root, RIGHT], x + 1)
+    components[root, BOTTOM] = max(components[root, BOTTOM], y + 1)
+    components[root, FIRST] = min(components[root, FIRST], y * width + x)
+
+
+@helper
+def _add(order, first, stop, width, connectivity, by_polygon, labels, components, roots, count, alive):
+    """Let the pixels [first, stop) of the order join; return how many components and lines of roots there are.
+
+    Helpers are called for few pixels only: Numba counts references to the arrays that they are given, which takes
+    longer than all else here. Indices are unsigned, as there are no tests for negative ones then.
+    """
+    one, stride = np.uintp(1), np.uintp(width + 2)
+    for i in range(first, stop):
+        y, x = int64(order[i]) >> 16, int64(order[i]) & 0xFFFF
+        pixel = np.uintp((y + 1) * (width + 2) + x + 1)
+        up, down = pixel - stride, pixel + stride
+        a, b, c, d = labels[up], labels[pixel - one], labels[pixel + one], labels[down]
+        e, f, g, h = labels[up - one], labels[up + one], labels[down - one], labels[down + one]
+        if connectivity == 4:
+            e, f, g, h = a, b, c, d
+        # Nearly always all neighbours that have joined have one label; as unsigned numbers, `NONE` is the highest.
+        root = max(max(max(a, b), max(c, d)), max(max(e, f), max(g, h)))
+        lowest = min(min(uint32(a), uint32(b)), min(uint32(c), uint32(d)))
+        lowest = min(lowest, min(min(uint32(e), uint32(f)), min(uint32(g), uint32(h))))
+        if int32(lowest) != root:
+            root = _join_all(labels, components, int64(pixel), width + 2, connectivity)
+        elif root == NONE:
+            root = roots[alive] = count
+            _begin(y, x, width, components, count)
+            count, alive = count + 1, alive + 1
+        while components[np.uintp(root), PARENT] != root:
+            root = components[np.uintp(root), PARENT]
+        at = np.uintp(root)
+        labels[pixel] = root
+        components[at, AREA] += 1
+        outside = (x < components[at, LEFT]) | (x >= components[at, RIGHT])
+        if outside | (y <= components[at, TOP]) | (y >= components[at, BOTTOM]):
+            _widen(y, x, width, components, root)
+        if by_polygon:  # how many triangles of three pixels in a square are complete with this one: half squares
+            north, west, east, south = int64(a != NONE), int64(b != NONE), int64(c != NONE), int64(d != NONE)
+            complete = int64(north + west + int64(e != NONE) > 1) + int64(north + east + int64(f != NONE) > 1)
+            complete += int64(south + west + int64(g != NONE) > 1) + int64(south + east + int64(h != NONE) > 1)
+            components[at, POLYGON] += complete
+    return count, alive
 
 
 @helper
@@ -184,12 +203,9 @@ def sweep(
         components[0, FIRST] = -1
         count = 1
     for k in range(thresholds - 1, -1, -1):
-        while i < ends[k + 1]:
-            y, x = int64(order[i]) >> 16, int64(order[i]) & 0xFFFF
-            component, count, alive = _add(y, x, width, connectivity, labels, components, roots, count, alive)
-            if by_polygon:
-                components[component, POLYGON] += _triangles(labels, (y + 1) * (width + 2) + x + 1, width + 2)
-            i += 1
+        tables = (labels, components, roots)
+        count, alive = _add(order, i, ends[k + 1], width, connectivity, by_polygon, *tables, count, alive)
+        i = ends[k + 1]
         best, alive = _largest(components, roots, alive, by_polygon)
         xyxy[k] = 0
         area[k] = 0
