@@ -9,8 +9,8 @@ import fastcam.kernels.cpu
 CODE = """
 import sys, fastcam, fastcam.kernels.cpu as cpu
 print(fastcam.find_boxes([[0.0, 4.0, 0.0]], (6, 12)).xyxy.tolist())
-print(sum(sum(cpu.load(name).stats.cache_misses.values()) for name in cpu.KERNELS))
-print(sum(sum(cpu.load(name).stats.cache_hits.values()) for name in cpu.KERNELS))
+print(sum(sum(cpu.load(name).stats.cache_misses.values()) for name in cpu.KERNELS + cpu.HOST_ONLY))
+print(sum(sum(cpu.load(name).stats.cache_hits.values()) for name in cpu.KERNELS + cpu.HOST_ONLY))
 """
 
 NO_PLACE = """
