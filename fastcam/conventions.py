@@ -7,6 +7,9 @@ The conventions, on the upsampled values `v` in float32, and their sources:
 - `minmax`, the habit of most CAM libraries: `(v - min(v)) / (max(v) - min(v)) > threshold`, 0.20 unless told.
 
 A map without a positive maximum (`paper`, `gradcam`) or without a range (`minmax`) has no such pixel.
+
+Two more come from the code of evaluations, look at all pixels, and are in `fastcam.sweep`: `wsol`, Choe et al. 2020,
+"Evaluating Weakly Supervised Object Localization Methods Right"; `cam-release`, the code that came with Zhou et al.
 """
 
 from __future__ import annotations
@@ -42,6 +45,8 @@ CONVENTIONS = {
     )
 }
 
+DENSE = ("wsol", "cam-release")
+
 
 def named(name: str, threshold: float | None = None) -> Convention:
     """The convention of that name, with another threshold if one is given.
@@ -56,6 +61,11 @@ def named(name: str, threshold: float | None = None) -> Convention:
     >>> named("paper").threshold
     0.2
     """
+    if isinstance(name, str) and name in DENSE:
+        raise InputError(
+            f"convention: expected one of {', '.join(CONVENTIONS)}, which need no heatmap; got {name!r}, which "
+            f"fastcam.sweep.sweep(maps, size, convention={name!r}) has, for activation maps in the host's memory"
+        )
     if not isinstance(name, str) or name not in CONVENTIONS:
         raise InputError(f"convention: expected one of {', '.join(CONVENTIONS)}; got {name!r}")
     found = CONVENTIONS[name]

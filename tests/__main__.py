@@ -81,6 +81,7 @@ def wheel() -> None:
             "test_real_models.py",
             "test_rules_*.py",
             "test_serve_page.py",
+            "test_sweep.py",
         )
         shutil.copytree(ROOT / "tests", elsewhere / "tests", ignore=shutil.ignore_patterns(*left))
         for name in ("pyproject.toml", "README.md"):

@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> None:
             "cache: expected a writable place beside the package or in the home directory; got none. Every process "
             "compiles all kernels again; set NUMBA_CACHE_DIR to a directory that can be written to"
         )
-    stats = [cpu.load(name).stats for name in cpu.KERNELS]
+    stats = [cpu.load(name).stats for name in cpu.KERNELS + cpu.HOST_ONLY]
     took = perf_counter() - start
     kept = sum(bool(one.cache_hits) for one in stats)
     print(f"{len(stats)} kernels: {len(stats) - kept} compiled, {kept} from the cache, {took:.1f} s")

@@ -7,6 +7,9 @@ KERNELS = (
     *("activation_maps", "find_boxes", "heatmaps", "heatmaps_uint8", "localize", "overlay", "paint"),
     *("preprocess", "preprocess_antialiased"),
 )
+# Without a twin: for evaluation on the host, where the network takes longer than they do. A union-find in the order of
+# values is serial by nature.
+HOST_ONLY = ("depths", "fill_holes", "score_depths", "sweep")
 
 
 def load(name: str) -> Any:

@@ -17,7 +17,7 @@ def root_of(components, i):
 
 
 @helper
-def _unite(components, i, j):
+def unite(components, i, j):
     """Merge two roots; the one met first in raster order stays, which settles ties of area."""
     if i == j:
         return i
@@ -45,7 +45,7 @@ def link_runs(runs, above, current, end, y0, y1, reach, components, count):
         component, touched = -1, k
         while touched < current and runs[touched, START] < stop + reach:
             other = root_of(components, runs[touched, COMPONENT])
-            component = other if component < 0 else _unite(components, component, other)
+            component = other if component < 0 else unite(components, component, other)
             touched += 1
         k = max(k, touched - 1)  # the last one may touch the next run as well
         if component < 0:

@@ -26,6 +26,8 @@ def parameters(engine, name):
 def test_every_kernel_has_its_twin():
     assert cpu.KERNELS == cuda.KERNELS
     assert {path.stem for path in (FOLDER / "cuda").glob("*.cu")} == set(cuda.KERNELS)
+    on_cpu = {path.stem for path in (FOLDER / "cpu").glob("*.py") if "@kernel(" in path.read_text(encoding="utf-8")}
+    assert on_cpu == {*cpu.KERNELS, *cpu.HOST_ONLY}
 
 
 @pytest.mark.parametrize("name", cuda.KERNELS)
