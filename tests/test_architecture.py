@@ -114,6 +114,7 @@ ORDER = [
     "attribution",
     "steady",
     "explainer",
+    "features",
     "stream",
     "classifier",
     "api",
