@@ -124,6 +124,7 @@ ORDER = [
     "evaluate.confidence",
     "evaluate.deletion",
     "evaluate.road",
+    "evaluate.worker",
     "evaluate",
     "serve.picture",
     "serve.live",
