@@ -5,7 +5,8 @@
 
 from fastcam.evaluate.confidence import AverageDrop
 from fastcam.evaluate.deletion import Deletion, Insertion
+from fastcam.evaluate.randomisation import Randomisation, randomised_models
 from fastcam.evaluate.road import Road, impute
 from fastcam.evaluate.worker import Worker
 
-__all__ = ["AverageDrop", "Deletion", "Insertion", "Road", "Worker", "impute"]
+__all__ = ["AverageDrop", "Deletion", "Insertion", "Randomisation", "Road", "Worker", "impute", "randomised_models"]

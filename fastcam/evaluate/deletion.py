@@ -124,7 +124,7 @@ class Insertion(_Curve):
     Examples
     --------
     >>> Insertion()
-    Insertion(batch_size=None, method=None, steps=100, baseline='blur')
+    Insertion(method=None, batch_size=None, steps=100, baseline='blur')
     """
 
     baseline: str = "blur"

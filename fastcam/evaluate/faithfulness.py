@@ -9,10 +9,10 @@ mid-grey for "inception", black for "unit" and "raw".
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,37 +20,29 @@ from numpy.typing import NDArray
 from fastcam import engines
 from fastcam.classifier import Classifier
 from fastcam.errors import InputError
+from fastcam.evaluate.measure import Measure, Progress
 from fastcam.images import each_photo
 from fastcam.ops import heatmaps
 from fastcam.results import Explanation
 
 BUDGET = 16 << 20  # bytes of network inputs, feature maps and logits at once; what the network holds comes on top
-Progress = Callable[[int, int], object]
 Floats = NDArray[np.float32]
 
 
 @dataclass(eq=False, kw_only=True)
-class Faithfulness:
-    """What the measures have in common: `update` with images, `merge` with other shards, then `summary`.
+class Faithfulness(Measure):
+    """What measures by changed network inputs have in common.
 
-    All scores are kept, one row a map (4 bytes a score), and means are rounded once: a sum over shards is the same in
-    whatever order, to the bit. May be pickled; for one thread.
+    All scores are kept, one row a map (4 bytes a score).
 
     Parameters
     ----------
     batch_size
         Network inputs at once; it changes no score by more than the model's own rounding. None: as many as fit into
         16 MB with the feature maps and logits that come of them.
-
-    Attributes
-    ----------
-    method
-        Of the maps, as `Explanation.method`; None before the first update.
     """
 
     batch_size: int | None = None
-    method: str | None = field(default=None, init=False)
-    _rows: list[Floats] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
         size = self.batch_size
@@ -66,10 +58,6 @@ class Faithfulness:
 
     def changed(self, image: Floats, relevance: Floats) -> Iterator[Floats]:
         """So many changed copies (C, H, W) of a network input, by a raw map (H, W) at its size."""
-        raise NotImplementedError
-
-    def values(self) -> dict[str, NDArray[np.float64]]:
-        """The measure of each map, (maps,) by name, in the order of updates."""
         raise NotImplementedError
 
     # ---- what they share --------------------------------------------------------------------------------------------
@@ -119,52 +107,6 @@ class Faithfulness:
                 progress(done, total)
         self.method = explanation.method
         self._rows.append(np.column_stack([originals, found.reshape(maps, self.points)]))
-
-    def merge(self, other: Self) -> Self:
-        """Count in what another one of the same options has counted; returns itself.
-
-        Raises
-        ------
-        InputError
-            Another measure, other options, or maps of another method.
-        """
-        if type(other) is not type(self) or self._options() != other._options():
-            raise InputError(f"merge: expected another {self!r}; got {other!r}")
-        if None not in (self.method, other.method) and self.method != other.method:
-            raise InputError(f"merge: expected maps of the method {self.method!r}, as here; got {other.method!r}")
-        self.method = self.method or other.method
-        self._rows.extend(other._rows)
-        return self
-
-    def summary(self) -> dict[str, Any]:
-        """Means over all maps, by name; `maps`, how many these are; and their `method`.
-
-        Raises
-        ------
-        InputError
-            No map was counted.
-        """
-        maps = sum(len(rows) for rows in self._rows)
-        if not maps:
-            raise InputError("summary: expected at least one map; call update first")
-        means = {name: math.fsum(values) / maps for name, values in self.values().items()}
-        return {"method": self.method, "maps": maps, **means}
-
-    def _options(self) -> dict[str, Any]:
-        return {one.name: getattr(self, one.name) for one in fields(self) if one.init and one.name != "batch_size"}
-
-    def _check(self, model: Classifier, photos: int, explanation: Explanation) -> None:
-        n, classes = explanation.logits.shape
-        maps, index = explanation.activation_maps, explanation.class_index
-        if n != photos or classes != model.head.classes:
-            raise InputError(
-                f"explanation: expected one of these {photos} images and {model.head.classes} classes; "
-                f"got one of {n} images and {classes} classes"
-            )
-        if maps.ndim != 4 or maps.shape[:2] != index.shape:
-            raise InputError(f"explanation: expected activation_maps {(*index.shape, 'h', 'w')}; got {maps.shape}")
-        if self.method not in (None, explanation.method):
-            raise InputError(f"explanation: expected the method {self.method!r}, as before; got {explanation.method!r}")
 
     def _changed(
         self, model: Classifier, photos: Any, explanation: Explanation, originals: Floats
