@@ -12,10 +12,10 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 @pytest.mark.skipif(not EXAMPLES.exists(), reason="only in a checkout")
 def test_new_concepts(shared, tmp_path):
-    """A person is told from other things better than by always saying the same, with fifteen photos to learn from."""
+    """A person is told from other things better than by always saying the same, with 32 photos to learn from."""
     main = runpy.run_path(str(EXAMPLES / "new_concepts.py"))["main"]
-    model, out = shared / "models" / "mobilenet_v2_1.0_224_nchw_gemm.onnx", tmp_path / "person.png"
-    accuracy = main(str(model), str(shared / "photos" / "coco"), str(out), "30")
+    model, out = shared / "models" / "mobilenet_v1_0.25_128_fp32_nhwc.onnx", tmp_path / "person.png"
+    accuracy = main(str(model), str(shared / "photos" / "coco"), str(out), "64")
     assert accuracy["whole photos"] > accuracy["always the same"]
     assert 0.5 < accuracy["with crops"] <= 1
     with Image.open(out) as picture:
