@@ -1,4 +1,4 @@
-"""`python -m tests.exports.faithfulness`: measures of faithfulness against torchcam's, pytorch-grad-cam's and openvino_xai's.
+"""`python -m tests.exports.faithfulness [PEER...]`: measures of faithfulness against those of other packages.
 
 A ResNet-18 with random weights, exported to ONNX, and smooth random maps at the size of the network input, so that all
 normalise and upsample alike. Each peer gets the same maps, classes, steps and baselines. Prints the rows of
@@ -135,6 +135,9 @@ def against_grad_cam(model: Any, ours: fastcam.Classifier, photos: Any, explanat
     row("pytorch-grad-cam: ROAD, least relevant first", one.values()["road_lerf"], scores[1::2])
 
 
+PEERS = {"torchcam": against_torchcam, "openvino_xai": against_openvino, "pytorch-grad-cam": against_grad_cam}
+
+
 def main() -> None:
     import torch
 
@@ -148,8 +151,8 @@ def main() -> None:
     seen = [ours._explainer.see(photo, fastcam.engines.named("cpu")).network_input[0] for photo in photos]
     images = torch.from_numpy(np.stack(seen))
     sys.stdout.write("| measure | fastcam | peer | largest difference |\n" + "| --- " * 4 + "|\n")
-    for compare in (against_torchcam, against_openvino, against_grad_cam):
-        compare(model, ours, photos, explanation, images)
+    for peer in sys.argv[1:] or PEERS:
+        PEERS[peer](model, ours, photos, explanation, images)
 
 
 if __name__ == "__main__":
