@@ -13,7 +13,9 @@ from fastcam import engines
 from fastcam.attribution import Attribution
 from fastcam.errors import InputError
 from fastcam.explainer import Explainer
+from fastcam.features import Reclassified, features, with_classes
 from fastcam.images import check_channels, default_preprocess, each_photo, target_size
+from fastcam.labels import read_labels
 from fastcam.model.head import Head
 from fastcam.model.search import Candidate
 from fastcam.model.source import Source
@@ -241,3 +243,54 @@ class Classifier:
         """
         logits, maps, _ = self._explainer.run(images, engines.named("cpu"))
         return logits, np.ascontiguousarray(self.head.arranged(maps.shape).channels_first(maps), np.float32)
+
+    def features(self, images: Any) -> NDArray[np.float32]:
+        """The pooled features (N, C) of one or many images, for `with_classes`: the mean of each feature map.
+
+        Zhou et al. 2016, section 4, "generic localizable features". Whatever the kind of the head, they are means over
+        all places of `head.feature_maps`; of kind "cam" the model's own logits are linear in them. Raises as `explain`.
+        """
+        return features(self._explainer, each_photo(images))
+
+    def with_classes(
+        self, weights: ArrayLike, bias: ArrayLike, *, labels: Iterable[str] | None = None, activation: str = "softmax"
+    ) -> Classifier:
+        """A `Classifier` of other classes: the same network, with logits `S = weights · features + bias`.
+
+        Its class activation maps are exact, whatever the kind of this head. The session is shared with this one.
+
+        Parameters
+        ----------
+        weights, bias
+            (K, C) and (K,), such as `coef_` and `intercept_` of scikit-learn's `LogisticRegression` or `LinearSVC` that
+            was trained on `features`. One row is one class against all else, whose score is a sigmoid.
+        labels
+            Names of the classes.
+        activation
+            What makes scores of logits: "softmax", or "sigmoid" for classes that don't exclude one another.
+
+        Raises
+        ------
+        InputError
+            Weights, bias, features and labels don't fit each other, or aren't finite.
+
+        Examples
+        --------
+        >>> from importlib.resources import files
+        >>> import fastcam
+        >>> from skimage.data import chelsea, coffee
+        >>> model = fastcam.load(str(files("fastcam.data") / "squeezenet1_1.onnx"), preprocess="caffe-bgr")
+        >>> ours, others = model.features([chelsea(), coffee()])                        # (C,) each
+        >>> chelseas = model.with_classes([ours - others], [0.0], labels=["like Chelsea"])
+        >>> chelseas.explain(chelsea()).logits[0, 0] > 0 > chelseas.explain(coffee()).logits[0, 0]
+        np.True_
+        """
+        head = with_classes(self.head, weights, bias, activation)
+        return Classifier(
+            Reclassified(self._explainer.session, head),
+            head,
+            labels=None if labels is None else read_labels(labels, head.classes),
+            preprocess=self.preprocess,
+            preprocess_origin=self.preprocess_origin,
+            path=self.path,
+        )

@@ -1,0 +1,140 @@
+"""Deletion and insertion: how fast the score falls, or rises, as the most relevant pixels go, or come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcam.errors import InputError
+from fastcam.evaluate.faithfulness import Faithfulness, Floats
+
+SIGMA = 5 / 224  # of the blur, by the shorter side
+
+
+def most_relevant_first(relevance: Floats) -> NDArray[np.int64]:
+    """(H·W,) places of a map (H, W), of equal values the first in raster order."""
+    return np.argsort(-relevance.reshape(-1), kind="stable")
+
+
+def _zero(image: Floats) -> Floats:
+    return np.zeros_like(image)
+
+
+def _mean(image: Floats) -> Floats:
+    return np.broadcast_to(image.mean(axis=(1, 2), keepdims=True, dtype=np.float64).astype(np.float32), image.shape)
+
+
+def _blurred(image: Floats) -> Floats:
+    from scipy.ndimage import gaussian_filter
+
+    sigma = SIGMA * min(image.shape[1:])
+    return np.asarray(gaussian_filter(image, (0, sigma, sigma), mode="nearest"), np.float32)
+
+
+BASELINES: Mapping[str, Callable[[Floats], Floats]] = {"zero": _zero, "mean": _mean, "blur": _blurred}
+
+
+@dataclass(eq=False, kw_only=True)
+class _Curve(Faithfulness):
+    """Scores as pixels go from one image to another, the most relevant first."""
+
+    steps: int = 100
+    baseline: str = "zero"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps < 1:
+            raise InputError(f"steps: expected a whole number from 1; got {self.steps!r}")
+        if self.baseline not in BASELINES:
+            raise InputError(f"baseline: expected one of {', '.join(BASELINES)}; got {self.baseline!r}")
+
+    @property
+    def points(self) -> int:
+        return self.steps
+
+    @property
+    def curves(self) -> Floats:
+        """(maps, steps + 1): the score when 0, 1/steps, ..., all of the pixels were changed."""
+        raise NotImplementedError
+
+    def _areas(self) -> NDArray[np.float64]:
+        curves = self.curves.astype(np.float64)
+        return np.asarray(np.trapezoid(curves, dx=1 / self.steps, axis=1))
+
+    def _between(self, first: Floats, last: Floats, relevance: Floats, done: range) -> Iterator[Floats]:
+        """Images with the most relevant pixels of the last one, the others of the first; after so many steps."""
+        order = most_relevant_first(relevance)
+        image, step, target = first.reshape(len(first), -1).copy(), 0, last.reshape(len(last), -1)
+        for k in done:
+            end = round(k * len(order) / self.steps)
+            image[:, order[step:end]] = target[:, order[step:end]]
+            step = end
+            yield image.reshape(first.shape).copy()
+
+
+@dataclass(eq=False, kw_only=True)
+class Deletion(_Curve):
+    """`deletion_auc` in [0, 1]: the area under the score as pixels are deleted, the most relevant first.
+
+    Less is better. Petsiuk et al. 2018, "RISE: Randomized Input Sampling for Explanation of Black-box Models",
+    section 4.2: in so many steps of equal size (to a pixel) pixels of the network input become those of the baseline;
+    the area is that of the trapezoids over the share of pixels deleted. Cost: a forward for each step.
+
+    Parameters
+    ----------
+    steps
+        The paper has one for each row of pixels, 224.
+    baseline
+        "zero", as in the paper (`fastcam.evaluate.faithfulness` tells what colour that is); "mean" of each channel of
+        the image; or "blur", by a Gaussian of standard deviation 5/224 of the shorter side.
+    batch_size
+        As in `Faithfulness`.
+
+    Examples
+    --------
+    >>> Deletion(steps=20, baseline="mean").points
+    20
+    """
+
+    @property
+    def curves(self) -> Floats:
+        return self.scores
+
+    def changed(self, image: Floats, relevance: Floats) -> Iterator[Floats]:
+        return self._between(image, BASELINES[self.baseline](image), relevance, range(1, self.steps + 1))
+
+    def values(self) -> dict[str, NDArray[np.float64]]:
+        return {"deletion_auc": self._areas()}
+
+
+@dataclass(eq=False, kw_only=True)
+class Insertion(_Curve):
+    """`insertion_auc` in [0, 1]: the area under the score as pixels of the image come, the most relevant first.
+
+    More is better. Petsiuk et al. 2018, as `Deletion`, the other way round: from the baseline to the image.
+
+    Parameters
+    ----------
+    steps, baseline, batch_size
+        As in `Deletion`; the baseline is the blurred image, as the paper's, which has fewer false edges.
+
+    Examples
+    --------
+    >>> Insertion()
+    Insertion(method=None, batch_size=None, steps=100, baseline='blur')
+    """
+
+    baseline: str = "blur"
+
+    @property
+    def curves(self) -> Floats:
+        return np.roll(self.scores, -1, axis=1)  # the whole image comes last
+
+    def changed(self, image: Floats, relevance: Floats) -> Iterator[Floats]:
+        return self._between(BASELINES[self.baseline](image), image, relevance, range(self.steps))
+
+    def values(self) -> dict[str, NDArray[np.float64]]:
+        return {"insertion_auc": self._areas()}

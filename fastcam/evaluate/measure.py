@@ -1,0 +1,94 @@
+"""What measures of maps have in common: they count, they add up over shards, and they tell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcam.classifier import Classifier
+from fastcam.errors import InputError
+from fastcam.results import Explanation
+
+Progress = Callable[[int, int], object]
+
+
+@dataclass(eq=False, kw_only=True)
+class Measure:
+    """`update` with images, `merge` with other shards, then `summary`.
+
+    What was measured of each map is kept, and means are rounded once: a sum over shards is the same in whatever order,
+    to the bit. May be pickled; for one thread.
+
+    Attributes
+    ----------
+    method
+        Of the maps, as `Explanation.method`; None before the first update.
+    """
+
+    ALIKE: ClassVar = ("method",)  # what the first update tells, and all others share
+
+    method: str | None = field(default=None, init=False)
+    _rows: list[NDArray[np.float32]] = field(default_factory=list, init=False, repr=False)
+
+    def values(self) -> dict[str, NDArray[np.float64]]:
+        """What was measured of each map, (maps,) or (maps, ...) by name, in the order of updates."""
+        raise NotImplementedError
+
+    def merge(self, other: Self) -> Self:
+        """Count in what another one of the same options has counted; returns itself.
+
+        Raises
+        ------
+        InputError
+            Another measure, other options, or maps of another method.
+        """
+        if type(other) is not type(self) or self._options() != other._options():
+            raise InputError(f"merge: expected another {self!r}; got {other!r}")
+        known = {name: (getattr(self, name), getattr(other, name)) for name in self.ALIKE}
+        for name, (ours, theirs) in known.items():
+            if ours and theirs and ours != theirs:
+                raise InputError(f"merge: expected maps of the {name} {ours!r}, as here; got {theirs!r}")
+        for name, (ours, theirs) in known.items():
+            setattr(self, name, ours or theirs)
+        self._rows.extend(other._rows)
+        return self
+
+    def summary(self) -> dict[str, Any]:
+        """Means over all maps, by name; `maps`, how many these are; and their `method`.
+
+        Raises
+        ------
+        InputError
+            No map was counted.
+        """
+        maps = sum(len(rows) for rows in self._rows)
+        if not maps:
+            raise InputError("summary: expected at least one map; call update first")
+        return {"method": self.method, "maps": maps, **{name: _mean(one) for name, one in self.values().items()}}
+
+    def _options(self) -> dict[str, Any]:
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.init and one.name != "batch_size"}
+
+    def _check(self, model: Classifier, photos: int, explanation: Explanation) -> None:
+        """The explanation is one of so many photos by this model, and of the method that was counted before."""
+        n, classes = explanation.logits.shape
+        maps, index = explanation.activation_maps, explanation.class_index
+        if n != photos or classes != model.head.classes:
+            raise InputError(
+                f"explanation: expected one of these {photos} images and {model.head.classes} classes; "
+                f"got one of {n} images and {classes} classes"
+            )
+        if maps.ndim != 4 or maps.shape[:2] != index.shape:
+            raise InputError(f"explanation: expected activation_maps {(*index.shape, 'h', 'w')}; got {maps.shape}")
+        if self.method not in (None, explanation.method):
+            raise InputError(f"explanation: expected the method {self.method!r}, as before; got {explanation.method!r}")
+
+
+def _mean(values: NDArray[np.float64]) -> Any:
+    """Over the first axis, rounded once."""
+    return math.fsum(values) / len(values) if values.ndim == 1 else [_mean(column) for column in values.T]

@@ -1,0 +1,109 @@
+"""The pooled features of a model, and a model of other classes on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastcam import engines
+from fastcam.errors import InputError
+from fastcam.explainer import Explainer
+from fastcam.images import Photo
+from fastcam.model.head import Head
+from fastcam.session import Session
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
+
+LOGITS = "fastcam/classes"  # what logits are called that no graph computes
+
+
+def features(explainer: Explainer, photos: Sequence[Photo] | NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(N, C): what `pooled` makes of each photo; of several, errors name the image."""
+    rows = []
+    for n, photo in enumerate(photos):
+        try:
+            rows.append(pooled(explainer.head, explainer.see(photo, engines.named("cpu")).feature_maps))
+        except InputError as error:
+            if len(photos) == 1:
+                raise
+            raise InputError(f"image {n} of {len(photos)}: {error}") from error
+    return np.concatenate(rows)
+
+
+def pooled(head: Head, feature_maps: Any) -> NDArray[np.float32]:
+    """(N, C): the mean over all places of feature maps (N, ...) in the model's own layout, prefix tokens left out."""
+    maps = head.arranged(feature_maps.shape).channels_first(feature_maps)
+    means = maps.mean(axis=(2, 3), dtype=np.float64).astype(np.float32)
+    return means if isinstance(means, np.ndarray) else means.get()
+
+
+def with_classes(head: Head, weights: ArrayLike, bias: ArrayLike, activation: str) -> Head:
+    """A head on the same feature maps, of kind "cam", with those class weights (K, C) and bias (K,).
+
+    Raises
+    ------
+    InputError
+        They don't fit each other, the channels, or float32.
+    """
+    if activation not in ("softmax", "sigmoid"):
+        raise InputError(f"activation: expected 'softmax' or 'sigmoid'; got {activation!r}")
+    try:
+        matrix, offset = np.asarray(weights, np.float32), np.asarray(bias, np.float32)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"weights, bias: expected arrays of numbers ({error})") from error
+    channels = head.channels
+    if matrix.ndim != 2 or matrix.shape[1] != channels or not len(matrix) or offset.shape != matrix.shape[:1]:
+        raise InputError(
+            f"weights, bias: expected (K, {channels}) and (K,), for the {channels} features of this model; "
+            f"got {matrix.shape} and {offset.shape}"
+        )
+    if not (np.isfinite(matrix).all() and np.isfinite(offset).all()):
+        raise InputError("weights, bias: expected finite numbers; got NaN or infinity")
+    return replace(
+        head,
+        logits=LOGITS,
+        class_weights=matrix,
+        bias=offset,
+        activation=activation,
+        pooling="mean",
+        identity_error=float("nan"),
+        quantisation_gap=None,
+        kind="cam",
+        output="",
+        reason="",
+        proven_with="",
+        classes=len(offset),
+    )
+
+
+class Reclassified(Session):
+    """A session whose logits are those of a `with_classes` head. It shares all else with the session that it is of."""
+
+    def __init__(self, session: Session, head: Head) -> None:
+        vars(self).update(vars(session))
+        self._head = head
+
+    def run(
+        self, images: NDArray[Any], outputs: Sequence[str], options: ort.RunOptions | None = None
+    ) -> list[NDArray[Any]]:
+        """As `Session.run`."""
+        others = [name for name in outputs if name != LOGITS]
+        known = dict(zip(others, super().run(images, others, options), strict=True))
+        known[LOGITS] = self._logits(known[self._head.feature_maps])
+        return [known[name] for name in outputs]
+
+    def run_on_device(
+        self, images: NDArray[Any], on_device: str, outputs: Sequence[str], adopt: Callable[[ort.OrtValue], Any]
+    ) -> tuple[Any, list[NDArray[Any]]]:
+        """As `Session.run_on_device`."""
+        maps, _ = super().run_on_device(images, on_device, [], adopt)
+        return maps, [self._logits(maps) for _ in outputs]
+
+    def _logits(self, feature_maps: Any) -> NDArray[np.float32]:
+        features = pooled(self._head, feature_maps).astype(np.float64)
+        return (features @ self._head.class_weights.T.astype(np.float64) + self._head.bias).astype(np.float32)

@@ -1,0 +1,159 @@
+"""`python -m tests.exports.faithfulness [PEER...]`: measures of faithfulness against those of other packages.
+
+A ResNet-18 with random weights, exported to ONNX, and smooth random maps at the size of the network input, so that all
+normalise and upsample alike. Each peer gets the same maps, classes, steps and baselines. Prints the rows of
+benchmarks/results/faithfulness.md.
+"""
+
+# pyright: reportMissingImports=false
+
+from __future__ import annotations
+
+import io
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from skimage.data import astronaut, chelsea, coffee
+
+import fastcam
+from fastcam.evaluate import AverageDrop, Deletion, Insertion, Road, impute
+from tests.exports.torch_export import import_torchvision, quiet
+from tests.exports.torch_models import torchvision_model
+
+SIZE, STEPS = 64, 16
+
+
+class Given:
+    """Stands in for torchcam's extractor: the maps that are given."""
+
+    def __init__(self, model: Any, maps: Any) -> None:
+        self.model, self.maps = model, maps
+
+    def __call__(self, *_: Any, **__: Any) -> list[Any]:
+        return [self.maps]
+
+    def fuse_cams(self, cams: list[Any]) -> Any:
+        return cams[0]
+
+    def _hooks_off(self) -> Any:
+        from contextlib import nullcontext
+
+        return nullcontext()
+
+
+def row(name: str, ours: Any, theirs: Any) -> None:
+    ours, theirs = np.atleast_1d(ours).astype(float), np.atleast_1d(theirs).astype(float)
+    worst = np.abs(ours - theirs).max()
+    sys.stdout.write(f"| {name} | {ours.mean():.6f} | {theirs.mean():.6f} | {worst:.1e} |\n")
+
+
+def subject() -> tuple[Any, fastcam.Classifier, list[np.ndarray]]:
+    """The network in both frameworks, and three photos."""
+    import torch
+
+    torch.manual_seed(0)
+    model = torchvision_model("resnet18", num_classes=5).eval()
+    with torch.no_grad():  # else all scores are alike
+        model.fc.weight.mul_(8)
+    buffer = io.BytesIO()
+    torch.onnx.export(
+        model, (torch.randn(2, 3, SIZE, SIZE),), buffer, opset_version=17, dynamo=False,
+        input_names=["image"], dynamic_axes={"image": {0: "N"}},
+    )  # fmt: skip
+    photos = [np.asarray(Image.fromarray(one()).resize((SIZE, SIZE))) for one in (astronaut, chelsea, coffee)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "resnet18.onnx"
+        path.write_bytes(buffer.getvalue())
+        return model, fastcam.load(path, preprocess="imagenet,fit=stretch"), photos
+
+
+def against_torchcam(model: Any, ours: fastcam.Classifier, photos: Any, explanation: Any, images: Any) -> None:
+    import torch
+    from torchcam.metrics import ClassificationMetric, DeletionInsertionMetric
+
+    maps = torch.from_numpy(explanation.activation_maps[:, 0])
+    classes = explanation.class_index[:, 0].tolist()
+    theirs = ClassificationMetric(Given(model, maps), lambda logits: logits.softmax(-1))
+    theirs.update(images, classes)
+    drop = AverageDrop()
+    drop.update(ours, photos, explanation)
+    mine, peer = drop.summary(), theirs.summary()
+    row("torchcam: average drop", mine["average_drop"], peer["avg_drop"])
+    row("torchcam: increase in confidence", mine["increase_in_confidence"], peer["conf_increase"])
+    both = DeletionInsertionMetric(Given(model, maps), lambda logits: logits.softmax(-1), steps=STEPS)
+    both.update(images, classes)
+    for name, kind in (("deletion", Deletion), ("insertion", Insertion)):
+        one = kind(steps=STEPS, baseline="zero")
+        one.update(ours, photos, explanation)
+        row(f"torchcam: {name} AUC", one.summary()[f"{name}_auc"], getattr(both, name) / both.total)
+
+
+def against_openvino(model: Any, ours: fastcam.Classifier, photos: Any, explanation: Any, images: Any) -> None:
+    import torch
+    from openvino_xai.metrics import InsertionDeletionAUC
+
+    def predict(image: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return model(torch.from_numpy(image.transpose(2, 0, 1)[None])).softmax(-1).numpy()[0]
+
+    peer = InsertionDeletionAUC.__new__(InsertionDeletionAUC)
+    peer.model_predict = predict
+    inputs = images.numpy().transpose(0, 2, 3, 1).copy()
+    theirs = [
+        peer(explanation.activation_maps[n, 0], int(explanation.class_index[n, 0]), inputs[n], STEPS) for n in range(3)
+    ]
+    for name, kind in (("deletion", Deletion), ("insertion", Insertion)):
+        one = kind(steps=STEPS, baseline="zero")
+        one.update(ours, photos, explanation)
+        row(f"openvino_xai: {name} AUC", one.values()[f"{name}_auc"], [values[name] for values in theirs])
+
+
+def against_grad_cam(model: Any, ours: fastcam.Classifier, photos: Any, explanation: Any, images: Any) -> None:
+    import torch
+    from pytorch_grad_cam.metrics.road import NoisyLinearImputer
+
+    imputer, maps = NoisyLinearImputer(noise=0), explanation.activation_maps[:, 0]
+    for share in (0.1, 0.5, 0.9):
+        removed = maps[0] > np.quantile(maps[0], 1 - share)
+        theirs = imputer(images[0], torch.from_numpy((~removed).astype(np.float32))).numpy()
+        row(f"pytorch-grad-cam: imputed pixels, {share:.0%} removed", impute(images[0].numpy(), removed), theirs)
+    scores = []
+    for n in range(3):
+        for part in (maps[n], -maps[n]):
+            removed = part >= np.sort(part.ravel())[-SIZE * SIZE // 2]
+            filled = imputer(images[n], torch.from_numpy((~removed).astype(np.float32)))
+            with torch.no_grad():
+                scores.append(float(model(filled[None]).softmax(-1)[0, explanation.class_index[n, 0]]))
+    one = Road(fractions=(0.5,), noise=0)
+    one.update(ours, photos, explanation)
+    row("pytorch-grad-cam: ROAD, most relevant first", one.values()["road_morf"], scores[::2])
+    row("pytorch-grad-cam: ROAD, least relevant first", one.values()["road_lerf"], scores[1::2])
+
+
+PEERS = {"torchcam": against_torchcam, "openvino_xai": against_openvino, "pytorch-grad-cam": against_grad_cam}
+
+
+def main() -> None:
+    import torch
+
+    quiet()
+    import_torchvision()
+    model, ours, photos = subject()
+    explanation = ours.explain(photos)
+    smooth = np.random.default_rng(0).standard_normal((3, 1, 8, 8))
+    maps = fastcam.heatmaps(smooth, (SIZE, SIZE))
+    explanation = replace(explanation, activation_maps=maps, method="random")
+    seen = [ours._explainer.see(photo, fastcam.engines.named("cpu")).network_input[0] for photo in photos]
+    images = torch.from_numpy(np.stack(seen))
+    sys.stdout.write("| measure | fastcam | peer | largest difference |\n" + "| --- " * 4 + "|\n")
+    for peer in sys.argv[1:] or PEERS:
+        PEERS[peer](model, ours, photos, explanation, images)
+
+
+if __name__ == "__main__":
+    main()
