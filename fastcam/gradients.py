@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import threading
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.discovery import as_onnx_source, read_graph
-from fastcam.errors import FastcamError, GradientError, ModelError
+from fastcam.errors import GradientError, ModelError
 from fastcam.model.backward import backward_model
 from fastcam.model.gradient import GRADIENT, SEED
-from fastcam.model.graph import Graph
 from fastcam.model.head import Head
-from fastcam.model.proof import relative_deviation
-from fastcam.model.source import Source, on_disk
-from fastcam.model.tail import Tail
-from fastcam.probes import NORMALISED, image_input, look, probe_images
+from fastcam.model.source import Source
 from fastcam.runtime import ORT_ERRORS, open_session
 from fastcam.session import Opening
+from fastcam.tails import Cut, Once, cut_behind_maps, read_again
 from fastcam.watch import Watch
 
-# Of the logits by the tail from those of the model; a quantised or float16 model is further from its tail in float32.
-TOLERANCE, NARROW_TOLERANCE = 1e-3, 0.3
 # Of the gradient from differences along random directions, which meet kinks; a wrong one is off by more.
 ROUGH = 0.15
 ADVICE = "method='eigencam' needs no gradient"
@@ -52,10 +46,9 @@ class Gradients:
     """
 
     def __init__(self, source: Source | None, opening: Opening | None, head: Head, size: tuple[int, int]) -> None:
-        self._source, self._opening = (None, None) if head.is_exact else (source, opening)
         self._head, self._size = head, size
-        self._lock = threading.Lock()
-        self._opened: _Opened | FastcamError | None = None
+        known = (None, None) if head.is_exact else (source, opening)
+        self._ready = Once(partial(self._open, *known))
 
     def describe(self) -> str:
         """Where gradients come from."""
@@ -99,73 +92,42 @@ class Gradients:
             raise ModelError(f"the tail of the model failed on feature maps of shape {given.shape}: {error}") from error
         return np.asarray(gradient)
 
-    def _ready(self) -> _Opened:
-        """The session; what stood in its way stands there for good."""
-        with self._lock:
-            if self._opened is None:
-                try:
-                    self._opened = self._opened_now()
-                except FastcamError as error:
-                    self._opened = error
-                self._source = None
-            if isinstance(self._opened, FastcamError):
-                raise self._opened
-            return self._opened
-
-    def _opened_now(self) -> _Opened:
-        source, opening = self._source, self._opening
+    def _open(self, source: Source | None, opening: Opening | None) -> _Opened:
         if source is None or opening is None:
             raise GradientError(
                 "expected a model from a file or bytes for a method that follows the gradient; a session of your own "
                 "can't be taken apart"
             )
-        try:
-            with on_disk(as_onnx_source(source)) as readable:
-                graph = read_graph(readable, opening)
-                known = self._head.sha256
-                if known and source.sha256(self._head.access.files, graph.constants) != known:
-                    raise ModelError(f"{source.name}: expected the file that was loaded; it has changed since")
-                return self._open(readable.name, graph, opening)
-        except (OSError, MemoryError) as error:
-            raise ModelError(f"{source.name}: can't be read ({error})") from error
-
-    def _open(self, name: str, graph: Graph, opening: Opening) -> _Opened:
-        head = self._head
-        start = head.feature_maps if head.feature_maps in graph.data else head.feature_maps.removesuffix("/real")
-        image = image_input(graph)
-        probe = probe_images(image, self._size, (NORMALISED,))[0]
-        options = opening.options if graph.has_custom_operators else None
-        with Watch(name, graph.parsed.size, options, task="its gradient", advice=ADVICE) as watch:
-            scene, _ = look(graph, probe, [head.output or head.logits], [start, head.logits], image, watch)
-            tail = scene.run(start, [head.logits]).tail
-            values, logits = scene.values[start], scene.values[head.logits]
-            model = backward_model(tail, values, scene.folder, watch)
-        session = open_session(
-            model.SerializeToString(),
-            name=f"gradient of {name}",
-            folder=scene.folder,
-            providers=opening.providers,
-            threads=opening.threads,
-            options=opening.options,
-        )
-        _check_tail(session, tail, values, logits)
-        return _Opened(session, tail.start, len(values), len(tail.operators))
+        with read_again(source, opening, self._head) as (name, graph):
+            options = opening.options if graph.has_custom_operators else None
+            with Watch(name, graph.parsed.size, options, task="its gradient", advice=ADVICE) as watch:
+                cut = cut_behind_maps(graph, self._head, self._size, watch)
+                model = backward_model(cut.tail, cut.values, cut.folder, watch)
+            session = open_session(
+                model.SerializeToString(),
+                name=f"gradient of {name}",
+                folder=cut.folder,
+                providers=opening.providers,
+                threads=opening.threads,
+                options=opening.options,
+            )
+            _check_tail(session, cut)
+        return _Opened(session, cut.tail.start, len(cut.values), len(cut.tail.operators))
 
 
-def _check_tail(session: Any, tail: Tail, values: NDArray[Any], logits: NDArray[Any]) -> None:
+def _check_tail(session: Any, cut: Cut) -> None:
     """It gives the model's logits, which depend on the start, and its gradient is that of small differences."""
-    rng, given = np.random.default_rng(0), values.astype(np.float32)
-    expected = logits.reshape(len(values), -1).astype(np.float64)
-    seed = rng.standard_normal(expected.shape).astype(np.float32)
+    tail, rng, given = cut.tail, np.random.default_rng(0), cut.values.astype(np.float32)
+    shape = (len(given), cut.logits.size // len(given))
+    seed = rng.standard_normal(shape).astype(np.float32)
 
     def ask(start: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         end, gradient = session.run(None, {tail.start: start.astype(np.float32), SEED: seed})
-        return np.asarray(end, np.float64).reshape(expected.shape), np.asarray(gradient, np.float64)
+        return np.asarray(end, np.float64).reshape(shape), np.asarray(gradient, np.float64)
 
     got, gradient = ask(given)
-    error = relative_deviation(got, expected, np.zeros(1))
-    narrow = tail.floatised or logits.dtype != np.float32
-    if not error <= (NARROW_TOLERANCE if narrow else TOLERANCE):
+    error = cut.excess(got)
+    if error is not None:
         raise GradientError(f"the tail from {tail.start!r} gives other logits than the model: off by {error:.2g}")
     spread = float(given.std(dtype=np.float64)) or 1.0
     if not gradient.any() and not ask(spread * rng.standard_normal(given.shape))[1].any():
