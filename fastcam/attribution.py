@@ -12,6 +12,7 @@ from fastcam import engines, methods, ops
 from fastcam.arrays import feature_maps_of
 from fastcam.explained import Plan, Seen
 from fastcam.gradients import Gradients
+from fastcam.masking import Masking
 from fastcam.methods import cam
 from fastcam.model.head import Head
 
@@ -22,6 +23,7 @@ class Attribution:
 
     head: Head
     gradients: Gradients
+    masking: Masking
 
     def maps(self, seen: Seen, index: NDArray[np.int64], plan: Plan) -> Any:
         """(M, h, w) of one image and classes (M,), where the engine works.
@@ -30,6 +32,8 @@ class Attribution:
         ------
         GradientError
             The method follows the gradient, and that can't be written for this model.
+        InputError
+            The method asks the model again, in batches that take too much memory, or gets NaN or infinity.
         ModelError
             ONNX Runtime failed while running.
         """
@@ -38,13 +42,22 @@ class Attribution:
         if plan.method == "cam":
             return _summed(run, maps, *cam.channel_weights(self.head, maps, index[None], run))
         here = run.host(run.xp.ascontiguousarray(feature_maps))[0]
+        if plan.method in methods.RECIPROCAM:
+            return run.xp.asarray(self.masking.reciprocam(here, index, plan))
+        return _weighted(run, maps, run.xp.asarray(self._weights(seen, here, index, plan)))
+
+    def _weights(self, seen: Seen, here: NDArray[Any], index: NDArray[np.int64], plan: Plan) -> NDArray[np.float32]:
+        """(M, C) or (M, C, h, w), of feature maps in the host's memory."""
+        if plan.method == "scorecam":
+            return self.masking.scorecam(seen.network_input, here, index, plan)
+        if plan.method == "ablationcam":
+            return self.masking.ablationcam(here, index, plan)
         first = self.head.arranged(here.shape).channels_first(here)[0].astype(np.float32)
         if plan.method in methods.CLASSLESS:
             gradients = np.zeros((len(index), len(first), 1, 1), np.float32)
         else:
             gradients = self.gradients(here, index)
-        weights = run.xp.asarray(methods.WEIGHTS[plan.method](first, gradients))
-        return _weighted(run, maps, weights)
+        return methods.WEIGHTS[plan.method](first, gradients)
 
 
 def _weighted(run: engines.Engine, maps: Any, weights: Any) -> Any:

@@ -13,8 +13,10 @@ from fastcam import engines
 from fastcam.attribution import Attribution
 from fastcam.errors import InputError
 from fastcam.explainer import Explainer
+from fastcam.forwards import Progress
 from fastcam.gradients import Gradients
 from fastcam.images import check_channels, default_preprocess, each_photo, target_size
+from fastcam.masking import Masking
 from fastcam.model.head import Head
 from fastcam.model.search import Candidate
 from fastcam.model.source import Source
@@ -75,7 +77,9 @@ class Classifier:
             target = target_size(self.preprocess, self.input)
         except InputError as error:
             raise InputError(f"{error} (preprocess from: {self.preprocess_origin})") from error
-        attribution = Attribution(head, Gradients(source, opening, head, target))
+        attribution = Attribution(
+            head, Gradients(source, opening, head, target), Masking(session, source, opening, head, target)
+        )
         self._explainer = Explainer(session, head, self.preprocess, target, labels, attribution)
 
     def __repr__(self) -> str:
@@ -94,6 +98,8 @@ class Classifier:
         threshold: float | None = None,
         connectivity: int = 8,
         engine: str = "auto",
+        batch_size: int | None = None,
+        progress: Progress | None = None,
     ) -> Explanation:
         """Class activation maps and boxes for the best classes, or for given ones, of one or many images.
 
@@ -110,13 +116,19 @@ class Classifier:
         method
             "cam", exact for heads of kind "cam" and "cam-spatial"; or, of any head, "gradcam", "gradcam++", "xgradcam",
             "hirescam", "layercam" or "eigencam" (`fastcam.methods`), by a closed form where the head is exact, else
-            by the gradient of the logit, which ONNX Runtime computes as well. "auto": CAM where it is exact, else
-            Grad-CAM. `Explanation.method` tells which it was.
+            by the gradient of the logit, which ONNX Runtime computes as well; or "scorecam", "ablationcam",
+            "reciprocam" or "reciprocam-gaussian", which ask the model again and again. "auto": CAM where it is exact,
+            else Grad-CAM. `Explanation.method` tells which it was.
         convention, threshold, connectivity
             Which pixels make a box; see `fastcam.find_boxes`.
         engine
             "cpu": Numba; "reference": NumPy and scikit-image; "cuda": CuPy, on the feature maps that a CUDA provider
             leaves on its device. "auto" is "cuda" there, if CuPy can be used, else "cpu"; `Explanation.engine` tells.
+        batch_size
+            How many masked images, or feature maps, go through the model at once, for methods that ask it again; None:
+            as many as take some 256 MB. The maps are the same, but for rounding.
+        progress
+            Told (done, total) after each batch of these methods, for a bar on the screen; what it raises ends the work.
 
         Returns
         -------
@@ -144,7 +156,8 @@ class Classifier:
         ['Egyptian cat', 'tiger cat']
         """
         photos = each_photo(images)
-        plan = self._explainer.plan(len(photos), top, class_index, method, convention, threshold, connectivity, engine)
+        options = (top, class_index, method, convention, threshold, connectivity, engine, batch_size, progress)
+        plan = self._explainer.plan(len(photos), *options)
         return self._explainer.explain(photos, plan)
 
     def stream(

@@ -10,22 +10,35 @@ from numpy.typing import NDArray
 
 from fastcam.conventions import Convention
 from fastcam.engines import Engine
+from fastcam.forwards import Progress
 from fastcam.geometry import Region
 from fastcam.results import Boxes, Explanation
 
 
 class Plan(NamedTuple):
-    """The checked options of `Classifier.explain`. `wanted`: so many of the best classes, or indices (N, M)."""
+    """The checked options of `Classifier.explain`. `wanted`: so many of the best classes, or indices (N, M).
+
+    `batch_size`, `progress`: of methods that ask the model again.
+    """
 
     method: str
     rule: Convention
     connectivity: int
     run: Engine
     wanted: int | NDArray[np.int64]
+    batch_size: int | None = None
+    progress: Progress | None = None
 
     def classes(self, n: int) -> int | NDArray[np.int64]:
         """What is wanted of image n."""
         return self.wanted if isinstance(self.wanted, int) else self.wanted[n]
+
+    def of_image(self, n: int, count: int) -> Plan:
+        """The plan for image n of so many, whose progress is that of all of them."""
+        tell = self.progress
+        if tell is None:
+            return self
+        return self._replace(progress=lambda done, total: tell(n * total + done, count * total))
 
 
 class Seen(NamedTuple):

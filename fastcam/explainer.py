@@ -18,6 +18,7 @@ from fastcam.attribution import Attribution
 from fastcam.devices import check_ready, is_ready
 from fastcam.errors import InputError
 from fastcam.explained import Explained, Plan, Seen, gather
+from fastcam.forwards import Progress, check_asking
 from fastcam.geometry import Region, part_of
 from fastcam.images import Photo, photo_pixels, seen_region
 from fastcam.model.head import Head
@@ -58,13 +59,17 @@ class Explainer:
         threshold: float | None,
         connectivity: int,
         engine: str,
+        batch_size: int | None = None,
+        progress: Progress | None = None,
     ) -> Plan:
         """The options of `Classifier.explain`, checked, for so many images."""
         chosen = methods.named(method, self.head)
+        check_asking(batch_size, progress)
         rule, neighbours = conventions.named(convention, threshold), check_connectivity(connectivity)
         run = self._engine(engine)
         wanted = self._wanted(top, class_index, images)
-        return Plan(chosen, rule, neighbours, run, int(top) if wanted is None else wanted)
+        best = int(top) if wanted is None else wanted
+        return Plan(chosen, rule, neighbours, run, best, None if batch_size is None else int(batch_size), progress)
 
     def explain(self, photos: Sequence[Photo] | NDArray[np.uint8], plan: Plan) -> Explanation:
         """What comes of each photo, gathered; of several, errors name the image."""
@@ -74,7 +79,7 @@ class Explainer:
                 seen = self.see(photo, plan.run)
                 wanted = plan.classes(n)
                 index = self._best(seen, wanted) if isinstance(wanted, int) else wanted
-                found.append(self._localize(seen, index, plan))
+                found.append(self._localize(seen, index, plan.of_image(n, len(photos))))
             except InputError as error:
                 if len(photos) == 1:
                     raise

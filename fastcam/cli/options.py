@@ -45,7 +45,8 @@ def add_map_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method",
         default="auto",
-        help="auto (default): cam where it is exact, else gradcam; gradcam++, xgradcam, hirescam, layercam, eigencam",
+        help="auto (default): cam where it is exact, else gradcam; gradcam++, xgradcam, hirescam, layercam, eigencam; "
+        "scorecam, ablationcam, reciprocam, reciprocam-gaussian",
     )
     parser.add_argument("--convention", default="paper", help="paper (default), gradcam or minmax")
     parser.add_argument("--threshold", type=float, metavar="FRACTION", help="in place of the convention's own")

@@ -1,8 +1,9 @@
 """Methods: how to weigh the channels of the feature maps. One file each.
 
-All but CAM have one shape: from feature maps A (C, h, w) and gradients g = d logit / d A of M classes, (M, C, h, w),
+Most have one shape: from feature maps A (C, h, w) and gradients g = d logit / d A of M classes, (M, C, h, w),
 come weights, one for each channel (M, C) or for each place as well (M, C, h, w); the map is the ReLU of the weighted
-sum over channels. Where the gradient of a class is the same everywhere it is (M, C, 1, 1).
+sum over channels. Where the gradient of a class is the same everywhere it is (M, C, 1, 1). Those of `MASKING` need no
+gradient: they hide parts of the image or of its feature maps, and ask the model again (`fastcam.masking`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ WEIGHTS: Mapping[str, Weigh] = {
     "layercam": layercam.weights,
     "eigencam": eigencam.weights,
 }
-METHODS = ("cam", *WEIGHTS)
+RECIPROCAM = ("reciprocam", "reciprocam-gaussian")
+MASKING = ("scorecam", "ablationcam", *RECIPROCAM)
+METHODS = ("cam", *WEIGHTS, *MASKING)
 CLASSLESS = frozenset({"eigencam"})  # of which no gradient is asked
 
 
