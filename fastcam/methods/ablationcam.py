@@ -52,7 +52,8 @@ def weights(logits: NDArray[np.floating], without: NDArray[np.floating]) -> NDAr
             f"{int(endless.argmax()) + 1} of the {len(logits)} wanted. method='gradcam' needs no division"
         )
     with np.errstate(over="ignore"):  # of a logit next to 0: then the map isn't finite, and is refused
-        return np.divide(lost, logits[:, None], out=np.zeros_like(lost), where=lost != 0).astype(np.float32)
+        shares = np.divide(lost, logits[:, None], out=np.zeros_like(lost), where=lost != 0)
+        return np.ascontiguousarray(shares, np.float32)
 
 
 def closed_form(

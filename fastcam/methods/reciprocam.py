@@ -61,7 +61,7 @@ def maps(logits: NDArray[np.floating]) -> NDArray[np.float32]:
     >>> maps(np.array([[[-1.0, 3.0]]])).tolist()
     [[[0.0, 4.0]]]
     """
-    return (logits - logits.min(axis=(1, 2), keepdims=True)).astype(np.float32)
+    return np.ascontiguousarray(logits - logits.min(axis=(1, 2), keepdims=True), np.float32)
 
 
 def closed_form(

@@ -60,4 +60,4 @@ def weights(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     [[0.75, 0.25]]
     """
     powers = np.exp(logits.astype(np.float64) - logits.max(axis=0))
-    return (powers / powers.sum(axis=0)).T.astype(np.float32)
+    return np.ascontiguousarray((powers / powers.sum(axis=0)).T, np.float32)
