@@ -30,7 +30,7 @@ def seen_by(model, photo):
     return seen.network_input, seen.feature_maps
 
 
-def plain_session(path_or_bytes, start=None, end=None):
+def plain_session(path_or_bytes, start="", end=""):
     """Plain ONNX Runtime over a model, or over the part between two tensors as `onnx.utils` cuts it out."""
     data = path_or_bytes if isinstance(path_or_bytes, bytes) else path_or_bytes.read_bytes()
     if start:

@@ -27,13 +27,12 @@ MODELS: dict[str, tuple[Callable[..., Any], str, int]] = {
     "AlexNet": (torchvision_model, "alexnet", 224),
     "SqueezeNet 1.1": (torchvision_model, "squeezenet1_1", 96),
     "MobileNetV3-small": (torchvision_model, "mobilenet_v3_small", 128),
-    "ConvNeXt-tiny": (torchvision_model, "convnext_tiny", 64),
     "ViT-tiny": (timm_model, "vit_tiny_patch16_224", 224),
 }
 
 
 def built(make: Callable[..., Any], name: str) -> Any:
-    """With random weights, and statistics of batch norms that do something."""
+    """With random weights, statistics of batch norms that do something, and logits that are far apart."""
     import torch
 
     torch.manual_seed(0)
@@ -42,6 +41,9 @@ def built(make: Callable[..., Any], name: str) -> Any:
         if hasattr(module, "running_var"):
             torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
             torch.nn.init.uniform_(module.running_mean, -0.5, 0.5)
+    last = [module for module in model.modules() if isinstance(module, torch.nn.Linear | torch.nn.Conv2d)][-1]
+    with torch.no_grad():
+        last.weight.mul_(30)  # else Score-CAM's softmax gives all channels the same weight
     return model
 
 
