@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -52,6 +53,8 @@ def batch_of(batch_size: int | None, item: int, lead: int = 1) -> int:
     --------
     >>> batch_of(None, 100 << 20), batch_of(None, 1 << 30), batch_of(7, 100 << 20)
     (2, 1, 7)
+    >>> batch_of(None, 20 << 20, lead=8)
+    8
     """
     most = LIMIT // max(1, item)
     if most < lead:
@@ -63,7 +66,7 @@ def batch_of(batch_size: int | None, item: int, lead: int = 1) -> int:
         raise InputError(
             f"batch_size: expected at most {most}, which take about {LIMIT >> 20} MB of memory; got {batch_size}"
         )
-    return batch_size or max(1, BUDGET // max(1, item))
+    return batch_size or max(lead, BUDGET // max(1, item) // lead * lead)
 
 
 class Forwards:
@@ -80,10 +83,12 @@ class Forwards:
         The batch that the model takes for sure.
     held
         How many times its size in float32 an item takes while the model runs, about.
+    classes
+        K.
     """
 
-    def __init__(self, run: Callable[[NDArray[Any]], NDArray[Any]], lead: int, held: int) -> None:
-        self._run, self._lead, self._held = run, lead, held
+    def __init__(self, run: Callable[[NDArray[Any]], NDArray[Any]], lead: int, held: int, classes: int) -> None:
+        self._run, self._lead, self._held, self._classes = run, lead, held, classes
         self._together: bool | None = None  # threads may find out side by side; they find the same
 
     def __call__(self, items: NDArray[Any]) -> NDArray[np.float32]:
@@ -121,15 +126,18 @@ class Forwards:
         ModelError
             ONNX Runtime failed while running.
         """
-        size = 4 * int(np.prod(shape)) * (1 + self._held)
-        step = batch_of(batch_size, size, self._lead)
+        numbers = math.prod(shape) * (1 + self._held) + self._classes
+        step = batch_of(batch_size, 4 * numbers, self._lead)
         found = np.empty((count, len(index)), np.float32)
         for first in range(0, count, step):
             items = np.arange(first, min(first + step, count))
             found[items] = self(make(items))[:, index]
             if not np.isfinite(found[items]).all():
                 bad = int(items[~np.isfinite(found[items]).all(axis=1)][0])
-                raise InputError(f"expected finite logits of masked items; got NaN or infinity for {bad} of {count}")
+                raise InputError(
+                    f"expected finite logits of masked items; got NaN or infinity for {bad} of {count}. "
+                    "method='gradcam' masks nothing"
+                )
             done(int(items[-1]) + 1)
         return found
 

@@ -42,7 +42,7 @@ class Masking:
         self, session: Session, source: Source | None, opening: Opening | None, head: Head, size: tuple[int, int]
     ) -> None:
         self._session, self._head = session, head
-        self._model = Forwards(self._run, session.input.batch or 1, HELD)
+        self._model = Forwards(self._run, session.input.batch or 1, HELD, head.classes)
         known = (None, None) if head.is_exact else (source, opening)
         self._tail = Once(partial(open_tail, *known, head, size))
 

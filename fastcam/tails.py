@@ -144,4 +144,4 @@ def open_tail(source: Source | None, opening: Opening | None, head: Head, size: 
     error = cut.excess(run(cut.values.astype(np.float32)))
     if error is not None:
         raise ModelError(f"the tail from {cut.tail.start!r} gives other logits than the model: off by {error:.2g}")
-    return Forwards(run, len(cut.values), HELD)
+    return Forwards(run, len(cut.values), HELD, head.classes)

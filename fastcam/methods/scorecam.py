@@ -18,14 +18,16 @@ def distinct(feature_maps: NDArray[np.float32]) -> tuple[NDArray[np.float32], ND
     --------
     >>> masks, own = distinct(np.array([[[0, 2]], [[5, 5]], [[1, 3]]], np.float32))
     >>> masks.tolist(), own.tolist()
-    ([[[0.0, 0.0]], [[0.0, 1.0]]], [1, 0, 1])
+    ([[[0.0, 1.0]], [[0.0, 0.0]]], [0, 1, 0])
     """
     flat = feature_maps.reshape(len(feature_maps), -1)
     low = flat.min(axis=1, keepdims=True)
     span = flat.max(axis=1, keepdims=True) - low
     scaled = np.divide(flat - low, span, out=np.zeros_like(flat), where=span > 0)
-    masks, own = np.unique(scaled, axis=0, return_inverse=True)
-    return masks.reshape(-1, *feature_maps.shape[1:]), own.reshape(-1)
+    numbers: dict[bytes, int] = {}
+    own = np.array([numbers.setdefault(one.tobytes(), len(numbers)) for one in scaled], np.intp)
+    first = np.unique(own, return_index=True)[1]
+    return scaled[first].reshape(-1, *feature_maps.shape[1:]), own
 
 
 def masked(image: NDArray[Any], masks: NDArray[np.float32], layout: str) -> NDArray[Any]:
