@@ -1,4 +1,4 @@
-"""The same ResNet-50 in PyTorch and as an ONNX file, for comparisons end to end."""
+"""The same networks in PyTorch and as ONNX files, for comparisons end to end."""
 
 # Contenders needn't be installed.
 # pyright: reportMissingImports=false
@@ -38,25 +38,35 @@ def torchvision() -> Any:
     raise RuntimeError("torchvision asks for more and more operators")
 
 
-@lru_cache(maxsize=1)
-def resnet50() -> Any:
-    """ResNet-50 of torchvision with random weights: time and identity don't depend on training."""
+@lru_cache(maxsize=4)
+def network(name: str) -> Any:
+    """A network of torchvision with random weights: time and identity don't depend on training."""
     import torch
 
     torch.manual_seed(0)
-    return torchvision().models.resnet50(weights=None).eval()
+    return torchvision().models.get_model(name, weights=None).eval()
 
 
-@lru_cache(maxsize=1)
-def resnet50_onnx() -> bytes:
-    """The same as an ONNX file."""
+@lru_cache(maxsize=4)
+def exported(name: str, any_batch: bool = False) -> bytes:
+    """The same as an ONNX file, for one image of 224×224 at a time, or for any batch."""
     import torch
 
     with TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter without further dependencies is deprecated
-        path = Path(folder) / "resnet50.onnx"
+        path = Path(folder) / "network.onnx"
         torch.onnx.export(
-            resnet50(), (torch.zeros(1, 3, 224, 224),), str(path), dynamo=False, input_names=["images"],
-            output_names=["logits"],
+            network(name), (torch.zeros(1, 3, 224, 224),), str(path), dynamo=False, input_names=["images"],
+            output_names=["logits"], dynamic_axes={"images": {0: "N"}, "logits": {0: "N"}} if any_batch else None,
         )  # fmt: skip
         return path.read_bytes()
+
+
+def resnet50() -> Any:
+    """ResNet-50."""
+    return network("resnet50")
+
+
+def resnet50_onnx() -> bytes:
+    """The same as an ONNX file."""
+    return exported("resnet50")

@@ -13,10 +13,11 @@ from fastcam.arrays import feature_maps_of
 from fastcam.explained import Plan, Seen
 from fastcam.gradients import Gradients
 from fastcam.layers import LayerRun, Layers
+from fastcam.masking import Masking
 from fastcam.methods import cam, layercam
 from fastcam.model.head import Head
 from fastcam.model.source import Source
-from fastcam.session import Opening
+from fastcam.session import Opening, Session
 
 KEPT = 4  # sets of layers whose sessions stay open
 
@@ -26,15 +27,20 @@ class Attribution:
 
     Parameters
     ----------
+    session
+        The whole model.
     source, opening
         The model as it was opened; None for a session of the caller's.
     size
         (height, width) of the network input.
     """
 
-    def __init__(self, source: Source | None, opening: Opening | None, head: Head, size: tuple[int, int]) -> None:
+    def __init__(
+        self, session: Session, source: Source | None, opening: Opening | None, head: Head, size: tuple[int, int]
+    ) -> None:
         self.head = head
         self.gradients = Gradients(source, opening, head, size)
+        self.masking = Masking(session, source, opening, head, size)
         self._model = source, opening, head, size
         self._layers: dict[tuple[str, ...], Layers] = {}
         self._lock = threading.Lock()
@@ -55,12 +61,14 @@ class Attribution:
             return None
         return layers(network_input, None if wanted is None else methods.one_hot(wanted[:1], self.head.classes)[0])
 
-    def describe(self, plan: Plan) -> str:
-        """What the weights of the feature maps are made from."""
+    def describe(self, seen: Seen, plan: Plan) -> str:
+        """What the weights of the feature maps are made from, in words."""
         if plan.method == "cam":
             return "class weights"
         if plan.method in methods.CLASSLESS:
             return "feature maps alone"
+        if plan.method in methods.MASKING:
+            return self.masking.describe(plan.method, seen.feature_maps.shape)
         return self._opened(plan.layers).describe() if plan.layers else self.gradients.describe()
 
     def maps(self, seen: Seen, index: NDArray[np.int64], plan: Plan) -> Any:
@@ -70,6 +78,8 @@ class Attribution:
         ------
         GradientError
             The method follows the gradient, and that can't be written for this model.
+        InputError
+            The method asks the model again, in batches that take too much memory, or gets NaN or infinity.
         ModelError
             ONNX Runtime failed while running.
         """
@@ -80,13 +90,22 @@ class Attribution:
         if plan.method == "cam":
             return _summed(run, maps, *cam.channel_weights(self.head, maps, index[None], run))
         here = run.host(run.xp.ascontiguousarray(feature_maps))[0]
+        if plan.method in methods.RECIPROCAM:
+            return run.xp.asarray(self.masking.reciprocam(here, index, plan))
+        return _weighted(run, maps, run.xp.asarray(self._weights(seen, here, index, plan)))
+
+    def _weights(self, seen: Seen, here: NDArray[Any], index: NDArray[np.int64], plan: Plan) -> NDArray[np.float32]:
+        """(M, C) or (M, C, h, w), of feature maps in the host's memory."""
+        if plan.method == "scorecam":
+            return self.masking.scorecam(seen.network_input, here, index, plan)
+        if plan.method == "ablationcam":
+            return self.masking.ablationcam(here, index, plan)
         first = self.head.arranged(here.shape).channels_first(here)[0].astype(np.float32)
         if plan.method in methods.CLASSLESS:
             gradients = np.zeros((len(index), len(first), 1, 1), np.float32)
         else:
             gradients = self.gradients(here, methods.seeds(plan.method, seen.logits, index))
-        weights = run.xp.asarray(methods.WEIGHTS[plan.method](first, gradients))
-        return _weighted(run, maps, weights)
+        return methods.WEIGHTS[plan.method](first, gradients)
 
     def _maps_at_layers(self, seen: Seen, index: NDArray[np.int64], plan: Plan) -> Any:
         """Each class's maps of all layers, fused where there are several."""

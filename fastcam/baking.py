@@ -112,8 +112,8 @@ class Baking:
         if self.recipe.method == "cam":
             return parts
         sides = self.image.sides(self.size)
-        written = written_gradient(self.source.name, graph, self.opening, head, sides)
-        return replace(parts, tail=written.tail, gradient=written.model)
+        gradient, cut = written_gradient(self.source.name, graph, self.opening, head, sides)
+        return replace(parts, tail=cut.tail, gradient=gradient)
 
     def _save(self, graph: Graph, parts: Parts, path: Path) -> None:
         model = baked(graph, parts, self.recipe, self._metadata())
@@ -177,7 +177,7 @@ class Baking:
     def attribution(self) -> Attribution:
         """Makes fastcam's own maps."""
         head = self.found.head
-        return Attribution(self.source, self.opening, head, self.image.sides(self.size))
+        return Attribution(self.found.session, self.source, self.opening, head, self.image.sides(self.size))
 
     def _observed(self, images: NDArray[Any]) -> list[NDArray[Any]]:
         """Feature maps, and the scores by which classes are ranked."""

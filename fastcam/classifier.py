@@ -14,6 +14,7 @@ from fastcam.attribution import Attribution
 from fastcam.errors import InputError
 from fastcam.explainer import Explainer
 from fastcam.features import Reclassified, features, with_classes
+from fastcam.forwards import Progress
 from fastcam.images import check_channels, default_preprocess, each_photo, target_size
 from fastcam.labels import read_labels
 from fastcam.model.head import Head
@@ -76,7 +77,7 @@ class Classifier:
             target = target_size(self.preprocess, self.input)
         except InputError as error:
             raise InputError(f"{error} (preprocess from: {self.preprocess_origin})") from error
-        attribution = Attribution(source, opening, head, target)
+        attribution = Attribution(session, source, opening, head, target)
         self._explainer = Explainer(session, head, self.preprocess, target, labels, attribution)
 
     def __repr__(self) -> str:
@@ -96,6 +97,8 @@ class Classifier:
         threshold: float | None = None,
         connectivity: int = 8,
         engine: str = "auto",
+        batch_size: int | None = None,
+        progress: Progress | None = None,
     ) -> Explanation:
         """Class activation maps and boxes for the best classes, or for given ones, of one or many images.
 
@@ -112,8 +115,9 @@ class Classifier:
         method
             "cam", exact for heads of kind "cam" and "cam-spatial"; or, of any head, "gradcam", "gradcam++", "xgradcam",
             "hirescam", "layercam", "finercam", "finercam-weighted" or "eigencam" (`fastcam.methods`), by a closed form
-            where the head is exact, else by the gradient of the logit, which ONNX Runtime computes as well. "auto": CAM
-            where it is exact, else Grad-CAM. `Explanation.method` tells which it was, `Explanation.how` by what.
+            where the head is exact, else by the gradient of the logit, which ONNX Runtime computes as well; or
+            "scorecam", "ablationcam", "reciprocam" or "reciprocam-gaussian", which ask the model again and again.
+            "auto": CAM where it is exact, else Grad-CAM. `Explanation.method` and `how` tell which it was.
         layer
             Name of any tensor that holds feature maps, or of the operator that makes it, in place of the head's: the
             model then runs forward and, from the logit, backward to it, in one graph. It is opened on first use, with
@@ -124,6 +128,11 @@ class Classifier:
         engine
             "cpu": Numba; "reference": NumPy and scikit-image; "cuda": CuPy, on the feature maps that a CUDA provider
             leaves on its device. "auto" is "cuda" there, if CuPy can be used, else "cpu"; `Explanation.engine` tells.
+        batch_size
+            How many masked images, or feature maps, go through the model at once, for methods that ask it again; None:
+            as many as take some 256 MB. The maps are the same, but for rounding.
+        progress
+            Told (done, total) after each batch of these methods, for a bar on the screen; what it raises ends the work.
 
         Returns
         -------
@@ -153,8 +162,8 @@ class Classifier:
         ['Egyptian cat', 'tiger cat']
         """
         photos = each_photo(images)
-        chosen = (method, convention, threshold, connectivity, engine, layer)
-        plan = self._explainer.plan(len(photos), top, class_index, *chosen)
+        options = (top, class_index, method, convention, threshold, connectivity, engine, layer, batch_size, progress)
+        plan = self._explainer.plan(len(photos), *options)
         return self._explainer.explain(photos, plan)
 
     def stream(

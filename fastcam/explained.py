@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fastcam.conventions import Convention
 from fastcam.engines import Engine
+from fastcam.forwards import Progress
 from fastcam.geometry import Region
 from fastcam.layers import LayerRun
 from fastcam.results import Boxes, Explanation
@@ -18,7 +19,8 @@ from fastcam.results import Boxes, Explanation
 class Plan(NamedTuple):
     """The checked options of `Classifier.explain`.
 
-    `wanted`: so many of the best classes, or indices (N, M); `layers`: tensors in place of the head's feature maps.
+    `wanted`: so many of the best classes, or indices (N, M); `layers`: tensors in place of the head's feature maps;
+    `batch_size`, `progress`: of methods that ask the model again.
     """
 
     method: str
@@ -27,10 +29,19 @@ class Plan(NamedTuple):
     run: Engine
     wanted: int | NDArray[np.int64]
     layers: tuple[str, ...] = ()
+    batch_size: int | None = None
+    progress: Progress | None = None
 
     def classes(self, n: int) -> int | NDArray[np.int64]:
         """What is wanted of image n."""
         return self.wanted if isinstance(self.wanted, int) else self.wanted[n]
+
+    def of_image(self, n: int, count: int) -> Plan:
+        """The plan for image n of so many, whose progress is that of all of them."""
+        tell = self.progress
+        if tell is None:
+            return self
+        return self._replace(progress=lambda done, total: tell(n * total + done, count * total))
 
 
 class Seen(NamedTuple):
@@ -52,8 +63,8 @@ class Seen(NamedTuple):
 
 
 class Explained(NamedTuple):
-    """What is kept of one image: class indices (M,), logits and scores (K,), maps (M, h, w), boxes, size, region, and
-    the seconds that preprocessing, inference and localisation took.
+    """What is kept of one image: class indices (M,), logits and scores (K,), maps (M, h, w), boxes, size, region, the
+    seconds that preprocessing, inference and localisation took, and how the method got its weights.
     """
 
     class_index: NDArray[np.int64]
@@ -64,6 +75,7 @@ class Explained(NamedTuple):
     size: tuple[int, int]
     region: Region
     seconds: tuple[float, float, float]
+    how: str
 
 
 def gather(found: Sequence[Explained], plan: Plan, **model: Any) -> Explanation:
@@ -83,6 +95,7 @@ def gather(found: Sequence[Explained], plan: Plan, **model: Any) -> Explanation:
         image_sizes=np.array([one.size for one in found], np.int64),
         regions=np.array([one.region for one in found], np.int64),
         method=plan.method,
+        how=found[0].how,
         layers=plan.layers,
         convention=plan.rule.name,
         threshold=plan.rule.threshold,

@@ -18,6 +18,7 @@ from fastcam.attribution import Attribution
 from fastcam.devices import check_ready, is_ready
 from fastcam.errors import InputError
 from fastcam.explained import Explained, Plan, Seen, gather
+from fastcam.forwards import Progress, check_asking
 from fastcam.geometry import Region, part_of
 from fastcam.images import Photo, photo_pixels, seen_region
 from fastcam.model.head import Head
@@ -58,17 +59,21 @@ class Explainer:
         threshold: float | None,
         connectivity: int,
         engine: str,
-        layer: str | Sequence[str] | None,
+        layer: str | Sequence[str] | None = None,
+        batch_size: int | None = None,
+        progress: Progress | None = None,
     ) -> Plan:
         """The options of `Classifier.explain`, checked, for so many images."""
         layers = _names(layer)
         chosen = methods.named(method, self.head, layers)
+        check_asking(batch_size, progress)
         rule, neighbours = conventions.named(convention, threshold), check_connectivity(connectivity)
         run = self._engine(engine)
         wanted = self._wanted(top, class_index, images)
         if layers:
             self.attribution.check_layers(layers)
-        return Plan(chosen, rule, neighbours, run, int(top) if wanted is None else wanted, layers)
+        best, size = int(top) if wanted is None else wanted, None if batch_size is None else int(batch_size)
+        return Plan(chosen, rule, neighbours, run, best, layers, size, progress)
 
     def explain(self, photos: Sequence[Photo] | NDArray[np.uint8], plan: Plan) -> Explanation:
         """What comes of each photo, gathered; of several, errors name the image."""
@@ -78,7 +83,7 @@ class Explainer:
                 wanted = plan.classes(n)
                 seen = self.see(photo, plan.run, plan.layers, wanted)
                 index = self._best(seen, wanted) if isinstance(wanted, int) else wanted
-                found.append(self._localize(seen, index, plan))
+                found.append(self._localize(seen, index, plan.of_image(n, len(photos))))
             except InputError as error:
                 if len(photos) == 1:
                     raise
@@ -114,7 +119,6 @@ class Explainer:
             plan,
             labels=self.labels,
             head=self.head,
-            how=self.attribution.describe(plan),
             preprocess=self.preprocess.describe(),
             provider=self.session.provider,
         )
@@ -214,7 +218,8 @@ class Explainer:
             check_maps("activation maps", maps)
         seconds = (*seen.seconds, time.perf_counter() - began)
         boxes = Boxes(part.in_photo(xyxy, area), area, peak)
-        return Explained(index, seen.logits, seen.scores, maps, boxes, size, seen.region, seconds)
+        how = self.attribution.describe(seen, plan)
+        return Explained(index, seen.logits, seen.scores, maps, boxes, size, seen.region, seconds, how)
 
 
 def _names(layer: Any) -> tuple[str, ...]:

@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.discovery import as_onnx_source, read_graph
 from fastcam.errors import GradientError, ModelError
 from fastcam.model.backward import backward_model
 from fastcam.model.gradient import GRADIENT, SEED
 from fastcam.model.graph import Graph
 from fastcam.model.head import Head
-from fastcam.model.proof import relative_deviation
-from fastcam.model.source import Source, on_disk
-from fastcam.model.tail import Tail
+from fastcam.model.source import Source
 from fastcam.once import Once
-from fastcam.probes import NORMALISED, image_input, look, probe_images
 from fastcam.runtime import ORT_ERRORS, open_session
 from fastcam.session import Opening
+from fastcam.tails import Cut, cut_behind_maps, read_again
 from fastcam.watch import Watch
 
 if TYPE_CHECKING:
     import onnx
 
-# Of the logits by the tail from those of the model; a quantised or float16 model is further from its tail in float32.
-TOLERANCE, NARROW_TOLERANCE = 1e-3, 0.3
 # Of the gradient from differences along random directions, which meet kinks; a wrong one is off by more.
 ROUGH = 0.15
 ADVICE = "method='eigencam' needs no gradient"
+AT_HAND = (
+    "expected a model from a file or bytes for a method that follows the gradient; a session of your own can't be "
+    "taken apart"
+)
 
 
 class _Opened(NamedTuple):
@@ -42,42 +39,6 @@ class _Opened(NamedTuple):
     start: str
     batch: int
     operators: int
-
-
-class Written(NamedTuple):
-    """A tail with its gradient, the tail alone, and what the model gave at its start and its end."""
-
-    model: onnx.ModelProto
-    tail: Tail
-    values: NDArray[Any]
-    logits: NDArray[Any]
-
-
-@contextmanager
-def read_again(source: Source | None, opening: Opening | None, head: Head) -> Iterator[tuple[str, Graph, Opening]]:
-    """A model that was loaded before: its name, graph, and how it is to be opened.
-
-    Raises
-    ------
-    GradientError
-        It is a session of the caller's.
-    ModelError
-        It can't be read, or isn't what was loaded any more.
-    """
-    if source is None or opening is None:
-        raise GradientError(
-            "expected a model from a file or bytes for a method that follows the gradient; a session of your own "
-            "can't be taken apart"
-        )
-    try:
-        with on_disk(as_onnx_source(source)) as readable:
-            graph = read_graph(readable, opening)
-            known = head.sha256
-            if known and source.sha256(head.access.files, graph.constants) != known:
-                raise ModelError(f"{source.name}: expected the file that was loaded; it has changed since")
-            yield readable.name, graph, opening
-    except (OSError, MemoryError) as error:
-        raise ModelError(f"{source.name}: can't be read ({error})") from error
 
 
 class Gradients:
@@ -95,7 +56,8 @@ class Gradients:
 
     def __init__(self, source: Source | None, opening: Opening | None, head: Head, size: tuple[int, int]) -> None:
         self._head, self._size = head, size
-        self._opened = Once(partial(self._open, source, opening))
+        known = (None, None) if head.is_exact else (source, opening)
+        self._opened = Once(partial(self._open, *known))
 
     def describe(self) -> str:
         """Where gradients come from."""
@@ -132,40 +94,34 @@ class Gradients:
         return np.ascontiguousarray(gradients)
 
     def _open(self, source: Source | None, opening: Opening | None) -> _Opened:
-        with read_again(source, opening, self._head) as (name, graph, how):
-            return self._open_tail(name, graph, how)
-
-    def _open_tail(self, name: str, graph: Graph, opening: Opening) -> _Opened:
-        written = written_gradient(name, graph, opening, self._head, self._size)
-        session = open_session(
-            written.model.SerializeToString(),
-            name=f"gradient of {name}",
-            folder=graph.parsed.folder,
-            providers=opening.providers,
-            threads=opening.threads,
-            options=opening.options,
-        )
-        _check_tail(session, written.tail, written.values, written.logits)
-        return _Opened(session, written.tail.start, len(written.values), len(written.tail.operators))
+        with read_again(source, opening, self._head, GradientError(AT_HAND)) as (name, graph, how):
+            model, cut = written_gradient(name, graph, how, self._head, self._size)
+            session = open_session(
+                model.SerializeToString(),
+                name=f"gradient of {name}",
+                folder=cut.folder,
+                providers=how.providers,
+                threads=how.threads,
+                options=how.options,
+            )
+        _check_tail(session, cut)
+        return _Opened(session, cut.tail.start, len(cut.values), len(cut.tail.operators))
 
 
-def written_gradient(name: str, graph: Graph, opening: Opening, head: Head, size: tuple[int, int]) -> Written:
-    """The tail of a model and its gradient, for network inputs of (height, width) `size`.
+def written_gradient(
+    name: str, graph: Graph, opening: Opening, head: Head, size: tuple[int, int]
+) -> tuple[onnx.ModelProto, Cut]:
+    """The tail of a model with its gradient, and the tail alone, for network inputs of (height, width) `size`.
 
     Raises
     ------
     GradientError, ModelError
         As `backward_model`.
     """
-    start = head.feature_maps if head.feature_maps in graph.data else head.feature_maps.removesuffix("/real")
-    image = image_input(graph)
-    probe = probe_images(image, size, (NORMALISED,))[0]
     options = opening.options if graph.has_custom_operators else None
     with Watch(name, graph.parsed.size, options, task="its gradient", advice=ADVICE) as watch:
-        scene, _ = look(graph, probe, [head.output or head.logits], [start, head.logits], image, watch)
-        tail = scene.tail(start, [head.logits])
-        values, logits = scene.values[start], scene.values[head.logits]
-        return Written(backward_model(tail, values, scene.folder, watch), tail, values, logits)
+        cut = cut_behind_maps(graph, head, size, watch)
+        return backward_model(cut.tail, cut.values, cut.folder, watch), cut
 
 
 def _closed_form(head: Head, seeds: NDArray[np.float32], places: int) -> NDArray[np.float32]:
@@ -183,20 +139,19 @@ def _run(opened: _Opened, given: NDArray[np.float32], seed: NDArray[np.float32])
     return np.asarray(gradient)
 
 
-def _check_tail(session: Any, tail: Tail, values: NDArray[Any], logits: NDArray[Any]) -> None:
+def _check_tail(session: Any, cut: Cut) -> None:
     """It gives the model's logits, which depend on the start, and its gradient is that of small differences."""
-    rng, given = np.random.default_rng(0), values.astype(np.float32)
-    expected = logits.reshape(len(values), -1).astype(np.float64)
-    seed = rng.standard_normal(expected.shape).astype(np.float32)
+    tail, rng, given = cut.tail, np.random.default_rng(0), cut.values.astype(np.float32)
+    shape = (len(given), cut.logits.size // len(given))
+    seed = rng.standard_normal(shape).astype(np.float32)
 
     def ask(start: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         end, gradient = session.run(None, {tail.start: start.astype(np.float32), SEED: seed})
-        return np.asarray(end, np.float64).reshape(expected.shape), np.asarray(gradient, np.float64)
+        return np.asarray(end, np.float64).reshape(shape), np.asarray(gradient, np.float64)
 
     got, gradient = ask(given)
-    error = relative_deviation(got, expected, np.zeros(1))
-    narrow = tail.floatised or logits.dtype != np.float32
-    if not error <= (NARROW_TOLERANCE if narrow else TOLERANCE):
+    error = cut.excess(got)
+    if error is not None:
         raise GradientError(f"the tail from {tail.start!r} gives other logits than the model: off by {error:.2g}")
     spread = float(given.std(dtype=np.float64)) or 1.0
     if not gradient.any() and not ask(spread * rng.standard_normal(given.shape))[1].any():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from fastcam.errors import GradientError, InputError, ModelError
-from fastcam.gradients import ADVICE, NARROW_TOLERANCE, TOLERANCE, read_again
+from fastcam.gradients import ADVICE, AT_HAND
 from fastcam.methods import one_hot
 from fastcam.model.backward import backward_model
 from fastcam.model.gradient import SEED, gradient_names
@@ -28,6 +28,7 @@ from fastcam.once import Once
 from fastcam.probes import NORMALISED, PIXELS, image_input, look, probe_images
 from fastcam.runtime import ORT_ERRORS, open_session
 from fastcam.session import Opening
+from fastcam.tails import NARROW_TOLERANCE, TOLERANCE, read_again
 from fastcam.watch import Watch
 
 BEST, CHOSEN = "fastcam/best", "fastcam/chosen"
@@ -130,7 +131,8 @@ class Layers:
 
     def _open(self) -> _Opened:
         head = self._head
-        with read_again(self._source, self._opening, head) as (name, graph, opening):
+        refusal = GradientError(AT_HAND)
+        with read_again(self._source, self._opening, head, refusal) as (name, graph, opening):
             tensors = [_tensor(graph, wanted) for wanted in self._names]
             logits = head.logits if head.logits in graph.producers else head.logits.removesuffix("/real")
             image = image_input(graph)

@@ -52,3 +52,25 @@ def overflowing():
         "logits = Gemm<transB = 1>(q, w, b)"
     )
     return build(body, k=(3, 3, 1, 1), w=(5, 3), b=(5,), s=np.float32(1))
+
+
+TOKENS = """
+    f = Conv<strides = [4, 4]>(image, k) r = Reshape(f, to) t = Transpose<perm = [0, 2, 1]>(r)
+    n = Shape<start = 0, end = 1>(image) ns = Concat<axis = 0>(n, rest) c = Expand(token, ns)
+    maps = Concat<axis = 1>(c, t) u = Transpose<perm = [0, 2, 1]>(maps) s = MatMul(maps, u) p = Softmax(s)
+    a = MatMul(p, maps) o = Add(maps, a) h = Gather<axis = 1>(o, first) logits = Gemm<transB = 1>(h, w, b)
+"""
+
+
+def class_token():
+    """Bytes of a model with a class token, which reads the patches by attention."""
+    return build(
+        TOKENS,
+        k=0.1 * np.random.default_rng(0).standard_normal((6, 3, 4, 4)).astype(np.float32),
+        to=np.array([0, 6, 16]),
+        rest=np.array([1, 6]),
+        token=(1, 1, 6),
+        first=np.array(0),
+        w=(5, 6),
+        b=(5,),
+    )

@@ -192,8 +192,9 @@ def test_layers_that_there_are_not(layer, error, message):
 
 def test_options_that_do_not_go_with_layers(load_real):
     model = load_real("cifar10_resnet20")
-    with pytest.raises(InputError, match="layer: expected none for method 'cam', whose weights are those of"):
-        model.explain(PHOTO, method="cam", layer=model.head.feature_maps)
+    for method in ("cam", "scorecam"):
+        with pytest.raises(InputError, match=f"layer: expected none for method '{method}', which is for the feature"):
+            model.explain(PHOTO, method=method, layer=model.head.feature_maps)
     with pytest.raises(InputError, match=r"steady: expected maps of the head's own feature maps"):
         model.stream([PHOTO], layer=model.head.feature_maps, steady=Steady())
 

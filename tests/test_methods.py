@@ -14,7 +14,7 @@ from fastcam.gradients import Gradients
 from fastcam.model.head import Head
 from fastcam.model.source import read_source
 from fastcam.session import Opening
-from tests.models import BACKBONE, build
+from tests.models import BACKBONE, build, class_token
 
 A = np.abs(np.random.default_rng(0).standard_normal((4, 3, 5))).astype(np.float32)
 G = np.random.default_rng(1).standard_normal((2, 4, 3, 5)).astype(np.float32)
@@ -114,7 +114,7 @@ def test_closed_forms_of_the_whole_family(load_real, photos, name):
     assert model.explain(photos[0]).method == "cam"
 
 
-@pytest.mark.parametrize("method", methods.METHODS[1:])
+@pytest.mark.parametrize("method", methods.WEIGHTS)
 @pytest.mark.parametrize("name", ["cifar10_resnet20", "mnist_cnn_flatten_fc"])
 def test_methods_on_real_models(load_real, shared, name, method):
     """Against the formulas, with gradients by differences of the model's own tail."""
@@ -154,29 +154,9 @@ def test_gradients_of_a_head_that_is_not_linear(shared):
         assert abs(got - expected) < 2e-3 * np.abs(gradient).max() * np.sqrt((way**2).sum())
 
 
-TOKENS = """
-    f = Conv<strides = [4, 4]>(image, k) r = Reshape(f, to) t = Transpose<perm = [0, 2, 1]>(r)
-    n = Shape<start = 0, end = 1>(image) ns = Concat<axis = 0>(n, rest) c = Expand(token, ns)
-    maps = Concat<axis = 1>(c, t) u = Transpose<perm = [0, 2, 1]>(maps) s = MatMul(maps, u) p = Softmax(s)
-    a = MatMul(p, maps) o = Add(maps, a) h = Gather<axis = 1>(o, first) logits = Gemm<transB = 1>(h, w, b)
-"""
-
-
 def test_class_tokens_through_attention():
     """What a class token reads by attention has a gradient at every place."""
-    model = fastcam.load(
-        build(
-            TOKENS,
-            k=0.1 * np.random.default_rng(0).standard_normal((6, 3, 4, 4)).astype(np.float32),
-            to=np.array([0, 6, 16]),
-            rest=np.array([1, 6]),
-            token=(1, 1, 6),
-            first=np.array(0),
-            w=(5, 6),
-            b=(5,),
-        ),
-        preprocess="unit,fit=stretch",
-    )
+    model = fastcam.load(class_token(), preprocess="unit,fit=stretch")
     assert model.head.kind == "pool-nonlinear"
     found = model.explain(np.random.default_rng(0).integers(0, 256, (32, 48, 3)).astype(np.uint8), top=5)
     assert found.method == "gradcam"

@@ -47,7 +47,7 @@ def add_map_arguments(parser: argparse.ArgumentParser) -> None:
         "--method",
         default="auto",
         help="auto (default): cam where it is exact, else gradcam; gradcam++, xgradcam, hirescam, layercam, finercam, "
-        "finercam-weighted, eigencam",
+        "finercam-weighted, eigencam, scorecam, ablationcam, reciprocam, reciprocam-gaussian",
     )
     parser.add_argument(
         "--layer", metavar="TENSOR", action="append", help="in place of the head's feature maps; may be repeated"

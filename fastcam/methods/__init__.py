@@ -1,9 +1,10 @@
 """Methods: how to weigh the channels of the feature maps. One file each.
 
-All but CAM have one shape: from feature maps A (C, h, w) and gradients g = d logit / d A of M classes, (M, C, h, w),
+Most have one shape: from feature maps A (C, h, w) and gradients g = d logit / d A of M classes, (M, C, h, w),
 come weights, one for each channel (M, C) or for each place as well (M, C, h, w); the map is the ReLU of the weighted
 sum over channels. Where the gradient of a class is the same everywhere it is (M, C, 1, 1). A gradient may be that of
-several logits, each times its entry in a seed (K,).
+several logits, each times its entry in a seed (K,). Those of `MASKING` need no gradient: they hide parts of the image
+or of its feature maps, and ask the model again (`fastcam.masking`).
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ WEIGHTS: Mapping[str, Weigh] = {
     "eigencam": eigencam.weights,
 }
 SEEDS: Mapping[str, Seed] = {"finercam": finercam.difference, "finercam-weighted": finercam.weighted}
-METHODS = ("cam", *WEIGHTS)
+RECIPROCAM = ("reciprocam", "reciprocam-gaussian")
+MASKING = ("scorecam", "ablationcam", *RECIPROCAM)
+METHODS = ("cam", *WEIGHTS, *MASKING)
 CLASSLESS = frozenset({"eigencam"})  # of which no gradient is asked
 
 
@@ -48,10 +51,10 @@ def named(method: Any, head: Head, layers: Sequence[str] = ()) -> str:
     """
     if not isinstance(method, str) or method not in ("auto", *METHODS):
         raise InputError(f"method: expected one of {', '.join(('auto', *METHODS))}; got {method!r}")
-    if method == "cam" and layers:
+    if layers and method in ("cam", *MASKING):
         raise InputError(
-            f"layer: expected none for method 'cam', whose weights are those of {head.feature_maps!r}; got {layers}. "
-            "Use a method that follows the gradient, such as 'gradcam'"
+            f"layer: expected none for method {method!r}, which is for the feature maps {head.feature_maps!r}; got "
+            f"{layers}. Use a method that follows the gradient, such as 'gradcam'"
         )
     if method == "cam":
         head.linear()

@@ -1,0 +1,91 @@
+"""ReciproCAM: what the model says of each place of the feature maps alone."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcam.model.layouts import Layout
+
+GAUSSIAN = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], np.float32) / 16
+
+
+def masked(
+    feature_maps: NDArray[np.float32], places: NDArray[np.integer], layout: Layout, gaussian: bool
+) -> NDArray[np.float32]:
+    """Feature maps (n, ...) of one (1, ...), each of one of the places (n,), in raster order, alone: 0 elsewhere.
+
+    Prefix tokens stay as they are.
+
+    Parameters
+    ----------
+    gaussian
+        The eight places around it as well, weighted by `GAUSSIAN`, in which the place itself has a quarter.
+
+    Examples
+    --------
+    >>> one = np.array([[[[8, 8, 8]]]], np.float32)
+    >>> masked(one, np.array([1]), Layout("NCHW", 1, 1, 3), gaussian=False).tolist()
+    [[[[0.0, 8.0, 0.0]]]]
+    >>> masked(one, np.array([0]), Layout("NCHW", 1, 1, 3), gaussian=True).tolist()
+    [[[[2.0, 1.0, 0.0]]]]
+    """
+    height, width = layout.height, layout.width
+    masks = np.zeros((len(places), height + 2, width + 2), np.float32)
+    window = GAUSSIAN if gaussian else np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], np.float32)
+    for mask, place in zip(masks, places.tolist(), strict=True):
+        y, x = divmod(place, width)
+        mask[y : y + 3, x : x + 3] = window
+    given = np.repeat(feature_maps, len(places), axis=0)
+    patches = layout.rows(given)[:, layout.prefix :]  # a view: contiguous
+    patches *= masks[:, 1:-1, 1:-1].reshape(len(places), height * width, 1)
+    return given
+
+
+def maps(logits: NDArray[np.floating]) -> NDArray[np.float32]:
+    """(M, h, w) of the logits (M, h, w) of each place alone: `L(x, y) = y(x, y) - min_xy y`.
+
+    Byun and Lee 2024, "ReciproCAM: Lightweight Gradient-free Class Activation Map for Post-hoc Explanations": y(x, y)
+    is what the model says of class c when all feature maps are 0 but at (x, y). The paper divides by the largest value
+    as well, which changes neither a box nor the colours of a heatmap; here the map stays in units of the logit. The
+    authors' code takes probabilities, of which little is left where one class is sure: here it is the logit.
+
+    "reciprocam" is the default form of the authors; in "reciprocam-gaussian", of Byun and Lee 2023, "ViT-ReciproCAM:
+    Gradient and Attention-Free Visual Explanations for Vision Transformer", places around it are seen as well.
+
+    Cost: h·w forwards of what follows the feature maps, whatever the number of classes; none where the head is exact
+    (`closed_form`).
+
+    Examples
+    --------
+    >>> maps(np.array([[[-1.0, 3.0]]])).tolist()
+    [[[0.0, 4.0]]]
+    """
+    return np.ascontiguousarray(logits - logits.min(axis=(1, 2), keepdims=True), np.float32)
+
+
+def closed_form(
+    class_weights: NDArray[np.float32], bias: NDArray[np.float32], feature_maps: NDArray[np.float32], gaussian: bool
+) -> NDArray[np.float64]:
+    """The logits (M, h, w) of an exact head: `y(x, y) = M_c(x, y) / (h w) + b[c]`, of M_c or of its Gaussian blur.
+
+    The class activation map M_c but for scale and bias: `maps` is `(M_c - min M_c) / (h w)`.
+
+    Parameters
+    ----------
+    class_weights, bias
+        Of the classes wanted: (M, C), or (M, C, h, w) for each position; and (M,).
+
+    Examples
+    --------
+    >>> closed_form(np.array([[3, 1]], np.float32), np.ones(1, np.float32), np.ones((2, 1, 2), np.float32), False)
+    array([[[3., 3.]]])
+    """
+    by = "mchw,chw->mhw" if class_weights.ndim == 4 else "mc,chw->mhw"
+    found = np.einsum(by, class_weights.astype(np.float64), feature_maps.astype(np.float64), optimize=True)
+    height, width = found.shape[1:]
+    if gaussian:
+        wide = np.pad(found, ((0, 0), (1, 1), (1, 1)))
+        shifts = [(GAUSSIAN[i, j], wide[:, i : i + height, j : j + width]) for i in range(3) for j in range(3)]
+        found = sum((weight * part for weight, part in shifts), np.zeros_like(found))
+    return found / (height * width) + bias[:, None, None]
