@@ -1,9 +1,11 @@
 """Evaluation: the figures by which class activation maps are judged, and the data that they are judged on.
 
 Metrics take arrays and count images (`update`), tell figures (`summary`), and add up across shards (`merge`, `state`,
-`restored`), exactly. `bootstrap` gives confidence intervals, `by_class` figures of each class.
+`restored`), exactly. `bootstrap` gives confidence intervals, `by_class` figures of each class. `read_annotations` reads
+photos, classes and boxes in the formats of COCO, Pascal VOC, ILSVRC, wsolevaluation, CUB-200-2011, and CSV.
 """
 
+from fastcam.evaluate.annotations import Annotations, Pairs, Problem
 from fastcam.evaluate.localisation import KnownLocalisation, TopLocalisation, heuristics
 from fastcam.evaluate.maps import centre_gaussian, centre_point, peak_points, photo_map
 from fastcam.evaluate.max_box_acc import MaxBoxAcc, MaxBoxAccV2
@@ -12,8 +14,10 @@ from fastcam.evaluate.metric import Interval, Metric, bootstrap, by_class, resto
 from fastcam.evaluate.overlap import Truth, iou, truth_of, wsol_truth
 from fastcam.evaluate.pointing import EnergyInBox, PointingGame
 from fastcam.evaluate.pxap import PxAP
+from fastcam.evaluate.reading import read_annotations
 
 __all__ = [
+    "Annotations",
     "EnergyInBox",
     "Interval",
     "KnownLocalisation",
@@ -21,7 +25,9 @@ __all__ = [
     "MaxBoxAccV2",
     "MeanIoU",
     "Metric",
+    "Pairs",
     "PointingGame",
+    "Problem",
     "PxAP",
     "TopLocalisation",
     "Truth",
@@ -33,6 +39,7 @@ __all__ = [
     "iou",
     "peak_points",
     "photo_map",
+    "read_annotations",
     "restored",
     "truth_of",
     "wsol_truth",
