@@ -76,21 +76,23 @@ def _by_mapping(categories: Sequence[Category], mapping: Mapping[Any, Any]) -> d
 
 
 def _by_name(categories: Sequence[Category], names: Sequence[str]) -> dict[str, int | None]:
-    """By name, however it is capitalised and its words are joined, or by WordNet's id where names are ImageNet's."""
-    plain = [_plain(name) for name in names]
-    times, places = Counter(plain), {name: n for n, name in enumerate(plain)}
+    """By name, as it is written, else however it is capitalised and joined; by wnid too where names are ImageNet's."""
+    exact, plain = Counter(names), Counter(_plain(name) for name in names)
+    places = {name: n for n, name in enumerate(names)}
+    loose = {_plain(name): n for n, name in enumerate(names)}
     background = len(names) - 1000  # classes before ImageNet's own
     if background >= 0 and tuple(names[background:]) == read_labels("imagenet", 1000):
         wnids = (files("fastcam.data") / "imagenet_wnids.txt").read_text(encoding="ascii").split()
         places |= {wnid: n + background for n, wnid in enumerate(wnids)}
     found: dict[str, int | None] = {}
     for category in categories:
-        name = category.key if category.key in places else _plain(category.name)
-        if times[name] > 1:
-            same = [n for n, other in enumerate(plain) if other == name]
+        key = category.key if category.key in places else category.name
+        name = _plain(category.name)
+        if exact[key] > 1 or (key not in places and plain[name] > 1):
+            same = [n for n, other in enumerate(names) if _plain(other) == name]
             raise InputError(f"classes: {category.name!r} is the name of classes {same}; give a mapping to one of them")
-        if name in places:
-            found[category.key] = places[name]
+        if key in places or name in loose:
+            found[category.key] = places[key] if key in places else loose[name]
     return found
 
 
