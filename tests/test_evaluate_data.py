@@ -510,7 +510,7 @@ def test_a_category_that_the_model_lacks(tmp_path):
         ),
         ({"cat": 3}, "classes: expected 0 to 2, a class of the model; got 3 for the category 'cat'"),
         ({"cat": [1, 2]}, r"classes: expected one class index for 'cat', or None; got \[1, 2\]"),
-        (["cat", "Cat", "dog"], r"classes: 'cat' is the name of classes \[0, 1\]; give a mapping"),
+        (["CAT", "Cat", "dog"], r"classes: 'cat' is the name of classes \[0, 1\]; give a mapping"),
         ("nothing.json", "nothing.json: can't be read"),
         ("imagenet", "the model has no class for the category"),
     ],

@@ -291,7 +291,7 @@ def test_mean_iou_by_the_confusion_matrix_of_scikit_learn():
     known = truth != 255
     expected = confusion_matrix(truth[known], predicted[known], labels=range(4))
     np.testing.assert_array_equal(metric.sums.reshape(4, 4), expected)
-    scores = jaccard_score(truth[known], predicted[known], labels=[0, 1, 3], average=None)
+    scores = jaccard_score(truth[known], predicted[known], labels=[0, 1, 3], average=None)  # pyright: ignore
     found = metric.summary()
     np.testing.assert_allclose(np.delete(found.iou, 2), scores)
     assert np.isnan(found.iou[2])
@@ -460,7 +460,7 @@ def test_what_can_not_be_merged_or_restored():
         [],
     ):
         with pytest.raises(InputError, match="state: expected"):
-            restored(wrong)
+            restored(wrong)  # pyright: ignore
 
 
 @pytest.mark.parametrize(

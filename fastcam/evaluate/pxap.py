@@ -64,7 +64,9 @@ class PxAP(Metric[PixelFigures]):
         # Values of 1 are by themselves, as in the source.
         super().__init__(2 * (len(levels) + 1), thresholds=levels)
 
-    def update(self, maps: Sequence[ArrayLike] | NDArray[Any], masks: Sequence[Any]) -> NDArray[np.int64]:
+    def update(
+        self, maps: Sequence[ArrayLike] | NDArray[Any], masks: Sequence[Any] | NDArray[Any]
+    ) -> NDArray[np.int64]:
         """Count images.
 
         Parameters
