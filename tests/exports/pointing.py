@@ -33,7 +33,7 @@ MODELS = [name for name in PREPROCESS if "cifar" not in name]
 BASELINES: dict[str, Callable[[tuple[int, int]], np.ndarray]] = {
     "image centre": centre_point,
     "centre Gaussian": centre_gaussian,
-    "constant (chance)": lambda size: np.ones(size, np.float32),
+    "constant (its peak is a corner)": lambda size: np.ones(size, np.float32),
 }
 
 
