@@ -65,6 +65,7 @@ def wheel() -> None:
         # Not those of NVRTC and of other formats' readers, which aren't there, and of the host executor of kernels.
         left = ("__pycache__", "*packaging*", "test_compile.py", "test_nvrtc.py", "test_executor.py", "test_races.py")
         left += ("test_arguments.py", "test_intrinsics.py", "test_export.py", "test_interop.py", "*video*.py")
+        left += ("test_evaluate_metrics.py",)
         # Nor those that take minutes and look at nothing that a wheel could lack: arithmetic, and models of all kinds.
         left += (
             "cuda",

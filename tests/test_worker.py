@@ -87,7 +87,7 @@ def test_after_a_fork_the_model_is_opened_anew(cifar, monkeypatch):
 
 def test_what_is_refused(cifar, tmp_path):
     model, photos = cifar
-    with pytest.raises(InputError, match="explain: expected options out of class_index, .*; got tpo"):
+    with pytest.raises(InputError, match="explain: expected options out of batch_size, class_index, .*; got tpo"):
         Worker(model.path, tpo=5)
     with pytest.raises(InputError, match="load: expected options out of constants, .*; got session_options"):
         Worker(model.path, load={"session_options": None})

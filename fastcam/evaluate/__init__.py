@@ -1,12 +1,61 @@
-"""Numbers for maps: how faithful they are to the model. Each measure has `update`, `merge` and `summary`.
+"""Evaluation: the figures by which class activation maps are judged, and the data that they are judged on.
 
-`Worker` explains parts of a data set in other processes.
+Metrics of localisation take arrays and count images (`update`), tell figures (`summary`), and add up across shards
+(`merge`, `state`, `restored`), exactly. `bootstrap` gives confidence intervals, `by_class` figures of each class.
+`read_annotations` reads photos, classes and boxes in the formats of COCO, Pascal VOC, ILSVRC, wsolevaluation,
+CUB-200-2011, and CSV. How faithful maps are to the model, `AverageDrop`, `Deletion`, `Insertion`, `Road` and
+`Randomisation` ask the model itself. `Worker` explains parts of a data set in other processes.
 """
 
+from fastcam.evaluate.annotations import Annotations, Pairs, Problem
 from fastcam.evaluate.confidence import AverageDrop
 from fastcam.evaluate.deletion import Deletion, Insertion
+from fastcam.evaluate.localisation import KnownLocalisation, TopLocalisation, heuristics
+from fastcam.evaluate.maps import centre_gaussian, centre_point, peak_points, photo_map
+from fastcam.evaluate.max_box_acc import MaxBoxAcc, MaxBoxAccV2
+from fastcam.evaluate.mean_iou import MeanIoU
+from fastcam.evaluate.metric import Interval, Metric, bootstrap, by_class, restored
+from fastcam.evaluate.overlap import Truth, iou, truth_of, wsol_truth
+from fastcam.evaluate.pointing import EnergyInBox, PointingGame
+from fastcam.evaluate.pxap import PxAP
 from fastcam.evaluate.randomisation import Randomisation, randomised_models
+from fastcam.evaluate.reading import read_annotations
 from fastcam.evaluate.road import Road, impute
 from fastcam.evaluate.worker import Worker
 
-__all__ = ["AverageDrop", "Deletion", "Insertion", "Randomisation", "Road", "Worker", "impute", "randomised_models"]
+__all__ = [
+    "Annotations",
+    "AverageDrop",
+    "Deletion",
+    "EnergyInBox",
+    "Insertion",
+    "Interval",
+    "KnownLocalisation",
+    "MaxBoxAcc",
+    "MaxBoxAccV2",
+    "MeanIoU",
+    "Metric",
+    "Pairs",
+    "PointingGame",
+    "Problem",
+    "PxAP",
+    "Randomisation",
+    "Road",
+    "TopLocalisation",
+    "Truth",
+    "Worker",
+    "bootstrap",
+    "by_class",
+    "centre_gaussian",
+    "centre_point",
+    "heuristics",
+    "impute",
+    "iou",
+    "peak_points",
+    "photo_map",
+    "randomised_models",
+    "read_annotations",
+    "restored",
+    "truth_of",
+    "wsol_truth",
+]

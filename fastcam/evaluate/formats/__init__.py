@@ -1,0 +1,1 @@
+"""Formats of annotations, one file each: what they say, not yet checked."""

@@ -1,0 +1,62 @@
+"""A plain CSV file with a header: a row for each box, or for an image without one.
+
+Columns: path, label, x0, y0, x1, y1 (half-open, in the photo's pixels), and if there are any id, width, height, mask
+and ignored. A label that is a whole number is the model's class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from fastcam.errors import InputError
+from fastcam.evaluate.classes import Category
+from fastcam.evaluate.draft import Draft, DraftBox, DraftImage
+from fastcam.evaluate.parsing import number, read_rows, whole
+
+CORNERS = ("x0", "y0", "x1", "y1")
+NEEDED = ("path", "label", *CORNERS)
+NAMES = (*NEEDED, "id", "width", "height", "mask", "ignored")
+
+
+def read(path: Path, root: Path | None, columns: Mapping[str, str] | None = None) -> Draft:
+    """The photos lie in the folder of the file, unless told; `columns` says what a column is called there."""
+    if unknown := sorted(set(columns or ()) - set(NAMES)):
+        raise InputError(f"columns: expected some of {', '.join(NAMES)}; got {', '.join(map(str, unknown))}")
+    called = {name: name for name in NAMES} | dict(columns or {})
+    images: dict[str, DraftImage] = {}
+    for where, row in read_rows(path):
+        if missing := [called[name] for name in NEEDED if called[name] not in row]:
+            got = f"{', '.join(row)}, without {', '.join(missing)}. columns={{'path': ...}} tells other names"
+            raise InputError(f"{path}: expected the columns {', '.join(NEEDED)}; got {got}")
+        given = {name: row.get(called[name], "") for name in NAMES}
+        _add(images, where, given)
+    labels = {str(box.category): None for image in images.values() for box in image.boxes if box.category}
+    labels |= {image.label: None for image in images.values() if image.label}
+    keys = sorted(labels, key=lambda label: (int(label), label) if label.isdecimal() else (1 << 62, label))
+    categories = [Category(key, key, int(key) if key.isdecimal() else None) for key in keys]
+    return Draft("table", root or path.parent, list(images.values()), categories)
+
+
+def _add(images: dict[str, DraftImage], where: str, row: Mapping[str, str]) -> None:
+    """A row to its image."""
+    if not row["path"]:
+        raise InputError(f"{where}: expected a path; got none")
+    key = row["id"] or row["path"]
+    size = None
+    if row["width"] or row["height"]:
+        size = whole(f"{where}: height", row["height"]), whole(f"{where}: width", row["width"])
+    image = images.setdefault(key, DraftImage(key, row["path"], where, size))
+    if image.path != row["path"] or image.size != size:
+        raise InputError(f"{where}: expected one file and size for the id {key!r}, as at {image.where}; got others")
+    label, corners = row["label"] or None, [row[name] for name in CORNERS]
+    if any(corners):
+        x0, y0, x1, y1 = (number(f"{where}: {name}", row[name]) for name in CORNERS)
+        image.boxes.append(DraftBox(label, (x0, y0, x1, y1), where))
+    elif image.label in (None, label):
+        image.label = label
+    else:
+        raise InputError(f"{where}: expected one class for an image without boxes; got {image.label!r} and {label!r}")
+    if row["mask"]:
+        image.masks.append(row["mask"])
+    image.ignored = row["ignored"] or image.ignored

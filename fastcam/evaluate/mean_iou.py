@@ -1,0 +1,99 @@
+"""Mean intersection over union of masks, by the rule of PASCAL VOC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcam.errors import InputError
+from fastcam.evaluate.metric import Metric
+from fastcam.evaluate.pxap import IGNORED
+
+
+@dataclass(frozen=True, slots=True)
+class MaskFigures:
+    """Of so many images and pixels.
+
+    Attributes
+    ----------
+    mean_iou
+        The mean over all classes that there are, in truth or prediction.
+    pixel_accuracy
+        The fraction of pixels that have their class.
+    iou
+        Of each class; NaN where there is none.
+    """
+
+    images: int
+    pixels: int
+    mean_iou: float
+    pixel_accuracy: float
+    iou: tuple[float, ...]
+
+
+class MeanIoU(Metric[MaskFigures]):
+    """Mean IoU of label images, from the confusion matrix of the pixels of all images.
+
+    Everingham et al. 2015, "The PASCAL Visual Object Classes Challenge: A Retrospective", section 4.3: for each class
+    true positives / (true positives + false positives + false negatives), counted over all images, and their mean,
+    background included.
+
+    Parameters
+    ----------
+    classes
+        How many there are, the background, 0, among them.
+
+    Examples
+    --------
+    >>> masks = MeanIoU(2)
+    >>> _ = masks.update([[[0, 1, 1, 1]]], [[[0, 0, 1, 255]]])
+    >>> masks.summary()
+    MaskFigures(images=1, pixels=3, mean_iou=0.5, pixel_accuracy=0.6666666666666666, iou=(0.5, 0.5))
+    """
+
+    def __init__(self, classes: int) -> None:
+        if isinstance(classes, bool) or not isinstance(classes, int) or not 2 <= classes <= IGNORED:
+            raise InputError(f"classes: expected 2 to {IGNORED}, with the background; got {classes!r}")
+        super().__init__(classes * classes, classes=classes)
+
+    def update(self, predicted: Sequence[Any] | NDArray[Any], truth: Sequence[Any] | NDArray[Any]) -> NDArray[np.int64]:
+        """Count images, by N label images (H, W) each, of class numbers; True counts as 1. 255 in the truth is ignored.
+
+        Returns the tallies (N, K * K): row by row of true classes, how many pixels were predicted as each.
+
+        Raises
+        ------
+        InputError
+            Another number or size of images, or labels that aren't classes.
+        """
+        classes = self.settings["classes"]
+        if len(predicted) != len(truth):
+            raise InputError(
+                f"predicted: expected {len(truth)} label images, as many as true ones; got {len(predicted)}"
+            )
+        tallies = np.empty((len(truth), classes * classes), np.int64)
+        for n, (one, other) in enumerate(zip(predicted, truth, strict=True)):
+            found, right = np.asarray(one), np.asarray(other)
+            if found.ndim != 2 or found.shape != right.shape:
+                raise InputError(f"predicted: expected (H, W) as in truth {n}, {right.shape}; got {found.shape}")
+            known = right != IGNORED
+            for name, labels in (("predicted", found), ("truth", right[known])):
+                if labels.dtype.kind not in "biu" or (labels.size and not 0 <= labels.min() <= labels.max() < classes):
+                    raise InputError(f"{name}: expected classes 0 to {classes - 1}; got others in image {n}")
+            pairs = right[known].astype(np.int64) * classes + found[known]
+            tallies[n] = np.bincount(pairs, minlength=classes * classes)
+        return self._add(tallies)
+
+    def summarise(self, sums: NDArray[np.int64], images: int) -> MaskFigures:
+        """By the diagonal, the rows and the columns of the confusion matrix."""
+        confusion = sums.reshape(self.settings["classes"], -1)
+        right, pixels = np.diag(confusion), int(confusion.sum())
+        union = confusion.sum(axis=0) + confusion.sum(axis=1) - right
+        found = np.divide(right, union, out=np.full(len(right), np.nan), where=union > 0)
+        mean = float(np.nanmean(found)) if pixels else float("nan")
+        accuracy = int(right.sum()) / pixels if pixels else float("nan")
+        return MaskFigures(images, pixels, mean, accuracy, tuple(found.tolist()))

@@ -1,0 +1,176 @@
+"""Text, CSV, JSON and XML of others, read with care: what is wrong with a file is told with its name and line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+from fastcam.errors import InputError
+
+LARGEST_XML = 1 << 24  # bytes; of one image, so more is something else
+DEEPEST_XML = 100
+
+
+def read_text(path: Path) -> str:
+    """A whole file in UTF-8, with or without a byte order mark.
+
+    Raises
+    ------
+    InputError
+        It isn't there, or isn't text.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: can't be read ({error.strerror or error})") from error
+    except ValueError as error:
+        raise InputError(f"{path}: expected text in UTF-8 ({error})") from error
+
+
+def read_lines(path: Path) -> Iterator[tuple[str, str]]:
+    """Lines that aren't empty, each after where it stands, as "file:line"."""
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        if line.strip():
+            yield f"{path}:{number}", line.strip()
+
+
+def read_rows(path: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Rows of a CSV file with a header, by the names of its columns, each after where it stands.
+
+    Raises
+    ------
+    InputError
+        No header, a column of no name or twice of one, a row of another length, or a quote that never ends.
+    """
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    header: list[str] | None = None
+    try:
+        for row in reader:
+            where = f"{path}:{reader.line_num}"
+            if header is None:
+                header = [name.strip() for name in row]
+                if "" in header or len(set(header)) != len(header):
+                    raise InputError(f"{where}: expected a header of different names; got {','.join(row)[:80]!r}")
+            elif row:
+                if len(row) != len(header):
+                    raise InputError(f"{where}: expected {len(header)} values, as in the header; got {len(row)}")
+                yield where, dict(zip(header, (value.strip() for value in row), strict=True))
+    except csv.Error as error:
+        raise InputError(f"{path}:{reader.line_num}: not CSV ({error})") from error
+    if header is None:
+        raise InputError(f"{path}: expected a header; the file is empty")
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds.
+
+    Raises
+    ------
+    InputError
+        It isn't JSON; tells the line.
+    """
+    try:
+        return json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}:{error.lineno}: not JSON ({error.msg})") from error
+    except (RecursionError, ValueError) as error:  # too deep, or a number of too many digits
+        raise InputError(f"{path}: not JSON of annotations ({error})") from error
+
+
+@dataclass
+class Element:
+    """An element of XML and where it begins."""
+
+    name: str
+    where: str
+    text: str = ""
+    children: list[Element] = field(default_factory=list)
+
+    def all(self, name: str) -> list[Element]:
+        """The children of that name."""
+        return [child for child in self.children if child.name == name]
+
+    def one(self, name: str) -> Element:
+        """The only child of that name, or `InputError`."""
+        found = self.all(name)
+        if len(found) != 1:
+            raise InputError(f"{self.where}: expected one <{name}> in <{self.name}>; got {len(found)}")
+        return found[0]
+
+    def text_of(self, name: str, default: str = "") -> str:
+        """The text of the child of that name, if there is one."""
+        return self.one(name).text.strip() if self.all(name) else default
+
+
+def read_xml(path: Path) -> Element:
+    """The root element of an XML file.
+
+    A document type is refused, and with it entities, which can refer to other files or grow without bound.
+
+    Raises
+    ------
+    InputError
+        It isn't XML, has a document type, or is too large or deep to be of one image; tells the line.
+    """
+    parser, stack = expat.ParserCreate(), [Element("", str(path))]
+
+    def here() -> str:
+        return f"{path}:{parser.CurrentLineNumber}"
+
+    def refuse(*_: Any) -> None:
+        raise InputError(f"{here()}: expected XML without a document type (<!DOCTYPE, <!ENTITY); refused")
+
+    def begin(name: str, _: Any) -> None:
+        if len(stack) > DEEPEST_XML:
+            raise InputError(f"{here()}: expected at most {DEEPEST_XML} elements in one another")
+        stack[-1].children.append(Element(name, here()))
+        stack.append(stack[-1].children[-1])
+
+    def end(_: str) -> None:
+        stack.pop()
+
+    def characters(text: str) -> None:
+        stack[-1].text += text
+
+    parser.StartDoctypeDeclHandler = refuse
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = begin, end, characters
+    parser.buffer_text = True
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_XML + 1)
+        if len(data) > LARGEST_XML:
+            raise InputError(f"{path}: expected XML of one image, at most {LARGEST_XML} bytes")
+        parser.Parse(data, True)
+    except OSError as error:
+        raise InputError(f"{path}: can't be read ({error.strerror or error})") from error
+    except (expat.ExpatError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{here()}: not XML ({error})") from error
+    return stack[0].children[0]
+
+
+def number(where: str, text: Any) -> float:
+    """A finite number, as text or as JSON has it, or `InputError`."""
+    try:
+        value = math.nan if isinstance(text, bool) else float(text)
+    except (TypeError, ValueError, OverflowError):
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"{where}: expected a finite number; got {str(text)[:40]!r}")
+    return value
+
+
+def whole(where: str, text: Any) -> int:
+    """A whole number, as text or as JSON has it, or `InputError`."""
+    value = number(where, text)
+    if value != int(value):
+        raise InputError(f"{where}: expected a whole number; got {text!r}")
+    return int(value)
