@@ -15,7 +15,7 @@ from onnx import TensorProto, ValueInfoProto
 from fastcam.errors import GradientError, ModelError
 from fastcam.model.fused import taken_apart
 from fastcam.model.gradient import OLDEST, Known, differentiate
-from fastcam.model.rules import RULES
+from fastcam.model.rules import VARIANTS
 from fastcam.model.tail import Tail
 from fastcam.runtime import ORT_ERRORS, open_for_probing
 from fastcam.watch import Watch
@@ -24,11 +24,23 @@ NEWER, MEANT_ALIKE = 17, 13  # what older tails become; since this version opera
 SMALL = 1 << 20  # bytes of a tensor whose value may be asked for
 
 
-def backward_model(tail: Tail, values: NDArray[Any], folder: Path | None, watch: Watch) -> onnx.ModelProto:
+def backward_model(
+    tail: Tail,
+    values: NDArray[Any],
+    folder: Path | None,
+    watch: Watch,
+    *,
+    variant: str = "gradient",
+    at: str | None = None,
+) -> onnx.ModelProto:
     """A tail with one end, and its gradient, as `differentiate` writes it.
 
     Parameters
     ----------
+    variant
+        Which rules (`fastcam.model.rules.VARIANTS`).
+    at
+        The tensor that the gradient is wanted of, if not the start: one that every path from there to the end crosses.
     values
         The start as the model makes it of an image: for shapes, which stay, but for the batch where the tail lets it.
 
@@ -42,7 +54,7 @@ def backward_model(tail: Tail, values: NDArray[Any], folder: Path | None, watch:
     (end,) = tail.ends
     model = taken_apart(_converted(tail.model))
     known = _known(model, {tail.start: np.ascontiguousarray(values, np.float32)}, folder, watch)
-    return differentiate(model, tail.start, end, known, RULES)
+    return differentiate(model, at or tail.start, end, known, VARIANTS[variant](model.graph.node, end))
 
 
 def _converted(model: onnx.ModelProto) -> onnx.ModelProto:
