@@ -12,7 +12,8 @@ from fastcam import engines, methods, ops
 from fastcam.arrays import feature_maps_of
 from fastcam.explained import Plan, Seen
 from fastcam.gradients import Gradients
-from fastcam.methods import cam
+from fastcam.input_gradients import PLAIN, InputGradients, Smoothing
+from fastcam.methods import cam, guidedgradcam
 from fastcam.model.head import Head
 
 
@@ -22,6 +23,7 @@ class Attribution:
 
     head: Head
     gradients: Gradients
+    inputs: InputGradients
 
     def maps(self, seen: Seen, index: NDArray[np.int64], plan: Plan) -> Any:
         """(M, h, w) of one image and classes (M,), where the engine works.
@@ -34,6 +36,9 @@ class Attribution:
             ONNX Runtime failed while running.
         """
         run, feature_maps = plan.run, seen.feature_maps
+        if plan.method in methods.OF_INPUT:
+            sent_back = self.input_gradients(seen, index, plan)
+            return run.xp.asarray(methods.OF_INPUT[plan.method].activation_maps(sent_back))
         maps = self.head.arranged(feature_maps.shape).channels_first(feature_maps)
         if plan.method == "cam":
             return _summed(run, maps, *cam.channel_weights(self.head, maps, index[None], run))
@@ -45,6 +50,34 @@ class Attribution:
             gradients = self.gradients(here, index)
         weights = run.xp.asarray(methods.WEIGHTS[plan.method](first, gradients))
         return _weighted(run, maps, weights)
+
+    def input_gradients(
+        self,
+        seen: Seen,
+        index: NDArray[np.int64],
+        plan: Plan,
+        smoothing: Smoothing = PLAIN,
+        layer: str | int | None = None,
+    ) -> NDArray[np.float32]:
+        """(M, C, H, W) of one image and classes (M,), by a method that goes back to the network input.
+
+        Parameters
+        ----------
+        layer
+            As `InputGradients.ready` takes it; None: the method's own.
+
+        Raises
+        ------
+        GradientError, InputError, ModelError
+            As `InputGradients`.
+        """
+        method = methods.OF_INPUT[plan.method]
+        layer = method.places if layer is None else layer
+        found = self.inputs(seen.network_input, index, method.variant, layer, smoothing)
+        if plan.method == "guidedgradcam":
+            (coarse,) = plan.run.host(self.maps(seen, index, plan._replace(method="gradcam")))
+            found = guidedgradcam.product(found, ops.heatmaps(coarse, found.shape[2:], normalise=False))
+        return found
 
 
 def _weighted(run: engines.Engine, maps: Any, weights: Any) -> Any:

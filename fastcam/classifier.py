@@ -9,17 +9,18 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastcam import engines
+from fastcam import engines, methods
 from fastcam.attribution import Attribution
 from fastcam.errors import InputError
 from fastcam.explainer import Explainer
 from fastcam.gradients import Gradients
-from fastcam.images import check_channels, default_preprocess, each_photo, target_size
+from fastcam.images import check_channels, default_preprocess, each_photo, target_size, value_range
+from fastcam.input_gradients import InputGradients, Smoothing
 from fastcam.model.head import Head
 from fastcam.model.search import Candidate
 from fastcam.model.source import Source
 from fastcam.preprocess import Preprocess
-from fastcam.results import Explanation
+from fastcam.results import Explanation, InputGradient
 from fastcam.session import Opening, Session
 from fastcam.steady import Steady
 from fastcam.stream import Stream, open_stream
@@ -75,7 +76,8 @@ class Classifier:
             target = target_size(self.preprocess, self.input)
         except InputError as error:
             raise InputError(f"{error} (preprocess from: {self.preprocess_origin})") from error
-        attribution = Attribution(head, Gradients(source, opening, head, target))
+        inputs = InputGradients(source, opening, head, target, value_range(self.preprocess))
+        attribution = Attribution(head, Gradients(source, opening, head, target), inputs)
         self._explainer = Explainer(session, head, self.preprocess, target, labels, attribution)
 
     def __repr__(self) -> str:
@@ -111,7 +113,8 @@ class Classifier:
             "cam", exact for heads of kind "cam" and "cam-spatial"; or, of any head, "gradcam", "gradcam++", "xgradcam",
             "hirescam", "layercam" or "eigencam" (`fastcam.methods`), by a closed form where the head is exact, else
             by the gradient of the logit, which ONNX Runtime computes as well. "auto": CAM where it is exact, else
-            Grad-CAM. `Explanation.method` tells which it was.
+            Grad-CAM. `Explanation.method` tells which it was. "saliency", "deconvolution", "guidedbackprop",
+            "guidedgradcam", "excitation" and "cmwp" go back through the whole network: see `input_gradient`.
         convention, threshold, connectivity
             Which pixels make a box; see `fastcam.find_boxes`.
         engine
@@ -146,6 +149,69 @@ class Classifier:
         photos = each_photo(images)
         plan = self._explainer.plan(len(photos), top, class_index, method, convention, threshold, connectivity, engine)
         return self._explainer.explain(photos, plan)
+
+    def input_gradient(
+        self,
+        images: Any,
+        *,
+        top: int = 1,
+        class_index: ArrayLike | None = None,
+        method: str = "saliency",
+        samples: int = 1,
+        noise: float = 0.15,
+        seed: int = 0,
+        layer: str | None = None,
+    ) -> InputGradient:
+        """Gradients of logits at the network input, or variants of them, of one or many images.
+
+        The whole model runs forward and backward, in float32, once for each image, class and sample; uint8 inputs are
+        taken as the same values in float32. A method's first call opens a session that holds the weights again; while
+        it runs, memory is about that of training on one image.
+
+        Parameters
+        ----------
+        images, top, class_index
+            As in `explain`.
+        method
+            "saliency": the gradient; "deconvolution", "guidedbackprop": rectifiers have their own; "guidedgradcam":
+            guided backpropagation times Grad-CAM; "excitation", "cmwp": winning probabilities, and their contrast, at a
+            layer of 24 places a side or more. See `fastcam.methods` for formulas and papers.
+        samples, noise, seed
+            SmoothGrad (Smilkov et al. 2017) on top of any: the mean over so many copies of the network input with
+            normal noise, its standard deviation that share of the input's range, from that seed. 1: as it is.
+        layer
+            Name of a tensor to go back to in place of the method's own: feature maps that every path to the logits
+            crosses, or the network input, `Classifier.input.name`.
+
+        Returns
+        -------
+        InputGradient
+            Raw gradients (N, M, C, H, W), and maps (N, M, H, W) made of them, for `find_boxes` and `overlay`.
+
+        Raises
+        ------
+        InputError
+            As `explain`; or no such layer.
+        GradientError
+            An operator has no rule, or the method is for rectifiers and there is none.
+        ModelError
+            ONNX Runtime failed, or opening took more time or memory than such a model may.
+
+        Examples
+        --------
+        >>> from importlib.resources import files
+        >>> import fastcam
+        >>> from skimage.data import chelsea
+        >>> path = str(files("fastcam.data") / "squeezenet1_1.onnx")
+        >>> model = fastcam.load(path, labels="imagenet", preprocess="caffe-bgr")
+        >>> found = model.input_gradient(chelsea(), method="guidedbackprop")
+        >>> found.gradients.shape, found.activation_maps.shape
+        ((1, 1, 3, 224, 224), (1, 1, 224, 224))
+        """
+        photos, smoothing = each_photo(images), Smoothing.checked(samples, noise, seed)
+        methods.check_of_input(method, layer)
+        plan = self._explainer.plan(len(photos), top, class_index, method, "paper", None, 8, "cpu")
+        return self._explainer.input_gradient(photos, plan, smoothing, layer)
 
     def stream(
         self,

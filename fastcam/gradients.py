@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +29,10 @@ TOLERANCE, NARROW_TOLERANCE = 1e-3, 0.3
 # Of the gradient from differences along random directions, which meet kinks; a wrong one is off by more.
 ROUGH = 0.15
 ADVICE = "method='eigencam' needs no gradient"
+NOT_TAKEN_APART = (
+    "expected a model from a file or bytes for a method that follows the gradient; a session of your own "
+    "can't be taken apart"
+)
 
 
 class _Opened(NamedTuple):
@@ -115,19 +121,9 @@ class Gradients:
     def _opened_now(self) -> _Opened:
         source, opening = self._source, self._opening
         if source is None or opening is None:
-            raise GradientError(
-                "expected a model from a file or bytes for a method that follows the gradient; a session of your own "
-                "can't be taken apart"
-            )
-        try:
-            with on_disk(as_onnx_source(source)) as readable:
-                graph = read_graph(readable, opening)
-                known = self._head.sha256
-                if known and source.sha256(self._head.access.files, graph.constants) != known:
-                    raise ModelError(f"{source.name}: expected the file that was loaded; it has changed since")
-                return self._open(readable.name, graph, opening)
-        except (OSError, MemoryError) as error:
-            raise ModelError(f"{source.name}: can't be read ({error})") from error
+            raise GradientError(NOT_TAKEN_APART)
+        with read_again(source, opening, self._head) as (name, graph):
+            return self._open(name, graph, opening)
 
     def _open(self, name: str, graph: Graph, opening: Opening) -> _Opened:
         head = self._head
@@ -148,12 +144,40 @@ class Gradients:
             threads=opening.threads,
             options=opening.options,
         )
-        _check_tail(session, tail, values, logits)
+        check_tail(session, tail, values, logits)
         return _Opened(session, tail.start, len(values), len(tail.operators))
 
 
-def _check_tail(session: Any, tail: Tail, values: NDArray[Any], logits: NDArray[Any]) -> None:
-    """It gives the model's logits, which depend on the start, and its gradient is that of small differences."""
+@contextmanager
+def read_again(source: Source, opening: Opening, head: Head) -> Iterator[tuple[str, Graph]]:
+    """The name and graph of the file that a head was found in.
+
+    Raises
+    ------
+    ModelError
+        It can't be read, or it has changed since.
+    """
+    try:
+        with on_disk(as_onnx_source(source)) as readable:
+            graph = read_graph(readable, opening)
+            known = head.sha256
+            if known and source.sha256(head.access.files, graph.constants) != known:
+                raise ModelError(f"{source.name}: expected the file that was loaded; it has changed since")
+            yield readable.name, graph
+    except (OSError, MemoryError) as error:
+        raise ModelError(f"{source.name}: can't be read ({error})") from error
+
+
+def check_tail(
+    session: Any, tail: Tail, values: NDArray[Any], logits: NDArray[Any], *, differences: bool = True
+) -> None:
+    """It gives the model's logits, which depend on the start, and its gradient is that of small differences, if asked.
+
+    Raises
+    ------
+    GradientError
+        It isn't so.
+    """
     rng, given = np.random.default_rng(0), values.astype(np.float32)
     expected = logits.reshape(len(values), -1).astype(np.float64)
     seed = rng.standard_normal(expected.shape).astype(np.float32)
@@ -167,6 +191,8 @@ def _check_tail(session: Any, tail: Tail, values: NDArray[Any], logits: NDArray[
     narrow = tail.floatised or logits.dtype != np.float32
     if not error <= (NARROW_TOLERANCE if narrow else TOLERANCE):
         raise GradientError(f"the tail from {tail.start!r} gives other logits than the model: off by {error:.2g}")
+    if not differences:
+        return
     spread = float(given.std(dtype=np.float64)) or 1.0
     if not gradient.any() and not ask(spread * rng.standard_normal(given.shape))[1].any():
         raise GradientError(f"the gradient at {tail.start!r} is zero wherever it was looked at: nothing depends on it")

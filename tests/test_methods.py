@@ -114,7 +114,7 @@ def test_closed_forms_of_the_whole_family(load_real, photos, name):
     assert model.explain(photos[0]).method == "cam"
 
 
-@pytest.mark.parametrize("method", methods.METHODS[1:])
+@pytest.mark.parametrize("method", methods.WEIGHTS)
 @pytest.mark.parametrize("name", ["cifar10_resnet20", "mnist_cnn_flatten_fc"])
 def test_methods_on_real_models(load_real, shared, name, method):
     """Against the formulas, with gradients by differences of the model's own tail."""
