@@ -19,6 +19,7 @@ from fastcam.model.layouts import Layout
 from fastcam.model.rules.rectified import RECTIFIED
 from fastcam.model.scene import Scene
 from fastcam.model.source import Source
+from fastcam.model.tail import cut_tail
 from fastcam.probes import NORMALISED, image_input, look, probe_images
 from fastcam.runtime import ORT_ERRORS, open_session
 from fastcam.session import ImageInput, Opening
@@ -184,7 +185,7 @@ class InputGradients:
         with Watch(name, graph.parsed.size, options, task="its gradient", advice=ADVICE) as watch:
             scene, paths = look(graph, probe, [logits], [logits], image, watch)
             at, layout = _layer(scene, paths[logits], layer, image)
-            tail = scene.run(graph.image, [logits]).tail
+            tail = cut_tail(graph, graph.image, [logits], scene.values, saturated=True)
             model = backward_model(tail, probe, scene.folder, watch, variant=variant, at=at)
         if variant in RECTIFIERS and not any(node.op_type == RECTIFIED for node in model.graph.node):
             raise GradientError(

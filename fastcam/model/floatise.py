@@ -9,10 +9,11 @@ import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from fastcam.model.graph import Graph
-from fastcam.model.quantised import is_quantised, result_scale, scale_and_zero, smallest_integer
+from fastcam.model.quantised import integers_of, is_quantised, result_scale, scale_and_zero
 
 NARROW = frozenset({TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE})
 INTEGERS = frozenset({TensorProto.INT8, TensorProto.UINT8, TensorProto.INT16, TensorProto.UINT16})
+ENDS = ("smallest", "largest")
 UNARY = {
     "QLinearGlobalAveragePool": "GlobalAveragePool",
     "QLinearAveragePool": "AveragePool",
@@ -34,6 +35,8 @@ class Floatised:
     clipped
         Results of nodes that are clipped from below by their quantisation; None: none is, and what could be is put down
         in `clips`.
+    saturated
+        All are, at both ends, as the model does: nothing is left out but rounding.
 
     Attributes
     ----------
@@ -45,8 +48,14 @@ class Floatised:
         (result, value before it, least value that it can hold, scale): names of tensors.
     """
 
-    def __init__(self, graph: Graph, nodes: Sequence[NodeProto], clipped: Collection[str] | None = None) -> None:
-        self.graph, self.clipped = graph, clipped
+    def __init__(
+        self,
+        graph: Graph,
+        nodes: Sequence[NodeProto],
+        clipped: Collection[str] | None = None,
+        saturated: bool = False,
+    ) -> None:
+        self.graph, self.clipped, self.saturated = graph, clipped, saturated
         self.clips: list[tuple[str, str, str, str]] = []
         self.nodes: list[NodeProto] = []
         self.stored: list[TensorProto] = []
@@ -83,21 +92,26 @@ class Floatised:
     def result(self, node: NodeProto, value: str) -> None:
         """The node's own result: clipped, where its quantisation is more than that."""
         output, quantised = node.output[0], result_scale(node)
-        smallest = None if quantised is None else smallest_integer(self.graph, node, quantised[1])
-        if quantised is None or smallest is None or (self.clipped is not None and output not in self.clipped):
+        held = None if quantised is None else integers_of(self.graph, node, quantised[1])
+        known = self.clipped is None or self.saturated or output in self.clipped
+        if quantised is None or held is None or not known:
             self.add("Identity", [value], output)
             return
-        scale, zero = quantised
-        self.stored.append(numpy_helper.from_array(np.asarray(smallest, np.float32), f"{output}/smallest"))
-        least = self.stored[-1].name
+        ends = [self._end(f"{output}/{name}", number, *quantised) for name, number in zip(ENDS, held, strict=True)]
+        if self.saturated:
+            self.add("Min", [self.add("Max", [value, ends[0]]), ends[1]], output)
+        elif self.clipped is None:
+            self.clips.append((output, value, ends[0], quantised[0]))
+            self.add("Identity", [value], output)
+        else:
+            self.add("Max", [value, ends[0]], output)
+
+    def _end(self, name: str, number: int, scale: str, zero: str) -> str:
+        """The real number that an integer stands for."""
+        self.stored.append(numpy_helper.from_array(np.asarray(number, np.float32), name))
         if zero:
-            least = self.add("Sub", [least, self.add("Cast", [zero], to=TensorProto.FLOAT)])
-        least = self.add("Mul", [least, scale])
-        if self.clipped is None:
-            self.clips.append((output, value, least, scale))
-        self.add(
-            "Identity" if self.clipped is None else "Max", [value] if self.clipped is None else [value, least], output
-        )
+            name = self.add("Sub", [name, self.add("Cast", [zero], to=TensorProto.FLOAT)])
+        return self.add("Mul", [name, scale])
 
     def is_data(self, name: str) -> bool:
         """Depends on the image."""

@@ -29,13 +29,13 @@ MOVING = frozenset(
     {"Identity", "Dropout", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Split", "Gather"}
     | {"MaxPool", "Concat", "DepthToSpace", "SpaceToDepth", "Expand", "Tile"}
 )
-SMALLEST: dict[int, int] = {
-    TensorProto.UINT8: 0,
-    TensorProto.INT8: -(1 << 7),
-    TensorProto.UINT16: 0,
-    TensorProto.INT16: -(1 << 15),
-    TensorProto.UINT4: 0,
-    TensorProto.INT4: -(1 << 3),
+INTEGERS: dict[int, tuple[int, int]] = {
+    TensorProto.UINT8: (0, (1 << 8) - 1),
+    TensorProto.INT8: (-(1 << 7), (1 << 7) - 1),
+    TensorProto.UINT16: (0, (1 << 16) - 1),
+    TensorProto.INT16: (-(1 << 15), (1 << 15) - 1),
+    TensorProto.UINT4: (0, (1 << 4) - 1),
+    TensorProto.INT4: (-(1 << 3), (1 << 3) - 1),
 }
 
 
@@ -61,8 +61,8 @@ def result_scale(node: NodeProto) -> tuple[str, str] | None:
     return node.input[scale], node.input[zero] if len(node.input) > zero else ""
 
 
-def smallest_integer(graph: Graph, node: NodeProto, zero: str) -> int | None:
-    """That a node's result can hold, by the type of its zero point; None where that isn't known."""
+def integers_of(graph: Graph, node: NodeProto, zero: str) -> tuple[int, int] | None:
+    """The smallest and the largest that a node's result can hold, by the type of its zero point; None: not known."""
     kind = graph.attribute(node, "output_dtype", 0) or TensorProto.UINT8
     if not zero and node.op_type in ("QLinearAdd", "QLinearMul"):
         zero = node.input[2] or node.input[5]  # the operands are of the same type
@@ -78,4 +78,4 @@ def smallest_integer(graph: Graph, node: NodeProto, zero: str) -> int | None:
             kind = value.data_type if isinstance(value, TensorProto) else value
             break
         zero = made_by.input[0] if made_by.input else ""
-    return SMALLEST.get(kind) if isinstance(kind, int) else None
+    return INTEGERS.get(kind) if isinstance(kind, int) else None

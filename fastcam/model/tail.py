@@ -37,6 +37,7 @@ def cut_tail(
     ends: Sequence[str],
     shapes: Mapping[str, NDArray[np.integer]],
     clipped: Collection[str] | None = (),
+    saturated: bool = False,
 ) -> Tail:
     """The part of the graph between a tensor and the tensors that are computed from it.
 
@@ -50,6 +51,8 @@ def cut_tail(
         stay open.
     clipped
         Tensors that their quantisation clips from below; None: none, and the tail's `clips` may be asked which are.
+    saturated
+        All of them are clipped, at both ends.
 
     Raises
     ------
@@ -62,7 +65,7 @@ def cut_tail(
     casts, stored = _widen(stored)
     stored += [numpy_helper.from_array(np.asarray(shapes[name]), name) for name in frozen]
     stored += [numpy_helper.from_array(value, name) for name, value in graph.constants.items() if name in used]
-    floats = Floatised(graph, nodes, clipped)
+    floats = Floatised(graph, nodes, clipped, saturated)
     entry, first = start, []
     if start in graph.blocked:
         entry = f"{start}/plain"

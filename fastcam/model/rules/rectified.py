@@ -1,7 +1,7 @@
 """Variants of the gradient that treat rectifiers in another way: deconvolution and guided backpropagation.
 
 A rectifier is what cuts off at zero: `Relu`; `Clip` from 0, as ReLU6, whose upper end keeps its gradient; and `Max`
-with a constant, as a quantisation that a ReLU was folded into becomes. Every other activation keeps its gradient, as in
+with 0, as a quantisation that a ReLU was folded into becomes. Every other activation keeps its gradient, as in
 the papers, which know none, and in Captum: LeakyRelu, PRelu and Elu let negative values through, HardSwish, SiLU and
 GELU are no rectifiers.
 """
@@ -28,19 +28,17 @@ def _table(relu: Unary) -> Mapping[str, Rule]:
     @rules.unary("Clip")
     def clip(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
         low, high = ([*node.input, "", ""][k] for k in (1, 2))
-        if not low or not _is_zero(tape, node):
+        if not low or not _is_zero(tape, node, 1):
             return _plain("Clip")(tape, node, [g])[0] or ""
         return relu(tape, node, tape.where(tape.add("Less", x, high), g) if high else g, x, y)
 
     @rules.rule("Max")
     def largest(tape: Tape, node: NodeProto, gradients: Sequence[str | None]) -> Sequence[str | None]:
         wanted = [k for k, name in enumerate(node.input) if tape.wants(name)]
-        if len(node.input) != 2 or len(wanted) != 1:
+        if len(node.input) != 2 or len(wanted) != 1 or not _is_zero(tape, node, 1 - wanted[0]):
             return _plain("Max")(tape, node, gradients)
-        x, bound = node.input[wanted[0]], node.input[1 - wanted[0]]
-        above = tape.add("Sub", x, bound)
-        found = relu(tape, node, gradients[0] or "", above, above)
-        found = tape.unbroadcast(found, x, tape.shape(node.output[0]))
+        x, y = node.input[wanted[0]], node.output[0]
+        found = tape.unbroadcast(relu(tape, node, gradients[0] or "", x, y), x, tape.shape(y))
         return [found if k in wanted else None for k in range(2)]
 
     return rules
@@ -50,9 +48,9 @@ def _plain(operator: str) -> Callable[[Tape, NodeProto, Sequence[str | None]], S
     return elementwise.RULES[operator]
 
 
-def _is_zero(tape: Tape, node: NodeProto) -> bool:
-    """A Clip's lower end, if that is known."""
-    bound = tape.values(node, 1)
+def _is_zero(tape: Tape, node: NodeProto, k: int) -> bool:
+    """Input k is the same in every run, and 0."""
+    bound = tape.values(node, k)
     return bound is not None and not np.any(bound)
 
 
