@@ -88,7 +88,7 @@ class Explainer:
         seen, index, gradients = zip(*self._each(photos, plan, sent_back), strict=True)
         method, own = methods.OF_INPUT[plan.method], self.session.input
         opened = self.attribution.inputs.ready(method.variant, method.places if layer is None else layer)
-        inputs = np.concatenate([one.network_input[:1] for one in seen]).astype(np.float32)
+        inputs = opened.real(np.concatenate([one.network_input[:1] for one in seen]))
         return InputGradient(
             class_index=np.stack(index),
             logits=np.stack([one.logits for one in seen]),

@@ -16,6 +16,7 @@ from fastcam.model.gradient import GRADIENT, SEED
 from fastcam.model.graph import Graph
 from fastcam.model.head import Head
 from fastcam.model.layouts import Layout
+from fastcam.model.quantised import image_scale
 from fastcam.model.rules.rectified import RECTIFIED
 from fastcam.model.scene import Scene
 from fastcam.model.source import Source
@@ -66,14 +67,20 @@ PLAIN = Smoothing()
 class Backward(NamedTuple):
     """A session over the whole model and a gradient at one of its tensors, `layer`, of that layout.
 
-    `start` is the image, of which it takes a batch of so many.
+    `start` is the image, of which it takes a batch of so many in float32: of a quantised image `scale * (x - zero)`.
     """
 
     session: Any
     start: str
     batch: int
+    scale: float
+    zero: float
     layer: str
     layout: Layout
+
+    def real(self, image: NDArray[Any]) -> NDArray[np.float32]:
+        """A network input as the session takes it."""
+        return np.float32(self.scale) * (image.astype(np.float32) - np.float32(self.zero))
 
 
 class InputGradients:
@@ -132,7 +139,7 @@ class InputGradients:
         """
         opened = self.ready(variant, layer)
         found = np.zeros((len(class_index), *opened.layout.shape), np.float64)
-        for values in smoothing.copies(np.asarray(network_input[:1], np.float32)):
+        for values in smoothing.copies(opened.real(network_input[:1])):
             given = np.repeat(values, opened.batch, axis=0)
             for m, index in enumerate(class_index.tolist()):
                 found[m] += self._run(opened, given, index)
@@ -201,8 +208,16 @@ class InputGradients:
             options=opening.options,
         )
         plain = variant == "gradient" and at == graph.image
-        check_tail(session, tail, probe, scene.values[logits], differences=plain)
-        return Backward(session, tail.start, len(probe), at, layout)
+        opened = Backward(session, tail.start, len(probe), *_image_scale(graph), at, layout)
+        check_tail(session, tail, opened.real(probe), scene.values[logits], differences=plain)
+        return opened
+
+
+def _image_scale(graph: Graph) -> tuple[float, float]:
+    """Scale and zero point of a quantised image; 1 and 0 of any other."""
+    names = image_scale(graph) or ("", "")
+    scale, zero = (graph.stored(name) if name else None for name in names)
+    return 1.0 if scale is None else float(scale), 0.0 if zero is None else float(zero)
 
 
 def _own_name(graph: Graph, tensor: str) -> str:

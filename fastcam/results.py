@@ -123,7 +123,8 @@ class InputGradient:
     activation_maps
         (N, M, H, W) float32, 0 and more: what the method makes of them, for `find_boxes`, `heatmaps` and `overlay`.
     network_inputs
-        (N, C, H, W) float32: where the gradients were taken, noise aside.
+        (N, C, H, W) float32: where the gradients were taken, noise aside. Of an image that the model takes as quantised
+        integers, the real numbers that they stand for.
     image_sizes, regions
         (N, 2) and (N, 4) int64, as of `Explanation`: the region is what the gradients cover.
     labels

@@ -61,6 +61,21 @@ def result_scale(node: NodeProto) -> tuple[str, str] | None:
     return node.input[scale], node.input[zero] if len(node.input) > zero else ""
 
 
+def image_scale(graph: Graph) -> tuple[str, str] | None:
+    """Names of scale and zero point of an image that comes as integers, by who reads it; None where it has none."""
+    names = {graph.image}
+    for node in graph.nodes:
+        if names.isdisjoint(node.input):
+            continue
+        if node.op_type == "DequantizeLinear" or (
+            node.op_type.startswith("QLinear") and node.op_type != "QLinearConcat"
+        ):
+            return node.input[1], node.input[2] if len(node.input) > 2 else ""
+        if node.op_type in MOVING:
+            names.update(node.output)
+    return None
+
+
 def integers_of(graph: Graph, node: NodeProto, zero: str) -> tuple[int, int] | None:
     """The smallest and the largest that a node's result can hold, by the type of its zero point; None: not known."""
     kind = graph.attribute(node, "output_dtype", 0) or TensorProto.UINT8
