@@ -168,9 +168,7 @@ def read_again(source: Source, opening: Opening, head: Head) -> Iterator[tuple[s
         raise ModelError(f"{source.name}: can't be read ({error})") from error
 
 
-def check_tail(
-    session: Any, tail: Tail, values: NDArray[Any], logits: NDArray[Any], *, differences: bool = True
-) -> None:
+def check_tail(session: Any, tail: Tail, values: NDArray[Any], logits: NDArray[Any], *, slopes: bool = True) -> None:
     """It gives the model's logits, which depend on the start, and its gradient is that of small differences, if asked.
 
     Raises
@@ -191,7 +189,7 @@ def check_tail(
     narrow = tail.floatised or logits.dtype != np.float32
     if not error <= (NARROW_TOLERANCE if narrow else TOLERANCE):
         raise GradientError(f"the tail from {tail.start!r} gives other logits than the model: off by {error:.2g}")
-    if not differences:
+    if not slopes:
         return
     spread = float(given.std(dtype=np.float64)) or 1.0
     if not gradient.any() and not ask(spread * rng.standard_normal(given.shape))[1].any():

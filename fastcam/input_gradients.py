@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.errors import FastcamError, GradientError, InputError, ModelError
-from fastcam.gradients import ADVICE, NOT_TAKEN_APART, check_tail, read_again
+from fastcam.gradients import ADVICE, NOT_TAKEN_APART, ROUGH, check_tail, read_again
 from fastcam.model.backward import backward_model
 from fastcam.model.gradient import GRADIENT, SEED
 from fastcam.model.graph import Graph
@@ -207,9 +207,10 @@ class InputGradients:
             threads=opening.threads,
             options=opening.options,
         )
-        plain = variant == "gradient" and at == graph.image
         opened = Backward(session, tail.start, len(probe), *_image_scale(graph), at, layout)
-        check_tail(session, tail, opened.real(probe), scene.values[logits], differences=plain)
+        check_tail(session, tail, opened.real(probe), scene.values[logits], slopes=False)
+        if variant == "gradient" and at == graph.image:
+            _check_slopes(opened, opened.real(probe), scene.values[logits].shape)
         return opened
 
 
@@ -218,6 +219,38 @@ def _image_scale(graph: Graph) -> tuple[float, float]:
     names = image_scale(graph) or ("", "")
     scale, zero = (graph.stored(name) if name else None for name in names)
     return 1.0 if scale is None else float(scale), 0.0 if zero is None else float(zero)
+
+
+def _check_slopes(opened: Backward, values: NDArray[np.float32], shape: tuple[int, ...]) -> None:
+    """The gradient at the image is that of differences, along noise and along itself; logits have that shape.
+
+    A deep network has kinks within steps that aren't tiny, and along noise, which changes little, rounding hides what
+    tiny steps tell: the best step out of those that tell something counts. Along itself the gradient shows most.
+    """
+    rng, spread = np.random.default_rng(0), float(values.std(dtype=np.float64)) or 1.0
+    seed = rng.standard_normal((shape[0], int(np.prod(shape[1:])))).astype(np.float32)
+    given = values * rng.uniform(0.5, 1.5, values.shape) + 0.3 * spread * np.abs(rng.standard_normal(values.shape))
+
+    def ask(at: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        end, gradient = opened.session.run(None, {opened.start: at.astype(np.float32), SEED: seed})
+        return end.reshape(seed.shape).astype(np.float64) * seed, gradient.astype(np.float64)
+
+    terms, gradient = ask(given)
+    norm = float(np.sqrt((gradient**2).sum()))
+    along = np.abs(rng.standard_normal(given.shape)) * gradient * np.sqrt(given.size) / (norm or 1.0)
+    for way in (rng.standard_normal(given.shape), along):
+        slope, errors = float((gradient * way).sum()), []
+        size = max(abs(slope), 0.1 * norm, 1e-30)
+        for step in (spread * np.float64(10) ** -k for k in range(2, 7)):
+            above, below = (float(ask(given + sign * step * way)[0].sum()) for sign in (1, -1))
+            slack = 1e-6 * float(np.abs(terms).sum()) / step / size  # rounding
+            if slack < ROUGH:
+                errors.append(max(0.0, abs((above - below) / (2 * step) - slope) / size - slack))
+        if min(errors, default=0.0) > ROUGH:
+            raise GradientError(
+                f"the gradient at {opened.layer!r} isn't that of small differences: off by {min(errors):.2g} relative; "
+                "please report this"
+            )
 
 
 def _own_name(graph: Graph, tensor: str) -> str:
