@@ -7,9 +7,10 @@ import onnxruntime as ort
 import pytest
 
 import fastcam
-from fastcam import InputError, ModelError, methods
+from fastcam import InputError, ModelError
 from fastcam.errors import GradientError
 from fastcam.model.head import Head
+from fastcam.model.rules import VARIANTS
 from fastcam.steady import Steady
 from tests.models import BACKBONE, WEIGHTS, build, classifier
 from tests.naive import upsample
@@ -55,6 +56,14 @@ def test_the_gradient_is_that_of_differences_of_the_running_model(small, photos,
         np.testing.assert_allclose(got / scale, expected / scale, atol=0.03)
 
 
+def test_another_gradient_is_refused(shared, monkeypatch):
+    """What opening holds against differences: here the rules of guided backpropagation pass for those of the gradient."""
+    monkeypatch.setitem(VARIANTS, "gradient", VARIANTS["guided"])
+    model = fastcam.load(shared / "models" / "cifar10_resnet20.onnx", preprocess="imagenet,fit=stretch")
+    with pytest.raises(GradientError, match="the gradient at 'input' isn't that of small differences: off by"):
+        model.input_gradient(PHOTO)
+
+
 def cosine(a, b):
     return float((a * b).sum() / np.sqrt((a**2).sum() * (b**2).sum()))
 
@@ -69,7 +78,7 @@ def test_narrow_models_have_the_gradient_of_the_wide_one(load_real, photos):
     assert cosine(wide, whole) > 0.95
 
 
-def test_models_that_take_pixels(load_real, photos):
+def test_models_that_take_pixels():
     """The gradient is at the same values in float32: those that a Cast makes of the bytes."""
     body = f"{BACKBONE} p = GlobalMaxPool(maps) q = Flatten(p) logits = Gemm<transB = 1>(q, w, b)"
     floats = build(body, **WEIGHTS)
@@ -293,8 +302,3 @@ def test_a_file_that_was_replaced(tmp_path):
     path.write_bytes(classifier(w=(5, 6), b=np.ones(5, np.float32)))
     with pytest.raises(ModelError, match=r"model.onnx: expected the file that was loaded; it has changed since"):
         model.input_gradient(PHOTO)
-
-
-def test_every_method_of_the_input_says_what_it_is():
-    for name, method in methods.OF_INPUT.items():
-        assert method.activation_maps.__doc__, name
