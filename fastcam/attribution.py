@@ -12,11 +12,13 @@ from fastcam import engines, methods, ops
 from fastcam.arrays import feature_maps_of
 from fastcam.explained import Plan, Seen
 from fastcam.gradients import Gradients
+from fastcam.input_gradients import PLAIN, InputGradients, Smoothing
 from fastcam.layers import LayerRun, Layers
 from fastcam.masking import Masking
-from fastcam.methods import cam, layercam
+from fastcam.methods import cam, guidedgradcam, layercam
 from fastcam.model.head import Head
 from fastcam.model.source import Source
+from fastcam.probes import NORMALISED
 from fastcam.session import Opening, Session
 
 KEPT = 4  # sets of layers whose sessions stay open
@@ -33,14 +35,23 @@ class Attribution:
         The model as it was opened; None for a session of the caller's.
     size
         (height, width) of the network input.
+    pixels
+        Its least and largest value.
     """
 
     def __init__(
-        self, session: Session, source: Source | None, opening: Opening | None, head: Head, size: tuple[int, int]
+        self,
+        session: Session,
+        source: Source | None,
+        opening: Opening | None,
+        head: Head,
+        size: tuple[int, int],
+        pixels: tuple[float, float] = NORMALISED,
     ) -> None:
         self.head = head
         self.gradients = Gradients(source, opening, head, size)
         self.masking = Masking(session, source, opening, head, size)
+        self.inputs = InputGradients(source, opening, head, size, pixels)
         self._model = source, opening, head, size
         self._layers: dict[tuple[str, ...], Layers] = {}
         self._lock = threading.Lock()
@@ -69,6 +80,8 @@ class Attribution:
             return "feature maps alone"
         if plan.method in methods.MASKING:
             return self.masking.describe(plan.method, seen.feature_maps.shape)
+        if plan.method in methods.OF_INPUT:
+            return self.inputs.describe(methods.OF_INPUT[plan.method])
         return self._opened(plan.layers).describe() if plan.layers else self.gradients.describe()
 
     def maps(self, seen: Seen, index: NDArray[np.int64], plan: Plan) -> Any:
@@ -86,6 +99,9 @@ class Attribution:
         if plan.layers:
             return self._maps_at_layers(seen, index, plan)
         run, feature_maps = plan.run, seen.feature_maps
+        if plan.method in methods.OF_INPUT:
+            sent_back = self.input_gradients(seen, index, plan)
+            return run.xp.asarray(methods.OF_INPUT[plan.method].activation_maps(sent_back))
         maps = self.head.arranged(feature_maps.shape).channels_first(feature_maps)
         if plan.method == "cam":
             return _summed(run, maps, *cam.channel_weights(self.head, maps, index[None], run))
@@ -93,6 +109,34 @@ class Attribution:
         if plan.method in methods.RECIPROCAM:
             return run.xp.asarray(self.masking.reciprocam(here, index, plan))
         return _weighted(run, maps, run.xp.asarray(self._weights(seen, here, index, plan)))
+
+    def input_gradients(
+        self,
+        seen: Seen,
+        index: NDArray[np.int64],
+        plan: Plan,
+        smoothing: Smoothing = PLAIN,
+        layer: str | int | None = None,
+    ) -> NDArray[np.float32]:
+        """(M, C, H, W) of one image and classes (M,), by a method that goes back to the network input.
+
+        Parameters
+        ----------
+        layer
+            As `InputGradients.ready` takes it; None: the method's own.
+
+        Raises
+        ------
+        GradientError, InputError, ModelError
+            As `InputGradients`.
+        """
+        method = methods.OF_INPUT[plan.method]
+        layer = method.places if layer is None else layer
+        found = self.inputs(seen.network_input, index, method.variant, layer, smoothing)
+        if plan.method == "guidedgradcam":
+            (coarse,) = plan.run.host(self.maps(seen, index, plan._replace(method="gradcam")))
+            found = guidedgradcam.product(found, ops.heatmaps(coarse, found.shape[2:], normalise=False))
+        return found
 
     def _weights(self, seen: Seen, here: NDArray[Any], index: NDArray[np.int64], plan: Plan) -> NDArray[np.float32]:
         """(M, C) or (M, C, h, w), of feature maps in the host's memory."""

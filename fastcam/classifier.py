@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from fastcam import engines
-from fastcam.attribution import Attribution
-from fastcam.errors import InputError
-from fastcam.explainer import Explainer
-from fastcam.features import Reclassified, features, with_classes
 from fastcam.forwards import Progress
-from fastcam.images import check_channels, default_preprocess, each_photo, target_size
-from fastcam.labels import read_labels
-from fastcam.model.head import Head
-from fastcam.model.search import Candidate
-from fastcam.model.source import Source
-from fastcam.preprocess import Preprocess
+from fastcam.images import each_photo
+from fastcam.open_model import OpenModel
 from fastcam.results import Explanation
-from fastcam.session import Opening, Session
 from fastcam.steady import Steady
 from fastcam.stream import Stream, open_stream
 
 
-class Classifier:
+class Classifier(OpenModel):
     """An ONNX image classifier that explains itself. Made by `fastcam.load`; may be used from many threads.
 
     Attributes
@@ -47,43 +35,6 @@ class Classifier:
     candidates, seconds
         What was looked at to find the head, last tensors first, and how long opening and proving took.
     """
-
-    def __init__(
-        self,
-        session: Session,
-        head: Head,
-        *,
-        labels: tuple[str, ...] | None = None,
-        preprocess: Preprocess | None = None,
-        preprocess_origin: str = "argument",
-        path: Path | None = None,
-        source: Source | None = None,
-        opening: Opening | None = None,
-        candidates: Sequence[Candidate] = (),
-        seconds: float = 0.0,
-    ) -> None:
-        self.head = head
-        self.labels = labels
-        self.input = session.input
-        self.outputs = session.outputs
-        self.provider = session.provider
-        self.path = path
-        self.sha256 = head.sha256 or None
-        self.candidates, self.seconds = tuple(candidates), seconds
-        self.preprocess = preprocess or default_preprocess(session.input)
-        self.preprocess_origin = preprocess_origin if preprocess else "default"
-        try:
-            check_channels(self.preprocess, self.input)
-            target = target_size(self.preprocess, self.input)
-        except InputError as error:
-            raise InputError(f"{error} (preprocess from: {self.preprocess_origin})") from error
-        attribution = Attribution(session, source, opening, head, target)
-        self._explainer = Explainer(session, head, self.preprocess, target, labels, attribution)
-
-    def __repr__(self) -> str:
-        return (
-            f"<fastcam.Classifier {self.path or ''}: {self.head.describe()}; preprocess {self.preprocess.describe()}>"
-        )
 
     def explain(
         self,
@@ -117,7 +68,9 @@ class Classifier:
             "hirescam", "layercam", "finercam", "finercam-weighted" or "eigencam" (`fastcam.methods`), by a closed form
             where the head is exact, else by the gradient of the logit, which ONNX Runtime computes as well; or
             "scorecam", "ablationcam", "reciprocam" or "reciprocam-gaussian", which ask the model again and again.
-            "auto": CAM where it is exact, else Grad-CAM. `Explanation.method` and `how` tell which it was.
+            "auto": CAM where it is exact, else Grad-CAM. `Explanation.method` and `how` tell which it was. "saliency",
+            "deconvolution", "guidedbackprop", "guidedgradcam", "excitation" and "cmwp" go back through the whole
+            network: see `input_gradient`.
         layer
             Name of any tensor that holds feature maps, or of the operator that makes it, in place of the head's: the
             model then runs forward and, from the logit, backward to it, in one graph. It is opened on first use, with
@@ -233,73 +186,3 @@ class Classifier:
         plan = self._explainer.plan(1, top, class_index, method, convention, threshold, connectivity, engine, layer)
         work, finish = self._explainer.steps(plan, steady)
         return open_stream(work, frames, finish=finish, every=every, workers=workers, queue=queue, drop=drop)
-
-    def run(self, images: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Logits (N, K) and feature maps (N, C, h, w) of tensors that are preprocessed already.
-
-        Parameters
-        ----------
-        images
-            Network inputs in the model's own layout, size and dtype (`Classifier.input`).
-
-        Raises
-        ------
-        InputError
-            Another shape or dtype.
-        ModelError
-            ONNX Runtime failed while running, or the identity fails at this size (the model leaves its size open, but
-            pools a part of fixed size): `HeadNotFoundError`.
-        """
-        logits, maps, _ = self._explainer.run(images, engines.named("cpu"))
-        return logits, np.ascontiguousarray(self.head.arranged(maps.shape).channels_first(maps), np.float32)
-
-    def features(self, images: Any) -> NDArray[np.float32]:
-        """The pooled features (N, C) of one or many images, for `with_classes`: the mean of each feature map.
-
-        Zhou et al. 2016, section 4, "generic localizable features". Whatever the kind of the head, they are means over
-        all places of `head.feature_maps`; of kind "cam" the model's own logits are linear in them. Raises as `explain`.
-        """
-        return features(self._explainer, each_photo(images))
-
-    def with_classes(
-        self, weights: ArrayLike, bias: ArrayLike, *, labels: Iterable[str] | None = None, activation: str = "softmax"
-    ) -> Classifier:
-        """A `Classifier` of other classes: the same network, with logits `S = weights · features + bias`.
-
-        Its class activation maps are exact, whatever the kind of this head. The session is shared with this one.
-
-        Parameters
-        ----------
-        weights, bias
-            (K, C) and (K,), such as `coef_` and `intercept_` of scikit-learn's `LogisticRegression` or `LinearSVC` that
-            was trained on `features`. One row is one class against all else, whose score is a sigmoid.
-        labels
-            Names of the classes.
-        activation
-            What makes scores of logits: "softmax", or "sigmoid" for classes that don't exclude one another.
-
-        Raises
-        ------
-        InputError
-            Weights, bias, features and labels don't fit each other, or aren't finite.
-
-        Examples
-        --------
-        >>> from importlib.resources import files
-        >>> import fastcam
-        >>> from skimage.data import chelsea, coffee
-        >>> model = fastcam.load(str(files("fastcam.data") / "squeezenet1_1.onnx"), preprocess="caffe-bgr")
-        >>> ours, others = model.features([chelsea(), coffee()])                        # (C,) each
-        >>> chelseas = model.with_classes([ours - others], [0.0], labels=["like Chelsea"])
-        >>> chelseas.explain(chelsea()).logits[0, 0] > 0 > chelseas.explain(coffee()).logits[0, 0]
-        np.True_
-        """
-        head = with_classes(self.head, weights, bias, activation)
-        return Classifier(
-            Reclassified(self._explainer.session, head),
-            head,
-            labels=None if labels is None else read_labels(labels, head.classes),
-            preprocess=self.preprocess,
-            preprocess_origin=self.preprocess_origin,
-            path=self.path,
-        )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,15 +21,18 @@ from fastcam.explained import Explained, Plan, Seen, gather
 from fastcam.forwards import Progress, check_asking
 from fastcam.geometry import Region, part_of
 from fastcam.images import Photo, photo_pixels, seen_region
+from fastcam.input_gradients import Smoothing
 from fastcam.model.head import Head
 from fastcam.model.proof import check_identity
 from fastcam.pipeline import Finish, Work
 from fastcam.preprocess import Preprocess
-from fastcam.results import Boxes, Explanation
+from fastcam.results import Boxes, Explanation, InputGradient
 from fastcam.sampling import grid
 from fastcam.scores import probabilities
 from fastcam.session import Session
 from fastcam.steady import Smoother, Steady
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,18 +80,61 @@ class Explainer:
 
     def explain(self, photos: Sequence[Photo] | NDArray[np.uint8], plan: Plan) -> Explanation:
         """What comes of each photo, gathered; of several, errors name the image."""
-        found: list[Explained] = []
+        return self._gathered(self._each(photos, plan, self._localize), plan)
+
+    def input_gradient(
+        self,
+        photos: Sequence[Photo] | NDArray[np.uint8],
+        plan: Plan,
+        smoothing: Smoothing,
+        layer: str | None,
+    ) -> InputGradient:
+        """What arrives at the network input, or another layer, of each photo, by a method that goes back there."""
+
+        def sent_back(
+            seen: Seen, index: NDArray[np.int64], plan: Plan
+        ) -> tuple[Seen, NDArray[np.int64], NDArray[np.float32]]:
+            return seen, index, self.attribution.input_gradients(seen, index, plan, smoothing, layer)
+
+        seen, index, gradients = zip(*self._each(photos, plan, sent_back), strict=True)
+        method, own = methods.OF_INPUT[plan.method], self.session.input
+        opened = self.attribution.inputs.ready(method.variant, method.places if layer is None else layer)
+        inputs = np.concatenate([one.network_input[:1] for one in seen]).astype(np.float32)
+        return InputGradient(
+            class_index=np.stack(index),
+            logits=np.stack([one.logits for one in seen]),
+            gradients=np.stack(gradients),
+            activation_maps=np.stack([method.activation_maps(one) for one in gradients]),
+            network_inputs=inputs if own.layout == "NCHW" else np.ascontiguousarray(inputs.transpose(0, 3, 1, 2)),
+            image_sizes=np.array([one.size for one in seen], np.int64),
+            regions=np.array([one.region for one in seen], np.int64),
+            labels=self.labels,
+            method=plan.method,
+            layer=opened.layer,
+            preprocess=self.preprocess.describe(),
+            provider=self.session.provider,
+            **smoothing._asdict(),
+        )
+
+    def _each(
+        self,
+        photos: Sequence[Photo] | NDArray[np.uint8],
+        plan: Plan,
+        work: Callable[[Seen, NDArray[np.int64], Plan], T],
+    ) -> list[T]:
+        """What is made of each photo that was seen, and of its classes (M,); of several, errors name the image."""
+        found: list[T] = []
         for n, photo in enumerate(photos):
             try:
                 wanted = plan.classes(n)
                 seen = self.see(photo, plan.run, plan.layers, wanted)
                 index = self._best(seen, wanted) if isinstance(wanted, int) else wanted
-                found.append(self._localize(seen, index, plan.of_image(n, len(photos))))
+                found.append(work(seen, index, plan.of_image(n, len(photos))))
             except InputError as error:
                 if len(photos) == 1:
                     raise
                 raise InputError(f"image {n} of {len(photos)}: {error}") from error
-        return self._gathered(found, plan)
+        return found
 
     def steps(self, plan: Plan, steady: Steady | None) -> tuple[Work, Finish | None]:
         """What is to be done with each frame of a stream on any thread, and what with all of them in order, if any."""
@@ -96,8 +142,11 @@ class Explainer:
             return lambda frame: self.explain([frame], plan), None
         if not isinstance(steady, Steady):
             raise InputError(f"steady: expected a fastcam.steady.Steady or None; got {steady!r}")
-        if plan.layers:
-            raise InputError("steady: expected maps of the head's own feature maps, which are averaged; got layer=...")
+        if plan.layers or plan.method in methods.OF_INPUT:
+            what = "layer=..." if plan.layers else f"{plan.method!r}"
+            raise InputError(
+                f"steady: expected a method that weighs the head's feature maps, which it averages; got {what}"
+            )
         smoother = Smoother(steady)
         finish = partial(self._explain_steadily, plan=plan, smoother=smoother)
         return lambda frame: self.see(frame, plan.run), finish

@@ -104,7 +104,7 @@ class Gradients:
                 threads=how.threads,
                 options=how.options,
             )
-        _check_tail(session, cut)
+        check_tail(session, cut)
         return _Opened(session, cut.tail.start, len(cut.values), len(cut.tail.operators))
 
 
@@ -139,8 +139,14 @@ def _run(opened: _Opened, given: NDArray[np.float32], seed: NDArray[np.float32])
     return np.asarray(gradient)
 
 
-def _check_tail(session: Any, cut: Cut) -> None:
-    """It gives the model's logits, which depend on the start, and its gradient is that of small differences."""
+def check_tail(session: Any, cut: Cut, *, slopes: bool = True) -> None:
+    """It gives the model's logits, which depend on the start, and its gradient is that of small differences, if asked.
+
+    Raises
+    ------
+    GradientError
+        It isn't so.
+    """
     tail, rng, given = cut.tail, np.random.default_rng(0), cut.values.astype(np.float32)
     shape = (len(given), cut.logits.size // len(given))
     seed = rng.standard_normal(shape).astype(np.float32)
@@ -153,6 +159,8 @@ def _check_tail(session: Any, cut: Cut) -> None:
     error = cut.excess(got)
     if error is not None:
         raise GradientError(f"the tail from {tail.start!r} gives other logits than the model: off by {error:.2g}")
+    if not slopes:
+        return
     spread = float(given.std(dtype=np.float64)) or 1.0
     if not gradient.any() and not ask(spread * rng.standard_normal(given.shape))[1].any():
         raise GradientError(f"the gradient at {tail.start!r} is zero wherever it was looked at: nothing depends on it")

@@ -257,3 +257,15 @@ def normalised(pixels: NDArray[Any], spec: Preprocess) -> NDArray[np.float32]:
     """(scale · pixel - mean) / std of pixels (..., channels) in the order of `spec.channels`, or of (..., 1)."""
     scaled = pixels.astype(np.float32) * np.float32(spec.scale)
     return (scaled - np.asarray(spec.mean, np.float32)) / np.asarray(spec.std, np.float32)
+
+
+def value_range(spec: Preprocess) -> tuple[float, float]:
+    """Least and largest value of a network input.
+
+    Examples
+    --------
+    >>> value_range(NAMED["inception"])
+    (-1.0, 1.0)
+    """
+    values = normalised(np.array([[0], [255]]), spec)
+    return float(values.min()), float(values.max())

@@ -112,3 +112,51 @@ class Explanation:
     steady: str | None = None
     frame_index: int | None = None
     timestamp: float | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class InputGradient:
+    """What `Classifier.input_gradient` returns: gradients at the network input of N images × M classes.
+
+    Attributes
+    ----------
+    class_index
+        (N, M) int64, the classes, best first when they were chosen by `top`.
+    logits
+        (N, K) float32, of all classes.
+    gradients
+        (N, M, C, H, W) float32, raw: d logit / d network input, in the network input's own channels and units, channels
+        first whatever the model's layout; or what the method has in place of that. (N, M, C, h, w) of a layer.
+    activation_maps
+        (N, M, H, W) float32, 0 and more: what the method makes of them, for `find_boxes`, `heatmaps` and `overlay`.
+    network_inputs
+        (N, C, H, W) float32: where the gradients were taken, noise aside; integers as they are.
+    image_sizes, regions
+        (N, 2) and (N, 4) int64, as of `Explanation`: the region is what the gradients cover.
+    labels
+        Class names by class index, or None.
+    method
+        Its name.
+    layer
+        The tensor that the gradients are of.
+    samples, noise, seed
+        Of SmoothGrad; one sample is none.
+    preprocess, provider
+        As of `Explanation`.
+    """
+
+    class_index: NDArray[np.int64]
+    logits: NDArray[np.float32]
+    gradients: NDArray[np.float32]
+    activation_maps: NDArray[np.float32]
+    network_inputs: NDArray[np.float32]
+    image_sizes: NDArray[np.int64]
+    regions: NDArray[np.int64]
+    labels: tuple[str, ...] | None
+    method: str
+    layer: str
+    samples: int
+    noise: float
+    seed: int
+    preprocess: str
+    provider: str

@@ -1,22 +1,39 @@
-"""Methods: how to weigh the channels of the feature maps. One file each.
+"""Methods: how to weigh the channels of the feature maps, or what to send back to the network input. One file each.
 
-Most have one shape: from feature maps A (C, h, w) and gradients g = d logit / d A of M classes, (M, C, h, w),
-come weights, one for each channel (M, C) or for each place as well (M, C, h, w); the map is the ReLU of the weighted
-sum over channels. Where the gradient of a class is the same everywhere it is (M, C, 1, 1). A gradient may be that of
-several logits, each times its entry in a seed (K,). Those of `MASKING` need no gradient: they hide parts of the image
-or of its feature maps, and ask the model again (`fastcam.masking`).
+Most of the first kind have one shape: from feature maps A (C, h, w) and gradients g = d logit / d A of M classes,
+(M, C, h, w), come weights, one for each channel (M, C) or for each place as well (M, C, h, w); the map is the ReLU of
+the weighted sum over channels. Where the gradient of a class is the same everywhere it is (M, C, 1, 1). A gradient may
+be that of several logits, each times its entry in a seed (K,). Those of `MASKING` need no gradient: they hide parts of
+the image or of its feature maps, and ask the model again (`fastcam.masking`).
+
+Those of `OF_INPUT` follow the gradient, or a variant of it, to the network input (M, C, H, W), or to a layer not far
+from it; their maps (M, H, W) are what they make of that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.errors import InputError
-from fastcam.methods import eigencam, finercam, gradcam, gradcam_plus_plus, hirescam, layercam, xgradcam
+from fastcam.methods import (
+    cmwp,
+    deconvolution,
+    eigencam,
+    excitation,
+    finercam,
+    gradcam,
+    gradcam_plus_plus,
+    guidedbackprop,
+    guidedgradcam,
+    hirescam,
+    layercam,
+    saliency,
+    xgradcam,
+)
 from fastcam.model.head import Head
 
 Weigh = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
@@ -35,7 +52,35 @@ WEIGHTS: Mapping[str, Weigh] = {
 SEEDS: Mapping[str, Seed] = {"finercam": finercam.difference, "finercam-weighted": finercam.weighted}
 RECIPROCAM = ("reciprocam", "reciprocam-gaussian")
 MASKING = ("scorecam", "ablationcam", *RECIPROCAM)
-METHODS = ("cam", *WEIGHTS, *MASKING)
+
+
+class OfInput(NamedTuple):
+    """A method that goes back to the network input.
+
+    Attributes
+    ----------
+    variant
+        Of the rules of differentiation (`fastcam.model.rules.VARIANTS`).
+    activation_maps
+        (M, H, W) of what arrives, (M, C, H, W).
+    places
+        It stops at the last layer of so many places a side; 0: it doesn't.
+    """
+
+    variant: str
+    activation_maps: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    places: int = 0
+
+
+OF_INPUT: Mapping[str, OfInput] = {
+    "saliency": OfInput("gradient", saliency.activation_maps),
+    "deconvolution": OfInput("deconvolution", deconvolution.activation_maps),
+    "guidedbackprop": OfInput("guided", guidedbackprop.activation_maps),
+    "guidedgradcam": OfInput("guided", guidedgradcam.activation_maps),
+    "excitation": OfInput("excitation", excitation.activation_maps, excitation.PLACES),
+    "cmwp": OfInput("contrastive", cmwp.activation_maps, excitation.PLACES),
+}
+METHODS = ("cam", *WEIGHTS, *MASKING, *OF_INPUT)
 CLASSLESS = frozenset({"eigencam"})  # of which no gradient is asked
 
 
@@ -51,7 +96,7 @@ def named(method: Any, head: Head, layers: Sequence[str] = ()) -> str:
     """
     if not isinstance(method, str) or method not in ("auto", *METHODS):
         raise InputError(f"method: expected one of {', '.join(('auto', *METHODS))}; got {method!r}")
-    if layers and method in ("cam", *MASKING):
+    if layers and method in ("cam", *MASKING, *OF_INPUT):
         raise InputError(
             f"layer: expected none for method {method!r}, which is for the feature maps {head.feature_maps!r}; got "
             f"{layers}. Use a method that follows the gradient, such as 'gradcam'"
@@ -75,3 +120,14 @@ def one_hot(class_index: NDArray[np.int64], classes: int) -> NDArray[np.float32]
     found = np.zeros((len(class_index), classes), np.float32)
     found[np.arange(len(class_index)), class_index] = 1
     return found
+
+
+def check_of_input(method: Any, layer: Any) -> None:
+    """A method that goes back to the network input, or to another layer if it can, or `InputError`."""
+    if not isinstance(method, str) or method not in OF_INPUT:
+        raise InputError(f"method: expected one of {', '.join(OF_INPUT)}; got {method!r}")
+    if layer is not None and (not isinstance(layer, str) or method == "guidedgradcam"):
+        meant = (
+            "None, as guidedgradcam is of the network input" if isinstance(layer, str) else "a tensor's name or None"
+        )
+        raise InputError(f"layer: expected {meant}; got {layer!r}")

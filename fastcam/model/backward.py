@@ -15,7 +15,7 @@ from onnx import TensorProto, ValueInfoProto
 from fastcam.errors import GradientError, ModelError
 from fastcam.model.fused import taken_apart
 from fastcam.model.gradient import OLDEST, Known, differentiate
-from fastcam.model.rules import RULES
+from fastcam.model.rules import VARIANTS
 from fastcam.model.tail import Tail
 from fastcam.runtime import ORT_ERRORS, open_for_probing
 from fastcam.watch import Watch
@@ -25,12 +25,20 @@ SMALL = 1 << 20  # bytes of a tensor whose value may be asked for
 
 
 def backward_model(
-    tail: Tail, values: NDArray[Any], folder: Path | None, watch: Watch, at: Sequence[str] = ()
+    tail: Tail,
+    values: NDArray[Any],
+    folder: Path | None,
+    watch: Watch,
+    *,
+    variant: str = "gradient",
+    at: Sequence[str] = (),
 ) -> onnx.ModelProto:
     """A tail, and the gradient of its first end, as `differentiate` writes it.
 
     Parameters
     ----------
+    variant
+        Which rules (`fastcam.model.rules.VARIANTS`).
     values
         The start as the model makes it of an image: for shapes, which stay, but for the batch where the tail lets it.
     at
@@ -46,7 +54,8 @@ def backward_model(
     wanted = tuple(at) or (tail.start,)
     model = taken_apart(converted(tail.model))
     known = _known(model, {tail.start: np.ascontiguousarray(values, np.float32)}, folder, watch)
-    return differentiate(model, wanted[0], tail.ends[0], known, RULES, wanted[1:])
+    rules = VARIANTS[variant](model.graph.node, tail.ends[0])
+    return differentiate(model, wanted[0], tail.ends[0], known, rules, wanted[1:])
 
 
 def converted(model: onnx.ModelProto, least: int = OLDEST) -> onnx.ModelProto:

@@ -67,6 +67,7 @@ class Tape:
         self._values |= {node.output[0]: a.t for node in nodes for a in node.attribute if _is_constant(node, a)}
         self._gradients: dict[str, list[str]] = {}
         self._small: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+        self._stand_ins: dict[str, str] = {}
         self._dependent = set(starts)  # of any dtype
         for node in nodes:
             if node.op_type not in SHAPE_OPS and not self._dependent.isdisjoint(reads_of(node)):
@@ -79,7 +80,8 @@ class Tape:
         return name in self._dependent and name in self._known and self._known[name].dtype == np.float32
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Of a tensor of the graph."""
+        """Of a tensor of the graph, or of what stands in for one."""
+        name = self._stand_ins.get(name, name)
         return self._known[name].shape if name in self._known else tuple(self._values[name].dims)
 
     def rank(self, name: str) -> int:
@@ -116,6 +118,10 @@ class Tape:
             self._small[key] = f"fastcam/stored{len(self.stored)}"
             self.stored.append(numpy_helper.from_array(array, self._small[key]))
         return self._small[key]
+
+    def stand_in(self, made: str, name: str) -> None:
+        """Let rules take a result of a node more for a tensor of the graph: for weights, of the same shape."""
+        self._stand_ins[made] = name
 
     def zeros(self, shape: str | ArrayLike) -> str:
         """Zeros of a shape that is computed, or known."""

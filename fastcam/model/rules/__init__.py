@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+from onnx import NodeProto
 
 from fastcam.model.gradient import Rule
-from fastcam.model.rules import elementwise, linear, movement, normalising, pooling
+from fastcam.model.rules import elementwise, excitation, linear, movement, normalising, pooling, rectified
 
 RULES: Mapping[str, Rule] = {
     **elementwise.RULES,
@@ -13,4 +16,15 @@ RULES: Mapping[str, Rule] = {
     **movement.RULES,
     **normalising.RULES,
     **pooling.RULES,
+}
+
+Variant: TypeAlias = Callable[[Sequence[NodeProto], str], Mapping[str, Rule]]
+"""The rules for nodes that lead to an end."""
+
+VARIANTS: Mapping[str, Variant] = {
+    "gradient": lambda nodes, end: RULES,
+    "deconvolution": lambda nodes, end: {**RULES, **rectified.DECONVOLUTION},
+    "guided": lambda nodes, end: {**RULES, **rectified.GUIDED},
+    "excitation": lambda nodes, end: excitation.EXCITATION,
+    "contrastive": lambda nodes, end: excitation.contrasting(excitation.last_layers(nodes, end)),
 }

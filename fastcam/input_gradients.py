@@ -1,0 +1,278 @@
+"""Gradients of a model's logits at its network input, and variants of them: by the whole model, backward."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcam.errors import FastcamError, GradientError, InputError, ModelError
+from fastcam.gradients import ADVICE, AT_HAND, ROUGH, check_tail
+from fastcam.methods import OfInput
+from fastcam.model.backward import backward_model
+from fastcam.model.gradient import GRADIENT, SEED
+from fastcam.model.graph import Graph
+from fastcam.model.head import Head
+from fastcam.model.layouts import Layout
+from fastcam.model.rules.rectified import RECTIFIED
+from fastcam.model.scene import Scene
+from fastcam.model.source import Source
+from fastcam.model.tail import cut_tail
+from fastcam.probes import NORMALISED, image_input, look, probe_images
+from fastcam.runtime import ORT_ERRORS, open_session
+from fastcam.session import ImageInput, Opening
+from fastcam.tails import Cut, read_again
+from fastcam.watch import Watch
+
+RECTIFIERS = ("deconvolution", "guided")  # variants that differ from the gradient at these only
+
+# Of differences, in shares of the image's spread, and at how many points between the gradient is asked for.
+STEPS = ((1e-2, 1), (1e-3, 1), (1e-4, 1), (1e-5, 1), (1e-6, 1), (1e-2, 12), (1e-3, 12), (1e-4, 12))
+
+
+class Smoothing(NamedTuple):
+    """SmoothGrad: the mean of the gradients at noisy copies of the network input.
+
+    Smilkov et al. 2017, "SmoothGrad: removing noise by adding noise": `1/n sum_i g(x + e_i)`, e_i of a normal
+    distribution with standard deviation `noise * (max x - min x)`. One sample is the input as it is.
+    """
+
+    samples: int = 1
+    noise: float = 0.15
+    seed: int = 0
+
+    @classmethod
+    def checked(cls, samples: Any, noise: Any, seed: Any) -> Smoothing:
+        """Of a caller's options, or `InputError`."""
+        if isinstance(samples, bool) or not isinstance(samples, int | np.integer) or samples < 1:
+            raise InputError(f"samples: expected a whole number of 1 or more; got {samples!r}")
+        if isinstance(noise, bool) or not isinstance(noise, int | float | np.number) or not 0 < noise < np.inf:
+            raise InputError(f"noise: expected a positive share of the network input's range, as 0.15; got {noise!r}")
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+            raise InputError(f"seed: expected a whole number of 0 or more; got {seed!r}")
+        return cls(int(samples), float(noise), int(seed))
+
+    def copies(self, values: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+        """Of a network input; the same for each image and class."""
+        if self.samples == 1:
+            yield values
+            return
+        rng, deviation = np.random.default_rng(self.seed), np.float32(self.noise * float(np.ptp(values)))
+        for _ in range(self.samples):
+            yield (values + deviation * rng.standard_normal(values.shape)).astype(np.float32)
+
+
+PLAIN = Smoothing()
+
+
+class Backward(NamedTuple):
+    """A session over the whole model and a gradient at one of its tensors, `layer`, of that layout.
+
+    `start` is the image, of which it takes a batch of so many in float32, integers as they are.
+    """
+
+    session: Any
+    start: str
+    batch: int
+    layer: str
+    layout: Layout
+    operators: int
+
+
+class InputGradients:
+    """d logit / d network input, of a model whose file is at hand. May be used from many threads.
+
+    One session for each variant is made when it is first needed, and another one in its place when another layer is
+    asked for. It holds the model's weights once more, in float32, and while it runs most of what the network makes on
+    the way, twice or so; a batch is run image by image.
+
+    Parameters
+    ----------
+    source, opening
+        The model as it was opened; None for a session of the caller's, which can't be taken apart.
+    size
+        (height, width) of the network input.
+    pixels
+        Its least and largest value: what a quantised model is made for.
+    """
+
+    def __init__(
+        self,
+        source: Source | None,
+        opening: Opening | None,
+        head: Head,
+        size: tuple[int, int],
+        pixels: tuple[float, float] = NORMALISED,
+    ) -> None:
+        self._source, self._opening = source, opening
+        self._head, self._size, self._pixels = head, size, pixels
+        self._lock = threading.Lock()
+        self._opened: dict[str, tuple[str | int, Backward | FastcamError]] = {}
+
+    def __call__(
+        self,
+        network_input: NDArray[Any],
+        class_index: NDArray[np.int64],
+        variant: str,
+        layer: str | int = 0,
+        smoothing: Smoothing = PLAIN,
+    ) -> NDArray[np.float32]:
+        """(M, C, H, W) of one network input (1, ...) in the model's own layout, for classes (M,).
+
+        Parameters
+        ----------
+        layer
+            As `ready` takes it: then (M, C, h, w) of that tensor.
+
+        Raises
+        ------
+        GradientError
+            The variant can't be written as ONNX for this model, or isn't finite.
+        InputError
+            No such layer.
+        ModelError
+            ONNX Runtime failed while running.
+        """
+        opened = self.ready(variant, layer)
+        found = np.zeros((len(class_index), *opened.layout.shape), np.float64)
+        for values in smoothing.copies(network_input[:1].astype(np.float32)):
+            given = np.repeat(values, opened.batch, axis=0)
+            for m, index in enumerate(class_index.tolist()):
+                found[m] += self._run(opened, given, index)
+        if not np.isfinite(found).all():
+            raise GradientError(f"the gradient at {opened.layer!r}: expected finite values; got NaN or infinity")
+        mean = (found / smoothing.samples).astype(np.float32)
+        return np.ascontiguousarray(opened.layout.channels_first(mean))
+
+    def describe(self, method: OfInput) -> str:
+        """How a method goes back, in words."""
+        opened = self.ready(method.variant, method.places)
+        return f"{method.variant} at {opened.layer!r}, in one graph of {opened.operators} operators"
+
+    def ready(self, variant: str, layer: str | int = 0) -> Backward:
+        """The session; what stood in its way stands there for good.
+
+        Parameters
+        ----------
+        layer
+            A tensor that every path to the logits crosses; or a number of places a side, for the last one that has as
+            many, and the network input if none does. 0: the network input.
+        """
+        with self._lock:
+            wanted, found = self._opened.get(variant, (None, None))
+            if found is None or wanted != layer:
+                try:
+                    found = self._opened_now(variant, layer)
+                except ModelError as error:
+                    found = error
+                self._opened[variant] = layer, found
+            if isinstance(found, FastcamError):
+                raise found
+            return found
+
+    def _run(self, opened: Backward, given: NDArray[np.float32], index: int) -> NDArray[np.float32]:
+        seed = np.zeros((opened.batch, self._head.classes), np.float32)
+        seed[0, index] = 1
+        try:
+            (gradient,) = opened.session.run([GRADIENT], {opened.start: given, SEED: seed})
+        except ORT_ERRORS as error:
+            raise ModelError(f"the gradient of the model failed on an input of shape {given.shape}: {error}") from error
+        return gradient[0]
+
+    def _opened_now(self, variant: str, layer: str | int) -> Backward:
+        with read_again(self._source, self._opening, self._head, GradientError(AT_HAND)) as (name, graph, how):
+            return self._open(name, graph, how, variant, layer)
+
+    def _open(self, name: str, graph: Graph, opening: Opening, variant: str, layer: str | int) -> Backward:
+        image, logits = image_input(graph), _own_name(graph, self._head.logits)
+        probe = probe_images(image, self._size, (self._pixels,))[0]
+        options = opening.options if graph.has_custom_operators else None
+        with Watch(name, graph.parsed.size, options, task="its gradient", advice=ADVICE) as watch:
+            scene, paths = look(graph, probe, [logits], [logits], image, watch)
+            at, layout = _layer(scene, paths[logits], layer, image)
+            tail = cut_tail(graph, graph.image, [logits], scene.values, saturating=True)
+            model = backward_model(tail, probe, scene.folder, watch, variant=variant, at=[at])
+        if variant in RECTIFIERS and not any(node.op_type == RECTIFIED for node in model.graph.node):
+            raise GradientError(
+                f"{name}: expected a rectifier (Relu, Clip from 0), which the method treats in its own way; there is "
+                "none, so this would be the plain gradient: take method='saliency'"
+            )
+        session = open_session(
+            model.SerializeToString(),
+            name=f"gradient of {name}",
+            folder=scene.folder,
+            providers=opening.providers,
+            threads=opening.threads,
+            options=opening.options,
+        )
+        given = probe.astype(np.float32)
+        opened = Backward(session, tail.start, len(probe), at, layout, len(model.graph.node))
+        check_tail(session, Cut(tail, given, scene.values[logits], scene.folder), slopes=False)
+        if variant == "gradient" and at == graph.image:
+            _check_slopes(opened, given, scene.values[logits].shape)
+        return opened
+
+
+def _check_slopes(opened: Backward, values: NDArray[np.float32], shape: tuple[int, ...]) -> None:
+    """The gradient at the image is that of differences, along noise and along itself, where it shows most.
+
+    `shape` is that of the logits. A deep network has kinks within steps that aren't tiny, and rounding hides what tiny
+    steps tell. The best step counts out of those that tell something; if all have kinks, the mean gradient along one.
+    """
+    rng, spread = np.random.default_rng(0), float(values.std(dtype=np.float64)) or 1.0
+    seed = rng.standard_normal((shape[0], int(np.prod(shape[1:])))).astype(np.float32)
+    given = values * rng.uniform(0.5, 1.5, values.shape) + 0.3 * spread * np.abs(rng.standard_normal(values.shape))
+
+    def ask(at: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        end, gradient = opened.session.run(None, {opened.start: at.astype(np.float32), SEED: seed})
+        return end.reshape(seed.shape).astype(np.float64) * seed, gradient.astype(np.float64)
+
+    terms, gradient = ask(given)
+    norm, rounding = float(np.sqrt((gradient**2).sum())), 1e-6 * float(np.abs(terms).sum())
+    along = np.abs(rng.standard_normal(given.shape)) * gradient * np.sqrt(given.size) / (norm or 1.0)
+
+    def error(way: NDArray[np.float64], step: float, points: int) -> float:
+        places, weights = np.polynomial.legendre.leggauss(points)
+        slopes = [float((ask(given + step * place * way)[1] * way).sum()) for place in places]
+        slope = float(weights @ slopes) / 2
+        above, below = (float(ask(given + sign * step * way)[0].sum()) for sign in (1, -1))
+        size = max(abs(slope), 0.1 * norm, 1e-30)
+        if rounding / step > ROUGH * size:
+            return np.inf
+        return (abs((above - below) / (2 * step) - slope) - rounding / step) / size
+
+    for way in (rng.standard_normal(given.shape), along):
+        best = np.inf
+        for step, points in STEPS:
+            best = best if best <= ROUGH else min(best, error(way, spread * step, points))
+        if ROUGH < best < np.inf:
+            raise GradientError(
+                f"the gradient at {opened.layer!r} isn't that of small differences: off by {best:.2g} relative; "
+                "please report this"
+            )
+
+
+def _own_name(graph: Graph, tensor: str) -> str:
+    """The tensor itself, of one whose real numbers are an output."""
+    return tensor if tensor in graph.data else tensor.removesuffix("/real")
+
+
+def _layer(scene: Scene, path: list[str], layer: str | int, image: ImageInput) -> tuple[str, Layout]:
+    """The tensor that is meant, out of those that every path crosses, and its layout."""
+    start = scene.graph.image
+    layouts = {start: Layout(image.layout, image.channels, *scene.image)}
+    for name in path:
+        if name != start and (found := scene.layouts(name)):
+            layouts[name] = scene.plane(name) if scene.is_convolution(name) else found[0]
+    if isinstance(layer, str):
+        if layer not in layouts:
+            raise InputError(
+                "layer: expected a tensor of feature maps that every path from the image to the logits crosses, "
+                f"one of {list(layouts)}; got {layer!r}"
+            )
+        return layer, layouts[layer]
+    large = [name for name, layout in layouts.items() if layer and min(layout.height, layout.width) >= layer]
+    return next(((name, layouts[name]) for name in reversed(large)), (start, layouts[start]))

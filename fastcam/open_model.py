@@ -1,0 +1,198 @@
+"""A model that is open: what can be had of it besides explanations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastcam import engines, methods
+from fastcam.attribution import Attribution
+from fastcam.errors import InputError
+from fastcam.explainer import Explainer
+from fastcam.features import Reclassified, features, with_classes
+from fastcam.images import check_channels, default_preprocess, each_photo, target_size, value_range
+from fastcam.input_gradients import Smoothing
+from fastcam.labels import read_labels
+from fastcam.model.head import Head
+from fastcam.model.search import Candidate
+from fastcam.model.source import Source
+from fastcam.preprocess import Preprocess
+from fastcam.results import InputGradient
+from fastcam.session import Opening, Session
+
+
+class OpenModel:
+    """A classifier with its head and preprocessing: logits, feature maps, features, gradients. See `Classifier`."""
+
+    def __init__(
+        self,
+        session: Session,
+        head: Head,
+        *,
+        labels: tuple[str, ...] | None = None,
+        preprocess: Preprocess | None = None,
+        preprocess_origin: str = "argument",
+        path: Path | None = None,
+        source: Source | None = None,
+        opening: Opening | None = None,
+        candidates: Sequence[Candidate] = (),
+        seconds: float = 0.0,
+    ) -> None:
+        self.head = head
+        self.labels = labels
+        self.input = session.input
+        self.outputs = session.outputs
+        self.provider = session.provider
+        self.path = path
+        self.sha256 = head.sha256 or None
+        self.candidates, self.seconds = tuple(candidates), seconds
+        self.preprocess = preprocess or default_preprocess(session.input)
+        self.preprocess_origin = preprocess_origin if preprocess else "default"
+        try:
+            check_channels(self.preprocess, self.input)
+            target = target_size(self.preprocess, self.input)
+        except InputError as error:
+            raise InputError(f"{error} (preprocess from: {self.preprocess_origin})") from error
+        attribution = Attribution(session, source, opening, head, target, value_range(self.preprocess))
+        self._explainer = Explainer(session, head, self.preprocess, target, labels, attribution)
+
+    def __repr__(self) -> str:
+        described = f"{self.head.describe()}; preprocess {self.preprocess.describe()}"
+        return f"<fastcam.{type(self).__name__} {self.path or ''}: {described}>"
+
+    def run(self, images: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Logits (N, K) and feature maps (N, C, h, w) of tensors that are preprocessed already.
+
+        Parameters
+        ----------
+        images
+            Network inputs in the model's own layout, size and dtype (`Classifier.input`).
+
+        Raises
+        ------
+        InputError
+            Another shape or dtype.
+        ModelError
+            ONNX Runtime failed while running, or the identity fails at this size (the model leaves its size open, but
+            pools a part of fixed size): `HeadNotFoundError`.
+        """
+        logits, maps, _ = self._explainer.run(images, engines.named("cpu"))
+        return logits, np.ascontiguousarray(self.head.arranged(maps.shape).channels_first(maps), np.float32)
+
+    def features(self, images: Any) -> NDArray[np.float32]:
+        """The pooled features (N, C) of one or many images, for `with_classes`: the mean of each feature map.
+
+        Zhou et al. 2016, section 4, "generic localizable features". Whatever the kind of the head, they are means over
+        all places of `head.feature_maps`; of kind "cam" the model's own logits are linear in them. Raises as `explain`.
+        """
+        return features(self._explainer, each_photo(images))
+
+    def with_classes(
+        self, weights: ArrayLike, bias: ArrayLike, *, labels: Iterable[str] | None = None, activation: str = "softmax"
+    ) -> Self:
+        """A `Classifier` of other classes: the same network, with logits `S = weights · features + bias`.
+
+        Its class activation maps are exact, whatever the kind of this head. The session is shared with this one.
+
+        Parameters
+        ----------
+        weights, bias
+            (K, C) and (K,), such as `coef_` and `intercept_` of scikit-learn's `LogisticRegression` or `LinearSVC` that
+            was trained on `features`. One row is one class against all else, whose score is a sigmoid.
+        labels
+            Names of the classes.
+        activation
+            What makes scores of logits: "softmax", or "sigmoid" for classes that don't exclude one another.
+
+        Raises
+        ------
+        InputError
+            Weights, bias, features and labels don't fit each other, or aren't finite.
+
+        Examples
+        --------
+        >>> from importlib.resources import files
+        >>> import fastcam
+        >>> from skimage.data import chelsea, coffee
+        >>> model = fastcam.load(str(files("fastcam.data") / "squeezenet1_1.onnx"), preprocess="caffe-bgr")
+        >>> ours, others = model.features([chelsea(), coffee()])                        # (C,) each
+        >>> chelseas = model.with_classes([ours - others], [0.0], labels=["like Chelsea"])
+        >>> chelseas.explain(chelsea()).logits[0, 0] > 0 > chelseas.explain(coffee()).logits[0, 0]
+        np.True_
+        """
+        head = with_classes(self.head, weights, bias, activation)
+        return type(self)(
+            Reclassified(self._explainer.session, head),
+            head,
+            labels=None if labels is None else read_labels(labels, head.classes),
+            preprocess=self.preprocess,
+            preprocess_origin=self.preprocess_origin,
+            path=self.path,
+        )
+
+    def input_gradient(
+        self,
+        images: Any,
+        *,
+        top: int = 1,
+        class_index: ArrayLike | None = None,
+        method: str = "saliency",
+        samples: int = 1,
+        noise: float = 0.15,
+        seed: int = 0,
+        layer: str | None = None,
+    ) -> InputGradient:
+        """Gradients of logits at the network input, or variants of them, of one or many images.
+
+        The whole model runs forward and backward, in float32, once for each image, class and sample; uint8 inputs are
+        taken as the same values in float32. A method's first call opens a session that holds the weights again; while
+        it runs, memory is about that of training on one image.
+
+        Parameters
+        ----------
+        images, top, class_index
+            As in `explain`.
+        method
+            "saliency": the gradient; "deconvolution", "guidedbackprop": rectifiers have their own; "guidedgradcam":
+            guided backpropagation times Grad-CAM; "excitation", "cmwp": winning probabilities, and their contrast, at a
+            layer of 24 places a side or more. See `fastcam.methods` for formulas and papers.
+        samples, noise, seed
+            SmoothGrad (Smilkov et al. 2017) on top of any: the mean over so many copies of the network input with
+            normal noise, its standard deviation that share of the input's range, from that seed. 1: as it is.
+        layer
+            Name of a tensor to go back to in place of the method's own: feature maps that every path to the logits
+            crosses, or the network input, `Classifier.input.name`.
+
+        Returns
+        -------
+        InputGradient
+            Raw gradients (N, M, C, H, W), and maps (N, M, H, W) made of them, for `find_boxes` and `overlay`.
+
+        Raises
+        ------
+        InputError
+            As `explain`; or no such layer.
+        GradientError
+            An operator has no rule, or the method is for rectifiers and there is none.
+        ModelError
+            ONNX Runtime failed, or opening took more time or memory than such a model may.
+
+        Examples
+        --------
+        >>> from importlib.resources import files
+        >>> import fastcam
+        >>> from skimage.data import chelsea
+        >>> path = str(files("fastcam.data") / "squeezenet1_1.onnx")
+        >>> model = fastcam.load(path, labels="imagenet", preprocess="caffe-bgr")
+        >>> found = model.input_gradient(chelsea(), method="guidedbackprop")
+        >>> found.gradients.shape, found.activation_maps.shape
+        ((1, 1, 3, 224, 224), (1, 1, 224, 224))
+        """
+        photos, smoothing = each_photo(images), Smoothing.checked(samples, noise, seed)
+        methods.check_of_input(method, layer)
+        plan = self._explainer.plan(len(photos), top, class_index, method, "paper", None, 8, "cpu")
+        return self._explainer.input_gradient(photos, plan, smoothing, layer)
