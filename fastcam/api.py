@@ -73,7 +73,7 @@ def load(
         The file can't be read, isn't ONNX, has other than one image input, or ONNX Runtime can't load it.
     HeadNotFoundError
         No tensor of feature maps, or several heads that fit; `.reasons` and `.candidates` say more. A head without
-        exact class activation maps loads (`Classifier.head.kind` says so), and `Classifier.explain` refuses it.
+        exact class activation maps loads (`Classifier.head.kind` says so), and is explained by the gradient.
     BackendError
         A provider isn't there.
     InputError

@@ -32,7 +32,7 @@ def test_the_python_of_the_readme_runs(shared, tmp_path, monkeypatch):
         "weights": np.ones((10, 8), np.float32),
     }
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     for block in blocks:
         exec(block, names)
     assert names["picture"].dtype == np.uint8
