@@ -134,29 +134,20 @@ def onnxruntime_forward(given: Network, threads: int) -> Callable[[], Any]:
 
 
 def one_graph(given: Network, threads: int) -> Callable[[], Any]:
-    """Forward and backward in one session, which keeps what both need."""
-    import onnx
+    """Forward and backward in one session, that of `explain(layer=...)`."""
+    from fastcam.layers import BEST, Layers
+    from fastcam.model.gradient import GRADIENT, SEED
+    from fastcam.model.head import Head
+    from fastcam.model.source import read_source
+    from fastcam.session import Opening
 
-    from fastcam.model.gradient import GRADIENT, SEED, Known, differentiate
-    from fastcam.model.rules import RULES
-    from fastcam.model.tail import cut_tail
-
-    graph = graph_of(given.data)
-    model = cut_tail(graph, graph.image, [graph.outputs[0]], {}).model
-    exposed = onnx.ModelProto()
-    exposed.CopyFrom(model)
-    names = [name for node in model.graph.node for name in node.output if name]
-    del exposed.graph.output[:]
-    exposed.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
-    values = opened(exposed.SerializeToString(), threads).run(names, {graph.image: given.image})
-    known = {
-        name: Known(np.shape(value), np.asarray(value).dtype, np.asarray(value) if np.size(value) <= 1 << 18 else None)
-        for name, value in zip(names, values, strict=True)
-    }
-    written = differentiate(model, given.tensor, graph.outputs[0], known, RULES)
-    session = opened(written.SerializeToString(), threads)
-    feeds = {graph.image: given.image, SEED: seed(known[graph.outputs[0]].shape)}
-    return lambda: session.run([graph.outputs[0], GRADIENT], feeds)[1]
+    (logits,), side = graph_of(given.data).outputs, given.image.shape[-1]
+    scores = onnxruntime_forward(given, threads)()
+    head = Head(given.tensor, logits, kind="generic", classes=scores.shape[1])
+    layers = Layers(read_source(given.data), Opening(threads=threads), head, (side, side), (given.tensor,))
+    graph = layers._opened()
+    feeds = {graph.image: given.image, SEED: seed(scores.shape), BEST: np.zeros(1, np.float32)}
+    return lambda: graph.session.run([logits, GRADIENT], feeds)[1]
 
 
 def two_sessions(given: Network, threads: int) -> Callable[[], Any]:
