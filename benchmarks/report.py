@@ -75,6 +75,20 @@ def end_to_end(times: Medians) -> list[str]:
     return [*lines, ""]
 
 
+def side_by_side(times: Medians, kind: str) -> list[str]:
+    """Milliseconds of all contenders, medians and minima: a table for each number of threads, a line for each case."""
+    lines: list[str] = []
+    for count in sorted({threads for of, threads, *_ in times if of == kind}):
+        names = list(dict.fromkeys(name for of, threads, _, name in times if (of, threads) == (kind, count)))
+        lines += [f"| {kind}, ms, threads: {count} | " + " | ".join(names) + " |", "| --- " * (len(names) + 1) + "|"]
+        for case in dict.fromkeys(case for of, threads, case, _ in times if (of, threads) == (kind, count)):
+            found = [times.get((kind, count, case, name)) for name in names]
+            cells = [f"{one[0] / 1e3:.1f} ({one[1] / 1e3:.1f})" if one else "–" for one in found]
+            lines.append(f"| {case} | " + " | ".join(cells) + " |")
+        lines.append("")
+    return lines
+
+
 def discovery(times: Medians, benchmarks: list[dict[str, Any]]) -> list[str]:
     """What opening a model takes, in milliseconds, and what its exposed feature maps cost in a forward pass."""
     names = list(dict.fromkeys(case for of, _, case, _ in times if of == "open"))
@@ -139,6 +153,8 @@ def report(path: Path, threads: int | None = None) -> str:
             if any(of == kind for of, *_ in times):
                 lines += table(times, kind, count, limit, names)
     benchmarks = json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
+    for kind in ("gradient", "masking", "baked", "sweep"):
+        lines += side_by_side(times, kind)
     return "\n".join(lines + end_to_end(times) + discovery(times, benchmarks) + on_device(benchmarks)).rstrip() + "\n"
 
 

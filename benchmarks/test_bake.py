@@ -27,11 +27,11 @@ def baked(tmp_path_factory):
     return made
 
 
-@pytest.mark.parametrize("name", ["plain", "top", "top, upsampled and scaled", "Grad-CAM"])
-def test_forward(benchmark, baked, threads, name):
+@pytest.mark.parametrize("contender", ["plain", "top", "top, upsampled and scaled", "Grad-CAM"])
+def test_forward(benchmark, baked, threads, contender):
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
-    session = ort.InferenceSession(baked[name], options)
+    session = ort.InferenceSession(baked[contender], options)
     image = np.random.default_rng(0).standard_normal((1, 3, 224, 224)).astype(np.float32)
-    benchmark.group = f"baked, {threads} threads"
+    benchmark.group = f"baked, SqueezeNet 1.1 224×224, threads: {threads}"
     benchmark(session.run, None, {session.get_inputs()[0].name: image})

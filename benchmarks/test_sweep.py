@@ -68,18 +68,18 @@ def test_a_hundred_thresholds(benchmark, cells, contender):
     benchmark(CONTENDERS[contender](maps_of(1, cells)[0]))
 
 
-@pytest.mark.parametrize("convention", ["paper", "wsol"])
-def test_many_maps(benchmark, convention, threads):
+@pytest.mark.parametrize("contender", ["paper", "wsol"])
+def test_many_maps(benchmark, contender, threads):
     """All maps once, a batch at a time; what the last batch needs is no more than what the first one does."""
-    benchmark.group = f"sweep of {MAPS} maps, 14×14 → 224×224, {convention}, threads: {threads}"
+    benchmark.group = f"sweep, {MAPS:,} maps 14×14 → 224×224, threads: {threads}"
     batch = maps_of(min(BATCH, MAPS), 14)
 
     def run():
         for first in range(0, MAPS, BATCH):
-            sweep(batch[: MAPS - first], SIZE, THRESHOLDS, convention=convention, threads=threads)
+            sweep(batch[: MAPS - first], SIZE, THRESHOLDS, convention=contender, threads=threads)
 
     benchmark.pedantic(run, rounds=1)
     tracemalloc.start()
-    sweep(batch, SIZE, THRESHOLDS, convention=convention, threads=threads)
+    sweep(batch, SIZE, THRESHOLDS, convention=contender, threads=threads)
     benchmark.extra_info["peak MB of a batch"] = round(tracemalloc.get_traced_memory()[1] / 1e6, 1)
     tracemalloc.stop()
