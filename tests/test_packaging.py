@@ -46,7 +46,7 @@ def test_the_wheel_carries_its_licences_and_is_pure_python(wheel):
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())
     assert any(name.endswith("LICENSES.txt") and ".dist-info/" in name for name in wheel.namelist())
     assert str(wheel.filename).endswith("-py3-none-any.whl")
-    assert sum(info.file_size for info in wheel.infolist()) < 6_000_000
+    assert sum(info.file_size for info in wheel.infolist()) < 7_000_000  # 5 MB of them a model
 
 
 def test_heavy_and_restricted_packages_are_extras(wheel):
@@ -56,6 +56,6 @@ def test_heavy_and_restricted_packages_are_extras(wheel):
         for line in metadata.splitlines()
         if line.startswith("Requires-Dist:") and "extra ==" not in line
     }
-    assert base == {"numpy", "numba", "onnxruntime", "onnx", "scikit-image", "pillow"}
+    assert base == {"numpy", "numba", "onnxruntime", "onnx", "scikit-image", "scipy", "pillow"}
     extras = {line.split()[1] for line in metadata.splitlines() if line.startswith("Provides-Extra:")}
-    assert extras == {"cuda12", "cuda13", "video", "bench", "peers", "zoo", "zoo-keras", "dev"}
+    assert extras == {"cuda12", "cuda13", "video", "ray", "bench", "peers", "zoo", "zoo-keras", "dev"}
