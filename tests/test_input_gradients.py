@@ -219,7 +219,9 @@ def test_streams(mnist):
         for frame, found in stream:
             alone = mnist.explain(frame, method="guidedbackprop")
             np.testing.assert_array_equal(found.activation_maps, alone.activation_maps)
-    with pytest.raises(InputError, match="steady: expected a method that weighs the head's feature maps.*'guidedbackprop'"):
+    with pytest.raises(
+        InputError, match="steady: expected a method that weighs the head's feature maps.*'guidedbackprop'"
+    ):
         mnist.stream(frames, method="guidedbackprop", steady=Steady())
 
 
