@@ -53,21 +53,19 @@ class Attribution:
         self.masking = Masking(session, source, opening, head, size)
         self.inputs = InputGradients(source, opening, head, size, pixels)
         self._model = source, opening, head, size
-        self._layers: dict[tuple[str, ...], Layers] = {}
+        self._layers: dict[tuple[tuple[str, ...], bool], Layers] = {}
         self._lock = threading.Lock()
 
-    def check_layers(self, names: tuple[str, ...]) -> None:
+    def check_layers(self, plan: Plan) -> None:
         """Open the graph for layers, if it can be; errors as `Layers.has_own_logits`."""
-        self._opened(names).has_own_logits  # noqa: B018
+        self._opened(plan).has_own_logits  # noqa: B018
 
-    def at_layers(
-        self, network_input: NDArray[Any], names: tuple[str, ...], wanted: NDArray[np.int64] | None
-    ) -> LayerRun | None:
+    def at_layers(self, network_input: NDArray[Any], plan: Plan, wanted: NDArray[np.int64] | None) -> LayerRun | None:
         """What the layers make of a network input, for the first of the wanted classes (M,), or for the best.
 
         None where the logits of that graph aren't the model's, or don't rank the classes.
         """
-        layers = self._opened(names)
+        layers = self._opened(plan)
         if not layers.has_own_logits or self.head.activation == "other":
             return None
         return layers(network_input, None if wanted is None else methods.one_hot(wanted[:1], self.head.classes)[0])
@@ -76,13 +74,15 @@ class Attribution:
         """What the weights of the feature maps are made from, in words."""
         if plan.method == "cam":
             return "class weights"
+        if plan.layers:
+            return self._opened(plan).describe()
         if plan.method in methods.CLASSLESS:
             return "feature maps alone"
         if plan.method in methods.MASKING:
             return self.masking.describe(plan.method, seen.feature_maps.shape)
         if plan.method in methods.OF_INPUT:
             return self.inputs.describe(methods.OF_INPUT[plan.method])
-        return self._opened(plan.layers).describe() if plan.layers else self.gradients.describe()
+        return self.gradients.describe()
 
     def maps(self, seen: Seen, index: NDArray[np.int64], plan: Plan) -> Any:
         """(M, h, w) of one image and classes (M,), where the engine works.
@@ -153,11 +153,12 @@ class Attribution:
 
     def _maps_at_layers(self, seen: Seen, index: NDArray[np.int64], plan: Plan) -> Any:
         """Each class's maps of all layers, fused where there are several."""
-        layers, run, known = self._opened(plan.layers), plan.run, seen.at_layers
+        layers, run, known = self._opened(plan), plan.run, seen.at_layers
         found = []
         for seed in methods.seeds(plan.method, seen.logits, index):
             if known is None or not (plan.method in methods.CLASSLESS or np.array_equal(seed, known.seed)):
                 known = layers(seen.network_input, seed)
+                layers.check_logits(known, seen.logits)
             maps = []
             for values, gradients in zip(known.maps, known.gradients, strict=True):
                 weights = methods.WEIGHTS[plan.method](values[0], gradients)
@@ -165,10 +166,11 @@ class Attribution:
             found.append(maps[0] if len(maps) == 1 else run.xp.asarray(layercam.fused(run.host(*maps))))
         return run.xp.stack(found)
 
-    def _opened(self, names: tuple[str, ...]) -> Layers:
+    def _opened(self, plan: Plan) -> Layers:
+        wanted = plan.layers, plan.method not in methods.CLASSLESS
         with self._lock:
-            layers = self._layers.pop(names, None) or Layers(*self._model, names)
-            self._layers[names] = layers  # now the last to go
+            layers = self._layers.pop(wanted, None) or Layers(*self._model, *wanted)
+            self._layers[wanted] = layers  # now the last to go
             if len(self._layers) > KEPT:
                 del self._layers[next(iter(self._layers))]
             return layers

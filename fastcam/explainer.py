@@ -73,10 +73,11 @@ class Explainer:
         rule, neighbours = conventions.named(convention, threshold), check_connectivity(connectivity)
         run = self._engine(engine)
         wanted = self._wanted(top, class_index, images)
-        if layers:
-            self.attribution.check_layers(layers)
         best, size = int(top) if wanted is None else wanted, None if batch_size is None else int(batch_size)
-        return Plan(chosen, rule, neighbours, run, best, layers, size, progress)
+        plan = Plan(chosen, rule, neighbours, run, best, layers, size, progress)
+        if layers:
+            self.attribution.check_layers(plan)
+        return plan
 
     def explain(self, photos: Sequence[Photo] | NDArray[np.uint8], plan: Plan) -> Explanation:
         """What comes of each photo, gathered; of several, errors name the image."""
@@ -127,7 +128,7 @@ class Explainer:
         for n, photo in enumerate(photos):
             try:
                 wanted = plan.classes(n)
-                seen = self.see(photo, plan.run, plan.layers, wanted)
+                seen = self.see(photo, plan.run, plan if plan.layers else None, wanted)
                 index = self._best(seen, wanted) if isinstance(wanted, int) else wanted
                 found.append(work(seen, index, plan.of_image(n, len(photos))))
             except InputError as error:
@@ -216,7 +217,7 @@ class Explainer:
         self,
         photo: Photo,
         run: engines.Engine,
-        layers: tuple[str, ...] = (),
+        layered: Plan | None = None,
         wanted: int | NDArray[np.int64] = 1,
     ) -> Seen:
         """A photo's way through preprocessing and network; of layers, and back to them from the first wanted class."""
@@ -227,7 +228,7 @@ class Explainer:
         given = self._network_input(pixels, region)
         prepared = time.perf_counter()
         first = None if isinstance(wanted, int) else wanted
-        at_layers = self.attribution.at_layers(given, layers, first) if layers else None
+        at_layers = self.attribution.at_layers(given, layered, first) if layered else None
         if at_layers is None:
             with run.on(self.session.device[1]):
                 logits, feature_maps, scores = self.run(given, run)

@@ -15,9 +15,9 @@ from fastcam.model.graph import Graph
 from fastcam.model.head import Head
 from fastcam.model.source import Source
 from fastcam.once import Once
-from fastcam.runtime import ORT_ERRORS, open_session
+from fastcam.runtime import ORT_ERRORS
 from fastcam.session import Opening
-from fastcam.tails import Cut, cut_behind_maps, read_again
+from fastcam.tails import Cut, cut_behind_maps, open_written, read_again
 from fastcam.watch import Watch
 
 if TYPE_CHECKING:
@@ -96,14 +96,7 @@ class Gradients:
     def _open(self, source: Source | None, opening: Opening | None) -> _Opened:
         with read_again(source, opening, self._head, GradientError(AT_HAND)) as (name, graph, how):
             model, cut = written_gradient(name, graph, how, self._head, self._size)
-            session = open_session(
-                model.SerializeToString(),
-                name=f"gradient of {name}",
-                folder=cut.folder,
-                providers=how.providers,
-                threads=how.threads,
-                options=how.options,
-            )
+            session = open_written(model, f"gradient of {name}", cut.folder, how)
         check_tail(session, cut)
         return _Opened(session, cut.tail.start, len(cut.values), len(cut.tail.operators))
 

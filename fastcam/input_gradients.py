@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.errors import FastcamError, GradientError, InputError, ModelError
+from fastcam.errors import GradientError, InputError, ModelError
 from fastcam.gradients import ADVICE, AT_HAND, ROUGH, check_tail
 from fastcam.methods import OfInput
 from fastcam.model.backward import backward_model
-from fastcam.model.gradient import GRADIENT, SEED
+from fastcam.model.exposing import own_name
+from fastcam.model.gradient import BACKWARD, GRADIENT, SEED
 from fastcam.model.graph import Graph
 from fastcam.model.head import Head
 from fastcam.model.layouts import Layout
@@ -21,12 +23,14 @@ from fastcam.model.rules.rectified import RECTIFIED
 from fastcam.model.scene import Scene
 from fastcam.model.source import Source
 from fastcam.model.tail import cut_tail
+from fastcam.once import Once
 from fastcam.probes import NORMALISED, image_input, look, probe_images
-from fastcam.runtime import ORT_ERRORS, open_session
+from fastcam.runtime import ORT_ERRORS
 from fastcam.session import ImageInput, Opening
-from fastcam.tails import Cut, read_again
+from fastcam.tails import Cut, open_written, read_again
 from fastcam.watch import Watch
 
+KEPT = 6  # sessions, one for each method
 RECTIFIERS = ("deconvolution", "guided")  # variants that differ from the gradient at these only
 
 # Of differences, in shares of the image's spread, and at how many points between the gradient is asked for.
@@ -85,9 +89,9 @@ class Backward(NamedTuple):
 class InputGradients:
     """d logit / d network input, of a model whose file is at hand. May be used from many threads.
 
-    One session for each variant is made when it is first needed, and another one in its place when another layer is
-    asked for. It holds the model's weights once more, in float32, and while it runs most of what the network makes on
-    the way, twice or so; a batch is run image by image.
+    A session for each variant and layer is made when it is first needed; the last six stay. Each holds the model's
+    weights once more, in float32, and while it runs most of what the network makes on the way, twice or so; a batch is
+    run image by image.
 
     Parameters
     ----------
@@ -110,7 +114,7 @@ class InputGradients:
         self._source, self._opening = source, opening
         self._head, self._size, self._pixels = head, size, pixels
         self._lock = threading.Lock()
-        self._opened: dict[str, tuple[str | int, Backward | FastcamError]] = {}
+        self._opened: dict[tuple[str, str | int], Once[Backward]] = {}
 
     def __call__(
         self,
@@ -153,7 +157,7 @@ class InputGradients:
         return f"{method.variant} at {opened.layer!r}, in one graph of {opened.operators} operators"
 
     def ready(self, variant: str, layer: str | int = 0) -> Backward:
-        """The session; what stood in its way stands there for good.
+        """The session; an operator that stood in its way stands there for good.
 
         Parameters
         ----------
@@ -161,17 +165,13 @@ class InputGradients:
             A tensor that every path to the logits crosses; or a number of places a side, for the last one that has as
             many, and the network input if none does. 0: the network input.
         """
+        wanted = variant, layer
         with self._lock:
-            wanted, found = self._opened.get(variant, (None, None))
-            if found is None or wanted != layer:
-                try:
-                    found = self._opened_now(variant, layer)
-                except ModelError as error:
-                    found = error
-                self._opened[variant] = layer, found
-            if isinstance(found, FastcamError):
-                raise found
-            return found
+            opened = self._opened.pop(wanted, None) or Once(partial(self._opened_now, variant, layer))
+            self._opened[wanted] = opened  # now the last to go
+            if len(self._opened) > KEPT:
+                del self._opened[next(iter(self._opened))]
+        return opened()
 
     def _run(self, opened: Backward, given: NDArray[np.float32], index: int) -> NDArray[np.float32]:
         seed = np.zeros((opened.batch, self._head.classes), np.float32)
@@ -187,27 +187,22 @@ class InputGradients:
             return self._open(name, graph, how, variant, layer)
 
     def _open(self, name: str, graph: Graph, opening: Opening, variant: str, layer: str | int) -> Backward:
-        image, logits = image_input(graph), _own_name(graph, self._head.logits)
+        image, logits = image_input(graph), own_name(graph, self._head.logits)
         probe = probe_images(image, self._size, (self._pixels,))[0]
         options = opening.options if graph.has_custom_operators else None
         with Watch(name, graph.parsed.size, options, task="its gradient", advice=ADVICE) as watch:
             scene, paths = look(graph, probe, [logits], [logits], image, watch)
-            at, layout = _layer(scene, paths[logits], layer, image)
+            wanted = own_name(graph, layer) if isinstance(layer, str) else layer
+            at, layout = _layer(scene, paths[logits], wanted, image)
             tail = cut_tail(graph, graph.image, [logits], scene.values, saturating=True)
             model = backward_model(tail, probe, scene.folder, watch, variant=variant, at=[at])
-        if variant in RECTIFIERS and not any(node.op_type == RECTIFIED for node in model.graph.node):
+        written = [node.op_type for node in model.graph.node if node.output[0].startswith(BACKWARD)]
+        if variant in RECTIFIERS and RECTIFIED not in written:
             raise GradientError(
                 f"{name}: expected a rectifier (Relu, Clip from 0), which the method treats in its own way; there is "
                 "none, so this would be the plain gradient: take method='saliency'"
             )
-        session = open_session(
-            model.SerializeToString(),
-            name=f"gradient of {name}",
-            folder=scene.folder,
-            providers=opening.providers,
-            threads=opening.threads,
-            options=opening.options,
-        )
+        session = open_written(model, f"gradient of {name}", scene.folder, opening)
         given = probe.astype(np.float32)
         opened = Backward(session, tail.start, len(probe), at, layout, len(model.graph.node))
         check_tail(session, Cut(tail, given, scene.values[logits], scene.folder), slopes=False)
@@ -221,6 +216,7 @@ def _check_slopes(opened: Backward, values: NDArray[np.float32], shape: tuple[in
 
     `shape` is that of the logits. A deep network has kinks within steps that aren't tiny, and rounding hides what tiny
     steps tell. The best step counts out of those that tell something; if all have kinks, the mean gradient along one.
+    Where differences settle nowhere, as of a chaotic network, they tell nothing.
     """
     rng, spread = np.random.default_rng(0), float(values.std(dtype=np.float64)) or 1.0
     seed = rng.standard_normal((shape[0], int(np.prod(shape[1:])))).astype(np.float32)
@@ -234,30 +230,32 @@ def _check_slopes(opened: Backward, values: NDArray[np.float32], shape: tuple[in
     norm, rounding = float(np.sqrt((gradient**2).sum())), 1e-6 * float(np.abs(terms).sum())
     along = np.abs(rng.standard_normal(given.shape)) * gradient * np.sqrt(given.size) / (norm or 1.0)
 
+    def difference(way: NDArray[np.float64], step: float) -> float:
+        above, below = (float(ask(given + sign * step * way)[0].sum()) for sign in (1, -1))
+        return (above - below) / (2 * step)
+
+    def settles(way: NDArray[np.float64]) -> bool:
+        found = np.array([difference(way, spread * step) for step, points in STEPS if points == 1])
+        return bool((np.abs(np.diff(found)) <= ROUGH * np.abs(found[1:])).any())
+
     def error(way: NDArray[np.float64], step: float, points: int) -> float:
         places, weights = np.polynomial.legendre.leggauss(points)
         slopes = [float((ask(given + step * place * way)[1] * way).sum()) for place in places]
         slope = float(weights @ slopes) / 2
-        above, below = (float(ask(given + sign * step * way)[0].sum()) for sign in (1, -1))
         size = max(abs(slope), 0.1 * norm, 1e-30)
         if rounding / step > ROUGH * size:
             return np.inf
-        return (abs((above - below) / (2 * step) - slope) - rounding / step) / size
+        return (abs(difference(way, step) - slope) - rounding / step) / size
 
     for way in (rng.standard_normal(given.shape), along):
         best = np.inf
         for step, points in STEPS:
             best = best if best <= ROUGH else min(best, error(way, spread * step, points))
-        if ROUGH < best < np.inf:
+        if ROUGH < best < np.inf and settles(way):
             raise GradientError(
                 f"the gradient at {opened.layer!r} isn't that of small differences: off by {best:.2g} relative; "
                 "please report this"
             )
-
-
-def _own_name(graph: Graph, tensor: str) -> str:
-    """The tensor itself, of one whose real numbers are an output."""
-    return tensor if tensor in graph.data else tensor.removesuffix("/real")
 
 
 def _layer(scene: Scene, path: list[str], layer: str | int, image: ImageInput) -> tuple[str, Layout]:

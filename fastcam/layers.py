@@ -15,6 +15,7 @@ from fastcam.errors import GradientError, InputError, ModelError
 from fastcam.gradients import ADVICE, AT_HAND
 from fastcam.methods import one_hot
 from fastcam.model.backward import backward_model
+from fastcam.model.exposing import own_name
 from fastcam.model.gradient import SEED, gradient_names
 from fastcam.model.graph import Graph
 from fastcam.model.head import Head
@@ -26,9 +27,9 @@ from fastcam.model.source import Source
 from fastcam.model.tail import cut_tail
 from fastcam.once import Once
 from fastcam.probes import NORMALISED, PIXELS, image_input, look, probe_images
-from fastcam.runtime import ORT_ERRORS, open_session
+from fastcam.runtime import ORT_ERRORS
 from fastcam.session import Opening
-from fastcam.tails import NARROW_TOLERANCE, TOLERANCE, read_again
+from fastcam.tails import NARROW_TOLERANCE, TOLERANCE, open_written, read_again
 from fastcam.watch import Watch
 
 BEST, CHOSEN = "fastcam/best", "fastcam/chosen"
@@ -62,13 +63,21 @@ class Layers:
     ----------
     names
         Of tensors, or of the operators that make them.
+    backward
+        False: only forward, for methods that need no gradient; gradients are zero then, (1, C, 1, 1).
     """
 
     def __init__(
-        self, source: Source | None, opening: Opening | None, head: Head, size: tuple[int, int], names: Sequence[str]
+        self,
+        source: Source | None,
+        opening: Opening | None,
+        head: Head,
+        size: tuple[int, int],
+        names: Sequence[str],
+        backward: bool = True,
     ) -> None:
         self._source, self._opening, self._head, self._size = source, opening, head, size
-        self._names = tuple(names)
+        self._names, self._backward = tuple(names), backward
         self._opened = Once(self._open)
 
     @property
@@ -88,7 +97,9 @@ class Layers:
 
     def describe(self) -> str:
         """How gradients are had."""
-        return f"forward and backward in one graph of {self._opened().operators} operators"
+        opened = self._opened()
+        where = f"one graph of {opened.operators} operators" + (" in float32" if opened.floatised else "")
+        return f"forward and backward in {where}" if self._backward else f"feature maps alone, by {where}"
 
     def __call__(self, network_input: NDArray[Any], seed: NDArray[np.float32] | None = None) -> LayerRun:
         """What the model makes of one network input (1, ...).
@@ -108,67 +119,75 @@ class Layers:
         opened = self._opened()
         given = np.zeros((opened.batch, self._head.classes), np.float32)
         given[0] = 0 if seed is None else seed
-        feeds = {
-            opened.image: np.repeat(network_input[:1].astype(np.float32), opened.batch, axis=0),
-            SEED: given,
-            BEST: np.array([seed is None], np.float32),
-        }
+        feeds = {opened.image: np.repeat(network_input[:1].astype(np.float32), opened.batch, axis=0)}
+        feeds |= {SEED: given, BEST: np.array([seed is None], np.float32)} if self._backward else {}
         try:
             logits, *found = opened.session.run(opened.outputs, feeds)
         except ORT_ERRORS as error:
             raise ModelError(f"the model failed on an input of shape {network_input.shape}: {error}") from error
-        arranged = [
-            np.ascontiguousarray(layout.channels_first(np.asarray(value).reshape(opened.batch, *layout.shape)[:1]))
-            for layout, value in zip((*opened.layouts, *opened.layouts), found, strict=True)
-        ]
-        count = len(opened.layouts)
-        for name, gradient in zip(self._names, arranged[count:], strict=True):
+        maps, count = [], len(opened.layouts)
+        for layout, value in zip(opened.layouts * 2, found, strict=self._backward):
+            one = np.asarray(value).reshape(opened.batch, *layout.shape)[:1]
+            maps.append(np.ascontiguousarray(layout.channels_first(one)))
+        gradients = maps[count:] or [np.zeros((1, one.shape[1], 1, 1), np.float32) for one in maps]
+        for name, gradient in zip(self._names, gradients, strict=True):
             if not np.isfinite(gradient).all():
                 raise GradientError(f"the gradient at {name!r}: expected finite values; got NaN or infinity")
         first = np.asarray(logits, np.float32).reshape(opened.batch, -1)[0]
         chosen = one_hot(first.argmax(keepdims=True), len(first))[0] if seed is None else seed
-        return LayerRun(first, chosen, tuple(arranged[:count]), tuple(arranged[count:]))
+        return LayerRun(first, chosen, tuple(maps[:count]), tuple(gradients))
+
+    def check_logits(self, run: LayerRun, logits: NDArray[np.float32]) -> None:
+        """The logits of a quantised or float16 model, in float32, are about its own (K,) for this image.
+
+        Raises
+        ------
+        GradientError
+            They are another function's, so the gradient would be as well.
+        """
+        error = relative_deviation(run.logits[None].astype(np.float64), logits[None], np.zeros(1))
+        if not error <= NARROW_TOLERANCE:
+            raise GradientError(
+                f"for this image the model in float32 gives other logits than the model: off by {error:.2g}, relative. "
+                "Does the preprocessing fit the model? Leave layer out to explain it by its tail"
+            )
 
     def _open(self) -> _Opened:
         head = self._head
         refusal = GradientError(AT_HAND)
         with read_again(self._source, self._opening, head, refusal) as (name, graph, opening):
             tensors = [_tensor(graph, wanted) for wanted in self._names]
-            logits = head.logits if head.logits in graph.producers else head.logits.removesuffix("/real")
+            logits = own_name(graph, head.logits)
             image = image_input(graph)
             probe, pixels = probe_images(image, self._size, (NORMALISED, PIXELS))
-            scores = [head.output or head.logits]
+            scores = [own_name(graph, head.output) or logits]
             options = opening.options if graph.has_custom_operators else None
             with Watch(name, graph.parsed.size, options, task="its gradient", advice=ADVICE) as watch:
                 scene, _ = look(graph, probe, scores, [*tensors, logits], image, watch)
                 layouts = tuple(_layout(scene, head, tensor) for tensor in tensors)
                 tail = cut_tail(graph, graph.image, [logits, *tensors], scene.values, saturating=True)
-                model = backward_model(tail, probe, scene.folder, watch, at=tensors)
+                model = backward_model(tail, probe, scene.folder, watch, at=tensors) if self._backward else tail.model
                 seen = [(probe, scene.values[logits])]
                 if tail.floatised:  # a quantised model is made for images in one of these ranges
                     seen.append((pixels, look(graph, pixels, scores, [logits], image, watch)[0].values[logits]))
-            _choose_best(model, logits, len(tail.model.graph.node), head.classes)
-            outputs = (logits, *tensors, *gradient_names(len(tensors)))
+            outputs = (logits, *tensors)
+            if self._backward:
+                _choose_best(model, logits, head.classes)
+                outputs = (*outputs, *gradient_names(len(tensors)))
             del model.graph.output[:]
             model.graph.output.extend(helper.make_tensor_value_info(one, TensorProto.FLOAT, None) for one in outputs)
-            session = open_session(
-                model.SerializeToString(),
-                name=f"gradient of {name}",
-                folder=scene.folder,
-                providers=opening.providers,
-                threads=opening.threads,
-                options=opening.options,
-            )
+            session = open_written(model, f"gradient of {name}", scene.folder, opening)
         operators = len(model.graph.node)
         opened = _Opened(session, tail.start, len(probe), outputs, layouts, tail.floatised, operators)
-        _check(opened, seen, head.classes, self._names)
+        if self._backward:
+            _check(opened, seen, head.classes, self._names)
         return opened
 
 
 def _tensor(graph: Graph, wanted: str) -> str:
     """The tensor of that name, or what the operator of that name makes."""
-    if wanted in graph.data and wanted in graph.producers:
-        return wanted
+    if (own := own_name(graph, wanted)) in graph.data and own in graph.producers:
+        return own
     made = [node.output[0] for node in graph.nodes if wanted and node.name == wanted and node.output[0] in graph.data]
     if made:
         return made[0]
@@ -191,7 +210,7 @@ def _layout(scene: Scene, head: Head, tensor: str) -> Layout:
     return next((layout for layout in alike if layout.prefix == head.prefix), (alike or possible)[0])
 
 
-def _choose_best(model: onnx.ModelProto, logits: str, forward: int, classes: int) -> None:
+def _choose_best(model: onnx.ModelProto, logits: str, classes: int) -> None:
     """The seed becomes the given one and, times an input more, that of the best logit."""
     graph = model.graph
     for node in graph.node:
@@ -209,6 +228,7 @@ def _choose_best(model: onnx.ModelProto, logits: str, forward: int, classes: int
         helper.make_node("Add", [SEED, f"{BEST}/seed"], [CHOSEN]),
     ]
     nodes = list(graph.node)
+    forward = next(k for k, node in enumerate(nodes) if logits in node.output) + 1
     del graph.node[:]
     graph.node.extend([*nodes[:forward], *steps, *nodes[forward:]])
     graph.input.append(helper.make_tensor_value_info(BEST, TensorProto.FLOAT, [1]))

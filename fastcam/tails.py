@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fastcam.discovery import as_onnx_source, read_graph
 from fastcam.errors import ModelError
 from fastcam.forwards import Forwards
+from fastcam.model.exposing import own_name
 from fastcam.model.graph import Graph
 from fastcam.model.head import Head
 from fastcam.model.proof import relative_deviation
@@ -22,6 +23,9 @@ from fastcam.probes import NORMALISED, image_input, look, probe_images
 from fastcam.runtime import ORT_ERRORS, open_session
 from fastcam.session import Opening
 from fastcam.watch import Watch
+
+if TYPE_CHECKING:
+    import onnx
 
 # Of the logits by the tail from those of the model; a quantised or float16 model is further from its tail in float32.
 TOLERANCE, NARROW_TOLERANCE = 1e-3, 0.3
@@ -79,12 +83,23 @@ def cut_behind_maps(graph: Graph, head: Head, size: tuple[int, int], watch: Watc
     size
         (height, width) of the probe image, where the model leaves its size open.
     """
-    start = head.feature_maps if head.feature_maps in graph.data else head.feature_maps.removesuffix("/real")
+    start, logits, scores = (own_name(graph, name) for name in (head.feature_maps, head.logits, head.output))
     image = image_input(graph)
     probe = probe_images(image, size, (NORMALISED,))[0]
-    scene, _ = look(graph, probe, [head.output or head.logits], [start, head.logits], image, watch)
-    tail = scene.tail(start, [head.logits])
-    return Cut(tail, scene.values[start], scene.values[head.logits], scene.folder)
+    scene, _ = look(graph, probe, [scores or logits], [start, logits], image, watch)
+    return Cut(scene.tail(start, [logits]), scene.values[start], scene.values[logits], scene.folder)
+
+
+def open_written(model: onnx.ModelProto, name: str, folder: Path | None, opening: Opening) -> Any:
+    """A session over a model that was written, run as the caller wants his own to be."""
+    return open_session(
+        model.SerializeToString(),
+        name=name,
+        folder=folder,
+        providers=opening.providers,
+        threads=opening.threads,
+        options=opening.options,
+    )
 
 
 def open_tail(source: Source | None, opening: Opening | None, head: Head, size: tuple[int, int]) -> Forwards:
@@ -103,14 +118,7 @@ def open_tail(source: Source | None, opening: Opening | None, head: Head, size: 
         own = how.options if graph.has_custom_operators else None
         with Watch(name, graph.parsed.size, own, task="its tail", advice="method='scorecam' needs none") as watch:
             cut = cut_behind_maps(graph, head, size, watch)
-        session = open_session(
-            cut.tail.model.SerializeToString(),
-            name=f"tail of {name}",
-            folder=cut.folder,
-            providers=how.providers,
-            threads=how.threads,
-            options=how.options,
-        )
+        session = open_written(cut.tail.model, f"tail of {name}", cut.folder, how)
 
     def run(items: NDArray[np.float32]) -> NDArray[np.float32]:
         try:

@@ -50,7 +50,11 @@ FOR_WHEELS = {
 
 def left_out(_: str, names: list[str]) -> set[str]:
     """Of a folder of tests, what wheels aren't tested by."""
-    return {name for name in names if name.startswith("test_") and name not in FOR_WHEELS} | {"cuda", "published.py", "__pycache__"}
+    return {name for name in names if name.startswith("test_") and name not in FOR_WHEELS} | {
+        "cuda",
+        "published.py",
+        "__pycache__",
+    }
 
 
 def wheel() -> None:

@@ -15,6 +15,7 @@ from fastcam.discovery import as_onnx_source
 from fastcam.errors import InputError, ModelError
 from fastcam.evaluate.measure import Measure, Progress
 from fastcam.images import each_photo
+from fastcam.model.exposing import own_name
 from fastcam.model.graph import Graph
 from fastcam.model.randomise import Noise, layers, randomised
 from fastcam.model.source import Parsed, read_source
@@ -74,7 +75,7 @@ def randomised_models(
     found, head = layers(graph), model.head
     if not found:
         raise ModelError(f"{source.name}: expected a model with stored weights; got one without")
-    maps = head.feature_maps if head.feature_maps in graph.data else head.feature_maps.removesuffix("/real")
+    maps = own_name(graph, head.feature_maps)
     for last in np.unique(np.linspace(0, len(found) - 1, stages).round().astype(int)).tolist():
         changed = graph.model
         for k in range(last + 1) if cascading else (last,):

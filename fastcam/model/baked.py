@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
 from fastcam.errors import InputError, ModelError
-from fastcam.model.exposing import expose
+from fastcam.model.exposing import expose, own_name
 from fastcam.model.gradient import GRADIENT, OLDEST, SEED
 from fastcam.model.graph import Graph
 from fastcam.model.head import Head
@@ -103,7 +103,7 @@ def check_names(graph: Graph) -> None:
 
 def _inner(graph: Graph, name: str) -> str:
     """The graph's own tensor that is read under that name."""
-    own = name if name in graph.data else name.removesuffix("/real")
+    own = own_name(graph, name)
     if own not in graph.data:
         raise ModelError(f"{name!r} got lost when the model was converted to a newer opset; please report this")
     return own

@@ -10,6 +10,13 @@ from onnx import NodeProto, TensorProto, helper
 from fastcam.model.graph import BLOCKED, Graph
 from fastcam.model.quantised import MOVING, scale_and_zero
 
+REAL = "/real"  # behind the name of a tensor whose real numbers are an output
+
+
+def own_name(graph: Graph, name: str) -> str:
+    """The graph's tensor that is read under a name, as heads have it."""
+    return name if name in graph.data else name.removesuffix(REAL)
+
 
 @dataclass(frozen=True)
 class Exposed:
@@ -24,7 +31,7 @@ def expose(graph: Graph, tensors: Sequence[str]) -> list[Exposed]:
     """How to read tensors' real values, (N, C, h, w) where the model has channels in blocks."""
     found = []
     for tensor in tensors:
-        name = f"{tensor}/real"
+        name = f"{tensor}{REAL}"
         node = _unblocking(graph, tensor, name) if tensor in graph.blocked else _converting(graph, tensor, name)
         found.append(Exposed(tensor, name, node.SerializeToString()) if node else Exposed(tensor, tensor))
     return found

@@ -20,6 +20,7 @@ from fastcam.model.graph import SHAPE_OPS, reads_of
 
 OLDEST = 16  # opset with ScatterElements that adds
 SEED, GRADIENT = "fastcam/seed", "fastcam/gradient"
+BACKWARD = "fastcam/backward"  # what tensors that rules make are called, with a number behind it
 
 
 def gradient_names(count: int) -> list[str]:
@@ -105,7 +106,7 @@ class Tape:
     def add(self, operator: str, *inputs: str | ArrayLike, **attributes: Any) -> str:
         """A node more; inputs that are values become constants. Returns the name of its result."""
         names = [value if isinstance(value, str) else self.constant(value) for value in inputs]
-        output = f"fastcam/backward{len(self.nodes)}"
+        output = f"{BACKWARD}{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, names, [output], **attributes))
         return output
 
@@ -232,7 +233,10 @@ def _back(
     try:
         return rules[operator](tape, node, gradients)
     except GradientError as error:
-        raise GradientError(f"{node.name or node.output[0]!r}, {operator}: {error}") from None
+        raise GradientError(
+            f"{node.name or node.output[0]!r}, {operator}: {error}; it can be had up to what the operator makes, "
+            f"{node.output[0]!r}"
+        ) from None
 
 
 def attribute(node: NodeProto, name: str, default: Any = None) -> Any:

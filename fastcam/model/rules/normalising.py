@@ -30,6 +30,8 @@ def log_softmax(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
 def batch_normalization(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
     """With the statistics of training, which are constants."""
     scale, variance = tape.values(node, 1), tape.values(node, 4)
+    if attribute(node, "training_mode", 0):
+        raise GradientError("statistics of the batch itself have no rule")
     if scale is None or variance is None:
         raise GradientError("a scale or variance that is computed has no rule")
     factor = scale / np.sqrt(variance.astype(np.float64) + attribute(node, "epsilon", 1e-5))
