@@ -1,0 +1,122 @@
+"""Curves of accuracy against threshold: a panel for each IoU that is asked for, a line for each method."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+from xml.etree.ElementTree import Element
+
+from fastcam.evaluate.report.figures import Results, metric_title, row_titles
+from fastcam.evaluate.report.markup import element, head_row, is_number, number
+
+WIDTH, HEIGHT = 560, 320
+LEFT, TOP, RIGHT, BOTTOM = 46, 10, WIDTH - 12, HEIGHT - 42  # of the axes
+CEILINGS = (0.05, 0.1, 0.2, 0.5, 1.0)  # at which the vertical axis may end
+TICKS = 5
+COLOURS, DASHES = 8, 3  # in report.css: 24 kinds of lines
+
+
+class Line(NamedTuple):
+    """A row's accuracy at each threshold; None where there is none."""
+
+    row: int
+    thresholds: list[float]
+    accuracy: list[float | None]
+
+    def points(self) -> list[tuple[float, float]]:
+        """Those that are known."""
+        return [(t, a) for t, a in zip(self.thresholds, self.accuracy, strict=True) if is_number(a) and a is not None]
+
+    def best(self) -> tuple[float, float] | None:
+        """The first threshold with the highest accuracy, and that."""
+        return max(self.points(), key=lambda point: point[1], default=None)
+
+
+def curves(results: Results) -> list[Element]:
+    """All panels, those of a metric with the same axes."""
+    titles, panels = row_titles(results), _panels(results)
+    if not panels:
+        return [element("p", "No metric of many thresholds was asked for.")]
+    highest: dict[str, float] = {}
+    for (metric, _), lines in panels.items():
+        highest[metric] = max([highest.get(metric, 0.0), *(a for line in lines for _, a in line.points())])
+    made = [
+        _panel(f"{metric_title(metric)}, IoU ≥ {delta:g}", lines, titles, _ceiling(highest[metric]))
+        for (metric, delta), lines in panels.items()
+    ]
+    note = (
+        "The fraction of images whose box is right, against the threshold at which boxes are made; dots are the best "
+        "thresholds, chosen on these very images."
+    )
+    return [element("p", note), element("div", *made, class_="panels")]
+
+
+def _panels(results: Results) -> dict[tuple[str, float], list[Line]]:
+    found: dict[tuple[str, float], list[Line]] = {}
+    for k, row in enumerate(results["rows"]):
+        for metric, curve in row["curves"].items():
+            for delta, accuracy in zip(curve["deltas"], curve["accuracy"], strict=True):
+                found.setdefault((metric, delta), []).append(Line(k, curve["thresholds"], accuracy))
+    return found
+
+
+def _ceiling(highest: float) -> float:
+    return next((ceiling for ceiling in CEILINGS if ceiling >= highest), highest)
+
+
+def _panel(title: str, lines: list[Line], titles: list[str], ceiling: float) -> Element:
+    """The plot above its legend, which says the best of each line in numbers."""
+    legend = []
+    for line in lines:
+        threshold, accuracy = line.best() or (None, None)
+        sample = element("svg", element("line", x1=1, y1=6, x2=33, y2=6, class_=_kind(line.row)), viewBox="0 0 34 12")
+        sample.set("aria-hidden", "true")
+        row = element("th", sample, titles[line.row], scope="row")
+        legend.append(element("tr", row, element("td", number(accuracy)), element("td", number(threshold, 2))))
+    label = f"{title}: accuracy against threshold, a line for each method; the table below has the best of each"
+    plot = element("svg", *_axes(ceiling), *(_curve(line, titles[line.row], ceiling) for line in lines))
+    for key, value in {"viewBox": f"0 0 {WIDTH} {HEIGHT}", "role": "img", "aria-label": label, "class": "plot"}.items():
+        plot.set(key, value)
+    head = element("thead", head_row("Method", "Best accuracy", "at threshold"))
+    table = element(
+        "table", element("caption", f"Best accuracy, {title}", class_="unseen"), head, element("tbody", *legend)
+    )
+    return element("figure", element("figcaption", title), plot, table, class_="panel")
+
+
+def _kind(row: int) -> str:
+    return f"line colour{row % COLOURS} dash{row // COLOURS % DASHES}"
+
+
+def _x(threshold: float) -> str:
+    return f"{LEFT + (RIGHT - LEFT) * threshold:.1f}"
+
+
+def _y(accuracy: float, ceiling: float) -> str:
+    return f"{BOTTOM - (BOTTOM - TOP) * accuracy / ceiling:.1f}"
+
+
+def _axes(ceiling: float) -> list[Element]:
+    """Grid, ticks and titles."""
+    made = []
+    for k in range(TICKS + 1):
+        x, y = _x(k / TICKS), _y(k / TICKS, 1.0)
+        made += [
+            element("line", x1=x, x2=x, y1=TOP, y2=BOTTOM, class_="grid"),
+            element("line", x1=LEFT, x2=RIGHT, y1=y, y2=y, class_="grid"),
+            element("text", f"{k / TICKS:g}", x=x, y=BOTTOM + 16, text_anchor="middle"),
+            element("text", f"{ceiling * k / TICKS:.3g}", x=LEFT - 6, y=float(y) + 4, text_anchor="end"),
+        ]
+    middle = (TOP + BOTTOM) / 2
+    across = element("text", "Accuracy", x=12, y=middle, text_anchor="middle", transform=f"rotate(-90 12 {middle})")
+    along = element("text", "Threshold", x=(LEFT + RIGHT) / 2, y=HEIGHT - 6, text_anchor="middle")
+    return [*made, along, across]
+
+
+def _curve(line: Line, title: str, ceiling: float) -> Element:
+    """The line, and a dot at its best threshold."""
+    points: list[Any] = [f"{_x(threshold)},{_y(accuracy, ceiling)}" for threshold, accuracy in line.points()]
+    drawn = [element("title", title), element("polyline", points=" ".join(points), class_=_kind(line.row))]
+    if best := line.best():
+        kind = f"dot colour{line.row % COLOURS}"
+        drawn.append(element("circle", cx=_x(best[0]), cy=_y(best[1], ceiling), r=3.5, class_=kind))
+    return element("g", *drawn)

@@ -1,0 +1,99 @@
+"""What results say, in words: names of metrics, figures, rows and classes, and which way a figure is better."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from fastcam.evaluate.report.markup import is_number
+
+Results = Mapping[str, Any]
+
+METRICS = {
+    "TopLocalisation": "ILSVRC localisation",
+    "KnownLocalisation": "GT-known localisation",
+    "PointingGame": "Pointing game",
+    "EnergyInBox": "Energy in box",
+    "MeanIoU": "Mean IoU of masks",
+    "AverageDrop": "Average drop",
+    "Road": "ROAD",
+}
+LESS = {"average_drop", "deletion_auc", "road_morf"}
+MORE = {
+    *("accuracy", "mean_iou", "energy", "average_precision", "pixel_accuracy", "pointing"),
+    *("increase_in_confidence", "insertion_auc", "road_lerf", "road"),
+}
+
+
+class Column(NamedTuple):
+    """A figure of a metric; `better` is 1 where more is better, -1 where less is, and 0 where that can't be said."""
+
+    metric: str
+    figure: str
+    title: str
+    better: int
+
+
+def metric_title(metric: str) -> str:
+    """As people call it.
+
+    Examples
+    --------
+    >>> metric_title("KnownLocalisation"), metric_title("MaxBoxAccV2")
+    ('GT-known localisation', 'MaxBoxAccV2')
+    """
+    return METRICS.get(metric, metric)
+
+
+def figure_title(figure: str, metrics: Mapping[str, Any] | None = None) -> str:
+    """A figure's name in words; with the number of predictions that count, where the metric's figures tell it.
+
+    Examples
+    --------
+    >>> figure_title("mean_iou"), figure_title("localisation_error", {"top": 5})
+    ('mean IoU', 'top-5 localisation error')
+    """
+    top = (metrics or {}).get("top")
+    first = f"top-{top} " if top and figure in ("localisation_error", "classification_error") else ""
+    words = figure.replace("top1_", "top-1 ").replace("_", " ").split(" ")
+    return first + " ".join({"iou": "IoU", "auc": "AUC"}.get(word, word) for word in words)
+
+
+def columns_of(rows: Iterable[Results]) -> list[Column]:
+    """Every figure that is a fraction, or null, in any row; counts and lists aren't figures to compare methods by."""
+    found: dict[tuple[str, str], Column] = {}
+    for row in rows:
+        for metric, figures in row["metrics"].items():
+            for figure, value in figures.items():
+                if value is None or isinstance(value, float):
+                    better = -1 if figure in LESS or figure.endswith("_error") else int(figure in MORE)
+                    column = Column(metric, figure, figure_title(figure, figures), better)
+                    found.setdefault((metric, figure), column)
+    metrics = list(dict.fromkeys(metric for metric, _ in found))
+    return sorted(found.values(), key=lambda column: metrics.index(column.metric))
+
+
+def best_of(values: list[Any], better: int) -> float | None:
+    """The best value of a column; None where all are alike, or where that can't be said.
+
+    Examples
+    --------
+    >>> best_of([0.2, None, 0.4], -1), best_of([0.5, 0.5], 1)
+    (0.2, None)
+    """
+    known = [value for value in values if is_number(value)]
+    if not better or len(set(known)) < 2:
+        return None
+    return max(known) if better > 0 else min(known)
+
+
+def row_titles(results: Results) -> list[str]:
+    """The method of each row, and its model where there are several."""
+    rows = results["rows"]
+    several = len({row["model"] for row in rows}) > 1
+    return [f"{row['model']}, {row['method']}" if several and row["model"] else row["method"] for row in rows]
+
+
+def class_names(results: Results) -> dict[int, str]:
+    """Labels by class index; JSON has the numbers as text."""
+    return {int(index): label for index, label in results["labels"].items() if str(index).isdecimal()}

@@ -1,0 +1,89 @@
+"""What the page needs of `results.json`, and whether it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastcam.errors import InputError
+from fastcam.evaluate.report.markup import is_number
+
+ANY = "any key"
+REAL, SOME = (int, float), (int, float, type(None))
+# Of `results.json`, what the page needs. A list has items of one kind; a tuple names the types that a value may have.
+SCHEMA: dict[str, Any] = {
+    "fastcam": (str,),
+    "plan": {ANY: (object,)},
+    "data": {
+        "format": (str,),
+        "path": (object,),
+        "images": (int,),
+        "problems": [{"id": (str,), "reason": (str,), "detail": (str,)}],
+        "absent_classes": (int,),
+    },
+    "models": [{"name": (str,), "path": (object,), "sha256": (object,), "head": (object,)}],
+    "rows": [
+        {
+            "model": (str, type(None)),
+            "method": (str,),
+            "how": (str, type(None)),
+            "metrics": {ANY: {ANY: (object,)}},
+            "intervals": {ANY: {ANY: [SOME]}},
+            "classes": {ANY: {ANY: SOME}},
+            "curves": {ANY: {"thresholds": [REAL], "deltas": [REAL], "accuracy": [[SOME]]}},
+        }
+    ],
+    "labels": {ANY: (str,)},
+    "worst": [
+        {
+            "row": (int,),
+            "id": (str,),
+            "path": (object,),
+            "class_index": (int,),
+            "iou": SOME,
+            "box": (object,),
+            "truth": [[REAL]],
+        }
+    ],
+}
+
+
+def check(results: Any) -> None:
+    """Results are such as the page can tell, or `InputError`."""
+    _check(results, SCHEMA, "results")
+    if not results["rows"]:
+        raise InputError("results['rows']: expected at least one row; got none")
+    for k, row in enumerate(results["rows"]):
+        for metric, curve in row["curves"].items():
+            shape = [len(curve["thresholds"])] * len(curve["deltas"])
+            if [len(line) for line in curve["accuracy"]] != shape or not shape:
+                expected = f"{len(shape)} × {len(curve['thresholds'])} values, one for each delta and threshold"
+                raise InputError(f"results['rows'][{k}]['curves'][{metric!r}]: expected {expected}")
+        if not all(str(index).isdecimal() for index in row["classes"]):
+            raise InputError(f"results['rows'][{k}]['classes']: expected class indices as keys")
+    for k, case in enumerate(results["worst"]):
+        if not 0 <= case["row"] < len(results["rows"]):
+            raise InputError(f"results['worst'][{k}]['row']: expected a row's number; got {case['row']}")
+        if any(len(box) != 4 or not all(map(is_number, box)) for box in case["truth"]):
+            raise InputError(f"results['worst'][{k}]['truth']: expected boxes of 4 numbers; got {case['truth']!r:.80}")
+
+
+def _check(value: Any, schema: Any, where: str) -> None:
+    if isinstance(schema, tuple):
+        if not isinstance(value, schema) or (isinstance(value, bool) and object not in schema):
+            expected = " or ".join(kind.__name__ for kind in schema)
+            raise InputError(f"{where}: expected {expected}; got {value!r:.80}")
+    elif isinstance(schema, list):
+        if not isinstance(value, list | tuple):
+            raise InputError(f"{where}: expected a list; got {value!r:.80}")
+        for k, item in enumerate(value):
+            _check(item, schema[0], f"{where}[{k}]")
+    else:
+        if not isinstance(value, Mapping):
+            raise InputError(f"{where}: expected a dictionary; got {value!r:.80}")
+        if ANY in schema:
+            schema = dict.fromkeys(value, schema[ANY])
+        for key, inner in schema.items():
+            if key not in value:
+                raise InputError(f"{where}: expected {key!r}, as in results.json; got {', '.join(map(str, value))}")
+            _check(value[key], inner, f"{where}[{key!r}]")
