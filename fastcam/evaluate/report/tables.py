@@ -55,8 +55,8 @@ def figures(results: Results) -> list[Element]:
     confidence = results["plan"].get("confidence")
     level = f"{100 * confidence:g} % confidence" if is_number(confidence) else "confidence"
     note = (
-        f"Below each figure its {level} interval by bootstrap over images. ↑ more is better, ↓ less is better; the best "
-        "of each column is in bold on colour, by the figure alone: look at the intervals before you rank methods."
+        f"Below each figure its {level} interval by bootstrap over images. ↑ more is better, ↓ less is better; the "
+        "best of each column is in bold on colour, by the figure alone: look at the intervals before you rank methods."
     )
     table = wide(
         "Figures of each method", element("thead", element("tr", first, *groups), element("tr", *heads)), *bodies

@@ -69,8 +69,8 @@ def worst_cases(results: Results, gallery: Gallery) -> list[Element]:
     if not results["worst"]:
         return [element("p", "No worst cases were kept.")]
     note = (
-        "The lowest IoU of the box of the true class with a true box. White on black: the method's box. Dashed: the true "
-        "boxes. The method whose worst case it is has a frame."
+        "The lowest IoU of the box of the true class with a true box. White on black: the method's box. Dashed: the "
+        "true boxes. The method whose worst case it is has a frame."
     )
     made = [element("p", note)]
     for row, title in enumerate(row_titles(results)):
