@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from fastcam.evaluate.report.markup import is_number
+from fastcam.evaluate.report.markup import DIGITS, is_number
 
 Results = Mapping[str, Any]
 
@@ -73,18 +73,17 @@ def columns_of(rows: Iterable[Results]) -> list[Column]:
     return sorted(found.values(), key=lambda column: metrics.index(column.metric))
 
 
-def best_of(values: list[Any], better: int) -> float | None:
-    """The best value of a column; None where all are alike, or where that can't be said.
+def are_best(values: list[Any], better: int) -> list[bool]:
+    """Which values of a column look like its best one, as they are shown; none where all look alike.
 
     Examples
     --------
-    >>> best_of([0.2, None, 0.4], -1), best_of([0.5, 0.5], 1)
-    (0.2, None)
+    >>> are_best([0.2, None, 0.4, 0.20001], -1), are_best([0.5, 0.5], 1)
+    ([True, False, False, True], [False, False])
     """
-    known = [value for value in values if is_number(value)]
-    if not better or len(set(known)) < 2:
-        return None
-    return max(known) if better > 0 else min(known)
+    shown = [better * round(value, DIGITS) if is_number(value) else None for value in values]
+    known = {value for value in shown if value is not None}
+    return [len(known) > 1 and value == max(known) for value in shown]
 
 
 def row_titles(results: Results) -> list[str]:

@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element
 # Control characters, which HTML can't hold, as the pictures that Unicode has of them.
 PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {0x7F: 0x2421}
 NOTHING = "–"
+DIGITS = 3  # that fractions are shown with
 
 
 def element(tag: str, *children: Element | str, **attributes: Any) -> Element:
@@ -51,7 +52,7 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def number(value: Any, digits: int = 3) -> Element | str:
+def number(value: Any, digits: int = DIGITS) -> Element | str:
     """Rounded for the reader, exact for machines; a dash where there is none.
 
     Examples

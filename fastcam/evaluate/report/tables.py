@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from fastcam.evaluate.report.figures import Column, Results, best_of, columns_of, metric_title
+from fastcam.evaluate.report.figures import Column, Results, are_best, columns_of, metric_title
 from fastcam.evaluate.report.markup import NOTHING, element, head_row, is_number, name, number, wide
 
 KEYS = {"name": "Model", "head": "Head", "path": "File", "sha256": "SHA-256"}
@@ -40,7 +40,8 @@ def figures(results: Results) -> list[Element]:
     rows, columns = results["rows"], columns_of(results["rows"])
     if not columns:
         return [element("p", "No figure was asked for.")]
-    best = [best_of([_figure(row, column) for row in rows], column.better) for column in columns]
+    best = [are_best([_figure(row, column) for row in rows], column.better) for column in columns]
+    lines = [_line(row, columns, list(found)) for row, found in zip(rows, zip(*best, strict=True), strict=True)]
     groups = [
         element("th", metric_title(metric), scope="colgroup", colspan=len(list(same)))
         for metric, same in groupby(columns, lambda column: column.metric)
@@ -48,10 +49,9 @@ def figures(results: Results) -> list[Element]:
     heads = [element("th", column.title, *_arrow(column), scope="col") for column in columns]
     first = element("th", "Method", scope="col", rowspan=2)
     bodies = []
-    for model, same in groupby(rows, lambda row: row["model"]):
-        title = element("th", model or "Any model", scope="rowgroup", colspan=len(columns) + 1)
-        lines = [_line(row, columns, best) for row in same]
-        bodies.append(element("tbody", element("tr", title, class_="model"), *lines))
+    for model, same in groupby(zip(rows, lines, strict=True), lambda pair: pair[0]["model"]):
+        title = element("th", model or "Without a model", scope="rowgroup", colspan=len(columns) + 1)
+        bodies.append(element("tbody", element("tr", title, class_="model"), *(line for _, line in same)))
     confidence = results["plan"].get("confidence")
     level = f"{100 * confidence:g} % confidence" if is_number(confidence) else "confidence"
     note = (
@@ -75,16 +75,11 @@ def _figure(row: Results, column: Column) -> Any:
     return row["metrics"].get(column.metric, {}).get(column.figure)
 
 
-def _line(row: Results, columns: list[Column], best: list[float | None]) -> Element:
+def _line(row: Results, columns: list[Column], best: list[bool]) -> Element:
     cells = []
-    for column, highest in zip(columns, best, strict=True):
-        value = _figure(row, column)
-        is_best = highest is not None and value == highest
-        shown = (
-            [element("strong", number(value)), element("span", " best", class_="unseen")]
-            if is_best
-            else [number(value)]
-        )
+    for column, is_best in zip(columns, best, strict=True):
+        value = number(_figure(row, column))
+        shown = [element("strong", value), element("span", " best", class_="unseen")] if is_best else [value]
         ends = row["intervals"].get(column.metric, {}).get(column.figure) or ()
         if len(ends) == 2 and all(map(is_number, ends)):
             low, high = (number(float(end), 2) for end in ends)

@@ -89,13 +89,13 @@ def _case(results: Results, gallery: Gallery, k: int) -> Element:
         for other in results["worst"]
         if (other["id"], other["class_index"]) == (case["id"], case["class_index"])
     }
-    models = {rows[case["row"]]["model"], None}  # rows without a model are baselines of all
-    shown = []
+    model, shown = rows[case["row"]]["model"], []
     for row in range(len(rows)):
-        if rows[row]["model"] not in models and rows[case["row"]]["model"] is not None:
-            continue
+        if None not in (model, rows[row]["model"]) and rows[row]["model"] != model:
+            continue  # rows without a model are baselines of all models
         picture = gallery.show(row, k, f"{case['id']}, {label}, by {titles[row]}") or element("p", "No picture.")
-        said = [titles[row], *([", IoU ", number(overlaps[row])] if row in overlaps else [])]
+        method = rows[row]["method"] if rows[row]["model"] == model else titles[row]
+        said = [method, *([", IoU ", number(overlaps[row])] if row in overlaps else [])]
         own = "own" if row == case["row"] else None
         shown.append(element("figure", picture, element("figcaption", *said), class_=own))
     no_box = [] if case["box"] else [", no box"]
