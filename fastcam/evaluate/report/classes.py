@@ -46,6 +46,7 @@ def _table(results: Results, figure: str, found: list[Figures], *, is_first: boo
         for k, title in enumerate(heads)
     ]
     title = f"{figure_title(figure)} of {len(values):,} classes"
+    title = title[0].upper() + title[1:]
     bodies = element("tbody", *(element("tr", *line) for line in lines))
     table = wide(title, element("thead", element("tr", *row)), bodies, class_="sortable")
     return element("details", element("summary", title), table, open="" if is_first else None)

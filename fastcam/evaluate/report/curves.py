@@ -12,7 +12,7 @@ WIDTH, HEIGHT = 560, 320
 LEFT, TOP, RIGHT, BOTTOM = 46, 10, WIDTH - 12, HEIGHT - 42  # of the axes
 CEILINGS = (0.05, 0.1, 0.2, 0.5, 1.0)  # at which the vertical axis may end
 TICKS = 5
-COLOURS, DASHES = 8, 3  # in report.css: 24 kinds of lines
+COLOURS, DASHES = 8, 3  # in report.css; 24 kinds of lines, and neighbours that lie on one another are both seen
 
 
 class Line(NamedTuple):
@@ -84,7 +84,7 @@ def _panel(title: str, lines: list[Line], titles: list[str], ceiling: float) -> 
 
 
 def _kind(row: int) -> str:
-    return f"line colour{row % COLOURS} dash{row // COLOURS % DASHES}"
+    return f"line colour{row % COLOURS} dash{row % DASHES}"
 
 
 def _x(threshold: float) -> str:
