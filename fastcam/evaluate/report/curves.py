@@ -68,14 +68,13 @@ def _panel(title: str, lines: list[Line], titles: list[str], ceiling: float) -> 
     legend = []
     for line in lines:
         threshold, accuracy = line.best() or (None, None)
-        sample = element("svg", element("line", x1=1, y1=6, x2=33, y2=6, class_=_kind(line.row)), viewBox="0 0 34 12")
-        sample.set("aria-hidden", "true")
+        stroke = element("line", x1=1, y1=6, x2=33, y2=6, class_=_kind(line.row))
+        sample = element("svg", stroke, viewBox="0 0 34 12", aria_hidden="true")
         row = element("th", sample, titles[line.row], scope="row")
         legend.append(element("tr", row, element("td", number(accuracy)), element("td", number(threshold, 2))))
     label = f"{title}: accuracy against threshold, a line for each method; the table below has the best of each"
-    plot = element("svg", *_axes(ceiling), *(_curve(line, titles[line.row], ceiling) for line in lines))
-    for key, value in {"viewBox": f"0 0 {WIDTH} {HEIGHT}", "role": "img", "aria-label": label, "class": "plot"}.items():
-        plot.set(key, value)
+    drawn = [*_axes(ceiling), *(_curve(line, titles[line.row], ceiling) for line in lines)]
+    plot = element("svg", *drawn, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=label, class_="plot")
     head = element("thead", head_row("Method", "Best accuracy", "at threshold"))
     table = element(
         "table", element("caption", f"Best accuracy, {title}", class_="unseen"), head, element("tbody", *legend)

@@ -63,7 +63,8 @@ def check(results: Any) -> None:
             raise InputError(f"results['rows'][{k}]['classes']: expected class indices as keys")
     for k, case in enumerate(results["worst"]):
         if not 0 <= case["row"] < len(results["rows"]):
-            raise InputError(f"results['worst'][{k}]['row']: expected a row's number; got {case['row']}")
+            expected = f"a row's number, 0 to {len(results['rows']) - 1}"
+            raise InputError(f"results['worst'][{k}]['row']: expected {expected}; got {case['row']}")
         if any(len(box) != 4 or not all(map(is_number, box)) for box in case["truth"]):
             raise InputError(f"results['worst'][{k}]['truth']: expected boxes of 4 numbers; got {case['truth']!r:.80}")
 

@@ -44,9 +44,8 @@ class Gallery:
             for x0, y0, x1, y1 in case["truth"]
             for kind in ("halo", "truth")
         ]
-        made = element("svg", element("use", href=f"#{self._marks[key]}"), *boxes, role="img", aria_label=title)
-        made.set("viewBox", f"0 0 {size[1]} {size[0]}")
-        return made
+        use = element("use", href=f"#{self._marks[key]}")
+        return element("svg", use, *boxes, viewBox=f"0 0 {size[1]} {size[0]}", role="img", aria_label=title)
 
     def embedded(self) -> Element:
         """All pictures, to be put on the page once; nothing of it is seen there."""
