@@ -6,7 +6,7 @@ import numpy as np
 
 BASE = {
     "fastcam": "0.1.0",
-    "plan": {"convention": "paper", "confidence": 0.95, "metrics": ["MaxBoxAcc", "KnownLocalisation"]},
+    "plan": {"convention": "paper", "metrics": ["localisation", "known", "max_box_acc", "px_ap"]},
     "data": {
         "format": "coco",
         "path": "photos/instances.json",
@@ -38,12 +38,12 @@ def results(*methods, classes=4, thresholds=5, deltas=(0.3, 0.5), cases=2):
             "method": method,
             "how": "class weights",
             "metrics": {
-                "TopLocalisation": error,
-                "KnownLocalisation": {"images": 1234, "accuracy": known, "mean_iou": known / 2},
-                "MaxBoxAcc": {"images": 1234, "accuracy": best, "deltas": list(deltas), "best": [best]},
-                "PxAP": {"images": 0, "average_precision": None},
+                "localisation": error,
+                "known": {"images": 1234, "accuracy": known, "mean_iou": known / 2},
+                "max_box_acc": {"images": 1234, "accuracy": best, "best_0.5": best / 2, "best_threshold_0.5": 0.2},
+                "px_ap": {"images": 0, "average_precision": None},
             },
-            "intervals": {"KnownLocalisation": {"accuracy": [known - 0.1, known + 0.1], "mean_iou": [None, None]}},
+            "intervals": {"known": {"accuracy": [known - 0.1, known + 0.1], "mean_iou": [None, None]}},
             "classes": {
                 str(k): {"images": k, "accuracy": float(rng.random()), "mean_iou": None} for k in range(classes)
             },
@@ -51,7 +51,7 @@ def results(*methods, classes=4, thresholds=5, deltas=(0.3, 0.5), cases=2):
         }
         if thresholds:
             accuracy = rng.random((len(deltas), thresholds)).tolist()
-            row["curves"]["MaxBoxAcc"] = {"thresholds": levels, "deltas": list(deltas), "accuracy": accuracy}
+            row["curves"]["max_box_acc"] = {"thresholds": levels, "deltas": list(deltas), "accuracy": accuracy}
         made["rows"].append(row)
     for row in range(len(methods)):
         for k in range(cases):

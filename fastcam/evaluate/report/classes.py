@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from fastcam.evaluate.report.figures import Results, class_names, figure_title, row_titles
+from fastcam.evaluate.report.figures import OF_CLASSES, Results, class_names, row_titles
 from fastcam.evaluate.report.markup import element, is_number, number, wide
 
 Figures = dict[int, dict[str, Any]]  # by class index and name
@@ -45,8 +45,7 @@ def _table(results: Results, figure: str, found: list[Figures], *, is_first: boo
         element("th", title, scope="col", aria_sort="ascending" if k == len(heads) - 1 else None)
         for k, title in enumerate(heads)
     ]
-    title = f"{figure_title(figure)} of {len(values):,} classes"
-    title = title[0].upper() + title[1:]
+    title = f"{OF_CLASSES.get(figure, figure)} of {len(values):,} classes"
     bodies = element("tbody", *(element("tr", *line) for line in lines))
     table = wide(title, element("thead", element("tr", *row)), bodies, class_="sortable")
     return element("details", element("summary", title), table, open="" if is_first else None)

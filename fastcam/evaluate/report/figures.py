@@ -10,19 +10,28 @@ from fastcam.evaluate.report.markup import DIGITS, is_number
 Results = Mapping[str, Any]
 
 METRICS = {
-    "TopLocalisation": "ILSVRC localisation",
-    "KnownLocalisation": "GT-known localisation",
-    "PointingGame": "Pointing game",
-    "EnergyInBox": "Energy in box",
-    "MeanIoU": "Mean IoU of masks",
-    "AverageDrop": "Average drop",
-    "Road": "ROAD",
+    "localisation": "ILSVRC localisation",
+    "heuristics": "ILSVRC, two boxes a class",
+    "known": "GT-known localisation",
+    "max_box_acc": "MaxBoxAcc",
+    "max_box_acc_v2": "MaxBoxAccV2",
+    "pointing": "Pointing game",
+    "pointing_15": "Pointing game, 15 pixels",
+    "energy": "Energy in boxes",
+    "px_ap": "PxAP",
+    "mean_iou": "Masks",
+    "average_drop": "Confidence",
+    "deletion": "Deletion",
+    "insertion": "Insertion",
+    "road": "ROAD",
 }
+OF_CLASSES = {"accuracy": "GT-known accuracy", "mean_iou": "GT-known mean IoU", "pointing": "Pointing game accuracy"}
 LESS = {"average_drop", "deletion_auc", "road_morf"}
 MORE = {
-    *("accuracy", "mean_iou", "energy", "average_precision", "pixel_accuracy", "pointing"),
+    *("accuracy", "mean_iou", "energy", "average_precision", "pixel_accuracy"),
     *("increase_in_confidence", "insertion_auc", "road_lerf", "road"),
 }
+BEST, CHOSEN = "best_", "best_threshold_"  # of figures at one IoU, which follows; thresholds stand beside curves
 
 
 class Column(NamedTuple):
@@ -39,38 +48,43 @@ def metric_title(metric: str) -> str:
 
     Examples
     --------
-    >>> metric_title("KnownLocalisation"), metric_title("MaxBoxAccV2")
-    ('GT-known localisation', 'MaxBoxAccV2')
+    >>> metric_title("known"), metric_title("another")
+    ('GT-known localisation', 'another')
     """
     return METRICS.get(metric, metric)
 
 
-def figure_title(figure: str, metrics: Mapping[str, Any] | None = None) -> str:
+def figure_title(figure: str, metrics: Mapping[str, Any]) -> str:
     """A figure's name in words; with the number of predictions that count, where the metric's figures tell it.
 
     Examples
     --------
-    >>> figure_title("mean_iou"), figure_title("localisation_error", {"top": 5})
-    ('mean IoU', 'top-5 localisation error')
+    >>> figure_title("mean_iou", {}), figure_title("best_0.5", {}), figure_title("localisation_error", {"top": 5})
+    ('mean IoU', 'IoU ≥ 0.5', 'top-5 localisation error')
     """
-    top = (metrics or {}).get("top")
-    first = f"top-{top} " if top and figure in ("localisation_error", "classification_error") else ""
+    if figure.startswith(BEST):
+        return f"IoU ≥ {figure.removeprefix(BEST)}"
+    top = (
+        f"top-{metrics['top']} "
+        if "top" in metrics and figure in ("localisation_error", "classification_error")
+        else ""
+    )
     words = figure.replace("top1_", "top-1 ").replace("_", " ").split(" ")
-    return first + " ".join({"iou": "IoU", "auc": "AUC"}.get(word, word) for word in words)
+    return top + " ".join({"iou": "IoU", "auc": "AUC"}.get(word, word) for word in words)
 
 
 def columns_of(rows: Iterable[Results]) -> list[Column]:
-    """Every figure that is a fraction, or null, in any row; counts and lists aren't figures to compare methods by."""
-    found: dict[tuple[str, str], Column] = {}
+    """Every figure that is a fraction in any row; counts and chosen thresholds aren't figures to compare methods by."""
+    found: dict[str, dict[str, Column]] = {}
     for row in rows:
         for metric, figures in row["metrics"].items():
             for figure, value in figures.items():
-                if value is None or isinstance(value, float):
-                    better = -1 if figure in LESS or figure.endswith("_error") else int(figure in MORE)
+                if isinstance(value, float) and not figure.startswith(CHOSEN):
+                    is_more = figure in MORE or figure.startswith(BEST)
+                    better = -1 if figure in LESS or figure.endswith("_error") else int(is_more)
                     column = Column(metric, figure, figure_title(figure, figures), better)
-                    found.setdefault((metric, figure), column)
-    metrics = list(dict.fromkeys(metric for metric, _ in found))
-    return sorted(found.values(), key=lambda column: metrics.index(column.metric))
+                    found.setdefault(metric, {}).setdefault(figure, column)
+    return [column for columns in found.values() for column in columns.values()]
 
 
 def are_best(values: list[Any], better: int) -> list[bool]:
@@ -95,4 +109,4 @@ def row_titles(results: Results) -> list[str]:
 
 def class_names(results: Results) -> dict[int, str]:
     """Labels by class index; JSON has the numbers as text."""
-    return {int(index): label for index, label in results["labels"].items() if str(index).isdecimal()}
+    return {int(index): label for index, label in results["labels"].items()}

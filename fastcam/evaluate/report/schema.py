@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fastcam.errors import InputError
@@ -51,6 +51,7 @@ SCHEMA: dict[str, Any] = {
 def check(results: Any) -> None:
     """Results are such as the page can tell, or `InputError`."""
     _check(results, SCHEMA, "results")
+    _check_indices(results["labels"], "results['labels']")
     if not results["rows"]:
         raise InputError("results['rows']: expected at least one row; got none")
     for k, row in enumerate(results["rows"]):
@@ -59,8 +60,7 @@ def check(results: Any) -> None:
             if [len(line) for line in curve["accuracy"]] != shape or not shape:
                 expected = f"{len(shape)} × {len(curve['thresholds'])} values, one for each delta and threshold"
                 raise InputError(f"results['rows'][{k}]['curves'][{metric!r}]: expected {expected}")
-        if not all(str(index).isdecimal() for index in row["classes"]):
-            raise InputError(f"results['rows'][{k}]['classes']: expected class indices as keys")
+        _check_indices(row["classes"], f"results['rows'][{k}]['classes']")
     for k, case in enumerate(results["worst"]):
         if not 0 <= case["row"] < len(results["rows"]):
             expected = f"a row's number, 0 to {len(results['rows']) - 1}"
@@ -88,3 +88,10 @@ def _check(value: Any, schema: Any, where: str) -> None:
             if key not in value:
                 raise InputError(f"{where}: expected {key!r}, as in results.json; got {', '.join(map(str, value))}")
             _check(value[key], inner, f"{where}[{key!r}]")
+
+
+def _check_indices(keys: Iterable[Any], where: str) -> None:
+    """JSON has them as text."""
+    for key in keys:
+        if not str(key).removeprefix("-").isdecimal():
+            raise InputError(f"{where}: expected class indices as keys; got {key!r:.80}")

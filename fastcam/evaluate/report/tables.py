@@ -19,7 +19,7 @@ def setup(results: Results) -> list[Element]:
     """Models, data, and all options."""
     data, plan = results["data"], results["plan"]
     facts = {
-        "Data": f"{data['path']} ({data['format']})",
+        "Data": f"{data['path']} ({data['format']})" if data["path"] else data["format"],
         "Images": f"{data['images']:,}",
         "Convention": plan.get("convention", NOTHING),
         "fastcam": results["fastcam"],
@@ -52,10 +52,8 @@ def figures(results: Results) -> list[Element]:
     for model, same in groupby(zip(rows, lines, strict=True), lambda pair: pair[0]["model"]):
         title = element("th", model or "Without a model", scope="rowgroup", colspan=len(columns) + 1)
         bodies.append(element("tbody", element("tr", title, class_="model"), *(line for _, line in same)))
-    confidence = results["plan"].get("confidence")
-    level = f"{100 * confidence:g} % confidence" if is_number(confidence) else "confidence"
     note = (
-        f"Below each figure its {level} interval by bootstrap over images. ↑ more is better, ↓ less is better; the "
+        "Below each figure its 95 % interval by bootstrap. ↑ more is better, ↓ less is better; the "
         "best of each column is in bold on colour, by the figure alone: look at the intervals before you rank methods."
     )
     table = wide(

@@ -92,11 +92,15 @@ def _case(results: Results, gallery: Gallery, k: int) -> Element:
     for row in range(len(rows)):
         if None not in (model, rows[row]["model"]) and rows[row]["model"] != model:
             continue  # rows without a model are baselines of all models
-        picture = gallery.show(row, k, f"{case['id']}, {label}, by {titles[row]}") or element("p", "No picture.")
+        picture = gallery.show(row, k, f"{case['id']}, {label}, by {titles[row]}")
+        if picture is None and rows[row]["model"] is None:
+            continue
         method = rows[row]["method"] if rows[row]["model"] == model else titles[row]
         said = [method, *([", IoU ", number(overlaps[row])] if row in overlaps else [])]
-        own = "own" if row == case["row"] else None
-        shown.append(element("figure", picture, element("figcaption", *said), class_=own))
+        seen = element("p", "No picture.") if picture is None else picture
+        shown.append(
+            element("figure", seen, element("figcaption", *said), class_="own" if row == case["row"] else None)
+        )
     no_box = [] if case["box"] else [", no box"]
     title = element("h4", name(label), ", IoU ", number(case["iou"]), *no_box)
     where = element("p", name(case["id"]), ": ", name(case["path"]), class_="path")
