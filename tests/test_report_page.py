@@ -122,7 +122,7 @@ def test_what_a_screen_reader_is_told(browser, page):
         ("navigation", "Contents"),
         ("region", "Worst cases"),
         ("table", "Figures of each method"),
-        ("columnheader", "accuracy , more is better"),
+        ("columnheader", "accuracy\u00a0 , more is better"),
         ("rowheader", "method3 class weights"),
         ("table", "Best accuracy, MaxBoxAcc, IoU ≥ 0.5"),
         ("image", "photo1, kind 1, by method2"),
@@ -145,6 +145,8 @@ def test_paper_is_light_and_as_wide_as_it_is(browser, page, tmp_path):
     dark = {"name": "prefers-color-scheme", "value": "dark"}
     browser.call("Emulation.setEmulatedMedia", media="print", features=[dark])
     browser.screenshot(tmp_path / "window.png")
+    cut = "[...document.querySelectorAll('.wide, .panel')].filter((e) => e.scrollWidth > e.clientWidth).length"
+    assert browser.evaluate(cut) == 0
     browser.call("Emulation.setEmulatedMedia", media="", features=[])
     with Image.open(tmp_path / "window.png") as window:
         assert np.asarray(window.convert("L"))[2, 2] > 240

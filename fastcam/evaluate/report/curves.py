@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
 
@@ -9,9 +10,8 @@ from fastcam.evaluate.report.figures import Results, metric_title, row_titles
 from fastcam.evaluate.report.markup import element, head_row, is_number, number
 
 WIDTH, HEIGHT = 560, 320
-LEFT, TOP, RIGHT, BOTTOM = 46, 10, WIDTH - 12, HEIGHT - 42  # of the axes
-CEILINGS = (0.05, 0.1, 0.2, 0.5, 1.0)  # at which the vertical axis may end
-TICKS = 5
+LEFT, TOP, RIGHT, BOTTOM = 58, 10, WIDTH - 12, HEIGHT - 42  # of the axes
+STEPS, MOST_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2), 5  # between the ticks of the vertical axis, and how many
 COLOURS, DASHES = 8, 3  # in report.css; 24 kinds of lines, and neighbours that lie on one another are both seen
 
 
@@ -40,7 +40,7 @@ def curves(results: Results) -> list[Element]:
     for (metric, _), lines in panels.items():
         highest[metric] = max([highest.get(metric, 0.0), *(a for line in lines for _, a in line.points())])
     made = [
-        _panel(f"{metric_title(metric)}, IoU ≥ {delta:g}", lines, titles, _ceiling(highest[metric]))
+        _panel(f"{metric_title(metric)}, IoU ≥ {delta:g}", lines, titles, _ticks(highest[metric]))
         for (metric, delta), lines in panels.items()
     ]
     note = (
@@ -59,11 +59,19 @@ def _panels(results: Results) -> dict[tuple[str, float], list[Line]]:
     return found
 
 
-def _ceiling(highest: float) -> float:
-    return next((ceiling for ceiling in CEILINGS if ceiling >= highest), highest)
+def _ticks(highest: float) -> list[float]:
+    """Of the vertical axis, from 0 to the first one that no curve is above.
+
+    Examples
+    --------
+    >>> _ticks(0.51)
+    [0.0, 0.2, 0.4, 0.6]
+    """
+    step = next((step for step in STEPS if MOST_STEPS * step >= highest), STEPS[-1])
+    return [round(step * k, 2) for k in range(max(1, math.ceil(round(highest / step, 9))) + 1)]
 
 
-def _panel(title: str, lines: list[Line], titles: list[str], ceiling: float) -> Element:
+def _panel(title: str, lines: list[Line], titles: list[str], ticks: list[float]) -> Element:
     """The plot above its legend, which says the best of each line in numbers."""
     legend = []
     for line in lines:
@@ -73,7 +81,7 @@ def _panel(title: str, lines: list[Line], titles: list[str], ceiling: float) -> 
         row = element("th", sample, titles[line.row], scope="row")
         legend.append(element("tr", row, element("td", number(accuracy)), element("td", number(threshold, 2))))
     label = f"{title}: accuracy against threshold, a line for each method; the table below has the best of each"
-    drawn = [*_axes(ceiling), *(_curve(line, titles[line.row], ceiling) for line in lines)]
+    drawn = [*_axes(ticks), *(_curve(line, titles[line.row], ticks[-1]) for line in lines)]
     plot = element("svg", *drawn, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=label, class_="plot")
     head = element("thead", head_row("Method", "Best accuracy", "at threshold"))
     table = element(
@@ -94,19 +102,19 @@ def _y(accuracy: float, ceiling: float) -> str:
     return f"{BOTTOM - (BOTTOM - TOP) * accuracy / ceiling:.1f}"
 
 
-def _axes(ceiling: float) -> list[Element]:
+def _axes(ticks: list[float]) -> list[Element]:
     """Grid, ticks and titles."""
     made = []
-    for k in range(TICKS + 1):
-        x, y = _x(k / TICKS), _y(k / TICKS, 1.0)
-        made += [
-            element("line", x1=x, x2=x, y1=TOP, y2=BOTTOM, class_="grid"),
-            element("line", x1=LEFT, x2=RIGHT, y1=y, y2=y, class_="grid"),
-            element("text", f"{k / TICKS:g}", x=x, y=BOTTOM + 16, text_anchor="middle"),
-            element("text", f"{ceiling * k / TICKS:.3g}", x=LEFT - 6, y=float(y) + 4, text_anchor="end"),
-        ]
+    for tick in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0):
+        x = _x(tick)
+        made.append(element("line", x1=x, x2=x, y1=TOP, y2=BOTTOM, class_="grid"))
+        made.append(element("text", f"{tick:g}", x=x, y=BOTTOM + 17, text_anchor="middle"))
+    for tick in ticks:
+        y = _y(tick, ticks[-1])
+        made.append(element("line", x1=LEFT, x2=RIGHT, y1=y, y2=y, class_="grid"))
+        made.append(element("text", f"{tick:g}", x=LEFT - 6, y=float(y) + 5, text_anchor="end"))
     middle = (TOP + BOTTOM) / 2
-    across = element("text", "Accuracy", x=12, y=middle, text_anchor="middle", transform=f"rotate(-90 12 {middle})")
+    across = element("text", "Accuracy", x=16, y=middle, text_anchor="middle", transform=f"rotate(-90 16 {middle})")
     along = element("text", "Threshold", x=(LEFT + RIGHT) / 2, y=HEIGHT - 6, text_anchor="middle")
     return [*made, along, across]
 

@@ -31,7 +31,8 @@ MORE = {
     *("accuracy", "mean_iou", "energy", "average_precision", "pixel_accuracy"),
     *("increase_in_confidence", "insertion_auc", "road_lerf", "road"),
 }
-BEST, CHOSEN = "best_", "best_threshold_"  # of figures at one IoU, which follows; thresholds stand beside curves
+AT_ONE_IOU = "best_"  # begins what the legends of curves say
+AS_WITHOUT = {"heuristics": {"top1_localisation_error", "classification_error", "top1_classification_error"}}
 
 
 class Column(NamedTuple):
@@ -59,11 +60,9 @@ def figure_title(figure: str, metrics: Mapping[str, Any]) -> str:
 
     Examples
     --------
-    >>> figure_title("mean_iou", {}), figure_title("best_0.5", {}), figure_title("localisation_error", {"top": 5})
-    ('mean IoU', 'IoU ≥ 0.5', 'top-5 localisation error')
+    >>> figure_title("mean_iou", {}), figure_title("localisation_error", {"top": 5})
+    ('mean IoU', 'top-5 localisation error')
     """
-    if figure.startswith(BEST):
-        return f"IoU ≥ {figure.removeprefix(BEST)}"
     top = (
         f"top-{metrics['top']} "
         if "top" in metrics and figure in ("localisation_error", "classification_error")
@@ -74,14 +73,14 @@ def figure_title(figure: str, metrics: Mapping[str, Any]) -> str:
 
 
 def columns_of(rows: Iterable[Results]) -> list[Column]:
-    """Every figure that is a fraction in any row; counts and chosen thresholds aren't figures to compare methods by."""
+    """Every figure that is a fraction in any row, but for those that stand elsewhere on the page."""
     found: dict[str, dict[str, Column]] = {}
     for row in rows:
         for metric, figures in row["metrics"].items():
             for figure, value in figures.items():
-                if isinstance(value, float) and not figure.startswith(CHOSEN):
-                    is_more = figure in MORE or figure.startswith(BEST)
-                    better = -1 if figure in LESS or figure.endswith("_error") else int(is_more)
+                stands_elsewhere = figure.startswith(AT_ONE_IOU) or figure in AS_WITHOUT.get(metric, ())
+                if isinstance(value, float) and not stands_elsewhere:
+                    better = -1 if figure in LESS or figure.endswith("_error") else int(figure in MORE)
                     column = Column(metric, figure, figure_title(figure, figures), better)
                     found.setdefault(metric, {}).setdefault(figure, column)
     return [column for columns in found.values() for column in columns.values()]

@@ -43,7 +43,7 @@ def figures(results: Results) -> list[Element]:
     best = [are_best([_figure(row, column) for row in rows], column.better) for column in columns]
     lines = [_line(row, columns, list(found)) for row, found in zip(rows, zip(*best, strict=True), strict=True)]
     groups = [
-        element("th", metric_title(metric), scope="colgroup", colspan=len(list(same)))
+        element("th", metric_title(metric), *_count(rows, metric), scope="colgroup", colspan=len(list(same)))
         for metric, same in groupby(columns, lambda column: column.metric)
     ]
     heads = [element("th", column.title, *_arrow(column), scope="col") for column in columns]
@@ -66,7 +66,13 @@ def _arrow(column: Column) -> list[Element | str]:
     if not column.better:
         return []
     sign, words = ARROWS[column.better]
-    return [" ", element("span", sign, aria_hidden="true"), element("span", f", {words}", class_="unseen")]
+    return ["\u00a0", element("span", sign, aria_hidden="true"), element("span", f", {words}", class_="unseen")]
+
+
+def _count(rows: list[Results], metric: str) -> list[Element]:
+    """Of how many images, or pairs of an image and a class, the figures of a metric are; if rows agree."""
+    counts = {row["metrics"][metric].get("images") for row in rows if metric in row["metrics"]}
+    return [element("small", "n = ", number(counts.pop()))] if len(counts) == 1 and None not in counts else []
 
 
 def _figure(row: Results, column: Column) -> Any:
