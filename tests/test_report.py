@@ -235,6 +235,18 @@ def test_classes_stand_in_the_order_of_their_means(read):
     assert list(found.values()) == sorted(found.values())
 
 
+def test_baselines_stand_beside_the_classes_but_do_not_order_them(read):
+    given = results("cam", "centre", "empty", classes=12)
+    for row in given["rows"][1:]:
+        row["model"] = None
+    given["rows"][2]["classes"] = {}
+    heads, *lines = read(given).table("GT-known accuracy of 12 classes")
+    assert [cell.text for cell in heads] == ["Class", "Label", "Images", "resnet20, cam", "centre"]
+    assert [cell["aria-sort"] for cell in heads] == [None, None, None, "ascending", None]
+    accuracy = [given["rows"][0]["classes"][str(k)]["accuracy"] for k in range(12)]
+    assert [int(line[0].text) for line in lines] == np.argsort(accuracy).tolist()
+
+
 def test_a_thousand_classes_of_one_method(read):
     given = results("cam", classes=1000, cases=0, thresholds=0)
     page = read(given)

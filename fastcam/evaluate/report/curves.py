@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from fastcam.evaluate.report.figures import Results, metric_title, row_titles
@@ -24,7 +24,7 @@ class Line(NamedTuple):
 
     def points(self) -> list[tuple[float, float]]:
         """Those that are known."""
-        return [(t, a) for t, a in zip(self.thresholds, self.accuracy, strict=True) if is_number(a) and a is not None]
+        return [(t, a) for t, a in zip(self.thresholds, self.accuracy, strict=True) if a is not None and is_number(a)]
 
     def best(self) -> tuple[float, float] | None:
         """The first threshold with the highest accuracy, and that."""
@@ -121,7 +121,7 @@ def _axes(ticks: list[float]) -> list[Element]:
 
 def _curve(line: Line, title: str, ceiling: float) -> Element:
     """The line, and a dot at its best threshold."""
-    points: list[Any] = [f"{_x(threshold)},{_y(accuracy, ceiling)}" for threshold, accuracy in line.points()]
+    points = [f"{_x(threshold)},{_y(accuracy, ceiling)}" for threshold, accuracy in line.points()]
     drawn = [element("title", title), element("polyline", points=" ".join(points), class_=_kind(line.row))]
     if best := line.best():
         kind = f"dot colour{line.row % COLOURS}"

@@ -31,7 +31,9 @@ MORE = {
     *("accuracy", "mean_iou", "energy", "average_precision", "pixel_accuracy"),
     *("increase_in_confidence", "insertion_auc", "road_lerf", "road"),
 }
+WORDS = {"iou": "IoU", "auc": "AUC", "top1": "top-1"}
 AT_ONE_IOU = "best_"  # begins what the legends of curves say
+# What a second box of a class can't change.
 AS_WITHOUT = {"heuristics": {"top1_localisation_error", "classification_error", "top1_classification_error"}}
 
 
@@ -63,13 +65,10 @@ def figure_title(figure: str, metrics: Mapping[str, Any]) -> str:
     >>> figure_title("mean_iou", {}), figure_title("localisation_error", {"top": 5})
     ('mean IoU', 'top-5 localisation error')
     """
-    top = (
-        f"top-{metrics['top']} "
-        if "top" in metrics and figure in ("localisation_error", "classification_error")
-        else ""
-    )
-    words = figure.replace("top1_", "top-1 ").replace("_", " ").split(" ")
-    return top + " ".join({"iou": "IoU", "auc": "AUC"}.get(word, word) for word in words)
+    words = [WORDS.get(word, word) for word in figure.split("_")]
+    if "top" in metrics and figure in ("localisation_error", "classification_error"):
+        words.insert(0, f"top-{metrics['top']}")
+    return " ".join(words)
 
 
 def columns_of(rows: Iterable[Results]) -> list[Column]:
