@@ -142,9 +142,11 @@ def test_figures_that_look_alike_are_best_together(read):
 def test_models_and_rows_without_a_model_have_heads_of_their_own(read):
     given = results("cam", "gradcam", "centre")
     given["rows"][1]["model"], given["rows"][2]["model"] = "vgg", None
+    given["models"][0]["sha256"] = None
     page = read(given)
+    assert page.table("Models")[1][3].text == "–"
     heads = [row[0].text for row in page.table("Figures of each method") if len(row) == 1]
-    assert heads == ["resnet20", "vgg", "Without a model"]
+    assert heads == ["resnet20", "vgg", "Baselines"]
     assert [node.text for node in page.all("h3")] == ["resnet20, cam", "vgg, gradcam", "centre"]
     sections = [section for section in page.all("section") if any(True for _ in section.all("h3"))][1:]
     shown = [[node.text for node in next(section.all("li")).all("figcaption")] for section in sections]
@@ -421,7 +423,7 @@ CURVE = ("rows", 0, "curves", "max_box_acc")
         (put(True, "data", "images"), r"^results\['data'\]\['images'\]: expected int; got True$"),
         (
             put([0.5], *CURVE, "accuracy", 0),
-            r"\['curves'\]\['max_box_acc'\]: expected 2 × 5 values, one for each delta and",
+            r"\['max_box_acc'\]\['accuracy'\]: expected lists of \[5, 5\] numbers, one for each delta; got \[1, 5\]$",
         ),
         (put(["a"], *CURVE, "thresholds"), r"\['thresholds'\]\[0\]: expected int or float; got 'a'$"),
         (put({"cat": {}}, "rows", 0, "classes"), r"\['classes'\]: expected class indices as keys"),

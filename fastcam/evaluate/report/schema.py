@@ -57,9 +57,10 @@ def check(results: Any) -> None:
     for k, row in enumerate(results["rows"]):
         for metric, curve in row["curves"].items():
             shape = [len(curve["thresholds"])] * len(curve["deltas"])
-            if [len(line) for line in curve["accuracy"]] != shape or not shape:
-                expected = f"{len(shape)} × {len(curve['thresholds'])} values, one for each delta and threshold"
-                raise InputError(f"results['rows'][{k}]['curves'][{metric!r}]: expected {expected}")
+            lengths = [len(line) for line in curve["accuracy"]]
+            if lengths != shape:
+                where = f"results['rows'][{k}]['curves'][{metric!r}]['accuracy']"
+                raise InputError(f"{where}: expected lists of {shape} numbers, one for each delta; got {lengths}")
         _check_indices(row["classes"], f"results['rows'][{k}]['classes']")
     for k, case in enumerate(results["worst"]):
         if not 0 <= case["row"] < len(results["rows"]):

@@ -50,11 +50,11 @@ def figures(results: Results) -> list[Element]:
     first = element("th", "Method", scope="col", rowspan=2)
     bodies = []
     for model, same in groupby(zip(rows, lines, strict=True), lambda pair: pair[0]["model"]):
-        title = element("th", model or "Without a model", scope="rowgroup", colspan=len(columns) + 1)
+        title = element("th", model or "Baselines", scope="rowgroup", colspan=len(columns) + 1)
         bodies.append(element("tbody", element("tr", title, class_="model"), *(line for _, line in same)))
     note = (
-        "Below each figure its 95 % interval by bootstrap. ↑ more is better, ↓ less is better; the "
-        "best of each column is in bold on colour, by the figure alone: look at the intervals before you rank methods."
+        "Below each figure its 95 % interval by bootstrap. ↑ more is better, ↓ less is better; the best of each column "
+        "is in bold on colour, by the figure alone: look at the intervals before you rank methods."
     )
     table = wide(
         "Figures of each method", element("thead", element("tr", first, *groups), element("tr", *heads)), *bodies
@@ -71,8 +71,9 @@ def _arrow(column: Column) -> list[Element | str]:
 
 def _count(rows: list[Results], metric: str) -> list[Element]:
     """Of how many images, or pairs of an image and a class, the figures of a metric are; if rows agree."""
-    counts = {row["metrics"][metric].get("images") for row in rows if metric in row["metrics"]}
-    return [element("small", "n = ", number(counts.pop()))] if len(counts) == 1 and None not in counts else []
+    counts = [row["metrics"][metric].get("images") for row in rows if metric in row["metrics"]]
+    is_known = all(is_number(count) and count == counts[0] for count in counts)
+    return [element("small", "n = ", number(counts[0]))] if is_known else []
 
 
 def _figure(row: Results, column: Column) -> Any:
@@ -113,5 +114,7 @@ def problems(results: Results) -> list[Element]:
 
 
 def _plain(value: Any) -> str:
-    """Text as it is, other values as JSON."""
+    """Text as it is, a dash for nothing, other values as JSON."""
+    if value is None:
+        return NOTHING
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
