@@ -1,0 +1,5 @@
+"""One page that tells an evaluation: figures, curves, classes, worst cases and what was left out."""
+
+from fastcam.evaluate.report.page import write_report
+
+__all__ = ["write_report"]

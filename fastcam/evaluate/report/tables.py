@@ -1,0 +1,120 @@
+"""Tables of what was evaluated, of the figures of each method, and of what was left out."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from itertools import groupby
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from fastcam.evaluate.report.figures import Column, Results, are_best, columns_of, metric_title
+from fastcam.evaluate.report.markup import NOTHING, element, head_row, is_number, name, number, wide
+
+KEYS = {"name": "Model", "head": "Head", "path": "File", "sha256": "SHA-256"}
+ARROWS = {1: ("↑", "more is better"), -1: ("↓", "less is better")}
+
+
+def setup(results: Results) -> list[Element]:
+    """Models, data, and all options."""
+    data, plan = results["data"], results["plan"]
+    facts = {
+        "Data": f"{data['path']} ({data['format']})" if data["path"] else data["format"],
+        "Images": f"{data['images']:,}",
+        "Convention": plan.get("convention", NOTHING),
+        "fastcam": results["fastcam"],
+    }
+    rows = [element("tr", *(element("td", _plain(one[key])) for key in KEYS)) for one in results["models"]]
+    heads = element("thead", head_row(*KEYS.values()))
+    options = [element("tr", element("th", str(key), scope="row"), element("td", _plain(plan[key]))) for key in plan]
+    everything = wide("All options", element("thead", head_row("Option", "Value")), element("tbody", *options))
+    return [
+        element("dl", *(element("div", element("dt", key), element("dd", str(facts[key]))) for key in facts)),
+        wide("Models", heads, element("tbody", *rows), class_="words"),
+        element("details", element("summary", "All options"), everything),
+    ]
+
+
+def figures(results: Results) -> list[Element]:
+    """Methods by figures, the best of each column marked."""
+    rows, columns = results["rows"], columns_of(results["rows"])
+    if not columns:
+        return [element("p", "No figure was asked for.")]
+    best = [are_best([_figure(row, column) for row in rows], column.better) for column in columns]
+    lines = [_line(row, columns, list(found)) for row, found in zip(rows, zip(*best, strict=True), strict=True)]
+    groups = [
+        element("th", metric_title(metric), *_count(rows, metric), scope="colgroup", colspan=len(list(same)))
+        for metric, same in groupby(columns, lambda column: column.metric)
+    ]
+    heads = [element("th", column.title, *_arrow(column), scope="col") for column in columns]
+    first = element("th", "Method", scope="col", rowspan=2)
+    bodies = []
+    for model, same in groupby(zip(rows, lines, strict=True), lambda pair: pair[0]["model"]):
+        title = element("th", model or "Baselines", scope="rowgroup", colspan=len(columns) + 1)
+        bodies.append(element("tbody", element("tr", title, class_="model"), *(line for _, line in same)))
+    note = (
+        "Below each figure its 95 % interval by bootstrap. ↑ more is better, ↓ less is better; the best of each column "
+        "is in bold on colour, by the figure alone: look at the intervals before you rank methods."
+    )
+    table = wide(
+        "Figures of each method", element("thead", element("tr", first, *groups), element("tr", *heads)), *bodies
+    )
+    return [element("p", note), table]
+
+
+def _arrow(column: Column) -> list[Element | str]:
+    if not column.better:
+        return []
+    sign, words = ARROWS[column.better]
+    return ["\u00a0", element("span", sign, aria_hidden="true"), element("span", f", {words}", class_="unseen")]
+
+
+def _count(rows: list[Results], metric: str) -> list[Element]:
+    """Of how many images, or pairs of an image and a class, the figures of a metric are; if rows agree."""
+    counts = [row["metrics"][metric].get("images") for row in rows if metric in row["metrics"]]
+    is_known = all(is_number(count) and count == counts[0] for count in counts)
+    return [element("small", "n = ", number(counts[0]))] if is_known else []
+
+
+def _figure(row: Results, column: Column) -> Any:
+    return row["metrics"].get(column.metric, {}).get(column.figure)
+
+
+def _line(row: Results, columns: list[Column], best: list[bool]) -> Element:
+    cells = []
+    for column, is_best in zip(columns, best, strict=True):
+        value = number(_figure(row, column))
+        shown = [element("strong", value), element("span", " best", class_="unseen")] if is_best else [value]
+        ends = row["intervals"].get(column.metric, {}).get(column.figure) or ()
+        if len(ends) == 2 and all(map(is_number, ends)):
+            low, high = (number(float(end), 2) for end in ends)
+            shown.append(element("small", low, "–", high))
+        cells.append(element("td", *shown, class_="best" if is_best else None))
+    how = [element("small", row["how"])] if row["how"] else []
+    return element("tr", element("th", row["method"], *how, scope="row"), *cells)
+
+
+def problems(results: Results) -> list[Element]:
+    """What was left out of the evaluation, and why: how many of each reason, then each."""
+    found, absent = results["data"]["problems"], results["data"]["absent_classes"]
+    told = f"{absent:,} of the model's classes aren't in the data. " if absent else ""
+    if not found:
+        return [element("p", f"{told}No image or box was left out.")]
+    counts = Counter(one["reason"] for one in found).most_common()
+    reasons = [element("li", name(reason), f": {count:,}") for reason, count in counts]
+    rows = [element("tr", *(element("td", one[key]) for key in ("id", "reason", "detail"))) for one in found]
+    table = wide(
+        "Left out", element("thead", head_row("Image", "Reason", "Detail")), element("tbody", *rows), class_="words"
+    )
+    return [
+        element("p", f"{told}{len(found):,} images or boxes were left out:"),
+        element("ul", *reasons),
+        element("details", element("summary", "Each of them"), table),
+    ]
+
+
+def _plain(value: Any) -> str:
+    """Text as it is, a dash for nothing, other values as JSON."""
+    if value is None:
+        return NOTHING
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
