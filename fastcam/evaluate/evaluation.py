@@ -165,8 +165,8 @@ def _check_models(models: Mapping[str, Classifier], annotations: Annotations, pr
         fit = models[name].preprocess.fit
         if protocol.convention == "wsol" and fit != "stretch":
             raise InputError(
-                f"convention: 'wsol' expects models that see whole photos, as in its source; {name} has the fit {fit!r}. "
-                "Load it with preprocess=..., such as 'imagenet,fit=stretch'"
+                f"convention: 'wsol' expects models that see whole photos, as in its source; {name} has the fit "
+                f"{fit!r}. Load it with preprocess=..., such as 'imagenet,fit=stretch'"
             )
 
 

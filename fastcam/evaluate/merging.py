@@ -58,7 +58,5 @@ def _finished(folder: Path, plan: Mapping[str, Any]) -> list[Batch]:
     """The batches of a shard, all of which are there."""
     found = batches_of(Records(folder, plan))
     if absent := [one for one in found if not one.exists]:
-        raise InputError(
-            f"{folder}: expected {len(found)} batches; {len(absent)} aren't there. Finish this shard first"
-        )
+        raise InputError(f"{folder}: expected {len(found)} batches; {len(absent)} aren't there. Finish it first")
     return found

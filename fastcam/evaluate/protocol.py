@@ -53,12 +53,12 @@ class Protocol:
     metrics
         Some of `METRICS`. None: all that the convention has, but for those of faithfulness, which ask the model again.
 
-        - Of each photo with boxes, and the best classes: "localisation" (`TopLocalisation`); "heuristics", the same with
+        - Of each photo with boxes, and the best classes: "localisation" (`TopLocalisation`); "heuristics", the same of
           five predictions of three classes (`fastcam.evaluate.heuristics`, tight boxes at 100/255).
         - Of each photo and class that it has boxes of: "known" (`KnownLocalisation`), "max_box_acc" by the largest
           components, "max_box_acc_v2" by all; "pointing", "pointing_15" (within 15 pixels) and "energy".
-        - Of each photo with masks, and its class: "px_ap", on heatmaps between their own extrema, in the photo's pixels;
-          "mean_iou" of background and object, which is all pixels above the threshold.
+        - Of each photo with masks, and its class: "px_ap", on heatmaps between their own extrema, at the photo's
+          size; "mean_iou" of background and object, which is all pixels above the threshold.
         - Of each photo and its best class: "average_drop", "deletion", "insertion".
     seed
         Of the bootstrap.
@@ -135,7 +135,7 @@ class Protocol:
     @property
     def fractions(self) -> NDArray[np.float64]:
         """(T,), the thresholds from which the best is chosen."""
-        return np.arange(self.thresholds) * (1 / self.thresholds)
+        return np.arange(self.thresholds, dtype=np.float64) * (1 / self.thresholds)
 
     def record(self) -> dict[str, Any]:
         """Its options as plain values, the threshold as it is used."""
@@ -175,6 +175,6 @@ class Protocol:
         """
         if self.convention == "cam-release":
             return "convention 'cam-release', thresholds 20, 100 and 110 of 255"
-        best = ", the best of {} for MaxBoxAcc".format(self.thresholds)
+        best = f", the best of {self.thresholds} for MaxBoxAcc"
         is_chosen = {"max_box_acc", "max_box_acc_v2"} & set(self.asked)
         return f"convention {self.convention!r}, threshold {self.rule.threshold:g}{best if is_chosen else ''}"

@@ -34,7 +34,7 @@ class Records:
 
     def __init__(self, folder: Path, plan: Mapping[str, Any]) -> None:
         self.folder, self.plan = folder, plan
-        self._digest = hashlib.sha256(as_json(plan).encode()).hexdigest()
+        self._digest = hashlib.sha256(as_json(_compared(plan)).encode()).hexdigest()
 
     def path(self, batch: int) -> Path:
         """Of a batch, numbered from 0."""
@@ -100,9 +100,8 @@ def batches_of(records: Records) -> list[Batch]:
     plan = records.plan
     (part, parts), size = plan["shard"], plan["batch"]
     positions = range(part - 1, plan["asked"]["images"], parts)
-    return [
-        Batch(records, n, positions[first : first + size]) for n, first in enumerate(range(0, len(positions), size))
-    ]
+    starts = range(0, len(positions), size)
+    return [Batch(records, n, positions[first : first + size]) for n, first in enumerate(starts)]
 
 
 def begun(folder: Path, plan: Mapping[str, Any], *, force: bool) -> Records:
@@ -155,12 +154,7 @@ def check_same(
     InputError
         They don't; names the first differences.
     """
-    both = [{"fastcam": one["fastcam"], **one["asked"]} for one in (plan, other)]
-    if shard:
-        both = [
-            same | {"shard": one["shard"], "batch": one["batch"]} for same, one in zip(both, (plan, other), strict=True)
-        ]
-    ours, theirs = both
+    ours, theirs = (_compared(one, shard) for one in (plan, other))
     told = [
         f"{name}: {_short(ours.get(name))} there, {_short(theirs.get(name))} here"
         for name in {**ours, **theirs}
@@ -175,6 +169,12 @@ def check_same(
 def as_json(value: Any) -> str:
     """The same text for the same value."""
     return json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def _compared(plan: Mapping[str, Any], shard: bool = True) -> dict[str, Any]:
+    """What has to be the same: not where files lie."""
+    own = {"shard": plan["shard"], "batch": plan["batch"]} if shard else {}
+    return {"fastcam": plan["fastcam"], **plan["asked"], **own}
 
 
 def _short(value: Any) -> str:

@@ -12,7 +12,6 @@ from fastcam.classifier import Classifier
 from fastcam.components import label_images
 from fastcam.evaluate.localisation import heuristics
 from fastcam.evaluate.maps import centre_gaussian, centre_point, peak_points, placed
-from fastcam.evaluate.max_box_acc import MaxBoxAccV2
 from fastcam.evaluate.overlap import truth_of
 from fastcam.evaluate.protocol import FAITHFULNESS, OF_BEST, OF_BOXES, OF_MASKS, TIGHT, Protocol
 from fastcam.evaluate.subject import Cutter, Subject
@@ -35,7 +34,9 @@ class Scorer:
 
     def __init__(self, protocol: Protocol) -> None:
         self.protocol = protocol
-        self._metrics = {name: protocol.metric(name) for name in protocol.asked if name not in FAITHFULNESS}
+        self._metrics: dict[str, Any] = {
+            name: protocol.metric(name) for name in protocol.asked if name not in FAITHFULNESS
+        }
 
     def of_model(
         self, model: Classifier, plans: Mapping[str, Plan], photo: Photo, subject: Subject
@@ -108,10 +109,9 @@ class Scorer:
             tallies[BOX] = cutter.in_photo(boxes).astype(np.float64)
         if "max_box_acc" in has:
             tallies["max_box_acc"] = self._metrics["max_box_acc"].update(cutter.largest(maps, fractions), truth)
-        metric = self._metrics.get("max_box_acc_v2")
-        if "max_box_acc_v2" in has and isinstance(metric, MaxBoxAccV2):
+        if "max_box_acc_v2" in has:
             every, offsets = cutter.all(maps, fractions)
-            tallies["max_box_acc_v2"] = metric.update(every, truth, offsets=offsets)
+            tallies["max_box_acc_v2"] = self._metrics["max_box_acc_v2"].update(every, truth, offsets=offsets)
         return tallies
 
     def _by_pixels(self, maps: NDArray[np.float32], part: Part, subject: Subject, has: list[str]) -> Tallies:

@@ -104,7 +104,7 @@ def _nonzero(file: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
             values = np.asarray(image)
     except Exception as error:  # Pillow's decoders raise all sorts on files that are broken
         raise InputError(f"{file}: expected a mask that can be read as an image ({error})") from error
-    return values.reshape(*size, -1).any(axis=2)
+    return np.asarray(values.reshape(*size, -1).any(axis=2))
 
 
 class Cutter:
@@ -122,7 +122,7 @@ class Cutter:
         if self._is_wsol and part.place != (0, 0, part.sides[1], part.sides[0]):
             raise InputError(
                 "convention: 'wsol' expects a model that sees whole photos, as its source does; this one sees "
-                f"{part.place} of {size[1]}×{size[0]} pixels. Load it with preprocess=..., such as 'imagenet,fit=stretch'"
+                f"{part.place} of {size[1]}×{size[0]} pixels. Load it with preprocess='...,fit=stretch'"
             )
 
     def truth(self, truth: Truth) -> Truth:
@@ -138,7 +138,7 @@ class Cutter:
         if self._protocol.convention == "cam-release":
             found = self._swept(maps, None, "all")
             xyxy = np.zeros((len(maps), 1, 4))
-            items, first = np.unique(found.item, return_index=True)
+            items, first = np.unique(np.asarray(found.item), return_index=True)
             xyxy[items, 0] = self._in_photo(found)[first]
             return xyxy
         return self._in_photo(self._swept(maps, thresholds, "largest"))
@@ -148,7 +148,10 @@ class Cutter:
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """(B, 4) of all components, and offsets (M * T + 1,), as MaxBoxAccV2 takes them."""
         found = self._swept(maps, thresholds, "all")
-        cells, count = found.item * len(thresholds) + found.threshold_index, len(maps) * len(thresholds)
+        cells, count = (
+            np.asarray(found.item) * len(thresholds) + np.asarray(found.threshold_index),
+            len(maps) * len(thresholds),
+        )
         return self._in_photo(found), np.searchsorted(cells, np.arange(count + 1)).astype(np.int64)
 
     def in_photo(self, xyxy: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -156,7 +159,7 @@ class Cutter:
         if self._protocol.corners == "half-open":
             return xyxy
         scale = np.array(self._size[::-1] * 2) / SIDE if self._is_wsol else 1.0
-        return np.where(xyxy.any(axis=-1, keepdims=True), (xyxy + (0, 0, 1, 1)) * scale, 0.0)
+        return np.where(xyxy.any(axis=-1, keepdims=True), (xyxy + np.array([0, 0, 1, 1])) * scale, 0.0)
 
     def _swept(self, maps: NDArray[np.float32], thresholds: NDArray[np.float64] | None, components: str) -> Sweep:
         size, window = ((SIDE, SIDE), None) if self._is_wsol else (self._part.sides, self._part.window)
@@ -164,4 +167,5 @@ class Cutter:
         return sweep(maps, size, thresholds, convention=convention, components=components, window=window)
 
     def _in_photo(self, found: Sweep) -> NDArray[np.float64]:
-        return found.xyxy if self._is_wsol else self._part.in_photo(found.xyxy, found.area)
+        xyxy = found.xyxy if self._is_wsol else self._part.in_photo(found.xyxy, found.area)
+        return xyxy.astype(np.float64)

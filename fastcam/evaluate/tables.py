@@ -51,8 +51,8 @@ def markdown(results: Mapping[str, Any]) -> str:
     lines = [
         "# Evaluation",
         "",
-        f"{data['images']} photos of {data['path'] or 'the data'} ({data['format']}); {protocol.describe()}. Fractions, "
-        "with 95 % intervals by bootstrap over the rows of each figure.",
+        f"{data['images']} photos of {data['path'] or 'the data'} ({data['format']}); {protocol.describe()}. "
+        "Fractions, with 95 % intervals by bootstrap over the rows of each figure.",
     ]
     baselines = [row for row in results["rows"] if row["model"] is None]
     for model in results["models"]:
