@@ -26,6 +26,7 @@ from fastcam.evaluate.pxap import PxAP
 from fastcam.evaluate.randomisation import Randomisation, randomised_models
 from fastcam.evaluate.reading import read_annotations
 from fastcam.evaluate.road import Road, impute
+from fastcam.evaluate.tables import markdown
 from fastcam.evaluate.worker import Worker
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "heuristics",
     "impute",
     "iou",
+    "markdown",
     "merge",
     "peak_points",
     "photo_map",

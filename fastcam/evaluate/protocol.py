@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -136,6 +136,16 @@ class Protocol:
     def fractions(self) -> NDArray[np.float64]:
         """(T,), the thresholds from which the best is chosen."""
         return np.arange(self.thresholds, dtype=np.float64) * (1 / self.thresholds)
+
+    def with_faithfulness(self) -> Protocol:
+        """The same with all metrics of faithfulness as well.
+
+        Examples
+        --------
+        >>> Protocol(metrics=("energy",)).with_faithfulness().metrics
+        ('energy', 'average_drop', 'deletion', 'insertion')
+        """
+        return replace(self, metrics=(*self.asked, *FAITHFULNESS))
 
     def record(self) -> dict[str, Any]:
         """Its options as plain values, the threshold as it is used."""
