@@ -46,9 +46,11 @@ from tests.pairs import coco_pairs
 LEVELS = np.arange(10) * 0.1
 
 
-@pytest.fixture(autouse=True)
-def few_resamples(monkeypatch):
-    monkeypatch.setattr(outcome, "RESAMPLES", 20)
+@pytest.fixture(autouse=True, scope="module")
+def few_resamples():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outcome, "RESAMPLES", 20)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -238,14 +240,14 @@ def test_two_models_and_three_methods_on_photos(load_real, shared, tmp_path, cap
     assert run(
         models / "squeezenet1_1_nchw.onnx", folder / "boxes.csv", "-o", tmp_path / "out",
         "--preprocess", "caffe-bgr,fit=stretch,size=227", "--labels", "imagenet",
-        "--column", "path=file", "--column", "label=imagenet_id", "--method", "cam,layercam,eigencam",
+        "--column", "path=file", "--column", "label=imagenet_id", "--method", "cam,layercam,finercam",
         "--model", models / "mobilenet_v2_1.0_224_nchw_gemm.onnx", "inception",
         "--metrics", "localisation,pointing,energy",
     ) == 0  # fmt: skip
     results = json.loads((tmp_path / "out" / "results.json").read_bytes())
     assert capsys.readouterr().out.startswith((tmp_path / "out" / "results.md").read_text(encoding="utf-8"))
     names = ["squeezenet1_1_nchw", "mobilenet_v2_1.0_224_nchw_gemm"]
-    methods = ["cam", "layercam", "eigencam"]
+    methods = ["cam", "layercam", "finercam"]
     expected = [*((name, method) for name in names for method in methods), (None, "centre"), (None, "centre-gaussian")]
     assert [(row["model"], row["method"]) for row in results["rows"]] == expected
     assert results["labels"]["281"] == "tabby"
@@ -254,12 +256,12 @@ def test_two_models_and_three_methods_on_photos(load_real, shared, tmp_path, cap
     }  # fmt: skip
     data = read_annotations(folder / "boxes.csv", columns={"path": "file", "label": "imagenet_id"})
     cropping = fastcam_load(models / f"{names[1]}.onnx", preprocess="inception")
-    own = cropping.explain(data.paths, class_index=data.class_index[:, None], method="eigencam")
+    own = cropping.explain(data.paths, class_index=data.class_index[:, None], method="finercam")
     maps = [photo_map(own, n) for n in range(8)]
     energy, game, top = EnergyInBox(), PointingGame(), TopLocalisation()
     energy.update(maps, data.truth())
     game.update(peak_points(maps), data.truth())
-    best = cropping.explain(data.paths, top=5, method="eigencam")
+    best = cropping.explain(data.paths, top=5, method="finercam")
     top.update(best.class_index, best.boxes.xyxy, data.truth())
     found = results["rows"][5]["metrics"]
     assert found["energy"]["energy"] == energy.summary().energy
@@ -321,11 +323,11 @@ def test_an_interrupted_run_goes_on_from_its_last_batch(cifar, tmp_path, whole):
         seen = []
         with pytest.raises(Stop):
             again(cifar, tmp_path, batch=3, progress=stop_after(count))
-    assert sorted(path.name for path in (tmp_path / "batches").iterdir()) == [f"{n:06d}.npz" for n in range(4)]
+    assert sorted(path.name for path in (tmp_path / "batches").iterdir()) == [f"{n:06d}.npz" for n in range(3)]
     assert seen[:2] == [(3, 20), (4, 20)]  # a batch that was there at once
     seen = []
     again(cifar, tmp_path, batch=3, progress=stop_after(20))
-    assert seen[3:6] == [(12, 20), (13, 20), (14, 20)]
+    assert seen[:4] == [(3, 20), (6, 20), (9, 20), (10, 20)]
     assert (tmp_path / "results.json").read_bytes() == whole
     assert not list(tmp_path.rglob(".*"))
 
@@ -345,7 +347,7 @@ def test_killed_at_ten_random_moments(shared, table, tmp_path):
     begin(tmp_path / "whole").join()
     seconds = time.perf_counter() - began
     expected = (tmp_path / "whole" / "results.json").read_bytes()
-    kills, rounds, rng, stages = 0, 0, np.random.default_rng(0), set()
+    kills, rounds, rng, stages = 0, 0, np.random.default_rng(0), []
     while kills < 10:
         folder = tmp_path / str(rounds)
         process = begin(folder)
@@ -355,7 +357,7 @@ def test_killed_at_ten_random_moments(shared, table, tmp_path):
             kills += 1
             process.join()
             assert process.exitcode == -9
-            stages.add(len(list((folder / "batches").glob("0*.npz"))))
+            stages.append(len(list((folder / "batches").glob("0*.npz"))))
         else:
             assert process.exitcode == 0
             assert (folder / "results.json").read_bytes() == expected
@@ -364,7 +366,7 @@ def test_killed_at_ten_random_moments(shared, table, tmp_path):
     process.join()
     assert (tmp_path / str(rounds) / "results.json").read_bytes() == expected
     assert not list((tmp_path / str(rounds)).rglob(".*"))
-    assert len(stages) > 1  # they were moments of all sorts
+    assert len(set(stages)) > 1  # they were moments of all sorts
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "empty", "foreign", "text"])
@@ -376,7 +378,7 @@ def test_damaged_batches_are_made_anew(cifar, tmp_path, whole, damage):
         again(cifar, tmp_path / "other", batch=5, protocol=Protocol(metrics=QUICK, top=3))
         data = (tmp_path / "other" / "batches" / "000002.npz").read_bytes()
     spoilt = bytearray(data)
-    spoilt[len(spoilt) // 3] ^= 255
+    spoilt[len(spoilt) // 3 : len(spoilt) // 3 + 200] = bytes(200)
     spoiled = {"cut": data[:-200], "changed": bytes(spoilt), "empty": b"", "foreign": data, "text": b"no zip"}
     file.write_bytes(spoiled[damage])
     (tmp_path / "results.json").unlink()
@@ -448,27 +450,29 @@ def test_shards_that_do_not_fit_are_refused(cifar, tmp_path):
 def test_photos_that_cannot_be_decoded(load_real, shared, tmp_path, capsys):
     """Their headers are sound: it shows when they are read."""
     for n, path in enumerate(sorted(shared.glob("photos/cifar10/*.png"))[:3]):
-        data = path.read_bytes()
-        (tmp_path / f"{n}.png").write_bytes(data[: len(data) // 2] if n == 1 else data)
-    rows = ["path,label,x0,y0,x1,y1", *(f"{n}.png,{n},1,1,30,30" for n in range(3)), "gone.png,1,1,1,9,9"]
+        with Image.open(path) as photo:
+            photo.save(tmp_path / f"{n}.bmp")
+        if n == 1:
+            (tmp_path / "1.bmp").write_bytes((tmp_path / "1.bmp").read_bytes()[:500])
+    rows = ["path,label,x0,y0,x1,y1", *(f"{n}.bmp,{n},1,1,30,30" for n in range(3)), "gone.bmp,1,1,1,9,9"]
     (tmp_path / "boxes.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     command = (shared / "models" / "cifar10_resnet20.onnx", tmp_path / "boxes.csv", "-o", tmp_path / "out")
     command += ("--preprocess", "imagenet,fit=stretch", "--metrics", "energy", "--batch", "1")
     assert run(*command) == 2
     told = capsys.readouterr().err
     assert "1 problems in the data" in told
-    assert "1.png" in told
+    assert "1.bmp" in told
     assert len(list((tmp_path / "out" / "batches").iterdir())) == 1
     assert run(*command, "--lenient") == 0
     results = json.loads((tmp_path / "out" / "results.json").read_bytes())
     assert results["data"]["images"] == 2
     assert [(one["id"], one["reason"]) for one in results["data"]["problems"]] == [
-        ("gone.png", "missing"),
-        ("1.png", "unreadable"),
+        ("gone.bmp", "missing"),
+        ("1.bmp", "unreadable"),
     ]
     printed = capsys.readouterr().out
     assert "## 2 problems" in printed
-    assert "- gone.png: missing (" in printed
+    assert "- gone.bmp: missing (" in printed
 
 
 @pytest.mark.parametrize(

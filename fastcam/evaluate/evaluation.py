@@ -124,8 +124,9 @@ def evaluate(
         if not _is_sound(one, note):
             columns = tallying.columns(one.positions, _counted(progress, done, total))
             records.write(one.number, columns)
+        else:
+            _counted(progress, done, total)(len(one.positions))
         done += len(one.positions)
-        _counted(progress, done, total)(0)
     records.remove_parts()
     return write_results(records.folder, records.plan, batches)
 

@@ -63,7 +63,7 @@ class Records:
         """
         path = self.path(batch)
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
                 is_ours = str(file[DIGEST]) == self._digest and file["photos"].tolist() == list(positions)
                 found = {name: file[name] for name in file.files if name.startswith(prefix) and name != DIGEST}
         except UNSOUND as error:

@@ -41,6 +41,7 @@ class Tallying:
         self._models, self._plans, self._data, self._strict = models, plans, annotations, strict
         self._scorer = Scorer(protocol)
         self._baselines = [name for name, has in BASELINES.items() if not set(has).isdisjoint(protocol.asked)]
+        self._rows = sum(map(len, plans.values())) + len(self._baselines)
         self._masks = not set(OF_MASKS).isdisjoint(protocol.asked)
 
     def columns(self, positions: Sequence[int], tell: Callable[[int], object]) -> Columns:
@@ -51,7 +52,7 @@ class Tallying:
         InputError, ModelError
             As `Classifier.explain`, with the photo's path.
         """
-        found, problems = _Found(), []
+        found, problems = _Found(self._rows), []
         for done, n in enumerate(positions):
             path = self._data.paths[n]
             try:
@@ -86,20 +87,20 @@ class Tallying:
 
 
 class _Found:
-    """What comes of photos one after the other."""
+    """What comes of photos one after the other, in so many rows."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: int) -> None:
         self._seen: list[int] = []
         self._subjects: list[Subject] = []
         self._rows: dict[str, list[np.ndarray]] = {}
-        self._how: dict[int, str] = {}
+        self._how = [""] * rows
 
     def add(self, n: int, subject: Subject) -> None:
         self._seen.append(n)
         self._subjects.append(subject)
 
     def add_row(self, row: int, tallies: Tallies, how: str) -> None:
-        self._how.setdefault(row, how)
+        self._how[row] = how
         for name, values in tallies.items():
             self._rows.setdefault(f"{row}/{name}", []).append(values)
 
@@ -120,7 +121,7 @@ class _Found:
             "of/truth": np.concatenate([np.empty((0, 4)), *(one.truth.boxes for one in self._subjects)]),
             "of/ids": np.array([data.ids[n] for n in self._seen], np.str_),
             "of/paths": np.array([str(data.paths[n]) for n in self._seen], np.str_),
-            "of/how": np.array([self._how[row] for row in sorted(self._how)], np.str_)[None][: len(seen)],
+            "of/how": np.array([self._how] * min(1, len(seen)), np.str_).reshape(-1, len(self._how)),
             "of/unseen": np.array([n for n, _ in problems], np.int64),
             "of/problem": np.array(texts, np.str_).reshape(-1, 3),
             **{name: np.concatenate(values) for name, values in self._rows.items()},
