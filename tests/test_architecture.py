@@ -175,6 +175,7 @@ ORDER = [
     "evaluate.records",
     "evaluate.outcome",
     "evaluate.tables",
+    "evaluate.pictures",
     "evaluate.tallying",
     "evaluate.evaluation",
     "evaluate.merging",

@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> None:
     models = _models(options)
     annotations = _annotations(options, next(iter(models.values())))
     if annotations.problems:
-        print(f"{len(annotations.problems)} problems in the data; the results list them", file=sys.stderr)
+        print(f"problems in the data: {len(annotations.problems)}; the results list them", file=sys.stderr)
     total = len(range(shard[0] - 1, len(annotations), shard[1]))
     with Progress(sys.stderr, total, "photo") as progress:
         results = evaluate(

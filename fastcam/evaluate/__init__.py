@@ -20,6 +20,7 @@ from fastcam.evaluate.mean_iou import MeanIoU
 from fastcam.evaluate.merging import merge
 from fastcam.evaluate.metric import Interval, Metric, bootstrap, by_class, restored
 from fastcam.evaluate.overlap import Truth, iou, truth_of, wsol_truth
+from fastcam.evaluate.pictures import Pictures
 from fastcam.evaluate.pointing import EnergyInBox, PointingGame
 from fastcam.evaluate.protocol import Protocol
 from fastcam.evaluate.pxap import PxAP
@@ -42,6 +43,7 @@ __all__ = [
     "MeanIoU",
     "Metric",
     "Pairs",
+    "Pictures",
     "PointingGame",
     "Problem",
     "Protocol",

@@ -19,7 +19,7 @@ from fastcam.evaluate.scoring import BOX
 
 WORST = 10
 RESAMPLES = 1000
-BY_CLASS = {"known": {"accuracy": "accuracy", "mean_iou": "mean_iou"}, "pointing": {"accuracy": "pointing"}}
+BY_CLASS = {"known": {"accuracy": "accuracy", "mean_iou": "mean_iou"}, "pointing": {"pointing": "accuracy"}}
 
 
 def results_of(plan: Mapping[str, Any], batches: Sequence[Batch]) -> dict[str, Any]:
@@ -131,9 +131,9 @@ def _figures(protocol: Protocol, tallies: Columns, common: _Common) -> dict[str,
                 "deltas": list(figures.deltas),
                 "accuracy": [list(curve) for curve in figures.curves],
             }
-        for figure, shown in BY_CLASS.get(name, {}).items():
-            for index, one in by_class(metric, rows, common.class_index).items():
-                classes.setdefault(str(index), {"images": one.images})[shown] = _number(getattr(one, figure))
+        for index, one in by_class(metric, rows, common.class_index).items() if name in BY_CLASS else ():
+            shown = {told: _number(getattr(one, figure)) for told, figure in BY_CLASS[name].items()}
+            classes.setdefault(str(index), {"images": one.images}).update(shown)
     return {"metrics": metrics, "intervals": intervals, "classes": classes, "curves": curves}
 
 

@@ -168,7 +168,7 @@ def check_same(
 
 def as_json(value: Any) -> str:
     """The same text for the same value."""
-    return json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 
 def _compared(plan: Mapping[str, Any], shard: bool = True) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def write_results(folder: Path, plan: Mapping[str, Any], batches: Sequence[Batch
         A batch isn't there or is damaged, or no photo could be read; a file can't be written.
     """
     results = results_of(plan, batches)
-    write_whole(folder / TABLES, markdown(results).encode())
+    write_whole(folder / TABLES, markdown(results).encode("utf-8", "backslashreplace"))
     write_whole(folder / RESULTS, as_json(results).encode())
     return results
 
