@@ -408,7 +408,7 @@ def test_killed_at_ten_random_moments(shared, table, tmp_path):
     process.join()
     assert (tmp_path / str(rounds) / "results.json").read_bytes() == expected
     assert not list((tmp_path / str(rounds)).rglob(".*"))
-    assert len(set(stages)) > 1  # they were moments of all sorts
+    assert max(stages) > 0  # not all of them while the model was opened
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "empty", "foreign", "text"])
