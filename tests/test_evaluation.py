@@ -40,6 +40,7 @@ from fastcam.evaluate import (
     truth_of,
     wsol_truth,
 )
+from fastcam.evaluate.subject import read_mask
 from fastcam.ops import heatmaps
 from fastcam.sweep import sweep
 from tests import evaluating
@@ -206,6 +207,23 @@ def test_figures_of_masks(cifar, tmp_path):
     assert row["metrics"]["px_ap"]["average_precision"] == pixels.summary().average_precision
     assert row["metrics"]["mean_iou"]["mean_iou"] == masks.summary().mean_iou
     assert [row["method"] for row in results["rows"]] == ["cam", "centre-gaussian"]
+
+
+def test_masks_as_they_come(tmp_path):
+    """Several of one photo, as palette and colour images, of another size, and what is to be ignored."""
+    one, other, ignored = np.zeros((4, 6), np.uint8), np.zeros((2, 3, 3), np.uint8), np.zeros((4, 6), np.uint8)
+    one[0, 1], other[1, 2, 1], ignored[0] = 3, 9, 255
+    palette = Image.fromarray(one, "L").convert("P")
+    palette.putdata(one.ravel().tolist())
+    for name, image in (("a", palette), ("b", Image.fromarray(other)), ("c", Image.fromarray(ignored))):
+        image.save(tmp_path / f"{name}.png")
+    expected = np.zeros((4, 6), np.uint8)
+    expected[0], expected[0, 1], expected[2:, 4:] = 255, 1, 1
+    files = (tmp_path / "a.png", tmp_path / "b.png")
+    np.testing.assert_array_equal(read_mask(files, tmp_path / "c.png", (4, 6)), expected)
+    (tmp_path / "b.png").write_bytes(b"nothing")
+    with pytest.raises(InputError, match=r"b.png: expected a mask that can be read as an image"):
+        read_mask(files, None, (4, 6))
 
 
 def test_faithfulness_is_that_of_the_best_class(cifar, tmp_path):
@@ -499,7 +517,7 @@ def test_photos_that_cannot_be_decoded(load_real, shared, tmp_path, capsys):
     rows = ["path,label,x0,y0,x1,y1", *(f"{n}.bmp,{n},1,1,30,30" for n in range(3)), "gone.bmp,1,1,1,9,9"]
     (tmp_path / "boxes.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     command = (shared / "models" / "cifar10_resnet20.onnx", tmp_path / "boxes.csv", "-o", tmp_path / "out")
-    command += ("--preprocess", "imagenet,fit=stretch", "--metrics", "energy", "--batch", "1")
+    command += ("--preprocess", "imagenet,fit=stretch", "--metrics", "energy", "--faithfulness", "--batch", "1")
     assert run(*command) == 2
     told = capsys.readouterr().err
     assert "problems in the data: 1" in told
@@ -514,6 +532,7 @@ def test_photos_that_cannot_be_decoded(load_real, shared, tmp_path, capsys):
     ]
     printed = capsys.readouterr().out
     assert "## 2 problems" in printed
+    assert "| maps | energy in boxes | average drop | increase | deletion | insertion |" in printed
     assert "- gone.bmp: missing (" in printed
 
 
@@ -559,6 +578,8 @@ def test_models_and_data_that_do_not_fit(load_real, shared, cifar, tmp_path):
         evaluate({}, data, tmp_path / "out")
     with pytest.raises(InputError, match="methods: expected one name or more; got 'cam'"):
         evaluate(model, data, tmp_path / "out", methods="cam")
+    with pytest.raises(InputError, match="metrics: expected one that the data has truth for; got px_ap; no masks"):
+        evaluate(model, data.take([1, 2]), tmp_path / "out", protocol=Protocol(metrics=("px_ap",)))
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="can't be written"):
         evaluate(model, data, tmp_path / "file" / "out")

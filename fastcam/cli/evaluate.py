@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_arguments(parser)
     parser.add_argument("data", metavar="DATA", nargs="+", help="annotations; after 'merge' the folders of all shards")
     parser.add_argument(
-        "-o", "--output", metavar="FOLDER", required=True, help="for results.json, results.md and parts"
+        "-o", "--output", metavar="FOLDER", required=True, help="for results.json, results.md and batches"
     )
     parser.add_argument(
         "--model",
@@ -45,9 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--thresholds", type=int, default=100, metavar="N", help="of MaxBoxAcc and PxAP (default 100)")
     parser.add_argument("--top", type=int, default=5, metavar="N", help="best classes that count (default 5)")
     parser.add_argument("--metrics", metavar="A,B", help="some of those in fastcam.evaluate.Protocol (default: all)")
-    parser.add_argument("--faithfulness", action="store_true", help="average drop, deletion and insertion as well")
     parser.add_argument(
-        "--batch", type=int, default=64, metavar="N", help="photos that a killed run loses (default 64)"
+        "--faithfulness", action="store_true", help="average drop, deletion and insertion as well (slow)"
+    )
+    parser.add_argument(
+        "--batch", type=int, default=64, metavar="N", help="photos of a file, lost if the run is killed (default 64)"
     )
     parser.add_argument("--shard", default="1/1", metavar="I/N", help="evaluate the I-th of N parts; then merge them")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap's draws (default 0)")
@@ -56,9 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", help="coco, voc, ilsvrc, wsol, cub or table (default: what DATA looks like)")
-    parser.add_argument(
-        "--root", metavar="FOLDER", help="that the photos' paths begin in (default: as the format has it)"
-    )
+    parser.add_argument("--root", metavar="FOLDER", help="where the photos are (default: as the format has it)")
     parser.add_argument(
         "--classes",
         metavar="WHICH",
@@ -66,7 +66,12 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: the data's own numbers)",
     )
     parser.add_argument("--split", help="of voc or cub")
-    parser.add_argument("--column", metavar="NAME=FILE'S", action="append", help="of a table; may be repeated")
+    parser.add_argument(
+        "--column",
+        metavar="NAME=COLUMN",
+        action="append",
+        help="what a column of a table is called: path=file; may be repeated",
+    )
     parser.add_argument("--lenient", action="store_true", help="leave out what is wrong in the data, and list it")
     parser.add_argument("--limit", type=int, metavar="N", help="the first N photos only")
 

@@ -15,7 +15,7 @@ from fastcam import __version__
 from fastcam.classifier import Classifier
 from fastcam.errors import InputError
 from fastcam.evaluate.annotations import Annotations
-from fastcam.evaluate.protocol import Protocol
+from fastcam.evaluate.protocol import OF_BEST, OF_BOXES, OF_MASKS, Protocol
 from fastcam.evaluate.records import Batch, as_json, batches_of, begun
 from fastcam.evaluate.scoring import BASELINES
 from fastcam.evaluate.tables import write_results
@@ -87,7 +87,7 @@ def evaluate(
     ------
     InputError
         Before any work: models of other classes than the data has or than each other, a folder of another plan, a
-        shard without photos, an option out of range. A photo that can't be decoded, if `strict`.
+        shard without photos, no metric that the data has boxes or masks for, an option out of range. A photo that can't be decoded, if `strict`.
     HeadNotFoundError, GradientError, ModelError
         As `Classifier.explain`; the former before any work.
 
@@ -113,6 +113,7 @@ def evaluate(
     rule = protocol or Protocol()
     named = {_stem(models): models} if isinstance(models, Classifier) else dict(models)
     _check_models(named, annotations, rule)
+    _check_metrics(annotations, rule)
     _check_parts(len(annotations), shard, batch)
     plans = {name: _plans(model, methods, layer, rule) for name, model in named.items()}
     plan = _plan(named, plans, annotations, rule, data) | {"shard": list(shard), "batch": batch}
@@ -169,6 +170,17 @@ def _check_models(models: Mapping[str, Classifier], annotations: Annotations, pr
                 f"convention: 'wsol' expects models that see whole photos, as in its source; {name} has the fit "
                 f"{fit!r}. Load it with preprocess=..., such as 'imagenet,fit=stretch'"
             )
+
+
+def _check_metrics(annotations: Annotations, protocol: Protocol) -> None:
+    """The data has what one of the metrics, at least, looks at."""
+    wants = {"masks": OF_MASKS, "boxes": (*OF_BEST, *OF_BOXES)}
+    has = {"masks": any(annotations.masks), "boxes": len(annotations.boxes) > 0}
+    if all(any(name in wants[kind] and not has[kind] for kind in wants) for name in protocol.asked):
+        lacks = " and ".join(kind for kind in wants if not has[kind])
+        raise InputError(
+            f"metrics: expected one that the data has truth for; got {', '.join(protocol.asked)}, no {lacks}"
+        )
 
 
 def _plans(model: Classifier, methods: Sequence[str], layer: Any, protocol: Protocol) -> dict[str, Plan]:
