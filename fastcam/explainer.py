@@ -137,6 +137,18 @@ class Explainer:
                 raise InputError(f"image {n} of {len(photos)}: {error}") from error
         return found
 
+    def explain_each(
+        self, photo: Photo, plans: Sequence[Plan], best: int, classes: NDArray[np.int64]
+    ) -> list[Explained]:
+        """By each plan, of the same engine and layers, so many best classes, then those of `classes` not among them.
+
+        The photo goes through the network once for all of them.
+        """
+        seen = self.see(photo, plans[0].run, plans[0].layers)
+        index = self._best(seen, best)
+        index = np.concatenate([index, np.setdiff1d(classes, index)])
+        return [self._localize(seen, index, plan) for plan in plans]
+
     def steps(self, plan: Plan, steady: Steady | None) -> tuple[Work, Finish | None]:
         """What is to be done with each frame of a stream on any thread, and what with all of them in order, if any."""
         if steady is None:

@@ -274,7 +274,11 @@ def test_shards_add_up_in_any_order(cifar, kind):
         parts.append(pickle.loads(pickle.dumps(part)))
     merged = MEASURES[kind]()
     for part in (parts[2], parts[0], parts[1]):
-        assert merged.merge(part) is merged
+        before, merged = merged, merged.merge(part)
+        assert merged is not before
+    with pytest.raises(InputError, match="expected at least one map"):
+        MEASURES[kind]().merge(MEASURES[kind]()).summary()
+    assert parts[0].summary()["maps"] == 2
     assert merged.summary() == whole.summary()
     assert merged.summary()["maps"] == 6
 

@@ -143,7 +143,7 @@ def test_shards_add_up(cifar, measured):
         part.update(model, some, model.explain(some))
     merged = Randomisation(stages=3)
     for part in reversed(parts):
-        merged.merge(pickle.loads(pickle.dumps(part)))
+        merged = merged.merge(pickle.loads(pickle.dumps(part)))
     assert merged.summary() == measured[0].summary()
 
 

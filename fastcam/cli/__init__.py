@@ -9,13 +9,14 @@ import sys
 from collections.abc import Sequence
 
 from fastcam import __version__
-from fastcam.cli import bake, demo, explain, inspect, serve, video, warmup
+from fastcam.cli import bake, demo, evaluate, explain, inspect, serve, video, warmup
 from fastcam.errors import FastcamError
 
 COMMANDS = {
     "demo": demo,
     "inspect": inspect,
     "explain": explain,
+    "eval": evaluate,
     "video": video,
     "bake": bake,
     "serve": serve,

@@ -4,23 +4,30 @@ Metrics of localisation take arrays and count images (`update`), tell figures (`
 (`merge`, `state`, `restored`), exactly. `bootstrap` gives confidence intervals, `by_class` figures of each class.
 `read_annotations` reads photos, classes and boxes in the formats of COCO, Pascal VOC, ILSVRC, wsolevaluation,
 CUB-200-2011, and CSV. How faithful maps are to the model, `AverageDrop`, `Deletion`, `Insertion`, `Road` and
-`Randomisation` ask the model itself. `Worker` explains parts of a data set in other processes.
+`Randomisation` ask the model itself. `evaluate` puts all of it together for models, methods and a data set, in steps
+that can be interrupted and shared out, and `merge` puts the shards together. `Worker` explains parts of a data set in
+other processes.
 """
 
 from fastcam.evaluate.annotations import Annotations, Pairs, Problem
 from fastcam.evaluate.confidence import AverageDrop
 from fastcam.evaluate.deletion import Deletion, Insertion
+from fastcam.evaluate.evaluation import evaluate
 from fastcam.evaluate.localisation import KnownLocalisation, TopLocalisation, heuristics
 from fastcam.evaluate.maps import centre_gaussian, centre_point, peak_points, photo_map
 from fastcam.evaluate.max_box_acc import MaxBoxAcc, MaxBoxAccV2
 from fastcam.evaluate.mean_iou import MeanIoU
+from fastcam.evaluate.merging import merge
 from fastcam.evaluate.metric import Interval, Metric, bootstrap, by_class, restored
 from fastcam.evaluate.overlap import Truth, iou, truth_of, wsol_truth
+from fastcam.evaluate.pictures import Pictures
 from fastcam.evaluate.pointing import EnergyInBox, PointingGame
+from fastcam.evaluate.protocol import Protocol
 from fastcam.evaluate.pxap import PxAP
 from fastcam.evaluate.randomisation import Randomisation, randomised_models
 from fastcam.evaluate.reading import read_annotations
 from fastcam.evaluate.road import Road, impute
+from fastcam.evaluate.tables import markdown
 from fastcam.evaluate.worker import Worker
 
 __all__ = [
@@ -36,8 +43,10 @@ __all__ = [
     "MeanIoU",
     "Metric",
     "Pairs",
+    "Pictures",
     "PointingGame",
     "Problem",
+    "Protocol",
     "PxAP",
     "Randomisation",
     "Road",
@@ -48,9 +57,12 @@ __all__ = [
     "by_class",
     "centre_gaussian",
     "centre_point",
+    "evaluate",
     "heuristics",
     "impute",
     "iou",
+    "markdown",
+    "merge",
     "peak_points",
     "photo_map",
     "randomised_models",

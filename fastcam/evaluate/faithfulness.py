@@ -67,6 +67,10 @@ class Faithfulness(Measure):
         """(maps, 1 + points) float32 in [0, 1]: of the network input itself, then of the changed ones."""
         return np.concatenate([np.empty((0, 1 + self.points), np.float32), *self._rows])
 
+    def count(self, scores: Floats) -> None:
+        """Count in maps by their `scores`, as a measure of the same options had them."""
+        self._rows.append(scores)
+
     def update(
         self, model: Classifier, images: Any, explanation: Explanation, *, progress: Progress | None = None
     ) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastcam.errors import InputError
-from fastcam.geometry import part_of
+from fastcam.geometry import Part, part_of
 from fastcam.ops import heatmaps
 from fastcam.results import Explanation
+
+Values = TypeVar("Values", bound=np.generic)
 
 
 def photo_map(explanation: Explanation, n: int, m: int = 0, *, unseen: float = 0.0) -> NDArray[np.float32]:
@@ -34,11 +36,15 @@ def photo_map(explanation: Explanation, n: int, m: int = 0, *, unseen: float = 0
     height, width = explanation.image_sizes[n].tolist()
     x0, y0, x1, y1 = explanation.regions[n].tolist()
     part = part_of((x0, y0, x1, y1), (height, width))
+    seen = heatmaps(explanation.activation_maps[n, m], part.sides, normalise=False, window=part.window)
+    return placed(seen, part, (height, width), unseen)
+
+
+def placed(seen: NDArray[Values], part: Part, size: tuple[int, int], unseen: float = 0) -> NDArray[Values]:
+    """(H, W): values of the pixels that the network saw, where these are in a photo of that size."""
     left, top, right, bottom = part.place
-    found = np.full((height, width), unseen, np.float32)
-    found[top:bottom, left:right] = heatmaps(
-        explanation.activation_maps[n, m], part.sides, normalise=False, window=part.window
-    )
+    found = np.full(size, unseen, seen.dtype)
+    found[top:bottom, left:right] = seen
     return found
 
 

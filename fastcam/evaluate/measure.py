@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Self
 
@@ -40,7 +41,7 @@ class Measure:
         raise NotImplementedError
 
     def merge(self, other: Self) -> Self:
-        """Count in what another one of the same options has counted; returns itself.
+        """One that has counted the maps of both, of the same options, which stay as they are.
 
         Raises
         ------
@@ -53,10 +54,11 @@ class Measure:
         for name, (ours, theirs) in known.items():
             if ours and theirs and ours != theirs:
                 raise InputError(f"merge: expected maps of the {name} {ours!r}, as here; got {theirs!r}")
+        merged = copy(self)
         for name, (ours, theirs) in known.items():
-            setattr(self, name, ours or theirs)
-        self._rows.extend(other._rows)
-        return self
+            setattr(merged, name, ours or theirs)
+        merged._rows = [*self._rows, *other._rows]
+        return merged
 
     def summary(self) -> dict[str, Any]:
         """Means over all maps, by name; `maps`, how many these are; and their `method`.

@@ -1,0 +1,179 @@
+"""Evaluate maps and boxes on annotated photos: the papers' tables, resumable and in shards."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastcam.cli.options import add_model_arguments, open_model
+from fastcam.cli.progress import Progress
+from fastcam.errors import InputError
+
+if TYPE_CHECKING:
+    from fastcam.classifier import Classifier
+    from fastcam.evaluate import Annotations, Protocol
+
+MERGE = "merge"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of this command."""
+    parser.usage = (
+        "fastcam eval MODEL DATA -o FOLDER [options]\n       fastcam eval merge FOLDER [FOLDER ...] -o FOLDER"
+    )
+    add_model_arguments(parser)
+    parser.add_argument("data", metavar="DATA", nargs="+", help="annotations; after 'merge' the folders of all shards")
+    parser.add_argument(
+        "-o", "--output", metavar="FOLDER", required=True, help="for results.json, results.md and batches"
+    )
+    parser.add_argument(
+        "--model",
+        dest="others",
+        metavar=("MODEL", "SPEC"),
+        nargs="+",
+        action="append",
+        default=[],
+        help="another model to compare, with its own --preprocess; may be repeated",
+    )
+    _add_data_arguments(parser)
+    parser.add_argument("--method", default="auto", help="one or several: cam,gradcam,layercam (default auto)")
+    parser.add_argument("--layer", metavar="TENSOR", action="append", help="in place of the head's feature maps")
+    parser.add_argument("--convention", default="paper", help="paper (default), gradcam, minmax, wsol or cam-release")
+    parser.add_argument("--threshold", type=float, metavar="FRACTION", help="in place of the convention's own")
+    parser.add_argument("--thresholds", type=int, default=100, metavar="N", help="of MaxBoxAcc and PxAP (default 100)")
+    parser.add_argument("--top", type=int, default=5, metavar="N", help="best classes that count (default 5)")
+    parser.add_argument("--metrics", metavar="A,B", help="some of those in fastcam.evaluate.Protocol (default: all)")
+    parser.add_argument(
+        "--faithfulness", action="store_true", help="average drop, deletion and insertion as well (slow)"
+    )
+    parser.add_argument(
+        "--batch", type=int, default=64, metavar="N", help="photos of a file, lost if the run is killed (default 64)"
+    )
+    parser.add_argument("--shard", default="1/1", metavar="I/N", help="evaluate the I-th of N parts; then merge them")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap's draws (default 0)")
+    parser.add_argument("--force", action="store_true", help="start anew where FOLDER has another evaluation")
+
+
+def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", help="coco, voc, ilsvrc, wsol, cub or table (default: what DATA looks like)")
+    parser.add_argument("--root", metavar="FOLDER", help="where the photos are (default: as the format has it)")
+    parser.add_argument(
+        "--classes",
+        metavar="WHICH",
+        help="which class of the model a category is: labels (by --labels), imagenet, order, or a JSON or CSV file "
+        "(default: the data's own numbers)",
+    )
+    parser.add_argument("--split", help="of voc or cub")
+    parser.add_argument(
+        "--column",
+        metavar="NAME=COLUMN",
+        action="append",
+        help="what a column of a table is called: path=file; may be repeated",
+    )
+    parser.add_argument("--lenient", action="store_true", help="leave out what is wrong in the data, and list it")
+    parser.add_argument("--limit", type=int, metavar="N", help="the first N photos only")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Check everything, then evaluate batch by batch; or merge shards."""
+    if options.model == MERGE:
+        from fastcam.evaluate import merge
+
+        _tell(merge(options.data, options.output), options.output)
+        return
+    from fastcam.evaluate import evaluate
+
+    if len(options.data) > 1:
+        raise InputError(f"DATA: expected one file or folder; got {', '.join(options.data)}")
+    protocol, shard = _protocol(options), _shard(options.shard)
+    models = _models(options)
+    annotations = _annotations(options, next(iter(models.values())))
+    if annotations.problems:
+        print(f"problems in the data: {len(annotations.problems)}; the results list them", file=sys.stderr)
+    total = len(range(shard[0] - 1, len(annotations), shard[1]))
+    with Progress(sys.stderr, total, "photo") as progress:
+        results = evaluate(
+            models,
+            annotations,
+            options.output,
+            methods=options.method.split(","),
+            layer=options.layer,
+            protocol=protocol,
+            data=options.data[0],
+            strict=not options.lenient,
+            batch=options.batch,
+            shard=shard,
+            force=options.force,
+            progress=lambda done, _: progress.reach(done),
+            note=lambda text: print(f"fastcam eval: {text}", file=sys.stderr),
+        )
+    _tell(results, options.output)
+
+
+def _tell(results: dict[str, Any], folder: str) -> None:
+    from fastcam.evaluate import markdown
+
+    print(markdown(results), end="")
+    print(f"\n{results['data']['images']} photos: results.json and results.md in {folder}")
+
+
+def _protocol(options: argparse.Namespace) -> Protocol:
+    from fastcam.evaluate import Protocol
+
+    metrics = None if options.metrics is None else tuple(options.metrics.split(","))
+    given = {name: getattr(options, name) for name in ("convention", "threshold", "thresholds", "top", "seed")}
+    protocol = Protocol(**given, metrics=metrics)
+    return protocol.with_faithfulness() if options.faithfulness else protocol
+
+
+def _shard(text: str) -> tuple[int, int]:
+    part, _, parts = text.partition("/")
+    if not all(one.isascii() and one.isdigit() for one in (part, parts)) or not 1 <= int(part) <= int(parts):
+        raise InputError(f"--shard: expected I/N with 1 <= I <= N, such as 2/3; got {text!r}")
+    return int(part), int(parts)
+
+
+def _models(options: argparse.Namespace) -> dict[str, Classifier]:
+    """All models by the names of their files, made different where they are the same."""
+    found: dict[str, Classifier] = {}
+    for given in ([options.model], *options.others):
+        if len(given) > 2:
+            raise InputError(f"--model: expected MODEL, or MODEL and its preprocessing; got {' '.join(given)}")
+        own = argparse.Namespace(**vars(options))
+        own.model, own.preprocess = given[0], given[1] if len(given) == 2 else options.preprocess
+        name, number = Path(given[0]).stem, 1
+        while name in found:
+            number += 1
+            name = f"{Path(given[0]).stem}-{number}"
+        found[name] = open_model(own)
+    return found
+
+
+def _annotations(options: argparse.Namespace, model: Classifier) -> Annotations:
+    from fastcam.evaluate import read_annotations
+
+    classes = options.classes
+    if classes == "labels":
+        if model.labels is None:
+            raise InputError("--classes: expected --labels with 'labels'; got none")
+        classes = model.labels
+    columns = None
+    if options.column:
+        columns = dict(text.partition("=")[::2] for text in options.column)
+    found = read_annotations(
+        options.data[0],
+        format=options.format,
+        root=options.root,
+        classes=classes,
+        class_count=model.head.classes,
+        split=options.split,
+        columns=columns,
+        strict=not options.lenient,
+    )
+    if options.limit is None:
+        return found
+    if options.limit < 1:
+        raise InputError(f"--limit: expected 1 photo or more; got {options.limit}")
+    return found.take(range(min(options.limit, len(found))))

@@ -1,0 +1,62 @@
+"""Put the shards of an evaluation together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fastcam.errors import InputError
+from fastcam.evaluate.records import PLAN, Batch, Records, batches_of, check_same, read_plan
+from fastcam.evaluate.tables import write_results
+from fastcam.files import unwritable
+
+
+def merge(folders: Sequence[str | Path], folder: str | Path) -> dict[str, Any]:
+    """The results of all shards of one evaluation, as if it had been one run; written to a folder, and returned.
+
+    Parameters
+    ----------
+    folders
+        One for each shard, in any order.
+    folder
+        For `results.json` and `results.md`.
+
+    Raises
+    ------
+    InputError
+        Shards of different evaluations, one that comes twice, is missing or unfinished, or a batch that is damaged.
+    """
+    plans = {Path(one): read_plan(Path(one)) for one in folders}
+    if len(plans) != len(folders) or not plans:
+        raise InputError(f"folders: expected one or more, each once; got {', '.join(map(str, folders))}")
+    place, first = next(iter(plans.items()))
+    seen: dict[int, Path] = {}
+    for other, plan in plans.items():
+        check_same(place, first, other, plan, shard=False)
+        part, of = plan["shard"]
+        if of != first["shard"][1]:
+            raise InputError(f"{other}: expected a shard of {first['shard'][1]}, as {place} is; got {part}/{of}")
+        if part in seen:
+            raise InputError(f"{other}: expected another shard than that of {seen[part]}; both are {part}/{of}")
+        seen[part] = other
+    count = first["shard"][1]
+    if missing := [f"{n}/{count}" for n in range(1, count + 1) if n not in seen]:
+        raise InputError(f"folders: expected all shards; {', '.join(missing)} missing")
+    batches = [one for part in sorted(seen) for one in _finished(seen[part], plans[seen[part]])]
+    target = Path(folder)
+    if (target / PLAN).exists():
+        raise InputError(f"{folder}: expected a folder of its own for what is merged; it has a {PLAN}")
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(target, error) from error
+    return write_results(target, plans[seen[1]], batches)
+
+
+def _finished(folder: Path, plan: Mapping[str, Any]) -> list[Batch]:
+    """The batches of a shard, all of which are there."""
+    found = batches_of(Records(folder, plan))
+    if absent := [one for one in found if not one.exists]:
+        raise InputError(f"{folder}: expected {len(found)} batches; {len(absent)} aren't there. Finish it first")
+    return found

@@ -1,0 +1,190 @@
+"""By what maps are judged: metrics, convention and thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcam import conventions
+from fastcam.errors import InputError
+from fastcam.evaluate.confidence import AverageDrop
+from fastcam.evaluate.deletion import Deletion, Insertion
+from fastcam.evaluate.faithfulness import Faithfulness
+from fastcam.evaluate.localisation import KnownLocalisation, TopLocalisation
+from fastcam.evaluate.max_box_acc import MaxBoxAcc, MaxBoxAccV2
+from fastcam.evaluate.mean_iou import MeanIoU
+from fastcam.evaluate.metric import Metric
+from fastcam.evaluate.pointing import EnergyInBox, PointingGame
+from fastcam.evaluate.pxap import PxAP
+
+OF_BEST = ("localisation", "heuristics")
+OF_BOXES = ("known", "max_box_acc", "max_box_acc_v2", "pointing", "pointing_15", "energy")
+OF_MASKS = ("px_ap", "mean_iou")
+FAITHFULNESS: Mapping[str, Callable[[], Faithfulness]] = {
+    "average_drop": AverageDrop,
+    "deletion": Deletion,
+    "insertion": Insertion,
+}
+METRICS = (*OF_BEST, *OF_BOXES, *OF_MASKS, *FAITHFULNESS)
+RELEASE = ("heuristics", "max_box_acc", "max_box_acc_v2")  # ask for one threshold after the other
+TIGHT = 100 / 255  # of the heuristics: the threshold after 20 in the code that came with Zhou et al. 2016
+USUAL = 0.2  # of "wsol", which has none of its own: that of Zhou et al. 2016
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How maps become figures.
+
+    Parameters
+    ----------
+    convention
+        Whose rule makes boxes: "paper", "gradcam", "minmax"; or "wsol", on maps of 224×224 as its source has them, for
+        models that see whole photos (fit=stretch); or "cam-release", which pools its own thresholds.
+    threshold
+        Of all figures that choose none, in (0, 1); None: the convention's own (0.2 with "wsol").
+    thresholds
+        T: MaxBoxAcc and PxAP look at 0, 1/T, ..., (T - 1)/T.
+    top
+        How many classes count for localisation.
+    metrics
+        Some of `METRICS`. None: all that the convention has, but for those of faithfulness, which ask the model again.
+
+        - Of each photo with boxes, and the best classes: "localisation" (`TopLocalisation`); "heuristics", the same of
+          five predictions of three classes (`fastcam.evaluate.heuristics`, tight boxes at 100/255).
+        - Of each photo and class that it has boxes of: "known" (`KnownLocalisation`), "max_box_acc" by the largest
+          components, "max_box_acc_v2" by all; "pointing", "pointing_15" (within 15 pixels) and "energy".
+        - Of each photo with masks, and its class: "px_ap", on heatmaps between their own extrema, at the photo's
+          size; "mean_iou" of background and object, which is all pixels above the threshold.
+        - Of each photo and its best class: "average_drop", "deletion", "insertion".
+    seed
+        Of the bootstrap.
+
+    Raises
+    ------
+    InputError
+        An option out of range, or a metric that the convention doesn't have.
+
+    Examples
+    --------
+    >>> Protocol(metrics=("pointing", "energy")).metrics
+    ('pointing', 'energy')
+    >>> Protocol(convention="cam-release").metrics
+    ('localisation', 'known', 'pointing', 'pointing_15', 'energy', 'px_ap')
+    """
+
+    convention: str = "paper"
+    threshold: float | None = None
+    thresholds: int = 100
+    top: int = 5
+    metrics: tuple[str, ...] | None = None
+    seed: int = 0
+    rule: conventions.Convention = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for name, least in (("thresholds", 1), ("top", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise InputError(f"{name}: expected a whole number from {least}; got {value!r}")
+        every = (*conventions.CONVENTIONS, *conventions.DENSE)
+        if self.convention not in every:
+            raise InputError(f"convention: expected one of {', '.join(every)}; got {self.convention!r}")
+        if self.convention == "cam-release" and self.threshold is not None:
+            raise InputError(f"threshold: 'cam-release' pools thresholds of its own; got {self.threshold!r}")
+        # The dense ones make their boxes elsewhere; here is where the threshold is checked.
+        is_dense = self.convention in conventions.DENSE
+        rule = conventions.named("paper" if is_dense else self.convention, self.threshold)
+        object.__setattr__(self, "rule", rule)
+        object.__setattr__(self, "metrics", self._checked_metrics())
+
+    def _checked_metrics(self) -> tuple[str, ...]:
+        """In the order of `METRICS`."""
+        has = [name for name in METRICS if self._has(name)]
+        asked = [name for name in has if name not in FAITHFULNESS] if self.metrics is None else list(self.metrics)
+        if unknown := [name for name in asked if name not in METRICS]:
+            raise InputError(f"metrics: expected some of {', '.join(METRICS)}; got {', '.join(map(str, unknown))}")
+        if absent := [name for name in asked if name not in has]:
+            raise InputError(
+                f"metrics: expected some of {', '.join(has)}, which {self.convention!r} has with top={self.top}; "
+                f"got {', '.join(absent)}"
+            )
+        if not asked:
+            raise InputError("metrics: expected at least one; got none")
+        return tuple(name for name in has if name in asked)
+
+    def _has(self, name: str) -> bool:
+        if name == "mean_iou":
+            return self.convention in conventions.CONVENTIONS
+        if name == "heuristics" and self.top < 3:
+            return False
+        return name not in RELEASE or self.convention != "cam-release"
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The metrics, never None."""
+        return self.metrics or ()
+
+    @property
+    def corners(self) -> str:
+        """What corners of boxes mean."""
+        return "inclusive" if self.convention in conventions.DENSE else "half-open"
+
+    @property
+    def fractions(self) -> NDArray[np.float64]:
+        """(T,), the thresholds from which the best is chosen."""
+        return np.arange(self.thresholds, dtype=np.float64) * (1 / self.thresholds)
+
+    def with_faithfulness(self) -> Protocol:
+        """The same with all metrics of faithfulness as well.
+
+        Examples
+        --------
+        >>> Protocol(metrics=("energy",)).with_faithfulness().metrics
+        ('energy', 'average_drop', 'deletion', 'insertion')
+        """
+        return replace(self, metrics=(*self.asked, *FAITHFULNESS))
+
+    def record(self) -> dict[str, Any]:
+        """Its options as plain values, the threshold as it is used."""
+        return {
+            "convention": self.convention,
+            "threshold": None if self.convention == "cam-release" else self.rule.threshold,
+            "thresholds": self.thresholds,
+            "top": self.top,
+            "metrics": list(self.asked),
+            "seed": self.seed,
+        }
+
+    def metric(self, name: str) -> Metric[Any]:
+        """A new one, that has counted nothing; of all but faithfulness."""
+        corners, fractions = self.corners, self.fractions.tolist()
+        make: dict[str, Callable[[], Metric[Any]]] = {
+            "localisation": lambda: TopLocalisation(top=self.top, corners=corners),
+            "heuristics": lambda: TopLocalisation(top=5, corners=corners),
+            "known": lambda: KnownLocalisation(corners=corners),
+            "max_box_acc": lambda: MaxBoxAcc(fractions, corners=corners),
+            "max_box_acc_v2": lambda: MaxBoxAccV2(fractions, corners=corners),
+            "pointing": PointingGame,
+            "pointing_15": lambda: PointingGame(tolerance=15),
+            "energy": EnergyInBox,
+            "px_ap": lambda: PxAP(fractions),
+            "mean_iou": lambda: MeanIoU(2),
+        }
+        return make[name]()
+
+    def describe(self) -> str:
+        """The convention in words.
+
+        Examples
+        --------
+        >>> Protocol().describe()
+        "convention 'paper', threshold 0.2, the best of 100 for MaxBoxAcc"
+        """
+        if self.convention == "cam-release":
+            return "convention 'cam-release', thresholds 20, 100 and 110 of 255"
+        best = f", the best of {self.thresholds} for MaxBoxAcc"
+        is_chosen = {"max_box_acc", "max_box_acc_v2"} & set(self.asked)
+        return f"convention {self.convention!r}, threshold {self.rule.threshold:g}{best if is_chosen else ''}"

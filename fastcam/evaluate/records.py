@@ -1,0 +1,189 @@
+"""What an evaluation leaves on disk while it runs: the plan, and a file for each batch of photos."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcam.errors import InputError
+from fastcam.files import unwritable, write_whole
+
+Columns = dict[str, NDArray[Any]]
+PLAN, BATCHES, RESULTS, TABLES = "plan.json", "batches", "results.json", "results.md"
+DIGEST = "plan"
+UNSOUND = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)  # of files cut short or changed
+
+
+class Records:
+    """A folder with `plan.json` and `batches/000000.npz`, ..., each of which is there whole or not at all.
+
+    Parameters
+    ----------
+    plan
+        Plain values. Batches carry its digest: those of another plan are none of this folder's.
+    """
+
+    def __init__(self, folder: Path, plan: Mapping[str, Any]) -> None:
+        self.folder, self.plan = folder, plan
+        self._digest = hashlib.sha256(as_json(_compared(plan)).encode()).hexdigest()
+
+    def path(self, batch: int) -> Path:
+        """Of a batch, numbered from 0."""
+        return self.folder / BATCHES / f"{batch:06d}.npz"
+
+    def write(self, batch: int, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Leave a batch, whole or not at all.
+
+        Raises
+        ------
+        InputError
+            It can't be written.
+        """
+        buffer = io.BytesIO()
+        given: dict[str, Any] = {DIGEST: np.array(self._digest), **columns}
+        np.savez_compressed(buffer, **given)
+        write_whole(self.path(batch), buffer.getvalue())
+
+    def read(self, batch: int, positions: Sequence[int], prefix: str = "") -> Columns:
+        """The columns of a batch whose names begin with the prefix, of just these photos.
+
+        Raises
+        ------
+        InputError
+            It isn't there, is damaged, or belongs to another plan or to other photos.
+        """
+        path = self.path(batch)
+        try:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+                is_ours = str(file[DIGEST]) == self._digest and file["photos"].tolist() == list(positions)
+                found = {name: file[name] for name in file.files if name.startswith(prefix) and name != DIGEST}
+        except UNSOUND as error:
+            raise InputError(f"{path}: expected a batch that is whole ({error})") from error
+        if not is_ours:
+            raise InputError(f"{path}: expected a batch of this plan and these photos; got one of others")
+        return found
+
+    def remove_parts(self) -> None:
+        """What killed runs left of files that they were writing."""
+        for part in (*self.folder.glob(".*.part"), *(self.folder / BATCHES).glob(".*.part")):
+            part.unlink(missing_ok=True)
+
+
+class Batch(NamedTuple):
+    """One file of records, and the photos that it is of."""
+
+    records: Records
+    number: int
+    positions: Sequence[int]
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is such a file, sound or not."""
+        return self.records.path(self.number).exists()
+
+    def read(self, prefix: str = "") -> Columns:
+        """As `Records.read`."""
+        return self.records.read(self.number, self.positions, prefix)
+
+
+def batches_of(records: Records) -> list[Batch]:
+    """All that the shard of a plan has: photos i - 1, i - 1 + n, ... of the data, so many a batch."""
+    plan = records.plan
+    (part, parts), size = plan["shard"], plan["batch"]
+    positions = range(part - 1, plan["asked"]["images"], parts)
+    starts = range(0, len(positions), size)
+    return [Batch(records, n, positions[first : first + size]) for n, first in enumerate(starts)]
+
+
+def begun(folder: Path, plan: Mapping[str, Any], *, force: bool) -> Records:
+    """The records of a run, begun or resumed.
+
+    Raises
+    ------
+    InputError
+        The folder is that of another plan, which is named, or of something else; it can't be written.
+    """
+    if force:
+        _clear(folder)
+    if (folder / PLAN).exists():
+        check_same(folder, read_plan(folder), folder, plan)
+    elif (folder / RESULTS).exists():
+        raise InputError(f"{folder}: expected a new folder, or one with a {PLAN} to resume; it has a {RESULTS} alone")
+    try:
+        (folder / BATCHES).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    if not (folder / PLAN).exists():
+        write_whole(folder / PLAN, as_json(plan).encode())
+    return Records(folder, plan)
+
+
+def read_plan(folder: Path) -> dict[str, Any]:
+    """What a folder's plan says.
+
+    Raises
+    ------
+    InputError
+        There is none, or it can't be read.
+    """
+    try:
+        plan = json.loads((folder / PLAN).read_bytes())
+        if {"fastcam", "asked", "told", "shard", "batch"} <= plan.keys():
+            return plan
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(f"{folder}: expected a folder that an evaluation began, with its {PLAN} ({error})") from error
+    raise InputError(f"{folder / PLAN}: expected the plan of an evaluation; got another file")
+
+
+def check_same(
+    folder: Path, plan: Mapping[str, Any], place: Path, other: Mapping[str, Any], *, shard: bool = True
+) -> None:
+    """Both plans ask for the same, of the same shard if that matters.
+
+    Raises
+    ------
+    InputError
+        They don't; names the first differences.
+    """
+    ours, theirs = (_compared(one, shard) for one in (plan, other))
+    told = [
+        f"{name}: {_short(ours.get(name))} there, {_short(theirs.get(name))} here"
+        for name in {**ours, **theirs}
+        if ours.get(name) != theirs.get(name)
+    ]
+    if told:
+        hint = "another folder, or --force (force=True) to start anew" if shard else "shards of one evaluation"
+        of = f"{folder}: " if folder == place else f"{folder} and {place}: "
+        raise InputError(f"{of}expected the same plan; they differ in {'; '.join(told)}. Use {hint}")
+
+
+def as_json(value: Any) -> str:
+    """The same text for the same value."""
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
+
+
+def _compared(plan: Mapping[str, Any], shard: bool = True) -> dict[str, Any]:
+    """What has to be the same: not where files lie."""
+    own = {"shard": plan["shard"], "batch": plan["batch"]} if shard else {}
+    return {"fastcam": plan["fastcam"], **plan["asked"], **own}
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _clear(folder: Path) -> None:
+    """Take away what an evaluation leaves, and nothing else."""
+    (folder / PLAN).unlink(missing_ok=True)  # first: what remains after a kill is no run to resume
+    for file in (*(folder / BATCHES).glob("[0-9]*.npz"), *(folder / name for name in (RESULTS, TABLES))):
+        file.unlink(missing_ok=True)

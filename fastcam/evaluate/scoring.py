@@ -1,0 +1,159 @@
+"""From the maps of one photo to the tallies of all metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcam.classifier import Classifier
+from fastcam.components import label_images
+from fastcam.evaluate.localisation import heuristics
+from fastcam.evaluate.maps import centre_gaussian, centre_point, peak_points, placed
+from fastcam.evaluate.overlap import truth_of
+from fastcam.evaluate.protocol import FAITHFULNESS, OF_BEST, OF_BOXES, OF_MASKS, TIGHT, Protocol
+from fastcam.evaluate.subject import Cutter, Subject
+from fastcam.explained import Explained, Plan, gather
+from fastcam.geometry import Part, part_of
+from fastcam.images import Photo
+from fastcam.ops import heatmaps
+from fastcam.results import Boxes
+
+Tallies = dict[str, NDArray[Any]]
+BOX = "box"  # beside the metrics: the boxes of true classes, in the photo's pixels
+BASELINES: Mapping[str, tuple[str, ...]] = {
+    "centre": ("pointing", "pointing_15", "energy"),
+    "centre-gaussian": (*OF_BOXES, *OF_MASKS),
+}
+
+
+class Scorer:
+    """Tallies of photos, one row a photo, class or mask, by name. For one thread: its metrics count as they go."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        self.protocol = protocol
+        self._metrics: dict[str, Any] = {
+            name: protocol.metric(name) for name in protocol.asked if name not in FAITHFULNESS
+        }
+
+    def of_model(
+        self, model: Classifier, plans: Mapping[str, Plan], photo: Photo, subject: Subject
+    ) -> dict[str, tuple[Tallies, str]]:
+        """For each plan its tallies, and how its maps were made; the photo goes through the network once.
+
+        Raises
+        ------
+        InputError, ModelError
+            As `Classifier.explain`; or the convention wants to see the whole photo.
+        """
+        best = self.protocol.top if self._asks(OF_BEST) else 1
+        found = model._explainer.explain_each(photo, list(plans.values()), best, subject.explained)
+        made = {}
+        for (name, plan), one in zip(plans.items(), found, strict=True):
+            tallies = self._of_explained(one, best, subject)
+            for measured in FAITHFULNESS.keys() & set(self.protocol.asked):
+                tallies[measured] = _faithfulness(measured, model, plan, photo, one)
+            made[name] = tallies, one.how
+        return made
+
+    def of_baseline(self, name: str, subject: Subject) -> Tallies:
+        """Of a map that knows nothing of the photo: "centre" or "centre-gaussian"."""
+        make = centre_point if name == "centre" else centre_gaussian
+        height, width = subject.size
+        maps = np.repeat(make(subject.size)[None], len(subject.explained), axis=0)
+        part = part_of((0, 0, width, height), subject.size)
+        has = [metric for metric in BASELINES[name] if metric in self._metrics]
+        return self._of_true(maps, part, subject, has)
+
+    def _asks(self, names: tuple[str, ...]) -> bool:
+        return not self._metrics.keys().isdisjoint(names)
+
+    def _of_explained(self, one: Explained, best: int, subject: Subject) -> Tallies:
+        part = part_of(one.region, one.size)
+        places = [one.class_index.tolist().index(index) for index in subject.explained.tolist()]
+        tallies = self._of_true(one.activation_maps[places], part, subject, list(self._metrics))
+        if self._asks(OF_BEST) and len(subject.classes):
+            tallies |= self._of_best(one.activation_maps[:best], one.class_index[:best], part, subject)
+        return tallies
+
+    def _of_best(self, maps: NDArray[np.float32], index: NDArray[np.int64], part: Part, subject: Subject) -> Tallies:
+        """By the best classes: a row for the photo."""
+        cutter, tallies, own = Cutter(self.protocol, part, subject.size), {}, self.protocol.rule.threshold
+        boxes, truth = cutter.largest(maps, np.array([own, TIGHT])), cutter.truth(subject.whole)
+        if "localisation" in self._metrics:
+            tallies["localisation"] = self._metrics["localisation"].update(index[None], boxes[None, :, 0], truth)
+        if "heuristics" in self._metrics:
+            guesses = heuristics(index[None], boxes[None, :, 1], boxes[None, :, 0])
+            tallies["heuristics"] = self._metrics["heuristics"].update(*guesses, truth)
+        return tallies
+
+    def _of_true(self, maps: NDArray[np.float32], part: Part, subject: Subject, has: list[str]) -> Tallies:
+        """By the maps (M, h, w) of `Subject.explained`: rows for the classes with boxes, and for that of the mask."""
+        tallies, boxed = {}, np.isin(subject.explained, subject.classes)
+        if len(subject.classes):
+            tallies |= self._by_boxes(maps[boxed], Cutter(self.protocol, part, subject.size), subject, has)
+            tallies |= self._by_pixels(maps[boxed], part, subject, has)
+        if subject.mask is not None:
+            masked = maps[subject.explained.tolist().index(subject.mask_class)]
+            tallies |= self._by_mask(masked, part, subject, subject.mask, has)
+        return tallies
+
+    def _by_boxes(self, maps: NDArray[np.float32], cutter: Cutter, subject: Subject, has: list[str]) -> Tallies:
+        tallies: Tallies = {}
+        truth, fractions = cutter.truth(subject.truth), self.protocol.fractions
+        if "known" in has:
+            boxes = cutter.largest(maps, np.array([self.protocol.rule.threshold]))[:, 0]
+            tallies["known"] = self._metrics["known"].update(boxes, truth)
+            tallies[BOX] = cutter.in_photo(boxes).astype(np.float64)
+        if "max_box_acc" in has:
+            tallies["max_box_acc"] = self._metrics["max_box_acc"].update(cutter.largest(maps, fractions), truth)
+        if "max_box_acc_v2" in has:
+            every, offsets = cutter.all(maps, fractions)
+            tallies["max_box_acc_v2"] = self._metrics["max_box_acc_v2"].update(every, truth, offsets=offsets)
+        return tallies
+
+    def _by_pixels(self, maps: NDArray[np.float32], part: Part, subject: Subject, has: list[str]) -> Tallies:
+        rows: dict[str, list[NDArray[Any]]] = {
+            name: [] for name in ("pointing", "pointing_15", "energy") if name in has
+        }
+        if not rows:
+            return {}
+        for p, one in enumerate(maps):
+            seen = heatmaps(one, part.sides, normalise=False, window=part.window)
+            own = truth_of([subject.truth.of(p)])
+            peak = peak_points([seen]) + np.array(part.place[:2])
+            for name, found in rows.items():
+                given = [placed(seen, part, subject.size)] if name == "energy" else peak
+                found.append(self._metrics[name].update(given, own))
+        return {name: np.concatenate(found) for name, found in rows.items()}
+
+    def _by_mask(
+        self, one: NDArray[np.float32], part: Part, subject: Subject, mask: NDArray[np.uint8], has: list[str]
+    ) -> Tallies:
+        tallies, rule = {}, self.protocol.rule
+        if "px_ap" in has:
+            scores = placed(heatmaps(one, part.sides, window=part.window), part, subject.size)
+            tallies["px_ap"] = self._metrics["px_ap"].update([scores], [mask])
+        if "mean_iou" in has:
+            labels = label_images(
+                one, part.sides, convention=rule.name, threshold=rule.threshold, window=part.window
+            )  # fmt: skip
+            tallies["mean_iou"] = self._metrics["mean_iou"].update([placed(labels > 0, part, subject.size)], [mask])
+        return tallies
+
+
+def _faithfulness(name: str, model: Classifier, plan: Plan, photo: Photo, one: Explained) -> NDArray[np.float32]:
+    """(1, S) scores, of the map of the best class."""
+    first = one._replace(
+        class_index=one.class_index[:1],
+        activation_maps=one.activation_maps[:1],
+        boxes=Boxes(one.boxes.xyxy[:1], one.boxes.area[:1], one.boxes.peak[:1]),
+    )
+    explanation = gather(
+        [first], plan, labels=None, head=model.head, preprocess=model.preprocess.describe(), provider=model.provider
+    )
+    measure = FAITHFULNESS[name]()
+    measure.update(model, photo, explanation)
+    return measure.scores

@@ -1,0 +1,128 @@
+"""From photos to the columns of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from PIL import Image
+
+from fastcam.classifier import Classifier
+from fastcam.errors import FastcamError, InputError
+from fastcam.evaluate.annotations import Annotations, Problem
+from fastcam.evaluate.protocol import OF_MASKS, Protocol
+from fastcam.evaluate.records import Columns
+from fastcam.evaluate.scoring import BASELINES, Scorer, Tallies
+from fastcam.evaluate.subject import Subject, subject_of
+from fastcam.explained import Plan
+from fastcam.images import read_photo
+
+
+class Tallying:
+    """The tallies of photos by all models, methods and baselines, which are rows 0, 1, ... in this order.
+
+    Parameters
+    ----------
+    plans
+        For each model those of its methods, by name.
+    strict
+        Whether a photo that can't be decoded is an error; else it is listed.
+    """
+
+    def __init__(
+        self,
+        models: Mapping[str, Classifier],
+        plans: Mapping[str, Mapping[str, Plan]],
+        annotations: Annotations,
+        protocol: Protocol,
+        *,
+        strict: bool,
+    ) -> None:
+        self._models, self._plans, self._data, self._strict = models, plans, annotations, strict
+        self._scorer = Scorer(protocol)
+        self._baselines = [name for name, has in BASELINES.items() if not set(has).isdisjoint(protocol.asked)]
+        self._rows = sum(map(len, plans.values())) + len(self._baselines)
+        self._masks = not set(OF_MASKS).isdisjoint(protocol.asked)
+
+    def columns(self, positions: Sequence[int], tell: Callable[[int], object]) -> Columns:
+        """Of the photos at these places in the data.
+
+        Raises
+        ------
+        InputError, ModelError
+            As `Classifier.explain`, with the photo's path.
+        """
+        found, problems = _Found(self._rows), []
+        for done, n in enumerate(positions):
+            path = self._data.paths[n]
+            try:
+                photo = self._read(n, problems)
+                if photo is not None:
+                    self._count(n, photo, found)
+            except FastcamError as error:
+                raise type(error)(f"{path}: {error}") from error
+            tell(done + 1)
+        return found.columns(self._data, positions, problems)
+
+    def _read(self, n: int, problems: list[tuple[int, Problem]]) -> Image.Image | None:
+        try:
+            return read_photo(self._data.paths[n])
+        except InputError as error:
+            if self._strict:
+                raise
+            problems.append((n, Problem(self._data.ids[n], "unreadable", str(error))))
+            return None
+
+    def _count(self, n: int, photo: Image.Image, found: _Found) -> None:
+        subject = subject_of(self._data, n, (photo.height, photo.width), masks=self._masks)
+        found.add(n, subject)
+        row = 0
+        for name, model in self._models.items():
+            for tallies, how in self._scorer.of_model(model, self._plans[name], photo, subject).values():
+                found.add_row(row, tallies, how)
+                row += 1
+        for name in self._baselines:
+            found.add_row(row, self._scorer.of_baseline(name, subject), "")
+            row += 1
+
+
+class _Found:
+    """What comes of photos one after the other, in so many rows."""
+
+    def __init__(self, rows: int) -> None:
+        self._seen: list[int] = []
+        self._subjects: list[Subject] = []
+        self._rows: dict[str, list[np.ndarray]] = {}
+        self._how = [""] * rows
+
+    def add(self, n: int, subject: Subject) -> None:
+        self._seen.append(n)
+        self._subjects.append(subject)
+
+    def add_row(self, row: int, tallies: Tallies, how: str) -> None:
+        self._how[row] = how
+        for name, values in tallies.items():
+            self._rows.setdefault(f"{row}/{name}", []).append(values)
+
+    def columns(self, data: Annotations, positions: Sequence[int], problems: Sequence[tuple[int, Problem]]) -> Columns:
+        """By name; "of/..." is what all rows share."""
+        counts = [len(one.classes) for one in self._subjects]
+        masked = [one.mask is not None for one in self._subjects]
+        seen = np.array(self._seen, np.int64)
+        texts = [[*problem] for _, problem in problems]
+        return {
+            "photos": np.array(positions, np.int64),
+            "of/seen": seen,
+            "of/best": seen[np.array(counts, np.int64) > 0],
+            "of/boxes": np.repeat(seen, counts),
+            "of/masks": seen[np.array(masked, np.bool_)],
+            "of/class": np.concatenate([np.empty(0, np.int64), *(one.classes for one in self._subjects)]),
+            "of/counts": np.concatenate([np.empty(0, np.int64), *(np.diff(s.truth.offsets) for s in self._subjects)]),
+            "of/truth": np.concatenate([np.empty((0, 4)), *(one.truth.boxes for one in self._subjects)]),
+            "of/ids": np.array([data.ids[n] for n in self._seen], np.str_),
+            "of/paths": np.array([str(data.paths[n]) for n in self._seen], np.str_),
+            "of/how": np.array([self._how] * min(1, len(seen)), np.str_).reshape(-1, len(self._how)),
+            "of/unseen": np.array([n for n, _ in problems], np.int64),
+            "of/problem": np.array(texts, np.str_).reshape(-1, 3),
+            **{name: np.concatenate(values) for name, values in self._rows.items()},
+        }
