@@ -278,7 +278,7 @@ def test_an_output_that_is_no_path(model_file):
 def test_sizes_of_numpy(model_file, tmp_path):
     sizes = {"list": [10, 12], "array": np.array([10, 12]), "integers": (np.int64(10), np.uint8(12))}
     for name, size in sizes.items():
-        bake(model_file, tmp_path / f"{name}.onnx", size=size, input_size=(np.int32(16), 16))
+        bake(model_file, tmp_path / f"{name}.onnx", size=size, input_size=(np.int32(16), 16))  # pyright: ignore
         assert run(tmp_path / f"{name}.onnx", image=noise())["activation_maps"].shape == (1, 1, 10, 12)
 
 
