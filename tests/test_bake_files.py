@@ -337,3 +337,5 @@ def test_the_command(model_file, tmp_path, capsys):
     assert main([*arguments, "--force"]) == 0
     assert main([*arguments, "--force", "--size", "8"]) == 2
     assert "--size: expected HEIGHTxWIDTH, such as 224x224; got '8'" in capsys.readouterr().err
+    assert main([*arguments, "--force", "--input-size", "0x0"]) == 2
+    assert "--input-size: expected HEIGHTxWIDTH, such as 224x224; got '0x0'" in capsys.readouterr().err
