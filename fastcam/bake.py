@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastcam import methods
+from fastcam.arrays import LONGEST, image_size
 from fastcam.baking import Baking
 from fastcam.discovery import as_onnx_source, discover, read_graph
 from fastcam.errors import HeadNotFoundError, InputError
@@ -21,7 +22,7 @@ from fastcam.files import unwritable
 from fastcam.model.baked import CLASSES, Classes, Recipe, check_names, maps_said
 from fastcam.model.head import KINDS, Head
 from fastcam.model.source import Source, on_disk, read_source
-from fastcam.model.storing import data_file
+from fastcam.model.storing import data_file, refers_to
 from fastcam.session import Opening
 
 METHODS = ("auto", "cam", "gradcam")
@@ -131,8 +132,8 @@ def bake(
     ('cam', True)
     """
     recipe = _checked(method, classes, size, normalise)
-    if not isinstance(model, str | os.PathLike | bytes):
-        raise InputError(f"model: expected a path or bytes, which can be taken apart; got {type(model).__name__}")
+    sides = None if input_size is None else _sides("input_size", input_size, "(height, width) in pixels, or None")
+    _check_kinds(model, output, head, model_output)
     source, path = read_source(model), Path(output)
     _check_place(source, path, force)
     opening = Opening(constants={name: np.asarray(value) for name, value in (constants or {}).items()})
@@ -141,9 +142,9 @@ def bake(
             graph = read_graph(readable, opening)
             check_names(graph)
             _check_weights(source, graph.parsed.files, path)
-            found = discover(source, opening, head, model_output, input_size)
+            found = discover(source, opening, head, model_output, sides)
             recipe = replace(recipe, method=_method(recipe, found.head))
-            proof = Baking(found, recipe, opening, source, graph, input_size).write(folder / path.name)
+            proof = Baking(found, recipe, opening, source, graph, sides).write(folder / path.name)
             files = _place(folder / path.name, path, force)
     except OSError as error:
         raise unwritable(path, error) from error
@@ -152,18 +153,34 @@ def bake(
 
 def _checked(method: Any, classes: Any, size: Any, normalise: Any) -> Recipe:
     """The options, before any work is done."""
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise InputError(f"method: expected one of {', '.join(METHODS)}; got {method!r}")
-    if classes not in CLASSES:
+    if not isinstance(classes, str) or classes not in CLASSES:
         raise InputError(f"classes: expected one of {', '.join(CLASSES)}; got {classes!r}")
     if not isinstance(normalise, bool):
         raise InputError(f"normalise: expected True or False; got {normalise!r}")
-    if size is None or size == "input":
+    if size is None or (isinstance(size, str) and size == "input"):
         return Recipe(method, classes, size, normalise)
-    sides = list(size) if isinstance(size, tuple | list) else []
-    if len(sides) != 2 or not all(type(side) is int and side > 0 for side in sides):
-        raise InputError(f"size: expected (H, W) in pixels, 'input' or None; got {size!r}")
-    return Recipe(method, classes, (sides[0], sides[1]), normalise)
+    return Recipe(method, classes, _sides("size", size, "(H, W) in pixels, 'input' or None"), normalise)
+
+
+def _sides(name: str, value: Any, expected: str) -> tuple[int, int]:
+    """As `image_size`, with an option's own words."""
+    try:
+        return image_size(value)
+    except InputError:
+        raise InputError(f"{name}: expected {expected}; got {value!r} (a side may have 1 to {LONGEST})") from None
+
+
+def _check_kinds(model: Any, output: Any, head: Any, model_output: Any) -> None:
+    if not isinstance(model, str | os.PathLike | bytes):
+        raise InputError(f"model: expected a path or bytes, which can be taken apart; got {type(model).__name__}")
+    if not isinstance(output, str | os.PathLike):
+        raise InputError(f"output: expected a path that ends in .onnx; got {output!r}")
+    if not isinstance(head, str | Head | None) or not isinstance(model_output, str | None):
+        raise InputError(
+            f"head, model_output: expected the name of a tensor, for head also a Head; got {head!r}, {model_output!r}"
+        )
 
 
 def _method(recipe: Recipe, head: Head) -> str:
@@ -215,10 +232,16 @@ def _staging(path: Path) -> Iterator[Path]:
 
 
 def _place(made: Path, path: Path, force: bool) -> tuple[Path, ...]:
-    """Give a file its name, and first the file of its weights, if there is one: both, or neither."""
+    """Give a file its name, and first the file of its weights, if there is one: both, or neither.
+
+    Weights of the file that it replaces, of the same name, go if it has none.
+    """
     weights, target, aside = data_file(made), data_file(path), made.with_name("before")
     if not weights.exists():
+        is_left_over = target.is_file() and refers_to(path, target.name)
         made.replace(path)
+        if is_left_over:
+            target.unlink()
         return (path,)
     _check_replaceable(target, force)
     if os.path.lexists(target):

@@ -57,6 +57,8 @@ def discover(
     """
     started = time.perf_counter()
     try:
+        if isinstance(head, Head):
+            head.check_found()
         if isinstance(head, Head) and head.sha256:
             found = _open_known(source, opening, head, size)
         else:

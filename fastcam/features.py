@@ -13,13 +13,11 @@ from fastcam import engines
 from fastcam.errors import InputError
 from fastcam.explainer import Explainer
 from fastcam.images import Photo
-from fastcam.model.head import Head
+from fastcam.model.head import LEARNED, Head
 from fastcam.session import Session
 
 if TYPE_CHECKING:
     import onnxruntime as ort
-
-LOGITS = "fastcam/classes"  # what logits are called that no graph computes
 
 
 def features(explainer: Explainer, photos: Sequence[Photo] | NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -66,7 +64,7 @@ def with_classes(head: Head, weights: ArrayLike, bias: ArrayLike, activation: st
         raise InputError("weights, bias: expected finite numbers; got NaN or infinity")
     return replace(
         head,
-        logits=LOGITS,
+        logits=LEARNED,
         class_weights=matrix,
         bias=offset,
         activation=activation,
@@ -92,9 +90,10 @@ class Reclassified(Session):
         self, images: NDArray[Any], outputs: Sequence[str], options: ort.RunOptions | None = None
     ) -> list[NDArray[Any]]:
         """As `Session.run`."""
-        others = [name for name in outputs if name != LOGITS]
-        known = dict(zip(others, super().run(images, others, options), strict=True))
-        known[LOGITS] = self._logits(known[self._head.feature_maps])
+        maps = self._head.feature_maps  # asked for in any case: new logits are made of them
+        computed = [maps, *(name for name in outputs if name not in (maps, LEARNED))]
+        known = dict(zip(computed, super().run(images, computed, options), strict=True))
+        known[LEARNED] = self._logits(known[maps])
         return [known[name] for name in outputs]
 
     def run_on_device(

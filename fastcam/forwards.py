@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,7 +73,8 @@ class Forwards:
     """Logits of items (n, ...), by a model or its tail, however many at once it takes. May be used from many threads.
 
     A model that insists on a batch, or whose answer for an item depends on the others in the batch (as where int8
-    models find their ranges while running), is asked for `lead` copies of one item after another.
+    models find their ranges while running), is asked for `lead` copies of one item after another. Two items of a batch,
+    those of the most different ranges, are held against the same alone: of the 1st, 2nd, 3rd, 5th, 9th, ... batch.
 
     Parameters
     ----------
@@ -89,14 +90,15 @@ class Forwards:
 
     def __init__(self, run: Callable[[NDArray[Any]], NDArray[Any]], lead: int, held: int, classes: int) -> None:
         self._run, self._lead, self._held, self._classes = run, lead, held, classes
-        self._together: bool | None = None  # threads may find out side by side; they find the same
+        self._mixes = False  # once True for good, whichever thread finds out
 
-    def __call__(self, items: NDArray[Any]) -> NDArray[np.float32]:
-        """(n, K)."""
-        if self._together is None and len(items) > 1:
-            self._together = self._are_kept_apart(items)
-        if self._together:
-            return self._logits(items)
+    def __call__(self, items: NDArray[Any], check: bool = True) -> NDArray[np.float32]:
+        """(n, K); `check`: that the model keeps these apart."""
+        if len(items) > 1 and not self._mixes:
+            together = self._at_once(items, _most_different(items) if check else ())
+            if together is not None:
+                return together
+            self._mixes = True
         return np.concatenate([self._alone(item) for item in items])
 
     def ask(
@@ -117,7 +119,8 @@ class Forwards:
         shape
             Of an item.
         done
-            Told how many items are done, after every batch.
+            Told how many items are done, after every batch; from the first on again, if the model turns out to mix
+            them late.
 
         Raises
         ------
@@ -128,10 +131,12 @@ class Forwards:
         """
         numbers = math.prod(shape) * (1 + self._held) + self._classes
         step = batch_of(batch_size, 4 * numbers, self._lead)
-        found = np.empty((count, len(index)), np.float32)
-        for first in range(0, count, step):
+        found, mixed = np.empty((count, len(index)), np.float32), self._mixes
+        for n, first in enumerate(range(0, count, step)):
             items = np.arange(first, min(first + step, count))
-            found[items] = self(make(items))[:, index]
+            found[items] = self(make(items), check=n & (n - 1) == 0)[:, index]
+            if n and self._mixes and not mixed:  # those before may be mixed as well
+                return self.ask(count, make, shape, index, batch_size, done)
             if not np.isfinite(found[items]).all():
                 bad = int(items[~np.isfinite(found[items]).all(axis=1)][0])
                 raise InputError(
@@ -141,18 +146,17 @@ class Forwards:
             done(int(items[-1]) + 1)
         return found
 
-    def _are_kept_apart(self, items: NDArray[Any]) -> bool | None:
-        """Some at once, one more than the model's own batch, give what each gives alone. None: these don't tell."""
-        few = items[np.arange(self._lead + 1) % len(items)]
+    def _at_once(self, items: NDArray[Any], checked: Sequence[int]) -> NDArray[np.float32] | None:
+        """(n, K), or None: the model refuses them, or gives some that are checked other logits than alone."""
         try:
-            together = self._logits(few)
+            together = self._logits(items)
         except ModelError:  # a Reshape to a fixed batch; if it is anything else, it comes again for one alone
-            return False
-        alone = np.concatenate([self._alone(few[0]), self._alone(few[-1])])
-        if not np.isfinite(alone).all():
             return None
-        slack = SAME * max(float(np.abs(alone).max()), 1e-30)
-        return np.allclose(together[[0, -1]], alone, rtol=0, atol=slack)
+        alone = np.concatenate([self._alone(items[n]) for n in checked] or [together[:0]])
+        sound = np.isfinite(alone).all(axis=1)  # what isn't says nothing
+        slack = SAME * float(np.abs(alone[sound]).max(initial=1e-30))
+        is_same = np.allclose(together[list(checked)][sound], alone[sound], rtol=0, atol=slack)
+        return together if is_same else None
 
     def _alone(self, item: NDArray[Any]) -> NDArray[np.float32]:
         """(1, K)."""
@@ -163,3 +167,15 @@ class Forwards:
         if len(items) > 1 and len(logits) != len(items):
             raise ModelError(f"expected logits for each of {len(items)} items; got shape {logits.shape}")
         return logits.reshape(len(items), -1).astype(np.float32)
+
+
+def _most_different(items: NDArray[Any]) -> tuple[int, int]:
+    """The item of the narrowest range, with 0 in it, out of those that aren't all 0; and the one furthest from it.
+
+    A range that was found for both is far too wide for the first.
+    """
+    flat = items.reshape(len(items), -1)
+    ranges = np.stack([flat.min(axis=1), flat.max(axis=1)], axis=1).astype(np.float64)
+    reach = np.abs(ranges).max(axis=1)
+    narrow = int(np.where(reach > 0, reach, np.inf).argmin())
+    return narrow, int(np.abs(ranges - ranges[narrow]).max(axis=1).argmax())

@@ -21,7 +21,7 @@ from fastcam.sampling import grid
 from fastcam.session import Opening, Session
 from fastcam.tails import open_tail
 
-HELD = 48  # times its input that a network holds while it runs, about: VGG-16 holds 43
+MODEL_HELD = 48  # times its input that a network holds while it runs, about: VGG-16 holds 43
 
 
 class Masking:
@@ -43,7 +43,7 @@ class Masking:
         self, session: Session, source: Source | None, opening: Opening | None, head: Head, size: tuple[int, int]
     ) -> None:
         self._session, self._head = session, head
-        self._model = Forwards(self._run, session.input.batch or 1, HELD, head.classes)
+        self._model = Forwards(self._run, session.input.batch or 1, MODEL_HELD, head.classes)
         known = (None, None) if head.is_exact else (source, opening)
         self._tail = Once(partial(open_tail, *known, head, size))
 

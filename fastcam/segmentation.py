@@ -123,7 +123,7 @@ def seeds(
 
     A pixel is of a class where it is above `foreground` of the map's maximum, of several the one whose map is the
     highest in parts of its maximum; and of none where no map is above `background` of it. A map without a positive
-    maximum has no seeds.
+    maximum has no seeds. Pixels for a segmenter to grow; `fastcam.methods.seeds` are those of a backward pass.
 
     Parameters
     ----------

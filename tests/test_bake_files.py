@@ -159,6 +159,25 @@ def test_external_data_whole_or_not_at_all(external, tmp_path, monkeypatch):
     run(tmp_path / "b.onnx", image=noise(side=24))
 
 
+def test_weights_of_a_file_that_is_replaced_go(external, model_file, tmp_path, monkeypatch):
+    """Once the new file is there; what isn't the old file's own stays."""
+    bake(external, tmp_path / "b.onnx")
+    with monkeypatch.context() as failing:
+        failing.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(InputError, match=r"b\.onnx: can't be written \(No space left on device\)"):
+            bake(model_file, tmp_path / "b.onnx", force=True)
+    run(tmp_path / "b.onnx", image=noise(side=24))
+    made = bake(model_file, tmp_path / "b.onnx", force=True)
+    assert made.files == (tmp_path / "b.onnx",)
+    nothing_else_in(tmp_path, "in", "model.onnx", "b.onnx")
+    run(tmp_path / "b.onnx", image=noise())
+    for before in (b"no model", (tmp_path / "b.onnx").read_bytes()):
+        (tmp_path / "b.onnx").write_bytes(before)
+        (tmp_path / "b.onnx.data").write_text("of somebody else")
+        bake(model_file, tmp_path / "b.onnx", force=True)
+        assert (tmp_path / "b.onnx.data").read_text() == "of somebody else"
+
+
 def test_the_models_own_weights_are_never_written_over(external):
     for name in ("weights.onnx", "weights"):
         (external.parent / f"{name}.data").unlink(missing_ok=True)
@@ -229,6 +248,15 @@ def test_files_that_are_there(model_file, tmp_path):
         ({"size": (0, 3)}, r"size: expected \(H, W\) in pixels, 'input' or None; got \(0, 3\)"),
         ({"size": "224"}, r"size: expected \(H, W\) in pixels, 'input' or None; got '224'"),
         ({"size": (1.5, 2)}, r"size: expected \(H, W\)"),
+        ({"size": np.array([10, 0])}, r"size: expected \(H, W\) in pixels.*got array\(\[10,  0\]\)"),
+        ({"size": (True, 3)}, r"size: expected \(H, W\)"),
+        *(
+            ({"input_size": value}, r"input_size: expected \(height, width\) in pixels, or None; got .* 1 to 65536")
+            for value in ("224", (1, 2, 3), (0, 0), (-5, 5), 224, (1 << 17, 1))
+        ),
+        ({"classes": np.array(["top", "all"])}, "classes: expected one of top, given, all; got array"),
+        ({"head": 5}, "head, model_output: expected the name of a tensor, for head also a Head; got 5, None"),
+        ({"model_output": 5}, "head, model_output: expected the name of a tensor, .* got None, 5"),
         ({"normalise": 1}, "normalise: expected True or False; got 1"),
         (
             {"method": "gradcam", "classes": "all"},
@@ -240,6 +268,18 @@ def test_options_out_of_range(model_file, tmp_path, options, match):
     with pytest.raises((InputError, HeadNotFoundError), match=match):
         bake(model_file, tmp_path / "out.onnx", **options)
     nothing_else_in(tmp_path, "model.onnx")
+
+
+def test_an_output_that_is_no_path(model_file):
+    with pytest.raises(InputError, match=r"output: expected a path that ends in \.onnx; got 5"):
+        bake(model_file, 5)  # pyright: ignore
+
+
+def test_sizes_of_numpy(model_file, tmp_path):
+    sizes = {"list": [10, 12], "array": np.array([10, 12]), "integers": (np.int64(10), np.uint8(12))}
+    for name, size in sizes.items():
+        bake(model_file, tmp_path / f"{name}.onnx", size=size, input_size=(np.int32(16), 16))  # pyright: ignore
+        assert run(tmp_path / f"{name}.onnx", image=noise())["activation_maps"].shape == (1, 1, 10, 12)
 
 
 def test_models_that_can_not_be_baked(model_file, tmp_path):
@@ -297,3 +337,5 @@ def test_the_command(model_file, tmp_path, capsys):
     assert main([*arguments, "--force"]) == 0
     assert main([*arguments, "--force", "--size", "8"]) == 2
     assert "--size: expected HEIGHTxWIDTH, such as 224x224; got '8'" in capsys.readouterr().err
+    assert main([*arguments, "--force", "--input-size", "0x0"]) == 2
+    assert "--input-size: expected HEIGHTxWIDTH, such as 224x224; got '0x0'" in capsys.readouterr().err

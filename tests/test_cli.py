@@ -1,7 +1,9 @@
 """The command line, mostly in this process; once as a real one."""
 
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,9 @@ import pytest
 from PIL import Image
 
 import fastcam
-from fastcam.cli import main
+from fastcam import methods
+from fastcam.cli import main, progress
+from fastcam.engines import ENGINES
 from tests.models import classifier, overflowing
 
 
@@ -138,6 +142,34 @@ def test_classes_by_index_and_by_label(files):
     assert [record["class_index"] for record in result["images"][0]["maps"]] == [3, 1]
 
 
+@pytest.mark.parametrize("command", ["explain", "video"])
+def test_the_help_names_every_method_and_engine(command, capsys):
+    with pytest.raises(SystemExit):
+        run(command, "--help")
+    words = set(re.findall(r"[\w+-]+", re.sub(r"-\n\s*", "-", capsys.readouterr().out)))
+    assert {*methods.METHODS, *ENGINES} <= words
+
+
+def test_methods_that_ask_again_tell_a_terminal_how_far_they_are(files, monkeypatch, capsys):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    command = ["explain", files / "model.onnx", *(files / name / "photo.png" for name in "ab"), "-o", files / "out"]
+    monkeypatch.setattr(progress, "INTERVAL", 0.0)
+    told = []
+    for options in (["--method", "scorecam"], ["--method", "scorecam", "--batch-size", "4"], []):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stderr", Terminal())
+            assert run(*command, *options) == 0
+            told.append(re.findall(r"step (\d+ of \d+), [\d.]+ steps/s", sys.stderr.getvalue()))
+            assert sys.stderr.getvalue().split("\r")[-1] == ""
+    assert told == [["6 of 6"] * 2, ["4 of 6", "6 of 6"] * 2, []]
+    capsys.readouterr()
+    assert run(*command, "--method", "scorecam") == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_map_without_a_box_is_written_as_such(files):
     data = classifier(w=-np.ones((5, 6), np.float32), b=np.ones(5, np.float32))
     (files / "model.onnx").write_bytes(data)
@@ -173,6 +205,7 @@ BAD = {
         ["explain", "model.onnx", "a/photo.png", "-o", "out", "--connectivity", "6"],
         "connectivity: expected",
     ),
+    "batch size": (["explain", "model.onnx", "a/photo.png", "-o", "out", "--batch-size", "0"], "batch_size: expected"),
     "colormap": (["explain", "model.onnx", "a/photo.png", "-o", "out", "--colormap", "x"], "colormap: expected"),
     "engine": (["explain", "model.onnx", "a/photo.png", "-o", "out", "--engine", "x"], "engine: expected"),
     "preprocess": (["explain", "model.onnx", "a/photo.png", "-o", "out", "--preprocess", "x"], "preprocess: name"),

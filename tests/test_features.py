@@ -10,7 +10,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
 import fastcam
-from fastcam import InputError, ModelError, frames
+from fastcam import GradientError, InputError, frames, methods
+from fastcam.bake import bake
 from fastcam.steady import Steady
 
 NEW = ["animal", "vehicle"]
@@ -164,12 +165,37 @@ def test_what_is_refused(cifar, weights, bias, options, match):
         cifar[0].with_classes(weights, bias, **options)
 
 
+@pytest.mark.parametrize("method", methods.MASKING)
+def test_methods_that_ask_again_ask_the_new_classes(cifar, method):
+    """With its own class weights, a model answers as it did."""
+    model, photos, _ = cifar
+    again = model.with_classes(*model.head.linear())
+    ours, theirs = (one.explain(photos[0], method=method, top=2) for one in (model, again))
+    np.testing.assert_allclose(theirs.activation_maps, ours.activation_maps, atol=1e-4 * ours.activation_maps.max())
+    assert theirs.how == ours.how
+
+
+def test_what_goes_through_the_file_knows_nothing_of_new_classes(cifar):
+    ours = cifar[0].with_classes(np.ones((1, 64)), [0.0])
+    photo, match = np.zeros((32, 32, 3), np.uint8), "no layer, for a classifier made by with_classes.* got method "
+    with pytest.raises(GradientError, match=f"{match}'auto', layer .'any',"):
+        ours.explain(photo, layer="any")
+    for ask in (ours.explain, ours.input_gradient):
+        with pytest.raises(GradientError, match=f"{match}'saliency', layer None"):
+            ask(photo, method="saliency")
+
+
 def test_a_head_of_new_classes_is_no_head_of_the_file(cifar, tmp_path):
-    """It is refused where it is loaded with the file, which has no such logits."""
+    """It is refused where it would be saved, loaded or baked with the file, which has no such logits."""
     model = cifar[0]
-    model.with_classes(np.ones((1, 64)), [0.0]).head.save(tmp_path / "head.npz")
-    with pytest.raises(ModelError, match="expected the outputs .*fastcam/classes"):
-        fastcam.load(model.path, head=fastcam.Head.load(tmp_path / "head.npz"))
+    head, match = model.with_classes(np.ones((1, 64)), [0.0]).head, "head: expected one .* got one of with_classes"
+    with pytest.raises(InputError, match=match):
+        head.save(tmp_path / "head.npz")
+    with pytest.raises(InputError, match=match):
+        fastcam.load(model.path, head=head)
+    with pytest.raises(InputError, match=match):
+        bake(model.path, tmp_path / "baked.onnx", head=head)
+    assert not list(tmp_path.iterdir())
 
 
 # ---- average pooling against maximum pooling -------------------------------------------------------------------------

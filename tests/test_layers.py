@@ -195,6 +195,10 @@ def test_options_that_do_not_go_with_layers(load_real):
     for method in ("cam", "scorecam"):
         with pytest.raises(InputError, match=f"layer: expected none for method '{method}', which is for the feature"):
             model.explain(PHOTO, method=method, layer=model.head.feature_maps)
+    with pytest.raises(
+        InputError, match=r"whose maps are those of the network input; .* input_gradient\(method='cmwp', la"
+    ):
+        model.explain(PHOTO, method="cmwp", layer=model.head.feature_maps)
     with pytest.raises(InputError, match=r"steady: expected a method that weighs the head's feature maps"):
         model.stream([PHOTO], layer=model.head.feature_maps, steady=Steady())
 

@@ -329,6 +329,36 @@ def test_models_that_do_not_keep_a_batch_apart(method, body, inputs, weights):
     assert_close(found, expected, 1e-5)
 
 
+@pytest.mark.parametrize("batch_size", [6, 3, 2])
+def test_items_that_the_others_drown(batch_size):
+    """As int8 models that find their ranges while running: where all are alike it doesn't show."""
+
+    def rounded(items):
+        step = np.abs(items).max() / 8
+        return np.round(items / step) * step
+
+    items = np.tile(np.float32([1, 0.3, 1]), (6, 1))
+    items[5] = [100, 1, 1]
+    told = []
+    asked = forwards.Forwards(rounded, 1, 1, 3)
+    found = asked.ask(6, lambda n: items[n], (3,), np.arange(3), batch_size, told.append)
+    np.testing.assert_allclose(found, np.concatenate([rounded(item[None]) for item in items]), rtol=1e-6)
+    assert told[-1] == 6
+
+
+def test_a_model_that_keeps_items_apart_is_seldom_asked_twice():
+    asked = []
+    items = np.random.default_rng(0).standard_normal((64, 3)).astype(np.float32)
+
+    def double(items):
+        asked.append(len(items))
+        return 2 * items
+
+    found = forwards.Forwards(double, 1, 1, 3).ask(64, lambda n: items[n], (3,), np.arange(3), 2, lambda _: None)
+    np.testing.assert_array_equal(found, 2 * items)
+    assert sum(asked) <= 64 + 2 * 6  # of batches 1, 2, 3, 5, 9 and 17 out of 32
+
+
 def test_batches_that_memory_does_not_hold(monkeypatch):
     model = fastcam.load(build(HIDDEN, **WEIGHTS), preprocess="unit,fit=stretch")
     with pytest.raises(InputError, match=r"batch_size: expected at most \d+, which take about 4096 MB .* got 1000000"):

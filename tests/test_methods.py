@@ -11,6 +11,7 @@ import fastcam
 from fastcam import InputError, ModelError, methods
 from fastcam.errors import GradientError
 from fastcam.gradients import Gradients
+from fastcam.methods import layercam
 from fastcam.model.head import Head
 from fastcam.model.source import read_source
 from fastcam.session import Opening
@@ -73,6 +74,28 @@ def test_eigencam_is_the_first_principal_component():
     values, vectors = np.linalg.eigh(rows.T @ rows)
     expected = np.abs(rows @ vectors[:, values.argmax()]).reshape(3, 5)  # of positive values: of one sign
     np.testing.assert_allclose(map_of(methods.WEIGHTS["eigencam"](A, G), A)[1], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_values_that_are_none(bad):
+    spoilt = A.copy()
+    spoilt[1, 2, 3] = bad
+    with pytest.raises(InputError, match=r"feature maps: expected finite values .* at item \[1\], position \[2, 3\]"):
+        methods.WEIGHTS["eigencam"](spoilt, G)
+    with pytest.raises(InputError, match=r"maps of a layer: expected finite values .* at position \[2, 3\]"):
+        layercam.fused([A[0], spoilt[1]])
+
+
+def test_feature_maps_without_finite_values():
+    """Where logits are, behind a sigmoid."""
+    body = (
+        "f = Conv(image, k) maps = Exp(f) l = Log(maps) r = Sigmoid(l) g = GlobalMaxPool(r) "
+        "q = Flatten(g) logits = Gemm<transB = 1>(q, w, b)"
+    )
+    kernel = 0.1 * np.random.default_rng(0).standard_normal((6, 3, 3, 3)).astype(np.float32)
+    model = fastcam.load(build(body, k=kernel, w=(5, 6), b=(5,)), head="maps", preprocess="raw,fit=stretch")
+    with pytest.raises(InputError, match="feature maps: expected finite values"):
+        model.explain(np.full((16, 16, 3), 255, np.uint8), method="eigencam")
 
 
 # ---- on models -------------------------------------------------------------------------------------------------------

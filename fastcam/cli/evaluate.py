@@ -106,7 +106,7 @@ def run(options: argparse.Namespace) -> None:
             batch=options.batch,
             shard=shard,
             force=options.force,
-            progress=lambda done, _: progress.reach(done),
+            progress=progress.reach,
             note=lambda text: print(f"fastcam eval: {text}", file=sys.stderr),
         )
     _tell(results, options.output)

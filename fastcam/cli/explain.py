@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from fastcam.errors import InputError
 from fastcam.export.lines import map_records
 
 if TYPE_CHECKING:
+    from fastcam.classifier import Classifier
     from fastcam.images import Photo
     from fastcam.results import Explanation
 
@@ -22,6 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="photos")
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="directory for overlays and results.json")
     add_map_arguments(parser)
+    parser.add_argument(
+        "--batch-size",
+        type=int,
+        metavar="N",
+        help="masked images, or feature maps, at once, of methods that ask the model again (default: some 256 MB)",
+    )
 
 
 def run(options: argparse.Namespace) -> None:
@@ -31,7 +39,7 @@ def run(options: argparse.Namespace) -> None:
 
     check_map_arguments(options)
     model = open_model(options)
-    explain = partial(model.explain, **map_options(options, model))
+    explain = partial(_explained, model, map_options(options, model) | {"batch_size": options.batch_size})
     found = [explain(path) for path in options.images]  # all of them, before anything is written
     plans = list(zip(options.images, found, overlay_names(options.images, found), strict=True))
     _check_nothing_is_overwritten(options.images, Path(options.output), [name for *_, names in plans for name in names])
@@ -50,6 +58,14 @@ def run(options: argparse.Namespace) -> None:
     report.write_json(directory / "results.json", result)
     photos = "1 photo" if len(records) == 1 else f"{len(records)} photos"
     print(f"{photos}: overlays and results.json in {directory}")
+
+
+def _explained(model: Classifier, how: dict[str, Any], path: str) -> Explanation:
+    """One photo's, with a line on the terminal while a method asks the model again."""
+    from fastcam.cli.progress import Progress
+
+    with Progress(sys.stderr, None, "step") as progress:
+        return model.explain(path, progress=progress.reach, **how)
 
 
 def overlay_names(paths: list[str], explanations: list[Explanation]) -> list[list[str]]:

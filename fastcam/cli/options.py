@@ -47,7 +47,8 @@ def add_map_arguments(parser: argparse.ArgumentParser) -> None:
         "--method",
         default="auto",
         help="auto (default): cam where it is exact, else gradcam; gradcam++, xgradcam, hirescam, layercam, finercam, "
-        "finercam-weighted, eigencam, scorecam, ablationcam, reciprocam, reciprocam-gaussian",
+        "finercam-weighted, eigencam; scorecam, ablationcam, reciprocam, reciprocam-gaussian ask the model again; "
+        "saliency, deconvolution, guidedbackprop, guidedgradcam, excitation, cmwp, of the network input",
     )
     parser.add_argument(
         "--layer", metavar="TENSOR", action="append", help="in place of the head's feature maps; may be repeated"
@@ -55,7 +56,7 @@ def add_map_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--convention", default="paper", help="paper (default), gradcam or minmax")
     parser.add_argument("--threshold", type=float, metavar="FRACTION", help="in place of the convention's own")
     parser.add_argument("--connectivity", type=int, default=8, metavar="4|8", help="neighbours of a pixel (default 8)")
-    parser.add_argument("--engine", default="auto", help="auto (default), cpu or reference")
+    parser.add_argument("--engine", default="auto", help="auto (default), cpu, reference or cuda")
     parser.add_argument("--colormap", default="turbo", help="turbo (default), jet, viridis, inferno or gray")
 
 

@@ -9,42 +9,42 @@ INTERVAL = 0.2  # seconds between two states of the line
 
 
 class Progress:
-    """Counts frames, or what else there is; a context manager that takes its line away at the end.
+    """Counts frames, or other steps; a context manager that takes its line away at the end.
 
     Parameters
     ----------
     stream
         Where the line goes, if that is a terminal.
     total
-        How many frames are to come, about; None if nobody knows.
-    unit
-        What is counted.
+        How many are to come, about; None if nobody knows.
+    what
+        Is counted.
     """
 
-    def __init__(self, stream: TextIO, total: int | None, unit: str = "frame") -> None:
+    def __init__(self, stream: TextIO, total: int | None, what: str = "frame") -> None:
         self.count = self.dropped = 0
-        self._stream, self._total, self._unit = stream, total, unit
+        self._stream, self._total, self._what = stream, total, what
         self._began = self._told = time.perf_counter()
         self._width = 0
         self._is_shown = stream.isatty()
 
     @property
     def rate(self) -> float:
-        """Frames a second so far."""
+        """So many a second so far."""
         return self.count / max(time.perf_counter() - self._began, 1e-9)
 
     def step(self, dropped: int = 0) -> None:
         """One more; `dropped` were left out so far."""
         self.dropped = dropped
-        self.reach(self.count + 1)
+        self.reach(self.count + 1, self._total)
 
-    def reach(self, count: int) -> None:
-        """So many so far."""
-        self.count = count
+    def reach(self, count: int, total: int | None) -> None:
+        """So many of so many."""
+        self.count, self._total = count, total
         now = time.perf_counter()
         if self._is_shown and now - self._told >= INTERVAL:
             self._told = now
-            self._show(line(self.count, self._total, self.rate, self._unit))
+            self._show(line(count, total, self.rate, self._what))
 
     def _show(self, text: str) -> None:
         self._stream.write(f"\r{text:<{self._width}}")
@@ -60,7 +60,7 @@ class Progress:
             self._stream.flush()
 
 
-def line(count: int, total: int | None, rate: float, unit: str = "frame") -> str:
+def line(count: int, total: int | None, rate: float, what: str = "frame") -> str:
     """The line's text.
 
     Examples
@@ -71,8 +71,8 @@ def line(count: int, total: int | None, rate: float, unit: str = "frame") -> str
     'frame 120, 24.0 frames/s'
     """
     if total is None or total < count:
-        return f"{unit} {count}, {rate:.1f} {unit}s/s"
+        return f"{what} {count}, {rate:.1f} {what}s/s"
     left = round((total - count) / rate)
     hours, minutes = divmod(left // 60, 60)
     clock = f"{hours}:{minutes:02}:{left % 60:02}" if hours else f"{minutes}:{left % 60:02}"
-    return f"{unit} {count} of {total}, {rate:.1f} {unit}s/s, {clock} left"
+    return f"{what} {count} of {total}, {rate:.1f} {what}s/s, {clock} left"

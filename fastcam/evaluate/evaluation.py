@@ -87,7 +87,8 @@ def evaluate(
     ------
     InputError
         Before any work: models of other classes than the data has or than each other, a folder of another plan, a
-        shard without photos, no metric that the data has boxes or masks for, an option out of range. A photo that can't be decoded, if `strict`.
+        shard without photos, no metric that the data has boxes or masks for, an option out of range. A photo that can't
+        be decoded, if `strict`.
     HeadNotFoundError, GradientError, ModelError
         As `Classifier.explain`; the former before any work.
 

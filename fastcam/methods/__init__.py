@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.errors import InputError
+from fastcam.errors import GradientError, InputError
 from fastcam.methods import (
     cmwp,
     deconvolution,
@@ -93,13 +93,25 @@ def named(method: Any, head: Head, layers: Sequence[str] = ()) -> str:
         There is none of that name, or it is "cam", and other layers are asked for.
     HeadNotFoundError
         It is "cam", and the head isn't exact.
+    GradientError
+        It goes back through the network from classes of `Classifier.with_classes`, or to other layers.
     """
     if not isinstance(method, str) or method not in ("auto", *METHODS):
         raise InputError(f"method: expected one of {', '.join(('auto', *METHODS))}; got {method!r}")
-    if layers and method in ("cam", *MASKING, *OF_INPUT):
+    if layers and method in OF_INPUT:
+        raise InputError(
+            f"layer: expected none for method {method!r}, whose maps are those of the network input; got {layers}. Use "
+            f"input_gradient(method={method!r}, layer=...), or a method that weighs feature maps, such as 'gradcam'"
+        )
+    if layers and method in ("cam", *MASKING):
         raise InputError(
             f"layer: expected none for method {method!r}, which is for the feature maps {head.feature_maps!r}; got "
             f"{layers}. Use a method that follows the gradient, such as 'gradcam'"
+        )
+    if head.is_learned and (layers or method in OF_INPUT):
+        raise GradientError(
+            "expected a method that weighs the head's feature maps, such as 'gradcam', and no layer, for a classifier "
+            f"made by with_classes, whose logits no file computes; got method {method!r}, layer {layers or None}"
         )
     if method == "cam":
         head.linear()
@@ -109,7 +121,10 @@ def named(method: Any, head: Head, layers: Sequence[str] = ()) -> str:
 
 
 def seeds(method: str, logits: NDArray[np.float32], class_index: NDArray[np.int64]) -> NDArray[np.float32]:
-    """(M, K): of which logits, and how much of each, a method takes the gradient; of an image's logits (K,)."""
+    """(M, K): of which logits, and how much of each, a method takes the gradient; of an image's logits (K,).
+
+    Seeds of a backward pass; `fastcam.segmentation.seeds` are pixels.
+    """
     if method in SEEDS:
         return SEEDS[method](logits, class_index)
     return one_hot(class_index, len(logits))

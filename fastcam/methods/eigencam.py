@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcam.arrays import check_maps
+
 
 def weights(feature_maps: NDArray[np.float32], gradients: NDArray[np.float32]) -> NDArray[np.float32]:
     """(M, C), all alike: the first right singular vector v of A (h w, C), for `L = ReLU(A v)`.
@@ -13,11 +15,17 @@ def weights(feature_maps: NDArray[np.float32], gradients: NDArray[np.float32]) -
     which they leave open, is the one with which the map adds up to something positive. The same map for every class.
     Cost: a forward, and a singular value decomposition.
 
+    Raises
+    ------
+    InputError
+        NaN or infinity in the feature maps.
+
     Examples
     --------
     >>> weights(np.array([[[0, 2]], [[0, 0]]], np.float32), np.zeros((1, 2, 1, 1), np.float32)).tolist()
     [[1.0, 0.0]]
     """
+    check_maps("feature maps", feature_maps)
     rows = feature_maps.reshape(len(feature_maps), -1).T.astype(np.float64)
     first = np.linalg.svd(rows, full_matrices=False)[2][0]
     first = first if (rows @ first).sum() >= 0 else -first

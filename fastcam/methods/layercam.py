@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcam.arrays import check_maps
 from fastcam.ops import heatmaps
 
 SHARPNESS = 2  # the authors' gamma
@@ -31,11 +32,18 @@ def fused(maps: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
 
     Jiang et al. 2021, equation 8, and section III-C on several stages; smaller maps are upsampled bilinearly.
 
+    Raises
+    ------
+    InputError
+        NaN or infinity in a map.
+
     Examples
     --------
     >>> fused([np.array([[4, 0]], np.float32), np.array([[0, 0, 0, 1]], np.float32)]).round(2)
     array([[0.96, 0.72, 0.24, 0.96]], dtype=float32)
     """
+    for one in maps:
+        check_maps("maps of a layer", one)
     h, w = max((one.shape for one in maps), key=lambda shape: shape[0] * shape[1])
     scaled = [np.tanh(SHARPNESS * one / max(float(one.max()), np.finfo(np.float32).tiny)) for one in maps]
     return np.max([heatmaps(one, (h, w), normalise=False) for one in scaled], axis=0)

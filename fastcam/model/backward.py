@@ -77,7 +77,7 @@ def converted(model: onnx.ModelProto, least: int = OLDEST) -> onnx.ModelProto:
         for node in newer.graph.node:  # before 14, more results than one said that the statistics are the batch's own
             if node.op_type == "BatchNormalization" and len(node.output) > 1:
                 raise GradientError(
-                    f"{node.name or node.output[0]!r}: BatchNormalization in training has no gradient; export the model "
+                    f"{node.name or node.output[0]!r}: BatchNormalization in training has no gradient; export it "
                     "for inference, or with its weights standardised beforehand"
                 )
         return newer

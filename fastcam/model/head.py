@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.errors import HeadNotFoundError, ModelError
+from fastcam.errors import HeadNotFoundError, InputError, ModelError
 from fastcam.files import write_whole
 from fastcam.model.layouts import ORDERS, Layout, Order
 from fastcam.model.wire import Access
@@ -30,6 +30,7 @@ KINDS: dict[Kind, str] = {
     "pool-nonlinear": "the same wherever things stand, but no function of the mean of each channel",
     "generic": "neither linear nor indifferent to where things stand",
 }
+LEARNED = "fastcam/classes"  # what the logits of `Classifier.with_classes` are called, which no file computes
 SAVED = (
     *("feature_maps", "logits", "layout", "activation", "pooling", "identity_error", "quantisation_gap"),
     *("feature_shape", "kind", "prefix", "output", "reason", "sha256", "proven_with", "classes"),
@@ -226,14 +227,28 @@ class Head:
             and np.array_equal(self.class_weights, np.eye(self.classes, dtype=np.float32))
         )
 
+    @property
+    def is_learned(self) -> bool:
+        """True of classes that `Classifier.with_classes` put on a model's features: its file knows nothing of them."""
+        return self.logits == LEARNED
+
+    def check_found(self) -> None:
+        """A head of a model's own, or `InputError`."""
+        if self.is_learned:
+            raise InputError(
+                "head: expected one that was found in a model's file; got one of with_classes, which no file has. Keep "
+                "its class_weights and bias, load the model without it, and give them to with_classes again"
+            )
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the head into an .npz file, whole or not at all, so that the next start need not search for it.
 
         Raises
         ------
         InputError
-            The file can't be written.
+            The file can't be written; or the head is one of `with_classes`, which no model can be loaded with.
         """
+        self.check_found()
         buffer = io.BytesIO()
         values = {name: getattr(self, name) for name in SAVED}
         values["access"] = asdict(self.access) | {"appendix": self.access.appendix.hex()}

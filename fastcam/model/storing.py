@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
@@ -21,6 +22,15 @@ BLOCK = 1 << 24
 def data_file(path: Path) -> Path:
     """The file beside a model's that has its weights, if they aren't inside."""
     return path.with_name(f"{path.name}.data")
+
+
+def refers_to(path: Path, name: str) -> bool:
+    """A model's file has weights in the file of that name beside it; what is no model's file has none."""
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except (DecodeError, OSError):
+        return False
+    return any(external.location(tensor) == name for tensor in external.tensors(model))
 
 
 def save(model: onnx.ModelProto, folder: Path | None, path: Path, *, outside: bool) -> None:
