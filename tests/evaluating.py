@@ -6,15 +6,12 @@ import fastcam
 from fastcam import engines
 from fastcam.evaluate import Protocol, evaluate, outcome, read_annotations
 
-SPEC = "imagenet,fit=stretch"
-QUICK = ("localisation", "known", "pointing", "energy")
-
 for name in ("preprocess_antialiased", "activation_maps", "find_boxes", "heatmaps", "depths", "sweep"):
     engines.named("cpu").kernel(name)
 
 
-def run(model: Path, table: Path, folder: Path) -> None:
+def run(model: Path, table: Path, folder: Path, metrics: tuple[str, ...]) -> None:
     outcome.RESAMPLES = 20
-    opened = fastcam.load(model, preprocess=SPEC, threads=1)
-    protocol = Protocol(metrics=QUICK)
+    opened = fastcam.load(model, preprocess="imagenet,fit=stretch", threads=1)
+    protocol = Protocol(metrics=metrics)
     evaluate(opened, read_annotations(table), folder, methods=("cam", "layercam"), protocol=protocol, batch=2)

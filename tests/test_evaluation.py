@@ -43,10 +43,9 @@ from fastcam.evaluate import (
 from fastcam.evaluate.subject import read_mask
 from fastcam.ops import heatmaps
 from fastcam.sweep import sweep
-from tests import evaluating
-from tests.evaluating import QUICK
 from tests.pairs import coco_pairs
 
+QUICK = ("localisation", "known", "pointing", "energy")
 LEVELS = np.arange(10) * 0.1
 
 
@@ -213,7 +212,7 @@ def test_masks_as_they_come(tmp_path):
     """Several of one photo, as palette and colour images, of another size, and what is to be ignored."""
     one, other, ignored = np.zeros((4, 6), np.uint8), np.zeros((2, 3, 3), np.uint8), np.zeros((4, 6), np.uint8)
     one[0, 1], other[1, 2, 1], ignored[0] = 3, 9, 255
-    palette = Image.fromarray(one, "L").convert("P")
+    palette = Image.fromarray(one).convert("P")
     palette.putdata(one.ravel().tolist())
     for name, image in (("a", palette), ("b", Image.fromarray(other)), ("c", Image.fromarray(ignored))):
         image.save(tmp_path / f"{name}.png")
@@ -393,12 +392,14 @@ def test_an_interrupted_run_goes_on_from_its_last_batch(cifar, tmp_path, whole):
 
 
 def test_killed_at_ten_random_moments(shared, table, tmp_path):
+    from tests import evaluating  # loads kernels
+
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.evaluating", "onnx", "onnxruntime", "numba"])
     model = shared / "models" / "cifar10_resnet20.onnx"
 
     def begin(folder):
-        process = context.Process(target=evaluating.run, args=(model, table, folder))
+        process = context.Process(target=evaluating.run, args=(model, table, folder, QUICK))
         process.start()
         return process
 

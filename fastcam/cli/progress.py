@@ -67,8 +67,8 @@ def line(count: int, total: int | None, rate: float, what: str = "frame") -> str
     --------
     >>> line(120, 300, 24.0)
     'frame 120 of 300, 24.0 frames/s, 0:08 left'
-    >>> line(120, None, 24.0)
-    'frame 120, 24.0 frames/s'
+    >>> line(120, None, 24.0, "photo")
+    'photo 120, 24.0 photos/s'
     """
     if total is None or total < count:
         return f"{what} {count}, {rate:.1f} {what}s/s"

@@ -179,9 +179,8 @@ def _check_metrics(annotations: Annotations, protocol: Protocol) -> None:
     has = {"masks": any(annotations.masks), "boxes": len(annotations.boxes) > 0}
     if all(any(name in wants[kind] and not has[kind] for kind in wants) for name in protocol.asked):
         lacks = " and ".join(kind for kind in wants if not has[kind])
-        raise InputError(
-            f"metrics: expected one that the data has truth for; got {', '.join(protocol.asked)}, no {lacks}"
-        )
+        got = f"{', '.join(protocol.asked)}; no {lacks}"
+        raise InputError(f"metrics: expected one that the data has truth for; got {got}")
 
 
 def _plans(model: Classifier, methods: Sequence[str], layer: Any, protocol: Protocol) -> dict[str, Plan]:

@@ -26,6 +26,29 @@ def merge(folders: Sequence[str | Path], folder: str | Path) -> dict[str, Any]:
     ------
     InputError
         Shards of different evaluations, one that comes twice, is missing or unfinished, or a batch that is damaged.
+
+    Examples
+    --------
+    >>> from importlib.resources import files
+    >>> from tempfile import TemporaryDirectory
+    >>> import fastcam
+    >>> from PIL import Image
+    >>> from skimage.data import chelsea
+    >>> from fastcam.evaluate import Protocol, evaluate, merge, read_annotations
+    >>> model = fastcam.load(str(files("fastcam.data") / "squeezenet1_1.onnx"), preprocess="caffe-bgr,fit=stretch")
+    >>> with TemporaryDirectory() as folder:
+    ...     rows = ["path,label,x0,y0,x1,y1"]
+    ...     for n in range(2):
+    ...         Image.fromarray(chelsea()[:, :: 1 - 2 * n]).save(Path(folder) / f"{n}.png")
+    ...         rows.append(f"{n}.png,285,70,20,380,300")
+    ...     _ = (Path(folder) / "boxes.csv").write_text("\\n".join(rows))
+    ...     data, known = read_annotations(Path(folder) / "boxes.csv"), Protocol(metrics=("known",))
+    ...     shards = [Path(folder) / f"shard{n}" for n in (1, 2)]
+    ...     for n, shard in enumerate(shards):
+    ...         _ = evaluate(model, data, shard, protocol=known, shard=(n + 1, 2))
+    ...     found = merge(shards, Path(folder) / "whole")
+    >>> found["rows"][0]["metrics"]["known"]["images"]
+    2
     """
     plans = {Path(one): read_plan(Path(one)) for one in folders}
     if len(plans) != len(folders) or not plans:

@@ -23,8 +23,9 @@ from fastcam.results import Boxes
 
 Tallies = dict[str, NDArray[Any]]
 BOX = "box"  # beside the metrics: the boxes of true classes, in the photo's pixels
+OF_PIXELS = ("pointing", "pointing_15", "energy")
 BASELINES: Mapping[str, tuple[str, ...]] = {
-    "centre": ("pointing", "pointing_15", "energy"),
+    "centre": OF_PIXELS,
     "centre-gaussian": (*OF_BOXES, *OF_MASKS),
 }
 
@@ -115,9 +116,7 @@ class Scorer:
         return tallies
 
     def _by_pixels(self, maps: NDArray[np.float32], part: Part, subject: Subject, has: list[str]) -> Tallies:
-        rows: dict[str, list[NDArray[Any]]] = {
-            name: [] for name in ("pointing", "pointing_15", "energy") if name in has
-        }
+        rows: dict[str, list[NDArray[Any]]] = {name: [] for name in OF_PIXELS if name in has}
         if not rows:
             return {}
         for p, one in enumerate(maps):
