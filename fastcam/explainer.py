@@ -144,7 +144,8 @@ class Explainer:
 
         The photo goes through the network once for all of them.
         """
-        seen = self.see(photo, plans[0].run, plans[0].layers)
+        needy = next((plan for plan in plans if plan.method not in methods.CLASSLESS), plans[0])  # of a gradient
+        seen = self.see(photo, needy.run, needy if needy.layers else None)
         index = self._best(seen, best)
         index = np.concatenate([index, np.setdiff1d(classes, index)])
         return [self._localize(seen, index, plan) for plan in plans]
