@@ -160,10 +160,11 @@ def test_methods_that_ask_again_tell_a_terminal_how_far_they_are(files, monkeypa
     told = []
     for options in (["--method", "scorecam"], ["--method", "scorecam", "--batch-size", "4"], []):
         with monkeypatch.context() as patch:
-            patch.setattr(sys, "stderr", Terminal())
+            terminal = Terminal()
+            patch.setattr(sys, "stderr", terminal)
             assert run(*command, *options) == 0
-            told.append(re.findall(r"step (\d+ of \d+), [\d.]+ steps/s", sys.stderr.getvalue()))
-            assert sys.stderr.getvalue().split("\r")[-1] == ""
+            told.append(re.findall(r"step (\d+ of \d+), [\d.]+ steps/s", terminal.getvalue()))
+            assert terminal.getvalue().split("\r")[-1] == ""
     assert told == [["6 of 6"] * 2, ["4 of 6", "6 of 6"] * 2, []]
     capsys.readouterr()
     assert run(*command, "--method", "scorecam") == 0

@@ -337,7 +337,7 @@ def test_items_that_the_others_drown(batch_size):
         step = np.abs(items).max() / 8
         return np.round(items / step) * step
 
-    items = np.tile(np.float32([1, 0.3, 1]), (6, 1))
+    items = np.tile(np.array([1, 0.3, 1], np.float32), (6, 1))
     items[5] = [100, 1, 1]
     told = []
     asked = forwards.Forwards(rounded, 1, 1, 3)
