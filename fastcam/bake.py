@@ -106,7 +106,7 @@ def bake(
     normalise
         Scale each map to [0, 1] by its minimum and maximum, after upsampling; a constant map becomes zeros.
     force
-        Replace OUTPUT if it is there.
+        Replace OUTPUT if it is there, and the file of its weights, which goes if there are none outside any more.
     input_size
         (height, width) of the images to try, where the model leaves its size open; None: 224. Grad-CAM fixes it.
 

@@ -86,6 +86,7 @@ class Classifier(OpenModel):
             as many as take some 256 MB. The maps are the same, but for rounding.
         progress
             Told (done, total) after each batch of these methods, for a bar on the screen; what it raises ends the work.
+            It begins again where a model turns out to mix the items of a batch, and is asked for one after another.
 
         Returns
         -------

@@ -96,7 +96,9 @@ class OpenModel:
     ) -> Self:
         """A `Classifier` of other classes: the same network, with logits `S = weights · features + bias`.
 
-        Its class activation maps are exact, whatever the kind of this head. The session is shared with this one.
+        Its class activation maps are exact, whatever the kind of this head. The session is shared with this one. What
+        needs these logits in the model's file can't be had of it: `explain(layer=...)`, `input_gradient` and its
+        methods, and `head.save`.
 
         Parameters
         ----------
