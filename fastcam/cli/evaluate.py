@@ -12,6 +12,11 @@ from fastcam.cli.progress import Progress
 from fastcam.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
     from fastcam.classifier import Classifier
     from fastcam.evaluate import Annotations, Protocol
 
@@ -81,9 +86,9 @@ def run(options: argparse.Namespace) -> None:
     if options.model == MERGE:
         from fastcam.evaluate import merge
 
-        _tell(merge(options.data, options.output), options.output)
+        _tell(merge(options.data, options.output), options.output, lambda row, case: None)
         return
-    from fastcam.evaluate import evaluate
+    from fastcam.evaluate import Pictures, evaluate
 
     if len(options.data) > 1:
         raise InputError(f"DATA: expected one file or folder; got {', '.join(options.data)}")
@@ -109,14 +114,17 @@ def run(options: argparse.Namespace) -> None:
             progress=progress.reach,
             note=lambda text: print(f"fastcam eval: {text}", file=sys.stderr),
         )
-    _tell(results, options.output)
+    _tell(results, options.output, Pictures(models, results))
 
 
-def _tell(results: dict[str, Any], folder: str) -> None:
+def _tell(results: dict[str, Any], folder: str, picture: Callable[[int, int], NDArray[np.uint8] | None]) -> None:
+    """Write the report, its worst cases in pictures where there are models, and print the tables."""
     from fastcam.evaluate import markdown
+    from fastcam.evaluate.report import write_report
 
+    write_report(Path(folder), results, picture)
     print(markdown(results), end="")
-    print(f"\n{results['data']['images']} photos: results.json and results.md in {folder}")
+    print(f"\n{results['data']['images']} photos: results.json, results.md and report.html in {folder}")
 
 
 def _protocol(options: argparse.Namespace) -> Protocol:

@@ -27,6 +27,10 @@ def weights(feature_maps: NDArray[np.float32], gradients: NDArray[np.float32]) -
     """
     check_maps("feature maps", feature_maps)
     rows = feature_maps.reshape(len(feature_maps), -1).T.astype(np.float64)
-    first = np.linalg.svd(rows, full_matrices=False)[2][0]
+    if len(rows) < rows.shape[1]:  # by the smaller of the two products, whose eigenvectors lead to v
+        first = rows.T @ np.linalg.eigh(rows @ rows.T)[1][:, -1]
+    else:
+        first = np.linalg.eigh(rows.T @ rows)[1][:, -1]
+    first /= np.linalg.norm(first) or 1.0
     first = first if (rows @ first).sum() >= 0 else -first
     return np.repeat(first[None].astype(np.float32), len(gradients), axis=0)
