@@ -67,7 +67,7 @@ def test_masking(benchmark, method, network, contender, threads):
     benchmark.group = f"masking, {method} of {network}, threads: {threads}"
     with ExitStack() as cleanup:
         run = CONTENDERS[contender](method, network, threads, cleanup)
-        benchmark.pedantic(run, rounds=3, warmup_rounds=1)
+        benchmark.pedantic(run, rounds=2)
 
 
 @pytest.mark.filterwarnings("ignore")
