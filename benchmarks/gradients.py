@@ -156,7 +156,7 @@ def two_sessions(given: Network, threads: int) -> Callable[[], Any]:
 
     from fastcam.model.backward import backward_model
     from fastcam.model.gradient import GRADIENT, SEED
-    from fastcam.model.tail import cut_tail
+    from fastcam.probes import image_input, look
     from fastcam.watch import Watch
 
     graph, file = graph_of(given.data), onnx.load_from_string(given.data)
@@ -164,7 +164,8 @@ def two_sessions(given: Network, threads: int) -> Callable[[], Any]:
     first, end = opened(file.SerializeToString(), threads), graph.outputs[0]
     logits, values = first.run([end, given.tensor], {graph.image: given.image})
     with Watch("model", 1 << 30) as watch:
-        tail = cut_tail(graph, given.tensor, [end], {})
+        scene, _ = look(graph, given.image, [end], [given.tensor], image_input(graph), watch)
+        tail = scene.tail(given.tensor, [end])
         second = opened(backward_model(tail, values, None, watch).SerializeToString(), threads)
     one_hot = seed(logits.shape)
 
