@@ -255,11 +255,16 @@ def _told(models: Mapping[str, Classifier], annotations: Annotations, data: str)
     }
 
 
+def _content(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
 def _digest(annotations: Annotations) -> str:
-    """Of what is known of the photos, wherever they lie."""
+    """Of what is known of the photos, wherever they lie, of how many bytes each has, and of all masks."""
     one = annotations
-    masks = [[path.name for path in files] for files in one.masks]
-    ignored = [path and path.name for path in one.ignored]
-    known = [one.ids, one.class_index, one.boxes, one.box_class, one.offsets, masks, ignored]
+    lengths = [path.stat().st_size if path.is_file() else -1 for path in one.paths]
+    masks = [[_content(path) for path in files] for files in one.masks]
+    ignored = [path and _content(path) for path in one.ignored]
+    known = [one.ids, one.class_index, one.boxes, one.box_class, one.offsets, one.sizes, lengths, masks, ignored]
     plain = [value.tolist() if isinstance(value, np.ndarray) else value for value in known]
     return hashlib.sha256(json.dumps(plain).encode()).hexdigest()

@@ -20,7 +20,9 @@ from fastcam.files import unwritable, write_whole
 Columns = dict[str, NDArray[Any]]
 PLAN, BATCHES, RESULTS, TABLES = "plan.json", "batches", "results.json", "results.md"
 DIGEST = "plan"
-UNSOUND = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)  # of files cut short or changed
+CHECK = 32  # bytes of a check sum behind each file
+UNSOUND = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)  # of damaged files
+PAGE = "report.html"
 
 
 class Records:
@@ -51,7 +53,8 @@ class Records:
         buffer = io.BytesIO()
         given: dict[str, Any] = {DIGEST: np.array(self._digest), **columns}
         np.savez_compressed(buffer, **given)
-        write_whole(self.path(batch), buffer.getvalue())
+        data = buffer.getvalue()
+        write_whole(self.path(batch), data + hashlib.sha256(data).digest())  # which readers of zip files pass over
 
     def read(self, batch: int, positions: Sequence[int], prefix: str = "") -> Columns:
         """The columns of a batch whose names begin with the prefix, of just these photos.
@@ -63,7 +66,10 @@ class Records:
         """
         path = self.path(batch)
         try:
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+            data = path.read_bytes()
+            if hashlib.sha256(data[:-CHECK]).digest() != data[-CHECK:]:
+                raise ValueError("its check sum is another")
+            with np.load(io.BytesIO(data[:-CHECK]), allow_pickle=False) as file:
                 is_ours = str(file[DIGEST]) == self._digest and file["photos"].tolist() == list(positions)
                 found = {name: file[name] for name in file.files if name.startswith(prefix) and name != DIGEST}
         except UNSOUND as error:
@@ -184,6 +190,9 @@ def _short(value: Any) -> str:
 
 def _clear(folder: Path) -> None:
     """Take away what an evaluation leaves, and nothing else."""
-    (folder / PLAN).unlink(missing_ok=True)  # first: what remains after a kill is no run to resume
-    for file in (*(folder / BATCHES).glob("[0-9]*.npz"), *(folder / name for name in (RESULTS, TABLES))):
-        file.unlink(missing_ok=True)
+    try:
+        (folder / PLAN).unlink(missing_ok=True)  # first: what remains after a kill is no run to resume
+        for file in (*(folder / BATCHES).glob("[0-9]*.npz"), *(folder / name for name in (RESULTS, TABLES, PAGE))):
+            file.unlink(missing_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error

@@ -35,7 +35,11 @@ def read(folder: Path, root: Path | None, split: str | None = None) -> Draft:
             image.boxes.append(DraftBox(image.label, (x, y, x + width, y + height), where))
     if split is not None:
         parts = _table(folder / "train_test_split.txt", 1)
-        images = {key: image for key, image in images.items() if parts.get(key, ("", ""))[1] == SPLITS[split]}
+        for key in images:
+            where, part = parts.get(key, (str(folder / "train_test_split.txt"), "none"))
+            if part not in SPLITS.values():
+                raise InputError(f"{where}: expected {' or '.join(SPLITS.values())} for image {key}; got {part}")
+        images = {key: image for key, image in images.items() if parts[key][1] == SPLITS[split]}
     names = _table(folder / "classes.txt", 1) if (folder / "classes.txt").is_file() else {}
     keys = sorted({*names, *(image.label for image in images.values() if image.label is not None)}, key=int)
     categories = [Category(key, names.get(key, ("", key))[1], int(key) - 1) for key in keys]

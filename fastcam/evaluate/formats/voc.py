@@ -37,14 +37,14 @@ def read(folder: Path, root: Path | None, split: str | None = None) -> Draft:
         known = {Path(image.path).stem for image in images}
         others = sorted(path for path in root.iterdir() if path.suffix in SUFFIXES and path.stem not in known)
         images += [DraftImage(path.stem, path.name, str(path)) for path in others]
-    names = sorted({str(box.category) for image in images for box in image.boxes})
+    names = sorted({str(box.category) for image in images for box in image.boxes if box.category})
     return Draft("voc", root, images, [Category(name, name) for name in names])
 
 
 def read_ilsvrc(folder: Path, root: Path | None) -> Draft:
     """ILSVRC's, of a folder of XML files; photos lie where Data stands in place of Annotations, unless told."""
     images = [_image(file, folder, first=0) for file in xml_files(folder)]
-    wnids = sorted({str(box.category) for image in images for box in image.boxes})
+    wnids = sorted({str(box.category) for image in images for box in image.boxes if box.category})
     return Draft("ilsvrc", root or _beside(folder, "Annotations", "Data"), images, [Category(w, w) for w in wnids])
 
 
