@@ -432,7 +432,7 @@ def test_killed_at_ten_random_moments(shared, table, tmp_path):
     assert max(stages) > 0  # not all of them while the model was opened
 
 
-@pytest.mark.parametrize("damage", ["cut", "changed", "empty", "foreign", "text"])
+@pytest.mark.parametrize("damage", ["bit", "cut", "changed", "empty", "foreign", "text"])
 def test_damaged_batches_are_made_anew(cifar, tmp_path, whole, damage):
     again(cifar, tmp_path, batch=5)
     file = tmp_path / "batches" / "000002.npz"
@@ -442,7 +442,16 @@ def test_damaged_batches_are_made_anew(cifar, tmp_path, whole, damage):
         data = (tmp_path / "other" / "batches" / "000002.npz").read_bytes()
     spoilt = bytearray(data)
     spoilt[len(spoilt) // 3 : len(spoilt) // 3 + 200] = bytes(200)
-    spoiled = {"cut": data[:-200], "changed": bytes(spoilt), "empty": b"", "foreign": data, "text": b"no zip"}
+    bit = bytearray(data)
+    bit[data.rindex(b"0/known.npy") - 36] ^= 1  # how a member is packed, in the directory at the end
+    spoiled = {
+        "bit": bytes(bit),
+        "cut": data[:-200],
+        "changed": bytes(spoilt),
+        "empty": b"",
+        "foreign": data,
+        "text": b"no zip",
+    }
     file.write_bytes(spoiled[damage])
     (tmp_path / "results.json").unlink()
     notes = []
@@ -451,6 +460,26 @@ def test_damaged_batches_are_made_anew(cifar, tmp_path, whole, damage):
     assert len(notes) == 1
     assert "000002.npz: expected a batch" in notes[0]
     assert notes[0].endswith("it is made anew")
+
+
+def test_other_photos_of_the_same_names_are_another_plan(cifar, tmp_path):
+    from PIL import Image
+
+    rows = "path,label,x0,y0,x1,y1,mask\np.png,3,2,2,20,20,m.png\n"
+    rng = np.random.default_rng(0)
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(rng.integers(0, 256, (32, 32, 3)).astype(np.uint8)).save(tmp_path / name / "p.png")
+        Image.fromarray(np.eye(32, dtype=np.uint8) * 255).save(tmp_path / name / "m.png")
+        (tmp_path / name / "d.csv").write_text(rows, encoding="utf-8")
+    (tmp_path / "c" / "p.png").write_bytes((tmp_path / "a" / "p.png").read_bytes())
+    Image.fromarray(255 - np.eye(32, dtype=np.uint8) * 255).save(tmp_path / "c" / "m.png")  # other masks alone
+    evaluate(cifar[0], read_annotations(tmp_path / "a" / "d.csv"), tmp_path / "out")
+    with open(tmp_path / "b" / "p.png", "ab") as file:
+        file.write(b"more")
+    for name in ("b", "c"):
+        with pytest.raises(InputError, match="digest|data"):
+            evaluate(cifar[0], read_annotations(tmp_path / name / "d.csv"), tmp_path / "out")
 
 
 def test_another_plan_is_refused(cifar, tmp_path, whole):

@@ -74,7 +74,10 @@ def merge(folders: Sequence[str | Path], folder: str | Path) -> dict[str, Any]:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(target, error) from error
-    return write_results(target, plans[seen[1]], batches)
+    problems = [one for part in sorted(seen) for one in plans[seen[part]]["told"]["problems"]]
+    united = [one for k, one in enumerate(problems) if one not in problems[:k]]
+    plan = dict(plans[seen[1]])
+    return write_results(target, plan | {"told": plan["told"] | {"problems": united}}, batches)
 
 
 def _finished(folder: Path, plan: Mapping[str, Any]) -> list[Batch]:
