@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from fastcam.masking import Masking
 from fastcam.methods import cam, guidedgradcam, layercam
 from fastcam.model.head import Head
 from fastcam.model.source import Source
+from fastcam.once import Recent
 from fastcam.probes import NORMALISED
 from fastcam.session import Opening, Session
 
@@ -52,9 +52,9 @@ class Attribution:
         self.gradients = Gradients(source, opening, head, size)
         self.masking = Masking(session, source, opening, head, size)
         self.inputs = InputGradients(source, opening, head, size, pixels)
-        self._model = source, opening, head, size
-        self._layers: dict[tuple[tuple[str, ...], bool], Layers] = {}
-        self._lock = threading.Lock()
+        self._layers: Recent[tuple[tuple[str, ...], bool], Layers] = Recent(
+            lambda wanted: Layers(source, opening, head, size, wanted[0], wanted[1]), KEPT
+        )
 
     def check_layers(self, plan: Plan) -> None:
         """Open the graph for layers, if it can be; errors as `Layers.has_own_logits`."""
@@ -167,13 +167,7 @@ class Attribution:
         return run.xp.stack(found)
 
     def _opened(self, plan: Plan) -> Layers:
-        wanted = plan.layers, plan.method not in methods.CLASSLESS
-        with self._lock:
-            layers = self._layers.pop(wanted, None) or Layers(*self._model, *wanted)
-            self._layers[wanted] = layers  # now the last to go
-            if len(self._layers) > KEPT:
-                del self._layers[next(iter(self._layers))]
-            return layers
+        return self._layers((plan.layers, plan.method not in methods.CLASSLESS))
 
 
 def _weighted(run: engines.Engine, maps: Any, weights: Any) -> Any:

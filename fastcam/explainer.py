@@ -20,7 +20,7 @@ from fastcam.errors import InputError
 from fastcam.explained import Explained, Plan, Seen, gather
 from fastcam.forwards import Progress, check_asking
 from fastcam.geometry import Region, part_of
-from fastcam.images import Photo, photo_pixels, seen_region
+from fastcam.images import Photo, of_each, photo_pixels, seen_region
 from fastcam.input_gradients import Smoothing
 from fastcam.model.head import Head
 from fastcam.model.proof import check_identity
@@ -123,19 +123,15 @@ class Explainer:
         plan: Plan,
         work: Callable[[Seen, NDArray[np.int64], Plan], T],
     ) -> list[T]:
-        """What is made of each photo that was seen, and of its classes (M,); of several, errors name the image."""
-        found: list[T] = []
-        for n, photo in enumerate(photos):
-            try:
-                wanted = plan.classes(n)
-                seen = self.see(photo, plan.run, plan if plan.layers else None, wanted)
-                index = self._best(seen, wanted) if isinstance(wanted, int) else wanted
-                found.append(work(seen, index, plan.of_image(n, len(photos))))
-            except InputError as error:
-                if len(photos) == 1:
-                    raise
-                raise InputError(f"image {n} of {len(photos)}: {error}") from error
-        return found
+        """What is made of each photo that was seen, and of its classes (M,)."""
+
+        def one(n: int, photo: Photo) -> T:
+            wanted = plan.classes(n)
+            seen = self.see(photo, plan.run, plan if plan.layers else None, wanted)
+            index = self._best(seen, wanted) if isinstance(wanted, int) else wanted
+            return work(seen, index, plan.of_image(n, len(photos)))
+
+        return of_each(photos, one)
 
     def explain_each(
         self, photo: Photo, plans: Sequence[Plan], best: int, classes: NDArray[np.int64]

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastcam import engines
 from fastcam.errors import InputError
 from fastcam.explainer import Explainer
-from fastcam.images import Photo
+from fastcam.images import Photo, of_each
 from fastcam.model.head import LEARNED, Head
 from fastcam.session import Session
 
@@ -22,15 +22,10 @@ if TYPE_CHECKING:
 
 def features(explainer: Explainer, photos: Sequence[Photo] | NDArray[np.uint8]) -> NDArray[np.float32]:
     """(N, C): what `pooled` makes of each photo; of several, errors name the image."""
-    rows = []
-    for n, photo in enumerate(photos):
-        try:
-            rows.append(pooled(explainer.head, explainer.see(photo, engines.named("cpu")).feature_maps))
-        except InputError as error:
-            if len(photos) == 1:
-                raise
-            raise InputError(f"image {n} of {len(photos)}: {error}") from error
-    return np.concatenate(rows)
+    run = engines.named("cpu")
+    return np.concatenate(
+        of_each(photos, lambda _, photo: pooled(explainer.head, explainer.see(photo, run).feature_maps))
+    )
 
 
 def pooled(head: Head, feature_maps: Any) -> NDArray[np.float32]:

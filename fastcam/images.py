@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ Photo = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
 
 # Those that Pillow decodes by itself. Of what it can open, EPS for one is handed to a program of its own.
 OWN_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+
+T = TypeVar("T")
 
 
 def each_photo(images: Any) -> Sequence[Photo] | NDArray[np.uint8]:
@@ -269,3 +271,16 @@ def value_range(spec: Preprocess) -> tuple[float, float]:
     """
     values = normalised(np.array([[0], [255]]), spec)
     return float(values.min()), float(values.max())
+
+
+def of_each(photos: Sequence[Photo] | NDArray[np.uint8], work: Callable[[int, Photo], T]) -> list[T]:
+    """What is made of each photo, with its number; of several, errors name the image."""
+    found: list[T] = []
+    for n, photo in enumerate(photos):
+        try:
+            found.append(work(n, photo))
+        except InputError as error:
+            if len(photos) == 1:
+                raise
+            raise InputError(f"image {n} of {len(photos)}: {error}") from error
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
@@ -23,7 +22,7 @@ from fastcam.model.rules.rectified import RECTIFIED
 from fastcam.model.scene import Scene
 from fastcam.model.source import Source
 from fastcam.model.tail import cut_tail
-from fastcam.once import Once
+from fastcam.once import Once, Recent
 from fastcam.probes import NORMALISED, image_input, look, probe_images
 from fastcam.runtime import ORT_ERRORS
 from fastcam.session import ImageInput, Opening
@@ -113,8 +112,9 @@ class InputGradients:
     ) -> None:
         self._source, self._opening = source, opening
         self._head, self._size, self._pixels = head, size, pixels
-        self._lock = threading.Lock()
-        self._opened: dict[tuple[str, str | int], Once[Backward]] = {}
+        self._opened: Recent[tuple[str, str | int], Once[Backward]] = Recent(
+            lambda wanted: Once(partial(self._opened_now, *wanted)), KEPT
+        )
 
     def __call__(
         self,
@@ -165,13 +165,7 @@ class InputGradients:
             A tensor that every path to the logits crosses; or a number of places a side, for the last one that has as
             many, and the network input if none does. 0: the network input.
         """
-        wanted = variant, layer
-        with self._lock:
-            opened = self._opened.pop(wanted, None) or Once(partial(self._opened_now, variant, layer))
-            self._opened[wanted] = opened  # now the last to go
-            if len(self._opened) > KEPT:
-                del self._opened[next(iter(self._opened))]
-        return opened()
+        return self._opened((variant, layer))()
 
     def _run(self, opened: Backward, given: NDArray[np.float32], index: int) -> NDArray[np.float32]:
         seed = np.zeros((opened.batch, self._head.classes), np.float32)

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from fastcam.errors import FastcamError, GradientError, InputError
 
+K = TypeVar("K")
 T = TypeVar("T")
 LASTING = (GradientError, InputError)  # others may pass: a file that can't be read, a limit of time
 
@@ -42,3 +43,27 @@ class Once(Generic[T]):
                     raise
                 self._make = None  # and what it holds
             return self._made
+
+
+class Recent(Generic[K, T]):
+    """What `make` gives for a key, of the last so many keys that were asked for. `make` is called under a lock.
+
+    Examples
+    --------
+    >>> recent = Recent(str, 2)
+    >>> recent(1) is recent(1)
+    True
+    """
+
+    def __init__(self, make: Callable[[K], T], most: int) -> None:
+        self._make, self._most = make, most
+        self._lock = threading.Lock()
+        self._held: dict[K, T] = {}
+
+    def __call__(self, key: K) -> T:
+        with self._lock:
+            found = self._held.pop(key) if key in self._held else self._make(key)
+            self._held[key] = found  # now the last to go
+            if len(self._held) > self._most:
+                del self._held[next(iter(self._held))]
+            return found

@@ -62,10 +62,10 @@ TOKENS = """
 """
 
 
-def class_token():
+def class_token(body=TOKENS):
     """Bytes of a model with a class token, which reads the patches by attention."""
     return build(
-        TOKENS,
+        body,
         k=0.1 * np.random.default_rng(0).standard_normal((6, 3, 4, 4)).astype(np.float32),
         to=np.array([0, 6, 16]),
         rest=np.array([1, 6]),

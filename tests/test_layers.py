@@ -10,7 +10,7 @@ from fastcam import InputError, methods
 from fastcam.errors import GradientError
 from fastcam.methods import layercam
 from fastcam.steady import Steady
-from tests.models import BACKBONE, build
+from tests.models import BACKBONE, TOKENS, build, class_token
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
 
@@ -115,25 +115,8 @@ def test_quantised_models(load_real, photos, name):
 
 def test_tokens_and_their_grid():
     """A layer of patches, and one with a class token before them."""
-    tokens = """
-        f = Conv<strides = [4, 4]>(image, k) r = Reshape(f, to) patches = Transpose<perm = [0, 2, 1]>(r)
-        n = Shape<start = 0, end = 1>(image) ns = Concat<axis = 0>(n, rest) c = Expand(token, ns)
-        maps = Concat<axis = 1>(c, patches) u = Transpose<perm = [0, 2, 1]>(maps) s = MatMul(maps, u) p = Softmax(s)
-        a = MatMul(p, maps) o = Add(maps, a) h = Gather<axis = 1>(o, first) logits = Gemm<transB = 1>(h, w, b)
-    """
-    model = fastcam.load(
-        build(
-            tokens,
-            k=0.1 * np.random.default_rng(0).standard_normal((6, 3, 4, 4)).astype(np.float32),
-            to=np.array([0, 6, 16]),
-            rest=np.array([1, 6]),
-            token=(1, 1, 6),
-            first=np.array(0),
-            w=(5, 6),
-            b=(5,),
-        ),
-        preprocess="unit,fit=stretch",
-    )
+    named = TOKENS.replace("t = Transpose", "patches = Transpose").replace("(c, t)", "(c, patches)")
+    model = fastcam.load(class_token(named), preprocess="unit,fit=stretch")
     own = model.explain(PHOTO)
     for layer in ("f", "patches", "maps"):
         found = model.explain(PHOTO, layer=layer)
