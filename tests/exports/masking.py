@@ -19,6 +19,7 @@ import numpy as np
 
 import fastcam
 from tests.exports.gradients import matched, outputs_of
+from tests.exports.input_gradients import made
 from tests.exports.torch_export import import_torchvision, quiet
 from tests.exports.torch_models import timm_model, torchvision_model
 
@@ -35,12 +36,7 @@ def built(make: Callable[..., Any], name: str) -> Any:
     """With random weights, statistics of batch norms that do something, and logits that are far apart."""
     import torch
 
-    torch.manual_seed(0)
-    model = make(name, num_classes=10).eval()
-    for module in model.modules():
-        if hasattr(module, "running_var"):
-            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
-            torch.nn.init.uniform_(module.running_mean, -0.5, 0.5)
+    model = made(make, name)
     last = [module for module in model.modules() if isinstance(module, torch.nn.Linear | torch.nn.Conv2d)][-1]
     with torch.no_grad():
         last.weight.mul_(30)  # else Score-CAM's softmax gives all channels the same weight
