@@ -10,7 +10,7 @@ import pytest
 
 MUTATIONS = int(os.environ.get("FASTCAM_MUTATIONS", "300"))
 A_PROCESS = 50
-SECONDS = 10.0  # for one model
+SECONDS = 10.0  # for one model, of its thread, so that a busy machine fails nothing
 
 
 def fates(folder: Path, first: int, last: int) -> dict[int, str]:
