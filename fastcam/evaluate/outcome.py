@@ -19,7 +19,8 @@ from fastcam.evaluate.scoring import BOX
 
 WORST = 10
 RESAMPLES = 1000
-BY_CLASS = {"known": {"accuracy": "accuracy", "mean_iou": "mean_iou"}, "pointing": {"pointing": "accuracy"}}
+POINTING = ("pointing", "pointing_15")
+BY_CLASS = {"known": {"accuracy": "accuracy", "mean_iou": "mean_iou"}} | {name: {name: "accuracy"} for name in POINTING}
 
 
 def results_of(plan: Mapping[str, Any], batches: Sequence[Batch]) -> dict[str, Any]:
@@ -125,6 +126,9 @@ def _figures(protocol: Protocol, tallies: Columns, common: _Common) -> dict[str,
         metrics[name] = _plain(figures)
         found = bootstrap(metric, rows, resamples=RESAMPLES, seed=protocol.seed)
         intervals[name] = {figure: [_number(low), _number(high)] for figure, (low, high) in found.items()}
+        if name in POINTING:
+            found = _mean_of_classes(rows[:, 0], common.class_index, protocol.seed)
+            metrics[name]["mean_of_classes"], intervals[name]["mean_of_classes"] = found
         if isinstance(figures, BoxFigures):
             curves[name] = {
                 "thresholds": protocol.fractions.tolist(),
@@ -147,6 +151,19 @@ def _faithful(name: str, rows: NDArray[np.float32], seed: int) -> tuple[dict[str
     low, high = np.quantile(drawn, (0.025, 0.975), axis=0).tolist()
     means = {figure: math.fsum(one) / count for figure, one in values.items()}
     return {"images": count, **means}, dict(zip(values, map(list, zip(low, high, strict=True)), strict=True))
+
+
+def _mean_of_classes(hits: NDArray[np.int64], class_index: NDArray[np.int64], seed: int) -> tuple[float, list[float]]:
+    """The mean over classes of the fraction of hits, and its interval; a draw has the classes that it has."""
+    _, place = np.unique(class_index, return_inverse=True)
+    count, rng = len(hits), np.random.default_rng(seed)
+
+    def mean(times: NDArray[np.int64]) -> float:
+        images = np.bincount(place, times)
+        return float((np.bincount(place, times * hits)[images > 0] / images[images > 0]).mean())
+
+    drawn = [mean(np.bincount(rng.integers(count, size=count), minlength=count)) for _ in range(RESAMPLES)]
+    return mean(np.ones(count, np.int64)), np.quantile(drawn, (0.025, 0.975)).tolist()
 
 
 def _plain(figures: Any) -> dict[str, Any]:

@@ -19,8 +19,10 @@ COLUMNS = (  # title, metric, figure
     ("mean box IoU", "known", "mean_iou"),
     ("MaxBoxAcc", "max_box_acc", "accuracy"),
     ("MaxBoxAccV2", "max_box_acc_v2", "accuracy"),
-    ("pointing game", "pointing", "accuracy"),
-    ("within 15 pixels", "pointing_15", "accuracy"),
+    ("pointing game", "pointing", "mean_of_classes"),
+    ("all pairs", "pointing", "accuracy"),
+    ("within 15 pixels", "pointing_15", "mean_of_classes"),
+    ("all pairs", "pointing_15", "accuracy"),
     ("energy in boxes", "energy", "energy"),
     ("PxAP", "px_ap", "average_precision"),
     ("mean mask IoU", "mean_iou", "mean_iou"),
@@ -28,6 +30,7 @@ COLUMNS = (  # title, metric, figure
     ("increase", "average_drop", "increase_in_confidence"),
     ("deletion", "deletion", "deletion_auc"),
     ("insertion", "insertion", "insertion_auc"),
+    ("ROAD", "road", "road"),
 )
 
 

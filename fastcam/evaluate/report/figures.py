@@ -25,10 +25,12 @@ METRICS = {
     "insertion": "Insertion",
     "road": "ROAD",
 }
-OF_CLASSES = {"accuracy": "GT-known accuracy", "mean_iou": "GT-known mean IoU", "pointing": "Pointing game accuracy"}
+OF_CLASSES = {"accuracy": "GT-known accuracy", "mean_iou": "GT-known mean IoU"} | {
+    name: f"{METRICS[name]}, accuracy" for name in ("pointing", "pointing_15")
+}
 LESS = {"average_drop", "deletion_auc", "road_morf"}
 MORE = {
-    *("accuracy", "mean_iou", "energy", "average_precision", "pixel_accuracy"),
+    *("accuracy", "mean_iou", "energy", "average_precision", "pixel_accuracy", "mean_of_classes"),
     *("increase_in_confidence", "insertion_auc", "road_lerf", "road"),
 }
 WORDS = {"iou": "IoU", "auc": "AUC", "top1": "top-1"}
