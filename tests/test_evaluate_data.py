@@ -206,7 +206,8 @@ def test_a_table_with_all_its_columns_and_odd_writing(tmp_path):
     assert found.box_class.tolist() == [3, 5]
     assert found.class_index.tolist() == [-1, 3]
     assert found.sizes.tolist() == [[40, 60], [40, 60]]
-    assert [len(masks) for masks in found.masks] == [1, 1]
+    assert found.masks == ((tmp_path / "m.png",), (tmp_path / "n.png",))
+    assert found.mask_class == ((5,), (3,))
     assert found.ignored == (tmp_path / "i.png", None)
     assert reasons(found) == [("3", "no label")]
 
@@ -360,10 +361,11 @@ def test_paths_do_not_lead_out_of_the_root(tmp_path, name):
         ({"t_csv": "path,label,x0,y0,x1,y1\n,1,0,0,9,9"}, "t.csv:2: expected a path"),
         (
             {"t_csv": "path,label,x0,y0,x1,y1\na.jpg,1,,,,\na.jpg,2,,,,"},
-            "t.csv:3: expected one class for an image without boxes",
+            "t.csv:3: expected one class of an image with a row that has neither box nor mask; got '1' and '2'",
         ),
+        ({"t_csv": "path,label,x0,y0,x1,y1\na.jpg,1,,,,\na.jpg,2,0,0,9,9"}, "t.csv:2: .*; got '1' and '2'"),
         ({"t_csv": ""}, "expected a header; the file is empty"),
-        ({"t_csv": "path,label,x0,y0,x1,y1\n"}, "the data set is empty"),
+        ({"t_csv": "path,label,x0,y0,x1,y1\n"}, "t.csv: expected at least one image; the data set is empty"),
         ({"t_json": '{"images": [,]}'}, "t.json:1: not JSON"),
         ({"t_json": "[" * 100_000}, "t.json: not JSON of annotations"),
         ({"t_json": "[]"}, "t.json: expected COCO's JSON, .*; no images"),
@@ -374,7 +376,7 @@ def test_paths_do_not_lead_out_of_the_root(tmp_path, name):
         ({"t_json": '{"images": [{"file_name": "a"}]}'}, r"images\[0\]: expected id; it isn't there"),
         (
             {"t_json": '{"images": [{"id": 1.5, "file_name": "a"}]}'},
-            r"images\[0\].id: expected a whole number; got 1.5",
+            r"images\[0\].id: expected a whole number of 64 bits; got '1.5'",
         ),
         ({"t_json": '{"images": [{"id": 1}]}'}, r"images\[0\]: expected a file_name; got None"),
         ({"t_json": '{"images": [], "categories": [{"id": 1}, {"id": 1}]}'}, "expected each category id once"),
@@ -521,6 +523,43 @@ def test_classes_that_do_not_fit(tmp_path, classes, message):
         read_annotations(table(tmp_path, *ANIMALS), classes=classes, class_count=count, verify=False)
 
 
+@pytest.mark.parametrize("digits", [19, 5000])
+def test_numbers_that_are_too_long(tmp_path, digits):
+    """They are names, as in the file; in CUB and COCO, which have numbers alone, they are refused."""
+    label = "9" * digits
+    place = table(tmp_path, f"a.jpg,{label},0,0,9,9")
+    assert read_annotations(place, classes="order", verify=False).categories == (label,)
+    with pytest.raises(InputError, match="and the data doesn't say. Its categories: 9{19,40}$"):
+        read_annotations(place, verify=False)
+    with pytest.raises(InputError, match=r"(expected a whole number of 64 bits|a finite number); got '9"):
+        read_annotations(place, classes=write(tmp_path, c_csv=f"category,class\n1,{label}") / "c.csv", verify=False)
+
+
+def test_ids_beyond_what_a_float_holds(tmp_path):
+    """Two that are the same in float64."""
+    first, second = 2**53, 2**53 + 1
+    images = [{"id": one, "file_name": f"{one}.jpg"} for one in (first, second)]
+    boxes = [{"image_id": one, "category_id": 1, "bbox": [one - first, 0, 9, 9]} for one in (first, second)]
+    text = json.dumps({"images": images, "annotations": boxes, "categories": [{"id": 1, "name": "cat"}]})
+    found = read_annotations(write(tmp_path, t_json=text) / "t.json", classes="order", verify=False)
+    assert found.ids == (str(first), str(second))
+    assert found.boxes[:, 0].tolist() == [0, 1]
+
+
+def test_masks_have_classes(tmp_path):
+    """That of their row; a file that can't be read is listed at once."""
+    photo(tmp_path, "a.jpg", "m.png", "n.png", "b.jpg")
+    (tmp_path / "bad.png").write_bytes(b"nothing")
+    lines = ("a.jpg,2,0,0,9,9,m.png", "a.jpg,1,,,,,n.png", "b.jpg,1,0,0,9,9,bad.png", "c.jpg,,1,1,9,9,m.png")
+    (tmp_path / "t.csv").write_text("\n".join(("path,label,x0,y0,x1,y1,mask", *lines)), encoding="utf-8")
+    found = read_annotations(tmp_path / "t.csv")
+    assert found.masks == ((tmp_path / "m.png", tmp_path / "n.png"),)
+    assert found.mask_class == ((2, 1),)
+    assert found.class_index.tolist() == [-1]
+    assert reasons(found) == [("b.jpg", "unreadable"), ("c.jpg", "no label")]
+    assert found.take([0]).mask_class == found.mask_class
+
+
 def test_names_that_differ_in_capitals_only(tmp_path):
     """ImageNet has the dog Cardigan and the garment cardigan."""
     lines = ("a.jpg,cardigan,0,0,9,9", "b.jpg,Cardigan,0,0,9,9", "c.jpg,n02963159,0,0,9,9", "d.jpg,Tiger_Cat,0,0,9,9")
@@ -542,6 +581,8 @@ def test_names_that_differ_in_capitals_only(tmp_path):
         ({"format": "voc"}, "t.csv: expected a folder in the format voc"),
         ({"format": "coco"}, "t.csv:1: not JSON"),
         ({"root": "nowhere"}, "root: expected a folder; got nowhere"),
+        ({"class_count": 0}, "class_count: expected 1 class or more, or None; got 0"),
+        ({"class_count": "3"}, "class_count: expected 1 class or more, or None; got '3'"),
         ({"split": "val"}, "split: expected only with the format voc or cub; this is table"),
         ({"columns": {"file": "path"}}, "columns: expected some of path, label, .*; got file"),
     ],

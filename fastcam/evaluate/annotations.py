@@ -61,6 +61,8 @@ class Annotations:
         (N, 2) int64, height and width of each photo as it is shown, upright; 0 where they aren't known.
     masks
         For each image the files of the masks of its objects.
+    mask_class
+        For each image the model's class of each of these files.
     ignored
         For each image the file of its mask of what doesn't count, or None.
     categories, category_class
@@ -79,6 +81,7 @@ class Annotations:
     offsets: NDArray[np.int64]
     sizes: NDArray[np.int64]
     masks: tuple[tuple[Path, ...], ...]
+    mask_class: tuple[tuple[int, ...], ...]
     ignored: tuple[Path | None, ...]
     categories: tuple[str, ...]
     category_class: NDArray[np.int64]
@@ -118,6 +121,7 @@ class Annotations:
             offsets=np.cumsum([0, *counts], dtype=np.int64),
             sizes=self.sizes[chosen],
             masks=tuple(self.masks[n] for n in each),
+            mask_class=tuple(self.mask_class[n] for n in each),
             ignored=tuple(self.ignored[n] for n in each),
         )
 

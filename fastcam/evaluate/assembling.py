@@ -31,7 +31,7 @@ class Kept(NamedTuple):
     boxes: list[tuple[float, float, float, float]]
     box_class: list[int]
     size: tuple[int, int]
-    masks: tuple[Path, ...]
+    masks: Mapping[Path, int]  # the class of each
     ignored: Path | None
 
 
@@ -43,8 +43,6 @@ def assembled(draft: Draft, index: Mapping[str, int | None], *, strict: bool, ve
     InputError
         As `read_annotations`.
     """
-    if not draft.images:
-        raise InputError(f"{draft.root}: expected at least one image; the data set is empty")
     _check_once("id", [(image.id, image.where) for image in draft.images])
     _check_once("file", [(os.path.normpath(image.path), image.where) for image in draft.images])
     problems: list[Problem] = []
@@ -82,7 +80,8 @@ def _as_arrays(
         box_class=np.array([number for one in kept for number in one.box_class], np.int64),
         offsets=np.cumsum([0, *(len(one.boxes) for one in kept)], dtype=np.int64),
         sizes=np.array([one.size for one in kept], np.int64).reshape(-1, 2),
-        masks=tuple(one.masks for one in kept),
+        masks=tuple(tuple(one.masks) for one in kept),
+        mask_class=tuple(tuple(one.masks.values()) for one in kept),
         ignored=tuple(one.ignored for one in kept),
         categories=tuple(category.name for category in draft.categories),
         category_class=np.array([-1 if number is None else number for number in classes], np.int64),
@@ -99,28 +98,30 @@ class _Assembly:
         self.kept: list[Kept] = []
         self.problems: list[Problem] = []
         path = _stem_file(root, image) if image.is_stem else inside(root, image.path, image.where)
-        masks = tuple(inside(root, mask, image.where) for mask in image.masks)
+        masks = [inside(root, mask.path, image.where) for mask in image.masks]
         ignored = inside(root, image.ignored, image.where) if image.ignored else None
-        if not self._is_labelled() or (verify and not self._are_there([path, *masks, *([ignored] if ignored else [])])):
+        beside = [*masks, *([ignored] if ignored else [])]
+        if not self._is_labelled() or (verify and not self._are_there([path, *beside])):
             return
         size = self._size(path) if verify else image.size or (0, 0)
-        if size is None:
+        if size is None or (verify and not all(map(self._header, beside))):
             return
         boxes, classes = self._boxes(size)
-        number = self._class(classes)
+        masked = self._masks(masks)
+        number = self._class([*classes, *masked.values()])
         if number is None:
             return
-        if not boxes and not masks:
+        if not boxes and not masked:
             had = f"none of its {len(image.boxes)} boxes is left" if image.boxes else "it has no box"
             self._refuse("no box", had)
             return
-        self.kept = [Kept(image.id, path, number, boxes, classes, size, masks, ignored)]
+        self.kept = [Kept(image.id, path, number, boxes, classes, size, masked, ignored)]
 
     def _refuse(self, reason: str, detail: str, where: str | None = None) -> None:
         self.problems.append(Problem(self.image.id, reason, f"{where or self.image.where}: {detail}"))
 
     def _is_labelled(self) -> bool:
-        if self.image.label is None and all(box.category is None for box in self.image.boxes):
+        if self.image.label is None and all(one.category is None for one in (*self.image.boxes, *self.image.masks)):
             self._refuse("no label", "the image has no label")
             return False
         return True
@@ -133,22 +134,25 @@ class _Assembly:
 
     def _size(self, path: Path) -> tuple[int, int] | None:
         """The photo's own, if it can be read and agrees with what the annotations say."""
+        found = self._header(path)
+        if found is not None and self.image.size not in (None, found):
+            said = "×".join(map(str, reversed(self.image.size or ())))
+            self._refuse("size", f"the annotations say {said} pixels; {path} has {found[1]}×{found[0]}")
+            return None
+        return found
+
+    def _header(self, path: Path) -> tuple[int, int] | None:
+        """The (height, width) of an image as it is shown, if it can be read."""
         try:
-            with Image.open(path) as photo:
-                width, height = photo.size
-                if photo.getexif().get(ORIENTATION) in TURNED:
-                    width, height = height, width
+            with Image.open(path) as image:
+                width, height = image.size
+                return (width, height) if image.getexif().get(ORIENTATION) in TURNED else (height, width)
         except Exception as error:  # Pillow's decoders raise all sorts on files that are broken
             self._refuse("unreadable", f"{path} can't be read as an image ({error})")
             return None
-        if self.image.size not in (None, (height, width)):
-            said = "×".join(map(str, reversed(self.image.size or ())))
-            self._refuse("size", f"the annotations say {said} pixels; {path} has {width}×{height}")
-            return None
-        return height, width
 
     def _class(self, classes: Sequence[int]) -> int | None:
-        """The image's own class, or that of all its boxes, or -1; None, and listed, if the model has none for it."""
+        """The image's own class, or that of all boxes and masks, or -1; None, and listed, if the model has none."""
         if self.image.label is None:
             if not classes and self.image.boxes:
                 self._refuse("no box", f"none of its {len(self.image.boxes)} boxes is left")
@@ -176,6 +180,19 @@ class _Assembly:
                 boxes.append(_cut(box.xyxy, size))
                 classes.append(number)
         return boxes, classes
+
+    def _masks(self, files: Sequence[Path]) -> dict[Path, int]:
+        """The class of each file."""
+        found = {}
+        for mask, file in zip(self.image.masks, files, strict=True):
+            category = mask.category or self.image.label
+            number = self.index.get(category or "")
+            if number is not None:
+                found[file] = number
+            elif category != self.image.label or category is None:  # else told of the image
+                reason = "no class" if category in self.index else "class"
+                self._refuse(reason, f"the model has no class for the category {category!r} of {file}")
+        return found
 
 
 def _damage(box: DraftBox, size: tuple[int, int]) -> str | None:

@@ -18,6 +18,13 @@ class DraftBox(NamedTuple):
     is_crowd: bool = False
 
 
+class DraftMask(NamedTuple):
+    """The path of a mask, and the key of its category; None: that of its image."""
+
+    category: str | None
+    path: str
+
+
 @dataclass
 class DraftImage:
     """An image: paths are relative to the root, without a suffix if `is_stem`; size is (height, width)."""
@@ -28,7 +35,7 @@ class DraftImage:
     size: tuple[int, int] | None = None
     label: str | None = None
     boxes: list[DraftBox] = field(default_factory=list)
-    masks: list[str] = field(default_factory=list)
+    masks: list[DraftMask] = field(default_factory=list)
     ignored: str | None = None
     is_stem: bool = False
 

@@ -64,7 +64,7 @@ def evaluate(
     data
         Where the annotations come from, to be told in the results.
     strict
-        True: a photo that can't be decoded is an error. False: it is listed among the problems.
+        True: a photo or mask that can't be decoded is an error. False: it is listed among the problems.
     batch
         Photos of a file, which is what is lost at most when a run is killed.
     shard
@@ -200,13 +200,17 @@ def _plans(model: Classifier, methods: Sequence[str], layer: Any, protocol: Prot
 
 def _check_parts(images: int, shard: tuple[int, int], batch: int) -> None:
     """There are photos in that part."""
-    whole = all(isinstance(value, int) and not isinstance(value, bool) for value in (*shard, batch))
-    if len(shard) != 2 or not whole or not 1 <= shard[0] <= shard[1]:
-        raise InputError(f"shard: expected (i, n) with 1 <= i <= n; got {shard}")
-    if batch < 1:
-        raise InputError(f"batch: expected 1 photo or more; got {batch}")
+    is_pair = isinstance(shard, tuple | list) and len(shard) == 2 and all(map(_is_whole, shard))
+    if not is_pair or not 1 <= shard[0] <= shard[1]:
+        raise InputError(f"shard: expected (i, n) with 1 <= i <= n; got {shard!r}")
+    if not _is_whole(batch) or batch < 1:
+        raise InputError(f"batch: expected 1 photo or more; got {batch!r}")
     if shard[0] > images:
         raise InputError(f"shard: expected no more parts than photos, {images}; {shard[0]}/{shard[1]} has none")
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _plan(
@@ -263,7 +267,7 @@ def _digest(annotations: Annotations) -> str:
     """Of what is known of the photos, wherever they lie, of how many bytes each has, and of all masks."""
     one = annotations
     lengths = [path.stat().st_size if path.is_file() else -1 for path in one.paths]
-    masks = [[_content(path) for path in files] for files in one.masks]
+    masks = [[_content(path) for path in files] for files in one.masks], one.mask_class
     ignored = [path and _content(path) for path in one.ignored]
     known = [one.ids, one.class_index, one.boxes, one.box_class, one.offsets, one.sizes, lengths, masks, ignored]
     plain = [value.tolist() if isinstance(value, np.ndarray) else value for value in known]

@@ -91,14 +91,14 @@ class Scorer:
         return tallies
 
     def _of_true(self, maps: NDArray[np.float32], part: Part, subject: Subject, has: list[str]) -> Tallies:
-        """By the maps (M, h, w) of `Subject.explained`: rows for the classes with boxes, and for that of the mask."""
+        """By the maps (M, h, w) of `Subject.explained`: rows for the classes with boxes, and for those with masks."""
         tallies, boxed = {}, np.isin(subject.explained, subject.classes)
         if len(subject.classes):
             tallies |= self._by_boxes(maps[boxed], Cutter(self.protocol, part, subject.size), subject, has)
             tallies |= self._by_pixels(maps[boxed], part, subject, has)
-        if subject.mask is not None:
-            masked = maps[subject.explained.tolist().index(subject.mask_class)]
-            tallies |= self._by_mask(masked, part, subject, subject.mask, has)
+        if subject.masks:
+            masked = np.isin(subject.explained, list(subject.masks))
+            tallies |= self._by_masks(maps[masked], part, subject, has)
         return tallies
 
     def _by_boxes(self, maps: NDArray[np.float32], cutter: Cutter, subject: Subject, has: list[str]) -> Tallies:
@@ -128,18 +128,17 @@ class Scorer:
                 found.append(self._metrics[name].update(given, own))
         return {name: np.concatenate(found) for name, found in rows.items()}
 
-    def _by_mask(
-        self, one: NDArray[np.float32], part: Part, subject: Subject, mask: NDArray[np.uint8], has: list[str]
-    ) -> Tallies:
-        tallies, rule = {}, self.protocol.rule
+    def _by_masks(self, maps: NDArray[np.float32], part: Part, subject: Subject, has: list[str]) -> Tallies:
+        tallies, rule, masks = {}, self.protocol.rule, list(subject.masks.values())
         if "px_ap" in has:
-            scores = placed(heatmaps(one, part.sides, window=part.window), part, subject.size)
-            tallies["px_ap"] = self._metrics["px_ap"].update([scores], [mask])
+            scores = heatmaps(maps, part.sides, window=part.window)
+            tallies["px_ap"] = self._metrics["px_ap"].update([placed(s, part, subject.size) for s in scores], masks)
         if "mean_iou" in has:
             labels = label_images(
-                one, part.sides, convention=rule.name, threshold=rule.threshold, window=part.window
+                maps, part.sides, convention=rule.name, threshold=rule.threshold, window=part.window
             )  # fmt: skip
-            tallies["mean_iou"] = self._metrics["mean_iou"].update([placed(labels > 0, part, subject.size)], [mask])
+            found = [placed(one > 0, part, subject.size) for one in labels]
+            tallies["mean_iou"] = self._metrics["mean_iou"].update(found, masks)
         return tallies
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,28 +35,24 @@ class Subject(NamedTuple):
         Of P images: the boxes of each class, half-open, in the photo's pixels.
     whole
         Of one image: all its boxes.
-    mask_class
-        The class of its mask; None where there is none.
-    mask
-        (height, width) uint8, 1 for the object, 255 where nobody knows; None where there is none.
+    masks
+        By class, ascending: (height, width) uint8, 1 for its objects, 255 where nobody knows.
     """
 
     size: tuple[int, int]
     classes: NDArray[np.int64]
     truth: Truth
     whole: Truth
-    mask_class: int | None
-    mask: NDArray[np.uint8] | None
+    masks: dict[int, NDArray[np.uint8]]
 
     @property
     def explained(self) -> NDArray[np.int64]:
         """The classes whose maps are looked at, ascending."""
-        masked = [] if self.mask_class is None else [self.mask_class]
-        return np.union1d(self.classes, np.array(masked, np.int64))
+        return np.union1d(self.classes, np.array(list(self.masks), np.int64))
 
 
 def subject_of(annotations: Annotations, n: int, size: tuple[int, int], *, masks: bool) -> Subject:
-    """Image n; its masks only if they are wanted, and if the photo has one class.
+    """Image n; its masks only if they are wanted.
 
     Raises
     ------
@@ -65,19 +62,19 @@ def subject_of(annotations: Annotations, n: int, size: tuple[int, int], *, masks
     first, stop = annotations.offsets[n : n + 2]
     boxes, index = annotations.boxes[first:stop], annotations.box_class[first:stop]
     classes = np.unique(index)
-    own, files = int(annotations.class_index[n]), annotations.masks[n]
-    is_masked = masks and len(files) > 0 and own >= 0
+    files: dict[int, list[Path]] = {}
+    for file, one in zip(annotations.masks[n], annotations.mask_class[n], strict=True) if masks else ():
+        files.setdefault(one, []).append(file)
     return Subject(
         size,
         classes,
         truth_of([boxes[index == one] for one in classes], classes.tolist()),
         truth_of([boxes], [index]),
-        own if is_masked else None,
-        read_mask(files, annotations.ignored[n], size) if is_masked else None,
+        {one: read_mask(files[one], annotations.ignored[n], size) for one in sorted(files)},
     )
 
 
-def read_mask(files: tuple[Path, ...], ignored: Path | None, size: tuple[int, int]) -> NDArray[np.uint8]:
+def read_mask(files: Sequence[Path], ignored: Path | None, size: tuple[int, int]) -> NDArray[np.uint8]:
     """(height, width): 1 where any of the masks isn't zero, else 255 where `ignored` isn't, else 0.
 
     Masks of another size than the photo's are scaled to it, by the nearest pixel.

@@ -26,7 +26,7 @@ class Tallying:
     plans
         For each model those of its methods, by name.
     strict
-        Whether a photo that can't be decoded is an error; else it is listed.
+        Whether a photo or mask that can't be decoded is an error; else it is listed.
     """
 
     def __init__(
@@ -56,25 +56,25 @@ class Tallying:
         for done, n in enumerate(positions):
             path = self._data.paths[n]
             try:
-                photo = self._read(n, problems)
-                if photo is not None:
-                    self._count(n, photo, found)
+                seen = self._read(n, problems)
+                if seen is not None:
+                    self._count(n, *seen, found)
             except FastcamError as error:
                 raise type(error)(f"{path}: {error}") from error
             tell(done + 1)
         return found.columns(self._data, positions, problems)
 
-    def _read(self, n: int, problems: list[tuple[int, Problem]]) -> Image.Image | None:
+    def _read(self, n: int, problems: list[tuple[int, Problem]]) -> tuple[Image.Image, Subject] | None:
         try:
-            return read_photo(self._data.paths[n])
+            photo = read_photo(self._data.paths[n])
+            return photo, subject_of(self._data, n, (photo.height, photo.width), masks=self._masks)
         except InputError as error:
             if self._strict:
                 raise
             problems.append((n, Problem(self._data.ids[n], "unreadable", str(error))))
             return None
 
-    def _count(self, n: int, photo: Image.Image, found: _Found) -> None:
-        subject = subject_of(self._data, n, (photo.height, photo.width), masks=self._masks)
+    def _count(self, n: int, photo: Image.Image, subject: Subject, found: _Found) -> None:
         found.add(n, subject)
         row = 0
         for name, model in self._models.items():
@@ -107,7 +107,7 @@ class _Found:
     def columns(self, data: Annotations, positions: Sequence[int], problems: Sequence[tuple[int, Problem]]) -> Columns:
         """By name; "of/..." is what all rows share."""
         counts = [len(one.classes) for one in self._subjects]
-        masked = [one.mask is not None for one in self._subjects]
+        masks = [len(one.masks) for one in self._subjects]
         seen = np.array(self._seen, np.int64)
         texts = [[*problem] for _, problem in problems]
         return {
@@ -115,7 +115,7 @@ class _Found:
             "of/seen": seen,
             "of/best": seen[np.array(counts, np.int64) > 0],
             "of/boxes": np.repeat(seen, counts),
-            "of/masks": seen[np.array(masked, np.bool_)],
+            "of/masks": np.repeat(seen, masks),
             "of/class": np.concatenate([np.empty(0, np.int64), *(one.classes for one in self._subjects)]),
             "of/counts": np.concatenate([np.empty(0, np.int64), *(np.diff(s.truth.offsets) for s in self._subjects)]),
             "of/truth": np.concatenate([np.empty((0, 4)), *(one.truth.boxes for one in self._subjects)]),

@@ -10,7 +10,7 @@ from pathlib import Path
 from fastcam.errors import InputError
 from fastcam.evaluate.classes import Category
 from fastcam.evaluate.draft import Draft, DraftBox, DraftImage
-from fastcam.evaluate.parsing import number, read_lines, whole
+from fastcam.evaluate.parsing import as_index, number, read_lines, whole
 
 SPLITS = {"train": "1", "test": "0"}
 
@@ -51,7 +51,7 @@ def _table(path: Path, count: int) -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     for where, line in read_lines(path):
         key, *values = line.split(maxsplit=1)
-        if len(values) != 1 or not key.isdecimal() or (count > 1 and len(values[0].split()) != count):
+        if len(values) != 1 or as_index(key) is None or (count > 1 and len(values[0].split()) != count):
             raise InputError(f"{where}: expected a number and {count} values; got {line[:80]!r}")
         if key in found:
             raise InputError(f"{where}: expected each number once; got {key} again")

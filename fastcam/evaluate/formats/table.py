@@ -1,7 +1,8 @@
 """A plain CSV file with a header: a row for each box, or for an image without one.
 
 Columns: path, label, x0, y0, x1, y1 (half-open, in the photo's pixels), and if there are any id, width, height, mask
-and ignored. A label that is a whole number is the model's class.
+and ignored. A label that is a whole number is the model's class. Box
+and mask of a row are of its label.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from pathlib import Path
 
 from fastcam.errors import InputError
 from fastcam.evaluate.classes import Category
-from fastcam.evaluate.draft import Draft, DraftBox, DraftImage
-from fastcam.evaluate.parsing import number, read_rows, whole
+from fastcam.evaluate.draft import Draft, DraftBox, DraftImage, DraftMask
+from fastcam.evaluate.parsing import as_index, number, read_rows, whole
 
 CORNERS = ("x0", "y0", "x1", "y1")
 NEEDED = ("path", "label", *CORNERS)
@@ -31,10 +32,14 @@ def read(path: Path, root: Path | None, columns: Mapping[str, str] | None = None
             raise InputError(f"{path}: expected the columns {', '.join(NEEDED)}; got {got}")
         given = {name: row.get(called[name], "") for name in NAMES}
         _add(images, where, given)
+    for image in images.values():
+        _check_label(image)
     labels = {str(box.category): None for image in images.values() for box in image.boxes if box.category}
+    labels |= {mask.category: None for image in images.values() for mask in image.masks if mask.category}
     labels |= {image.label: None for image in images.values() if image.label}
-    keys = sorted(labels, key=lambda label: (int(label), label) if label.isdecimal() else (1 << 62, label))
-    categories = [Category(key, key, int(key) if key.isdecimal() else None) for key in keys]
+    indices = {label: as_index(label) for label in labels}
+    keys = sorted(labels, key=lambda label: (indices[label] is None, indices[label] or 0, label))
+    categories = [Category(key, key, indices[key]) for key in keys]
     return Draft("table", root or path.parent, list(images.values()), categories)
 
 
@@ -53,10 +58,23 @@ def _add(images: dict[str, DraftImage], where: str, row: Mapping[str, str]) -> N
     if any(corners):
         x0, y0, x1, y1 = (number(f"{where}: {name}", row[name]) for name in CORNERS)
         image.boxes.append(DraftBox(label, (x0, y0, x1, y1), where))
-    elif image.label in (None, label):
+    elif not row["mask"] and image.label not in (None, label):
+        raise _two_classes(where, image.label, label)
+    elif not row["mask"]:
         image.label = label
-    else:
-        raise InputError(f"{where}: expected one class for an image without boxes; got {image.label!r} and {label!r}")
     if row["mask"]:
-        image.masks.append(row["mask"])
+        image.masks.append(DraftMask(label, row["mask"]))
     image.ignored = row["ignored"] or image.ignored
+
+
+def _check_label(image: DraftImage) -> None:
+    """What rows without box and mask say agrees with the others."""
+    for one in (*image.boxes, *image.masks):
+        if image.label is not None and one.category != image.label:
+            raise _two_classes(image.where, image.label, one.category)
+
+
+def _two_classes(where: str, one: str | None, other: str | None) -> InputError:
+    return InputError(
+        f"{where}: expected one class of an image with a row that has neither box nor mask; got {one!r} and {other!r}"
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fastcam.errors import InputError
 from fastcam.evaluate.classes import Category
-from fastcam.evaluate.draft import Draft, DraftBox, DraftImage
+from fastcam.evaluate.draft import Draft, DraftBox, DraftImage, DraftMask
 from fastcam.evaluate.parsing import number, read_lines, whole
 
 
@@ -35,7 +35,7 @@ def read(folder: Path, root: Path | None) -> Draft:
             x0, y0, x1, y1 = (number(where, value) for value in values)
             image.boxes.append(DraftBox(image.label, (x0, y0, x1 + 1, y1 + 1), where))
             continue
-        image.masks.append(values[0])
+        image.masks.append(DraftMask(None, values[0]))
         if values[1] and image.ignored:
             raise InputError(f"{where}: expected one mask of what to ignore; got another for {image.id!r}")
         image.ignored = values[1] or image.ignored
