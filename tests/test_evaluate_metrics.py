@@ -100,7 +100,8 @@ def test_values_of_wsolevaluation_for_boxes():
 @pytest.mark.parametrize(
     ("boxes", "message"),
     [
-        ([[0, 0, 1]], r"boxes: expected boxes \(..., 4\) of numbers; got \(1, 3\)"),
+        ([[0, 0, 1]], r"boxes: expected boxes \(n, 4\) of numbers; got \(1, 3\)"),
+        ([0, 0, 1, 1], r"boxes: expected boxes \(n, 4\) of numbers; got \(4,\)"),
         ([[0, 0, np.nan, 1]], "expected finite x0 <= x1 and y0 <= y1; got .*nan"),
         ([["a"] * 4], "of numbers"),
     ],
@@ -115,6 +116,9 @@ def test_boxes_that_are_none(boxes, message):
 def test_truth_is_checked():
     with pytest.raises(InputError, match="class_index: expected one class a box, of 1 images"):
         truth_of([[[0, 0, 1, 1]]], [[1, 2]])
+    for boxes in ([[0, 0, 1]], [[0, 0, 1, 1], [0, 1]], [0, 0, 1, 1]):
+        with pytest.raises(InputError, match=r"boxes: expected .*4\) .*numbers"):
+            truth_of([boxes])
     assert len(truth_of([[], [[0, 0, 1, 1]]])) == 2
 
 
@@ -456,6 +460,7 @@ def test_what_can_not_be_merged_or_restored():
         {name: good[name] for name in ("metric", "settings", "images")},
         good | {"sums": [1, 2]},
         good | {"sums": [-1]},
+        good | {"sums": 3},
         good | {"images": 1.5},
         [],
     ):
@@ -485,6 +490,8 @@ def test_what_can_not_be_merged_or_restored():
         (lambda: bootstrap(PointingGame(), np.zeros((3, 2), int)), r"tallies: expected \(N, 1\) whole numbers"),
         (lambda: bootstrap(PointingGame(), np.zeros((0, 1), int)), "bootstrap: expected images"),
         (lambda: bootstrap(PointingGame(), np.zeros((1, 1), int), confidence=1), "confidence: expected"),
+        (lambda: bootstrap(PointingGame(), np.zeros((1, 1), int), confidence="a"), "confidence: expected"),  # pyright: ignore
+        (lambda: bootstrap(PointingGame(), np.zeros((1, 1), int), seed=-1), "seed: expected"),
         (lambda: by_class(PointingGame(), np.zeros((3, 1), int), [1]), r"class_index: expected \(3,\)"),
     ],
 )

@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,9 +25,11 @@ from fastcam.evaluate import (
     MaxBoxAccV2,
     MeanIoU,
     Pictures,
+    Problem,
     PointingGame,
     Protocol,
     PxAP,
+    Road,
     TopLocalisation,
     bootstrap,
     evaluate,
@@ -75,7 +78,7 @@ def table(shared, tmp_path_factory):
             Image.fromarray(pixels).save(folder / mask)
         rows.append(f"{path.name},{label},{x0},{y0},{x1},{y1},{mask}")
         if n % 4 == 1:
-            rows.append(f"{path.name},{(label + 1) % 10},1,2,20.5,30,")
+            rows.append(f"{path.name},{(label + 1) % 10},1,2,20.5,30,{'mask0.png' if n == 9 else ''}")
     (folder / "boxes.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return folder / "boxes.csv"
 
@@ -167,7 +170,7 @@ def test_figures_are_those_of_the_public_functions(cifar, tmp_path, convention, 
     for name, metric in expected.items():
         figures = metric.summary()
         for figure, value in row["metrics"][name].items():
-            if not figure.startswith("best"):
+            if not figure.startswith(("best", "mean_of")):
                 assert value == getattr(figures, figure), (name, figure)
     curves = expected["max_box_acc_v2"].summary()
     assert row["curves"]["max_box_acc_v2"] == {
@@ -182,6 +185,11 @@ def test_figures_are_those_of_the_public_functions(cifar, tmp_path, convention, 
     assert set(row["classes"]) == {str(one) for one in np.unique(index)}
     assert row["classes"]["3"]["accuracy"] == tallies[index == 3, 0].mean()
     assert row["classes"]["3"]["images"] == (index == 3).sum()
+    for name in ("pointing", "pointing_15"):
+        of_classes = [one[name] for one in row["classes"].values()]
+        assert row["metrics"][name]["mean_of_classes"] == pytest.approx(np.mean(of_classes))
+        low, high = row["intervals"][name]["mean_of_classes"]
+        assert 0 <= low <= row["metrics"][name]["mean_of_classes"] <= high <= 1
     worst = [one for one in results["worst"] if one["row"] == 0]
     np.testing.assert_array_equal([one["iou"] * 2**32 for one in worst], np.sort(tallies[:, 1])[:10])
     place = data.ids.index(worst[0]["id"])
@@ -194,15 +202,15 @@ def test_figures_of_masks(cifar, tmp_path):
     model, data = cifar
     results = evaluate(model, data, tmp_path, protocol=Protocol(metrics=("px_ap", "mean_iou"), thresholds=10))
     pixels, masks = PxAP(LEVELS), MeanIoU(2)
-    for n in range(len(data)):
-        if data.masks[n] and data.class_index[n] >= 0:
-            with Image.open(data.masks[n][0]) as image:
+    for path, files, classes in zip(data.paths, data.masks, data.mask_class, strict=True):
+        for file, index in sorted(zip(files, classes, strict=True), key=lambda pair: pair[1]):
+            with Image.open(file) as image:
                 truth = np.asarray(image) > 0
-            one = model.explain(data.paths[n], class_index=data.class_index[n]).activation_maps[0, 0]
+            one = model.explain(path, class_index=index).activation_maps[0, 0]
             pixels.update([heatmaps(one, (32, 32))], [truth])
             masks.update([label_images(one, (32, 32)) > 0], [truth])
     row = results["rows"][0]
-    assert pixels.images == row["metrics"]["px_ap"]["images"] > 3
+    assert pixels.images == row["metrics"]["px_ap"]["images"] == 8
     assert row["metrics"]["px_ap"]["average_precision"] == pixels.summary().average_precision
     assert row["metrics"]["mean_iou"]["mean_iou"] == masks.summary().mean_iou
     assert [row["method"] for row in results["rows"]] == ["cam", "centre-gaussian"]
@@ -228,10 +236,10 @@ def test_masks_as_they_come(tmp_path):
 def test_faithfulness_is_that_of_the_best_class(cifar, tmp_path):
     model, data = cifar
     some = data.take([3, 1])
-    protocol = Protocol(metrics=("average_drop", "deletion", "energy"))
+    protocol = Protocol(metrics=("average_drop", "deletion", "road", "energy"))
     results = evaluate(model, some, tmp_path, methods=["layercam"], protocol=protocol)
     explanation = model.explain(some.paths, method="layercam")
-    for name, measure in (("average_drop", AverageDrop()), ("deletion", Deletion())):
+    for name, measure in (("average_drop", AverageDrop()), ("deletion", Deletion()), ("road", Road())):
         measure.update(model, some.paths, explanation)
         expected = measure.summary()
         for figure in measure.values():
@@ -346,9 +354,11 @@ def test_the_numbers_of_the_manifest(shared, tmp_path, capsys):
         "--root", pairs.paths[0].parent, "--preprocess", "caffe-bgr,fit=stretch,size=227",
         "--metrics", "pointing,energy",
     ) == 0  # fmt: skip
-    assert "| cam | 0.656 (" in capsys.readouterr().out
+    assert re.search(r"\| cam \| 0.\d+ \(.*\) \| 0.656 \(", capsys.readouterr().out)
     rows = json.loads((tmp_path / "out" / "results.json").read_bytes())["rows"]
-    assert rows[0]["metrics"]["pointing"] == {"images": 96, "hits": 63, "accuracy": 63 / 96}
+    assert rows[0]["metrics"]["pointing"] | {"mean_of_classes": 0} == {
+        "images": 96, "hits": 63, "accuracy": 63 / 96, "mean_of_classes": 0
+    }  # fmt: skip
     assert round(rows[0]["metrics"]["energy"]["energy"], 3) == 0.421
     assert round(rows[1]["metrics"]["pointing"]["accuracy"], 3) == 0.510
 
@@ -482,6 +492,15 @@ def test_other_photos_of_the_same_names_are_another_plan(cifar, tmp_path):
             evaluate(cifar[0], read_annotations(tmp_path / name / "d.csv"), tmp_path / "out")
 
 
+def test_a_plan_tells_the_newest_problems(cifar, tmp_path):
+    """Which aren't part of what is compared: the photos that are left are the same."""
+    again(cifar, tmp_path)
+    problem = Problem("x.png", "missing", "t.csv:9: no such file")
+    found = again((cifar[0], replace(cifar[1], problems=(problem,))), tmp_path)
+    assert found["data"]["problems"] == [problem._asdict()]
+    assert json.loads((tmp_path / "plan.json").read_bytes())["told"]["problems"] == [problem._asdict()]
+
+
 def test_another_plan_is_refused(cifar, tmp_path, whole):
     again(cifar, tmp_path, batch=8)
     model, data = cifar
@@ -564,8 +583,39 @@ def test_photos_that_cannot_be_decoded(load_real, shared, tmp_path, capsys):
     ]
     printed = capsys.readouterr().out
     assert "## 2 problems" in printed
-    assert "| maps | energy in boxes | average drop | increase | deletion | insertion |" in printed
+    assert "| maps | energy in boxes | average drop | increase | deletion | insertion | ROAD |" in printed
     assert "- gone.bmp: missing (" in printed
+
+
+def test_masks_that_cannot_be_decoded(cifar, tmp_path):
+    for name in ("a.png", "b.png"):
+        Image.fromarray(np.full((32, 32, 3), 90, np.uint8)).save(tmp_path / name)
+    Image.fromarray(np.eye(32, dtype=np.uint8)).save(tmp_path / "m.bmp")
+    (tmp_path / "n.bmp").write_bytes((tmp_path / "m.bmp").read_bytes()[:-300])
+    rows = ("path,label,x0,y0,x1,y1,mask", "a.png,3,0,0,9,9,m.bmp", "b.png,3,0,0,9,9,n.bmp")
+    (tmp_path / "t.csv").write_text("\n".join(rows), encoding="utf-8")
+    data, protocol = read_annotations(tmp_path / "t.csv"), Protocol(metrics=("px_ap",))
+    with pytest.raises(InputError, match="n.bmp: expected a mask that can be read"):
+        evaluate(cifar[0], data, tmp_path / "out", protocol=protocol)
+    found = evaluate(cifar[0], data, tmp_path / "out", protocol=protocol, strict=False)
+    assert found["data"]["images"] == 1
+    assert [(one["id"], one["reason"]) for one in found["data"]["problems"]] == [("b.png", "unreadable")]
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Protocol(metrics=5), "metrics: expected a tuple of names, or None for all; got 5"),  # pyright: ignore
+        (lambda: Protocol(metrics="energy"), "metrics: expected a tuple of names, .*got 'energy'"),  # pyright: ignore
+        (lambda: Protocol(metrics=("heuristics",), threshold=0.4), "with top=5 and threshold=0.4; got heuristics"),
+        (lambda: Protocol(metrics=("heuristics",), top=2), "with top=2 and threshold=0.2; got heuristics"),
+    ],
+)
+def test_protocols_that_are_refused(make, words):
+    with pytest.raises(InputError, match=words):
+        make()
+    assert "heuristics" in Protocol(threshold=0.39).asked
+    assert "heuristics" not in Protocol(threshold=0.4).asked
 
 
 @pytest.mark.parametrize(
@@ -576,7 +626,10 @@ def test_photos_that_cannot_be_decoded(load_real, shared, tmp_path, capsys):
         (("--method", "cam,scam"), "method: expected one of .*; got 'scam'"),
         (("--method", "cam,auto"), "methods: expected each once; got cam, auto, which are cam"),
         (("--metrics", "energy,speed"), "metrics: expected some of localisation, .*; got speed"),
-        (("--metrics", "mean_iou", "--convention", "wsol"), "which 'wsol' has with top=5; got mean_iou"),
+        (
+            ("--metrics", "mean_iou", "--convention", "wsol"),
+            "which 'wsol' has with top=5 and threshold=0.2; got mean_iou",
+        ),
         (("--convention", "wsol", "--preprocess", "imagenet"), "'wsol' expects models that see whole photos"),
         (("--convention", "best"), "convention: expected one of paper, .*; got 'best'"),
         (("--convention", "cam-release", "--threshold", "0.3"), "pools thresholds of its own; got 0.3"),
@@ -612,6 +665,11 @@ def test_models_and_data_that_do_not_fit(load_real, shared, cifar, tmp_path):
         evaluate(model, data, tmp_path / "out", methods="cam")
     with pytest.raises(InputError, match="metrics: expected one that the data has truth for; got px_ap; no masks"):
         evaluate(model, data.take([1, 2]), tmp_path / "out", protocol=Protocol(metrics=("px_ap",)))
+    for shard in (5, (1,), (0, 2), (1, 2.0), "12"):
+        with pytest.raises(InputError, match=r"shard: expected \(i, n\) with 1 <= i <= n; got "):
+            evaluate(model, data, tmp_path / "out", shard=shard)  # pyright: ignore
+    with pytest.raises(InputError, match="batch: expected 1 photo or more; got 2.5"):
+        evaluate(model, data, tmp_path / "out", batch=2.5)  # pyright: ignore
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="can't be written"):
         evaluate(model, data, tmp_path / "file" / "out")

@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", type=int, default=5, metavar="N", help="best classes that count (default 5)")
     parser.add_argument("--metrics", metavar="A,B", help="some of those in fastcam.evaluate.Protocol (default: all)")
     parser.add_argument(
-        "--faithfulness", action="store_true", help="average drop, deletion and insertion as well (slow)"
+        "--faithfulness", action="store_true", help="average drop, deletion, insertion and ROAD as well (slow)"
     )
     parser.add_argument(
         "--batch", type=int, default=64, metavar="N", help="photos of a file, lost if the run is killed (default 64)"

@@ -119,4 +119,4 @@ def _read_mapping(path: Path) -> dict[str, int | None]:
 
 def some(names: Sequence[str]) -> str:
     """The first few of them in words."""
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return ", ".join(name[:40] for name in names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -113,7 +113,7 @@ def restored(state: Mapping[str, Any]) -> Metric[Any]:
     """
     try:
         made = Metric.kinds[state["metric"]](**state["settings"])
-        images, sums = state["images"], state["sums"]
+        images, sums = state["images"], list(state["sums"])
     except (KeyError, TypeError) as error:
         raise InputError(f"state: expected what Metric.state made; got {str(state)[:80]!r}") from error
     whole = all(isinstance(value, int) and not isinstance(value, bool) and value >= 0 for value in (images, *sums))
@@ -199,8 +199,10 @@ def bootstrap(
     rows = checked_tallies(metric, tallies).astype(np.float64)
     if not len(rows) or isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 1:
         raise InputError(f"bootstrap: expected images and resamples >= 1; got {len(rows)} and {resamples!r}")
-    if not 0 < confidence < 1:
+    if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0 < confidence < 1:
         raise InputError(f"confidence: expected a fraction in (0, 1); got {confidence!r}")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise InputError(f"seed: expected a whole number from 0; got {seed!r}")
     rng, found = np.random.default_rng(seed), []
     for _ in range(resamples):
         times = np.bincount(rng.integers(len(rows), size=len(rows)), minlength=len(rows))

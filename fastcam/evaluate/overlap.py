@@ -54,7 +54,7 @@ def truth_of(boxes: Sequence[ArrayLike], class_index: Sequence[ArrayLike] | None
     >>> truth.offsets, truth.class_index
     (array([0, 2, 3]), array([7, 7, 5]))
     """
-    each = [checked_boxes("boxes", np.asarray(one, np.float64).reshape(-1, 4)) for one in boxes]
+    each = [_boxes_of_one(n, one) for n, one in enumerate(boxes)]
     counts = [len(one) for one in each]
     indices = [0] * len(each) if class_index is None else class_index
     try:
@@ -68,8 +68,17 @@ def truth_of(boxes: Sequence[ArrayLike], class_index: Sequence[ArrayLike] | None
     )
 
 
-def checked_boxes(name: str, boxes: ArrayLike) -> NDArray[np.float64]:
-    """Boxes (..., 4) in float64.
+def _boxes_of_one(n: int, boxes: ArrayLike) -> NDArray[np.float64]:
+    """(b, 4) of image n, which may have none."""
+    try:
+        found = np.asarray(boxes)
+    except ValueError:  # rows of different lengths
+        raise InputError(f"boxes: expected (b, 4) numbers of image {n}; got {boxes!r:.80}") from None
+    return checked_boxes("boxes", found, ndim=2) if found.size else np.empty((0, 4))
+
+
+def checked_boxes(name: str, boxes: ArrayLike, ndim: int | None = None) -> NDArray[np.float64]:
+    """Boxes (..., 4) in float64, of so many axes.
 
     Raises
     ------
@@ -77,8 +86,9 @@ def checked_boxes(name: str, boxes: ArrayLike) -> NDArray[np.float64]:
         Another shape, a number that isn't finite, or corners in the wrong order.
     """
     found = np.asarray(boxes)
-    if found.ndim < 1 or found.shape[-1] != 4 or found.dtype.kind not in "iuf":
-        raise InputError(f"{name}: expected boxes (..., 4) of numbers; got {found.shape} {found.dtype}")
+    if found.ndim < 1 or found.shape[-1] != 4 or found.dtype.kind not in "iuf" or ndim not in (None, found.ndim):
+        shape = "(n, 4)" if ndim == 2 else "(..., 4)"
+        raise InputError(f"{name}: expected boxes {shape} of numbers; got {found.shape} {found.dtype}")
     found = found.astype(np.float64)
     wrong = ~np.isfinite(found).all(axis=-1) | (found[..., 2:] < found[..., :2]).any(axis=-1)
     if wrong.any():
@@ -125,7 +135,9 @@ def iou(boxes: ArrayLike, others: ArrayLike, *, corners: str = "half-open") -> N
     >>> iou([[0, 0, 1, 1]], [[1, 0, 2, 1]], corners="inclusive")
     array([[0.33333333]])
     """
-    first, second = checked_boxes("boxes", boxes), checked_boxes("others", others)
+    first, second = (
+        checked_boxes(name, given, ndim=2) for name, given in (("boxes", boxes), ("others", others))
+    )  # fmt: skip
     return _iou(first[:, None], second[None], checked_corners(corners))
 
 

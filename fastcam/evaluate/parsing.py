@@ -16,6 +16,7 @@ from fastcam.errors import InputError
 
 LARGEST_XML = 1 << 24  # bytes; of one image, so more is something else
 DEEPEST_XML = 100
+DIGITS = 18  # of whole numbers that surely fit into 64 bits
 
 
 def read_text(path: Path) -> str:
@@ -169,8 +170,16 @@ def number(where: str, text: Any) -> float:
 
 
 def whole(where: str, text: Any) -> int:
-    """A whole number, as text or as JSON has it, or `InputError`."""
+    """A whole number of 64 bits, as text or as JSON has it, or `InputError`."""
     value = number(where, text)
-    if value != int(value):
-        raise InputError(f"{where}: expected a whole number; got {text!r}")
-    return int(value)
+    if value != int(value) or abs(value) >= 2.0**63:
+        raise InputError(f"{where}: expected a whole number of 64 bits; got {str(text)[:40]!r}")
+    try:
+        return int(text) if isinstance(text, int | str) else int(value)  # float64 has no bits for the last digits
+    except ValueError:
+        return int(value)  # "3.0"
+
+
+def as_index(label: str) -> int | None:
+    """The class that a label is the number of; None if it is a name."""
+    return int(label) if label.isdecimal() and len(label) <= DIGITS else None

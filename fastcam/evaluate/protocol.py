@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from fastcam.evaluate.mean_iou import MeanIoU
 from fastcam.evaluate.metric import Metric
 from fastcam.evaluate.pointing import EnergyInBox, PointingGame
 from fastcam.evaluate.pxap import PxAP
+from fastcam.evaluate.road import Road
 
 OF_BEST = ("localisation", "heuristics")
 OF_BOXES = ("known", "max_box_acc", "max_box_acc_v2", "pointing", "pointing_15", "energy")
@@ -28,6 +29,7 @@ FAITHFULNESS: Mapping[str, Callable[[], Faithfulness]] = {
     "average_drop": AverageDrop,
     "deletion": Deletion,
     "insertion": Insertion,
+    "road": Road,
 }
 METRICS = (*OF_BEST, *OF_BOXES, *OF_MASKS, *FAITHFULNESS)
 RELEASE = ("heuristics", "max_box_acc", "max_box_acc_v2")  # ask for one threshold after the other
@@ -54,12 +56,13 @@ class Protocol:
         Some of `METRICS`. None: all that the convention has, but for those of faithfulness, which ask the model again.
 
         - Of each photo with boxes, and the best classes: "localisation" (`TopLocalisation`); "heuristics", the same of
-          five predictions of three classes (`fastcam.evaluate.heuristics`, tight boxes at 100/255).
+          five predictions of three classes (`fastcam.evaluate.heuristics`, tight boxes at 100/255, so that the
+          threshold is below it, and top at least 3).
         - Of each photo and class that it has boxes of: "known" (`KnownLocalisation`), "max_box_acc" by the largest
           components, "max_box_acc_v2" by all; "pointing", "pointing_15" (within 15 pixels) and "energy".
-        - Of each photo with masks, and its class: "px_ap", on heatmaps between their own extrema, at the photo's
+        - Of each photo and class that it has masks of: "px_ap", on heatmaps between their own extrema, at the photo's
           size; "mean_iou" of background and object, which is all pixels above the threshold.
-        - Of each photo and its best class: "average_drop", "deletion", "insertion".
+        - Of each photo and its best class: "average_drop", "deletion", "insertion", "road".
     seed
         Of the bootstrap.
 
@@ -102,13 +105,16 @@ class Protocol:
 
     def _checked_metrics(self) -> tuple[str, ...]:
         """In the order of `METRICS`."""
+        if self.metrics is not None and (isinstance(self.metrics, str) or not isinstance(self.metrics, Sequence)):
+            raise InputError(f"metrics: expected a tuple of names, or None for all; got {self.metrics!r}")
         has = [name for name in METRICS if self._has(name)]
         asked = [name for name in has if name not in FAITHFULNESS] if self.metrics is None else list(self.metrics)
         if unknown := [name for name in asked if name not in METRICS]:
             raise InputError(f"metrics: expected some of {', '.join(METRICS)}; got {', '.join(map(str, unknown))}")
         if absent := [name for name in asked if name not in has]:
             raise InputError(
-                f"metrics: expected some of {', '.join(has)}, which {self.convention!r} has with top={self.top}; "
+                f"metrics: expected some of {', '.join(has)}, which {self.convention!r} has with top={self.top} and "
+                f"threshold={self.rule.threshold:g}; "
                 f"got {', '.join(absent)}"
             )
         if not asked:
@@ -118,7 +124,7 @@ class Protocol:
     def _has(self, name: str) -> bool:
         if name == "mean_iou":
             return self.convention in conventions.CONVENTIONS
-        if name == "heuristics" and self.top < 3:
+        if name == "heuristics" and (self.top < 3 or self.rule.threshold >= TIGHT):
             return False
         return name not in RELEASE or self.convention != "cam-release"
 
@@ -143,7 +149,7 @@ class Protocol:
         Examples
         --------
         >>> Protocol(metrics=("energy",)).with_faithfulness().metrics
-        ('energy', 'average_drop', 'deletion', 'insertion')
+        ('energy', 'average_drop', 'deletion', 'insertion', 'road')
         """
         return replace(self, metrics=(*self.asked, *FAITHFULNESS))
 

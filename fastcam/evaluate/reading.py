@@ -94,11 +94,15 @@ def read_annotations(
         raise InputError(f"format: expected one of {', '.join(FORMATS)}; got {format!r}")
     if root is not None and not Path(root).is_dir():
         raise InputError(f"root: expected a folder; got {root}")
+    if isinstance(class_count, bool) or not (class_count is None or (isinstance(class_count, int) and class_count > 0)):
+        raise InputError(f"class_count: expected 1 class or more, or None; got {class_count!r}")
     known = format or detected(place)
     for name, value, ok in (("split", split, WITH_SPLITS), ("columns", columns, ("table",))):
         if value is not None and known not in ok:
             raise InputError(f"{name}: expected only with the format {' or '.join(ok)}; this is {known}")
     draft = _read(known, place, None if root is None else Path(root), split, columns)
+    if not draft.images:
+        raise InputError(f"{path}: expected at least one image; the data set is empty")
     index = classes_of(draft.categories, classes, class_count)
     return assembled(draft, index, strict=strict, verify=verify)
 

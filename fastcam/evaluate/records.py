@@ -128,8 +128,7 @@ def begun(folder: Path, plan: Mapping[str, Any], *, force: bool) -> Records:
         (folder / BATCHES).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(folder, error) from error
-    if not (folder / PLAN).exists():
-        write_whole(folder / PLAN, as_json(plan).encode())
+    write_whole(folder / PLAN, as_json(plan).encode())  # again if it is there: what it tells beside may be new
     return Records(folder, plan)
 
 
