@@ -1,6 +1,5 @@
 """Parts of a data set in other processes: the numbers are those of a plain loop."""
 
-import importlib.util
 import multiprocessing
 import pickle
 import subprocess
@@ -99,7 +98,6 @@ def test_what_is_refused(cifar, tmp_path):
         Worker(model.path)([photos[0], "none.png"])
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="needs the extra ray")
 def test_ray_data_gives_the_numbers_of_the_plain_loop(cifar, shared, tmp_path):
     import pyarrow.parquet as pq  # pyright: ignore[reportMissingImports]
 
