@@ -20,9 +20,9 @@ COLUMNS = (  # title, metric, figure
     ("MaxBoxAcc", "max_box_acc", "accuracy"),
     ("MaxBoxAccV2", "max_box_acc_v2", "accuracy"),
     ("pointing game", "pointing", "mean_of_classes"),
-    ("all pairs", "pointing", "accuracy"),
+    ("pointing, all pairs", "pointing", "accuracy"),
     ("within 15 pixels", "pointing_15", "mean_of_classes"),
-    ("all pairs", "pointing_15", "accuracy"),
+    ("15 pixels, all pairs", "pointing_15", "accuracy"),
     ("energy in boxes", "energy", "energy"),
     ("PxAP", "px_ap", "average_precision"),
     ("mean mask IoU", "mean_iou", "mean_iou"),
@@ -61,15 +61,15 @@ def markdown(results: Mapping[str, Any]) -> str:
     for model in results["models"]:
         own = [row for row in results["rows"] if row["model"] == model["name"]]
         lines += ["", f"## {model['name']}, convention {protocol.convention}", "", f"Head: {model['head']}", ""]
-        lines += _table([*own, *baselines], results["plan"]["top"])
+        lines += table_of([*own, *baselines], results["plan"]["top"])
     if data["problems"]:
         lines += ["", f"## {len(data['problems'])} problems", ""]
         lines += [f"- {_cell(one['id'])}: {one['reason']} ({_cell(one['detail'])})" for one in data["problems"]]
     return "\n".join(lines) + "\n"
 
 
-def _table(rows: Sequence[Mapping[str, Any]], top: int) -> Iterator[str]:
-    """A line for each row; columns without any figure are left out."""
+def table_of(rows: Sequence[Mapping[str, Any]], top: int) -> Iterator[str]:
+    """The lines of a Markdown table, one for each row of results; columns without any figure are left out."""
     shown = [column for column in COLUMNS if any(_known(row, *column[1:]) for row in rows)]
     if top == 1:
         shown = [column for column in shown if column[2] != "localisation_error" or column[1] != "localisation"]

@@ -1,16 +1,21 @@
 """`python -m tests.exports.localisation FOLDER`: `fastcam eval` of the shared models on the shared photos of COCO.
 
 On the photos and classes of the manifest's reference numbers, by four methods and two baselines. Prints each command,
-and the tables that come of it.
+the tables that come of it, and one of all models for each convention.
 """
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from fastcam.cli import main as fastcam_main
+from fastcam.evaluate.records import RESULTS
+from fastcam.evaluate.tables import table_of
 from tests.conftest import PREPROCESS, shared_folder
 from tests.pairs import coco_pairs
 
@@ -58,6 +63,15 @@ def main() -> None:
             sys.stdout.flush()
             if fastcam_main(arguments):
                 raise SystemExit(1)
+        results = [json.loads((folder / f"{convention}-{background}" / RESULTS).read_bytes()) for background in MODELS]
+        sys.stdout.write(f"\n# {convention}\n\n" + "\n".join(together(results)) + "\n")
+
+
+def together(results: list[dict[str, Any]]) -> Iterator[str]:
+    """One table of the baselines, which are the same in all, and of each model's methods."""
+    baselines = [row for row in results[0]["rows"] if row["model"] is None]
+    own = [row for one in results for row in one["rows"] if row["model"] is not None]
+    return table_of([*baselines, *({**row, "method": f"{row['model']}, {row['method']}"} for row in own)], top=5)
 
 
 if __name__ == "__main__":
