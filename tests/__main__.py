@@ -82,6 +82,7 @@ def wheel() -> None:
         shutil.copytree(ROOT / "tests", elsewhere / "tests", ignore=left_out)
         for name in ("pyproject.toml", "README.md"):
             shutil.copy(ROOT / name, elsewhere)
+        shutil.copytree(ROOT / "docs", elsewhere / "docs")
         run(fresh, "-m", "pytest", "-q", *PARALLEL, "tests", "--pyargs", "fastcam", cwd=elsewhere)
 
 

@@ -137,7 +137,9 @@ def _figures(protocol: Protocol, tallies: Columns, common: _Common) -> dict[str,
             classes.setdefault(str(index), {"images": one.images}).update(shown)
         if name in POINTING:
             rates = np.array([one[name] for one in classes.values()])
-            metrics[name]["mean_of_classes"], intervals[name]["mean_of_classes"] = _mean_of_classes(rates, protocol.seed)
+            metrics[name]["mean_of_classes"], intervals[name]["mean_of_classes"] = _mean_of_classes(
+                rates, protocol.seed
+            )
     return {"metrics": metrics, "intervals": intervals, "classes": classes, "curves": curves}
 
 
