@@ -3,12 +3,14 @@
 import csv
 import os
 import signal
+import threading
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 import fastcam
+from tests.waiting import until
 
 settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
 settings.load_profile("fixed")
@@ -80,3 +82,24 @@ def rows():
             return list(csv.DictReader(file))
 
     return read
+
+
+@pytest.fixture
+def nothing_left_running():
+    """No thread of a source, a stream, a video, a server or its connections outlives the test."""
+
+    def threads() -> set[threading.Thread]:  # but for those of the pool that all functions share
+        return {thread for thread in threading.enumerate() if thread.name.startswith(("fastcam-", "Thread-"))}
+
+    before = threads()
+    yield
+    until(lambda: threads() <= before)
+
+
+@pytest.fixture
+def live_source(tmp_path: Path):
+    """See `tests.videos.serving`."""
+    from tests.videos import serving  # which needs PyAV
+
+    with serving(tmp_path / "clip.ts") as serve:
+        yield serve
