@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 import fastcam
+from tests.browser import Browser, find
 from tests.waiting import until
 
 settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
@@ -103,3 +104,19 @@ def live_source(tmp_path: Path):
 
     with serving(tmp_path / "clip.ts") as serve:
         yield serve
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory):
+    path = find()
+    assert path
+    browser = Browser(path, tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def browser(chromium: Browser):
+    """One that starts once; its policies refuse nothing of a page's own, and no script fails."""
+    yield chromium
+    assert chromium.complaints() == []
