@@ -75,6 +75,13 @@ def load_real(shared: Path):
 
 
 @pytest.fixture(scope="session")
+def mnist(shared: Path) -> fastcam.Classifier:
+    """A real model of grey digits, behind whose feature maps nothing is linear."""
+    path = shared / "models" / "mnist_cnn_flatten_fc.onnx"
+    return fastcam.load(path, preprocess="unit,fit=stretch,channels=grey")
+
+
+@pytest.fixture(scope="session")
 def rows():
     """Rows of a CSV file as dictionaries."""
 
