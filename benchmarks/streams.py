@@ -67,12 +67,10 @@ def header(*cells: str) -> None:
 # ---- from a file to lines of JSON ------------------------------------------------------------------------------------
 
 
-def efficiency(rounds: int) -> None:
-    """A pipeline can't take less than the CPU time of its parts over all processors."""
-    model, wide, pictures = load(1), load(None), clip()
-    count, session, spec = len(pictures), model._explainer.session, model.preprocess
-    height, width = pictures[0].shape[:2]
-    region = seen_region((height, width), (224, 224), spec.fit, spec.crop_fraction)
+def parts(model: fastcam.Classifier, pictures: list[Any]) -> dict[str, Callable[[], None]]:
+    """What a pipeline does with the clip, one after another."""
+    session, spec = model._explainer.session, model.preprocess
+    region = seen_region(pictures[0].shape[:2], (224, 224), spec.fit, spec.crop_fraction)
     inputs = [frames.network_input(picture, region, spec, session.input, threads=1) for picture in pictures[:50]]
     heads = [model.head.feature_maps, model.head.logits]
 
@@ -86,8 +84,16 @@ def efficiency(rounds: int) -> None:
             frames.network_input(picture, region, spec, session.input, threads=1)
 
     def infer() -> None:
-        for given in islice(cycle(inputs), count):
+        for given in islice(cycle(inputs), len(pictures)):
             session.run(given, heads)
+
+    return {"decoding": decode, "preprocessing": preprocess, "inference, one thread": infer}
+
+
+def efficiency(rounds: int) -> None:
+    """A pipeline can't take less than the CPU time of its parts over all processors."""
+    model, wide, pictures = load(1), load(None), clip()
+    count, (height, width) = len(pictures), pictures[0].shape[:2]
 
     def stream() -> None:
         with video.read(CLIP) as found, model.stream(found) as pairs, open(os.devnull, "w") as out:
@@ -100,8 +106,7 @@ def efficiency(rounds: int) -> None:
                 out.write(to_json_line(one.explain(frame)) + "\n")
 
     header(f"{CLIP.name}, {count} frames of {width}×{height}", "ms a frame, median (minimum)")
-    parts = {"decoding": decode, "preprocessing": preprocess, "inference, one thread": infer}
-    work = {name: timed(part, rounds, time.process_time) for name, part in parts.items()}
+    work = {name: timed(part, rounds, time.process_time) for name, part in parts(model, pictures).items()}
     for name, seconds in work.items():
         row(f"CPU time of {name}", told(seconds, count))
     bound = [sum(each) / CORES for each in zip(*work.values(), strict=True)]

@@ -3,12 +3,15 @@
 import base64
 import json
 import os
+import re
 import select
 import shutil
 import subprocess
 import time
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 WAIT = 30  # seconds until a test gives up
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -17,10 +20,16 @@ FLAGS = (
     "--disable-background-networking --disable-component-update --disable-dev-shm-usage --hide-scrollbars"
 )
 
+# What it says of a refused photo, and of a server that has ended; all else is a defect of the page.
+EXPECTED = re.compile(r"a status of 400|net::ERR_(CONNECTION|EMPTY_RESPONSE|INCOMPLETE_CHUNKED|CONTENT_LENGTH|SOCKET)")
+
 
 def find() -> str | None:
     """The path of a browser, or None."""
     return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+needed = pytest.mark.skipif(find() is None, reason="no Chromium on this machine: apt-get install chromium")
 
 
 class Browser:
@@ -46,6 +55,13 @@ class Browser:
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "DOM", "Log", "Accessibility"):
             self.call(f"{domain}.enable")
+
+    def complaints(self) -> list[str]:
+        """Of the pages since it was last asked; it stands on an empty one then."""
+        self.open("about:blank")
+        found = [message for message in self.messages if not EXPECTED.search(message)]
+        self.messages.clear()
+        return found
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """The result of a method of the protocol."""

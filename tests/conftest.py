@@ -3,12 +3,15 @@
 import csv
 import os
 import signal
+import threading
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 import fastcam
+from tests.browser import Browser, find
+from tests.waiting import until
 
 settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
 settings.load_profile("fixed")
@@ -72,6 +75,13 @@ def load_real(shared: Path):
 
 
 @pytest.fixture(scope="session")
+def mnist(shared: Path) -> fastcam.Classifier:
+    """A real model of grey digits, behind whose feature maps nothing is linear."""
+    path = shared / "models" / "mnist_cnn_flatten_fc.onnx"
+    return fastcam.load(path, preprocess="unit,fit=stretch,channels=grey")
+
+
+@pytest.fixture(scope="session")
 def rows():
     """Rows of a CSV file as dictionaries."""
 
@@ -80,3 +90,40 @@ def rows():
             return list(csv.DictReader(file))
 
     return read
+
+
+@pytest.fixture
+def nothing_left_running():
+    """No thread of a source, a stream, a video, a server or its connections outlives the test."""
+
+    def threads() -> set[threading.Thread]:  # but for those of the pool that all functions share
+        return {thread for thread in threading.enumerate() if thread.name.startswith(("fastcam-", "Thread-"))}
+
+    before = threads()
+    yield
+    until(lambda: threads() <= before)
+
+
+@pytest.fixture
+def live_source(tmp_path: Path):
+    """See `tests.videos.serving`."""
+    from tests.videos import serving  # which needs PyAV
+
+    with serving(tmp_path / "clip.ts") as serve:
+        yield serve
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory):
+    path = find()
+    assert path
+    browser = Browser(path, tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def browser(chromium: Browser):
+    """One that starts once; its policies refuse nothing of a page's own, and no script fails."""
+    yield chromium
+    assert chromium.complaints() == []

@@ -7,6 +7,8 @@ Written from what github.com/clovaai/wsolevaluation (evaluation.py, inference.py
 import cv2
 import numpy as np
 
+from fastcam.sweep import sweep
+
 
 def wsol_score_map(one, size):
     """(H, W) float64 in [0, 1] of an activation map, which that code turns into float64 before it resizes it."""
@@ -69,3 +71,14 @@ def much_the_same(a, b):
     across = max(0, min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0]))
     down = max(0, min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1]))
     return across * down > int(max(a[2] * a[3], b[2] * b[3]) * 0.5)
+
+
+def assert_same_as_published(one, size, thresholds):
+    """The boxes of a sweep are those, largest and all."""
+    scores = wsol_score_map(one, size)
+    largest = sweep(one, size, thresholds, convention="wsol")
+    every = sweep(one, size, thresholds, convention="wsol", components="all")
+    for k, threshold in enumerate(thresholds):
+        assert [largest.xyxy[k].tolist()] == wsol_boxes(scores, threshold, every=False)
+        mine = every.xyxy[every.threshold_index == k].tolist()
+        assert sorted(mine) == sorted(wsol_boxes(scores, threshold, every=True))

@@ -1,8 +1,11 @@
-"""Results of evaluations that never were, of any size, for the tests of their page."""
+"""Results of evaluations that never were, of any size, for the tests of their page; and the page as a tree."""
 
 import copy
 
 import numpy as np
+
+from fastcam.evaluate.report import write_report
+from tests.markup import parse
 
 BASE = {
     "fastcam": "0.1.0",
@@ -63,3 +66,15 @@ def results(*methods, classes=4, thresholds=5, deltas=(0.3, 0.5), cases=2):
 def picture(row, case):
     """(40, 60, 3), of a colour of its own for each row."""
     return np.full((40, 60, 3), (40 * row, 100, 200), np.uint8)
+
+
+def read_report(folder, given, show=picture):
+    """The page of results in a folder of its own, as a tree, where all that is pointed to is there, once."""
+    path = write_report(folder, given, show)
+    assert [one.name for one in folder.iterdir()] == ["report.html"] == [path.name]
+    root = parse(path.read_text(encoding="utf-8"))
+    ids = [node["id"] for tag in ("h2", "image") for node in root.all(tag)]
+    assert len(set(ids)) == len(ids)
+    for tag in ("a", "use"):
+        assert {node["href"] for node in root.all(tag)} <= {f"#{one}" for one in ids}
+    return root

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import fastcam
+from tests.order import ORDER
 
 PACKAGE = Path(fastcam.__file__).parent
 MODULES = sorted(
@@ -20,203 +21,12 @@ MODULES = sorted(
     for file in files
     if file.endswith(".py")
 )
-
-# Imports point one way: a module may import those that stand before it.
-ORDER = [
-    "errors",
-    "files",
-    "once",
-    "kernels",
-    "conventions",
-    "pool",
-    "watch",
-    "runtime",
-    "sampling",
-    "resampling",
-    "workspace",
-    "devices",
-    "arrays",
-    "reference",
-    "results",
-    "engines",
-    "cuda_engine",
-    "model",
-    "model.wire",
-    "model.external",
-    "model.source",
-    "model.graph",
-    "model.randomise",
-    "model.quantised",
-    "model.floatise",
-    "model.exposing",
-    "model.cuts",
-    "model.shapes",
-    "model.layouts",
-    "model.head",
-    "scores",
-    "model.tail",
-    "model.probing",
-    "model.scene",
-    "model.logits",
-    "model.alignment",
-    "model.search",
-    "model.choice",
-    "model.weights",
-    "model.proof",
-    "model.gradient",
-    "model.rules.table",
-    "model.rules.elementwise",
-    "model.rules.linear",
-    "model.rules.movement",
-    "model.rules.normalising",
-    "model.rules.pooling",
-    "model.rules.rectified",
-    "model.rules.excitation",
-    "model.rules",
-    "model.fused",
-    "model.backward",
-    "model.joining",
-    "model.writer",
-    "model.storing",
-    "model.baked",
-    "labels",
-    "ops",
-    "components",
-    "boxes",
-    "trees",
-    "release",
-    "sweep",
-    "methods.cam",
-    "methods.gradcam",
-    "methods.gradcam_plus_plus",
-    "methods.xgradcam",
-    "methods.hirescam",
-    "methods.layercam",
-    "methods.finercam",
-    "methods.eigencam",
-    "methods.scorecam",
-    "methods.ablationcam",
-    "methods.reciprocam",
-    "methods.saliency",
-    "methods.deconvolution",
-    "methods.guidedbackprop",
-    "methods.guidedgradcam",
-    "methods.excitation",
-    "methods.cmwp",
-    "methods",
-    "session",
-    "probes",
-    "discovery",
-    "forwards",
-    "tails",
-    "gradients",
-    "layers",
-    "input_gradients",
-    "preprocess",
-    "geometry",
-    "images",
-    "frames",
-    "overlays",
-    "segmentation",
-    "export.masks",
-    "export.coco",
-    "export.labels",
-    "export.lines",
-    "export.npz",
-    "export.supervision",
-    "export.yolo",
-    "export",
-    "evaluate.overlap",
-    "evaluate.metric",
-    "evaluate.localisation",
-    "evaluate.max_box_acc",
-    "evaluate.pxap",
-    "evaluate.mean_iou",
-    "evaluate.pointing",
-    "evaluate.maps",
-    "evaluate.parsing",
-    "evaluate.classes",
-    "evaluate.draft",
-    "evaluate.annotations",
-    "evaluate.formats.coco",
-    "evaluate.formats.voc",
-    "evaluate.formats.ilsvrc",
-    "evaluate.formats.wsol",
-    "evaluate.formats.cub",
-    "evaluate.formats.table",
-    "evaluate.formats",
-    "evaluate.assembling",
-    "evaluate.reading",
-    "pipeline",
-    "video.source",
-    "video.ffmpeg",
-    "video.raw",
-    "video.camera",
-    "video.reader",
-    "video.audio",
-    "video.encoder",
-    "video.opening",
-    "video.writer",
-    "video",
-    "explained",
-    "masking",
-    "attribution",
-    "steady",
-    "explainer",
-    "features",
-    "stream",
-    "open_model",
-    "classifier",
-    "api",
-    "fastcam",
-    "data",
-    "baking",
-    "bake",
-    "evaluate.measure",
-    "evaluate.faithfulness",
-    "evaluate.confidence",
-    "evaluate.deletion",
-    "evaluate.road",
-    "evaluate.randomisation",
-    "evaluate.worker",
-    "evaluate.report.markup",
-    "evaluate.report.schema",
-    "evaluate.report.figures",
-    "evaluate.report.tables",
-    "evaluate.report.classes",
-    "evaluate.report.curves",
-    "evaluate.report.worst",
-    "evaluate.report.page",
-    "evaluate.report",
-    "evaluate.protocol",
-    "evaluate.subject",
-    "evaluate.scoring",
-    "evaluate.records",
-    "evaluate.outcome",
-    "evaluate.tables",
-    "evaluate.pictures",
-    "evaluate.tallying",
-    "evaluate.evaluation",
-    "evaluate.merging",
-    "evaluate",
-    "serve.picture",
-    "serve.live",
-    "serve.handler",
-    "serve.server",
-    "serve",
-    "cli.options",
-    "cli.report",
-    "cli.progress",
-    "cli.bake",
-    "cli.demo",
-    "cli.evaluate",
-    "cli.explain",
-    "cli.inspect",
-    "cli.serve",
-    "cli.video",
-    "cli.warmup",
-    "cli",
-    "__main__",
+ROOT = Path(__file__).parents[1]
+LONG = {f"tests/test_{name}.py" for name in ("evaluation", "evaluate_data", "evaluate_metrics")}  # until they are split
+BESIDE = [
+    pytest.param(path, marks=[pytest.mark.xfail(reason="not split yet")] if path in LONG else [])
+    for folder in ("benchmarks", "examples", "tests")
+    for path in sorted(file.relative_to(ROOT).as_posix() for file in (ROOT / folder).rglob("*.py"))
 ]
 
 
@@ -269,15 +79,23 @@ def test_onnxruntime_is_imported_where_it_is_run():
     assert in_model == [f"model.{name}" for name in ("alignment", "backward", "logits", "probing", "proof", "search")]
 
 
+def assert_short(source: str, most: int) -> None:
+    """A file of at most 300 lines, its functions of so many, but for their docstrings."""
+    assert len(source.splitlines()) <= 300
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            assert not body or (body[-1].end_lineno or 0) - body[0].lineno < most, node.name
+
+
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_files_and_functions_are_short(path):
-    source = (PACKAGE / path).read_text(encoding="utf-8")
-    assert len(source.splitlines()) <= 300
-    limit = 60 if path.parts[0] == "kernels" else 40
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.FunctionDef):
-            body = node.body[1:] if ast.get_docstring(node) else node.body
-            assert not body or (body[-1].end_lineno or 0) - body[0].lineno < limit, node.name
+    assert_short((PACKAGE / path).read_text(encoding="utf-8"), 60 if path.parts[0] == "kernels" else 40)
+
+
+@pytest.mark.parametrize("path", BESIDE)
+def test_files_and_functions_beside_the_package_are_short_as_well(path):
+    assert_short((ROOT / path).read_text(encoding="utf-8"), 40)
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path.parts[0] == "kernels"], ids=str)

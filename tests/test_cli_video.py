@@ -1,16 +1,13 @@
-"""`fastcam video`, mostly in this process; as a real one where signals, pipes and terminals count."""
+"""`fastcam video`, mostly in this process; as a real one where pipes and terminals count."""
 
 import io
 import json
 import os
 import pty
 import re
-import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,37 +16,15 @@ import fastcam
 from fastcam.cli import main
 from fastcam.cli.progress import Progress
 from fastcam.steady import Steady
-
-pytest.importorskip("av", reason="the extra `video` isn't installed")
-from tests.models import classifier, overflowing
-from tests.test_video import cut, server  # noqa: F401  # pyright: ignore[reportUnusedImport]
+from tests.commands import LABELS, LOSSLESS, as_process, lines, prepare, run
 from tests.videos import add_audio, decoded, make, packets, pictures
-
-LABELS = ["ape", "bat", "cat", "dog", "elk"]
-LOSSLESS = ["--codec", "ffv1"]
 
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
-    """A small model, its labels, and a clip of twelve frames; the current directory."""
-    (tmp_path / "model.onnx").write_bytes(classifier())
-    (tmp_path / "labels.txt").write_text("\n".join(LABELS), encoding="utf-8")
-    make(tmp_path / "clip.mp4", pictures(12, 50, 60))
+    """See `prepare`; the current directory."""
     monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def run(*arguments):
-    return main(["video", "model.onnx", *(str(argument) for argument in arguments)])
-
-
-def lines(path):
-    return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
-
-
-def as_process(*arguments, code="import sys; from fastcam.cli import main; sys.exit(main(sys.argv[1:]))", **how) -> Any:
-    command = [sys.executable, "-c", code, "video", "model.onnx", *(str(argument) for argument in arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how)
+    return prepare(tmp_path)
 
 
 def test_overlays_and_lines_are_those_of_the_library(files, capsys):
@@ -224,116 +199,6 @@ def test_bad_input_ends_with_code_2_and_nothing_written(files, capsys, name):
     assert captured.err.startswith("fastcam video: error: ")
     assert captured.out == ""
     assert {path: path.read_bytes() for path in files.iterdir()} == before
-
-
-def test_a_clip_that_is_cut_off_is_written_up_to_there(files, capsys):
-    noise = np.random.default_rng(0).integers(0, 256, (60, 48, 64, 3)).astype(np.uint8)
-    cut(make(files / "long.mkv", noise), 0.6)
-    assert run("long.mkv", "-o", "out.mp4", "--jsonl", "out.jsonl") == 2
-    captured = capsys.readouterr()
-    count = len(decoded("out.mp4")[0])
-    assert 25 <= count <= 40
-    assert len(lines("out.jsonl")) == count
-    assert f"interrupted after {count} frames, " in captured.err
-    assert f"error: long.mkv: frame {count}: expected more; the file is cut off after 1." in captured.err
-    assert not [name for name in os.listdir() if name.startswith(".")]
-
-
-def test_a_frame_that_can_not_be_explained(files, capsys):
-    (files / "model.onnx").write_bytes(overflowing())
-    levels = [0, 40, 255, 0]
-    make("dark.mkv", [np.full((16, 16, 3), level, np.uint8) for level in levels], "ffv1", "bgr0")
-    assert run("dark.mkv", "-o", "out.mp4", "--preprocess", "unit,scale=10") == 2
-    assert "frame 2: " in capsys.readouterr().err
-    assert len(decoded("out.mp4")[0]) == 2
-
-
-def test_a_live_source(files, server, capsys):  # noqa: F811
-    assert run(server(), "-o", "out.mp4", "--jsonl", "out.jsonl") == 2
-    err = capsys.readouterr().err
-    assert "expected more of a live source; it ended" in err
-    count = len(decoded("out.mp4")[0])
-    assert count == len(lines("out.jsonl")) >= 3
-    dropped = 25 - count
-    assert (f"{dropped} left out for newer ones" in err) == bool(dropped)
-    times = [one["timestamp"] for one in lines("out.jsonl")]
-    assert [round(25 * one) for one in times] == sorted({round(25 * one) for one in times})
-    np.testing.assert_allclose([float(time) for time in decoded("out.mp4")[1]], times, atol=1e-6)
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is Linux's")
-def test_a_full_disk_for_lines(files, capsys):
-    assert run("clip.mp4", "--jsonl", "/dev/full") == 2
-    assert "/dev/full: can't be written (No space left on device)" in capsys.readouterr().err
-    with as_process("clip.mp4", "--no-overlay") as process:
-        process.stdout.close()  # the reader has had enough
-        process.wait(60)
-        assert b"Traceback" not in process.stderr.read()
-    assert process.returncode == 141
-
-
-def test_a_full_disk_for_the_video(files, capsys):
-    import resource
-
-    (files / "out.mp4").write_bytes(b"good")
-    noise = np.random.default_rng(0).integers(0, 256, (60, 48, 64, 3)).astype(np.uint8)
-    make(files / "long.mkv", noise)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
-    try:
-        assert run("long.mkv", "-o", "out.mp4", "--jsonl", "out.jsonl") == 2
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert "out.mp4: can't be written (File too large)" in capsys.readouterr().err
-    assert (files / "out.mp4").read_bytes() == b"good"
-    assert not [name for name in os.listdir() if name.startswith(".")]
-
-
-def test_ctrl_c_while_waiting_for_frames(files):
-    """An idle pipe: the source's thread is inside a read that never returns."""
-    given = pictures(8, 50, 60)
-    options = ["-", "--raw", "60x50", "--rate", "25", "-o", "out.mkv", "--jsonl", "-", *LOSSLESS]
-    with as_process(*options, stdin=subprocess.PIPE) as process:
-        process.stdin.write(given.tobytes())
-        process.stdin.flush()
-        for _ in given:
-            assert process.stdout.readline()
-        time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
-        err = process.stderr.read().decode()
-    assert err.startswith("interrupted after 8 frames, ")
-    assert err.endswith(": out.mkv\n")
-    model = fastcam.load("model.onnx")
-    for frame, picture in zip(given, decoded("out.mkv")[0], strict=True):
-        np.testing.assert_array_equal(picture, fastcam.overlay(frame, model.explain(frame)))
-
-
-def test_ctrl_c_while_a_live_source_says_nothing(files, server):  # noqa: F811
-    with as_process(server(hangs=True), "-o", "out.mp4", "--jsonl", "-", "--every", "100") as process:
-        for _ in range(3):
-            assert process.stdout.readline()
-        time.sleep(0.5)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
-        assert process.stderr.read().decode().startswith("interrupted after ")
-    assert len(decoded("out.mp4")[0]) >= 3
-
-
-def test_ctrl_c_in_the_middle_of_a_clip(files, shared):
-    add = ["-o", "out.mp4", "--jsonl", "out.jsonl"]
-    with as_process(shared / "video" / "cockatoo.mp4", *add) as process:
-        part = files / f".out.jsonl.{process.pid}.part"
-        until = time.monotonic() + 60
-        while time.monotonic() < until and not (part.exists() and part.read_bytes().count(b"\n") > 10):
-            time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
-    count = len(decoded("out.mp4")[0])
-    assert 10 <= count < 280
-    assert abs(count - len(lines("out.jsonl"))) <= 1
-    assert packets("out.mp4", "audio")[-1][0] <= count / 20
-    assert not [name for name in os.listdir() if name.startswith(".")]
 
 
 def test_progress_on_a_terminal_only(files):

@@ -1,24 +1,14 @@
-"""Photos as they come: orientation, transparency, depth; broken and hostile files; the way to the network and back."""
+"""Photos as they come: orientation, transparency, depth; broken and hostile files."""
 
 import io
 import os
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
-import fastcam
 from fastcam import InputError
-from fastcam.images import decode_photo, network_input, read_photo, seen_region, visible
-from fastcam.preprocess import preprocess
-from fastcam.session import ImageInput
-from tests import naive
-from tests.models import red_finder
-
-RED = np.array([255, 0, 0], np.uint8)
-NETWORK = (32, 48)
+from fastcam.images import decode_photo, read_photo
 
 
 def saved(tmp_path, image, name, **options):
@@ -29,9 +19,6 @@ def saved(tmp_path, image, name, **options):
 def ramp(mode="RGB", size=(30, 20)):
     values = np.linspace(0, 255, size[0] * size[1]).reshape(size[1], size[0]).astype(np.uint8)
     return Image.fromarray(values).convert(mode)
-
-
-# ---- reading ----------------------------------------------------------------------------------------------------------
 
 
 def test_exif_orientation_is_honoured(tmp_path):
@@ -180,131 +167,3 @@ def test_other_things_than_photos():
 def test_a_strided_array_is_read_as_it_looks():
     pixels = np.random.default_rng(0).integers(0, 256, (8, 9, 3), dtype=np.uint8)
     np.testing.assert_array_equal(np.asarray(read_photo(pixels[::-1, ::2, ::-1])), pixels[::-1, ::2, ::-1])
-
-
-# ---- to the network and back ------------------------------------------------------------------------------------------
-
-
-def test_network_input_is_resized_normalised_and_laid_out():
-    photo = Image.fromarray(np.random.default_rng(0).integers(0, 256, (10, 14, 3), dtype=np.uint8))
-    spec = preprocess({"mean": [0.1, 0.2, 0.3], "std": [0.5, 1, 2], "channels": "bgr", "fit": "stretch"})
-    planes = network_input(photo, (0, 0, 14, 10), spec, ImageInput("x", np.float32, "NCHW", None, 3, 5, 7))
-    pixels = np.asarray(photo.resize((7, 5), Image.Resampling.BILINEAR), np.float64)[..., ::-1] / 255
-    expected = ((pixels - [0.1, 0.2, 0.3]) / [0.5, 1, 2]).transpose(2, 0, 1)[None]
-    np.testing.assert_allclose(planes, expected, rtol=1e-5, atol=1e-6)
-    last = network_input(photo, (0, 0, 14, 10), spec, ImageInput("x", np.float16, "NHWC", None, 3, 5, 7))
-    assert last.dtype == np.float16
-    np.testing.assert_allclose(last, expected.transpose(0, 2, 3, 1), atol=2e-3)
-
-
-def test_grey_models_get_luma():
-    photo = Image.new("RGB", (6, 6), (255, 0, 0))
-    model = ImageInput("x", np.float32, "NCHW", None, 1, 3, 3)
-    np.testing.assert_allclose(
-        network_input(photo, (0, 0, 6, 6), preprocess("unit,channels=grey"), model), 0.299, atol=2e-3
-    )
-
-
-def test_letterbox_borders_have_the_fill_colour():
-    photo = Image.new("RGB", (40, 20), (255, 255, 255))
-    model = ImageInput("x", np.uint8, "NHWC", None, 3, 40, 40)
-    region = seen_region((20, 40), (40, 40), "letterbox", 1.0)
-    pixels = network_input(photo, region, preprocess("raw,fit=letterbox,fill=7"), model)[0]
-    assert (pixels[:9] == 7).all()
-    assert (pixels[11:29] == 255).all()
-    assert (pixels[31:] == 7).all()
-
-
-@given(
-    size=st.tuples(st.integers(1, 500), st.integers(1, 500)),
-    target=st.tuples(st.integers(1, 300), st.integers(1, 300)),
-    fraction=st.floats(0.1, 1.0),
-)
-def test_the_region_has_the_aspect_ratio_of_the_network(size, target, fraction):
-    for fit in ("center-crop", "letterbox"):
-        x0, y0, x1, y1 = seen_region(size, target, fit, fraction)
-        width, height = x1 - x0, y1 - y0
-        shrink = [size[k] / target[k] for k in (0, 1)]
-        scale = min(shrink) * fraction if fit == "center-crop" else max(shrink)
-        assert abs(height - max(1, scale * target[0])) <= 0.5
-        assert abs(width - max(1, scale * target[1])) <= 0.5
-        assert abs((x0 + x1) - size[1]) <= 1  # centred
-        assert abs((y0 + y1) - size[0]) <= 1
-        inside = visible((x0, y0, x1, y1), size)
-        assert inside[0] < inside[2]
-        assert inside[1] < inside[3]
-        assert (inside == (x0, y0, x1, y1)) or fit == "letterbox"
-
-
-@pytest.fixture(scope="module")
-def find_red():
-    """Models whose map is known: the red channel of the network input; one for each fit."""
-    data = red_finder(*NETWORK)
-    return {fit: fastcam.load(data, preprocess=f"unit,fit={fit}") for fit in ("stretch", "center-crop", "letterbox")}
-
-
-sides = st.integers(8, 160)
-
-
-@settings(max_examples=300)
-@given(
-    size=st.tuples(sides, sides),
-    fit=st.sampled_from(("stretch", "center-crop", "letterbox")),
-    corners=st.tuples(*[st.floats(0, 1)] * 4),
-)
-def test_a_red_rectangle_is_boxed_where_it_is_in_the_photo(find_red, size, fit, corners):
-    height, width = size
-    x0, x1 = sorted(int(c * width) for c in corners[:2])
-    y0, y1 = sorted(int(c * height) for c in corners[2:])
-    model = find_red[fit]
-    region = seen_region(size, NETWORK, fit, model.preprocess.crop_fraction)
-    pixel_width, pixel_height = (region[2] - region[0]) / NETWORK[1], (region[3] - region[1]) / NETWORK[0]
-    left, top, right, bottom = visible(region, size)
-    wanted = np.array([max(x0, left), max(y0, top), min(x1, right), min(y1, bottom)])
-    assume(wanted[2] - wanted[0] > 2 * pixel_width)
-    assume(wanted[3] - wanted[1] > 2 * pixel_height)
-    photo = np.zeros((height, width, 3), np.uint8)
-    photo[y0:y1, x0:x1] = RED
-    explanation = model.explain(photo, class_index=0, threshold=0.5)
-    slack = np.array([pixel_width, pixel_height] * 2) + 1
-    assert (np.abs(explanation.boxes.xyxy[0, 0] - wanted) <= slack).all()
-    assert_box_is_exact(explanation, height, width)
-
-
-def assert_box_is_exact(explanation, height, width):
-    """The box is, to the pixel, that of the map upsampled over its region and seen through the photo."""
-    x0, y0, x1, y1 = explanation.regions[0].tolist()
-    left, top, right, bottom = visible((x0, y0, x1, y1), (height, width))
-    whole = fastcam.heatmaps(explanation.activation_maps[0, 0], (y1 - y0, x1 - x0), normalise=False, engine="reference")
-    inside = naive.mask(whole[top - y0 : bottom - y0, left - x0 : right - x0], "paper", 0.5)
-    box, area = naive.largest_component(inside, 8)
-    assert explanation.boxes.xyxy[0, 0].tolist() == [box[0] + left, box[1] + top, box[2] + left, box[3] + top]
-    assert explanation.boxes.area[0, 0] == area
-
-
-def test_a_photo_of_the_networks_size_is_boxed_exactly(find_red):
-    photo = np.zeros((*NETWORK, 3), np.uint8)
-    photo[5:17, 11:40] = RED
-    explanation = find_red["stretch"].explain(photo, class_index=0)
-    assert explanation.boxes.xyxy[0, 0].tolist() == [11, 5, 40, 17]
-    assert explanation.boxes.area[0, 0] == 12 * 29
-    np.testing.assert_array_equal(explanation.activation_maps[0, 0], photo[..., 0] * np.float32(1 / 255))
-
-
-def test_a_sideways_photo_is_boxed_upright(find_red, tmp_path):
-    upright = np.zeros((60, 90, 3), np.uint8)
-    upright[10:30, 50:80] = RED
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    path = saved(tmp_path, Image.fromarray(np.rot90(upright)), "side.png", exif=exif)
-    explanation = find_red["stretch"].explain(path, class_index=0, threshold=0.5)
-    assert explanation.image_sizes.tolist() == [[60, 90]]
-    assert np.abs(explanation.boxes.xyxy[0, 0] - [50, 10, 80, 30]).max() <= 2
-
-
-def test_a_letterbox_that_would_not_fit_into_memory_is_refused(find_red):
-    """Pillow pastes the photo on a canvas; the kernel needs none."""
-    photo = np.zeros((1, 60000, 3), np.uint8)
-    with pytest.raises(InputError, match="letterbox: expected"):
-        fastcam.load(red_finder(*NETWORK), preprocess="unit,fit=letterbox,interpolation=bicubic").explain(photo)
-    assert find_red["letterbox"].explain(photo).regions.tolist() == [[0, -20000, 60000, 20000]]

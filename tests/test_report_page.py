@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from fastcam.evaluate.report import write_report
-from tests.browser import Browser, find
+from tests.browser import needed
 from tests.reports import picture, results
 
-pytestmark = pytest.mark.skipif(find() is None, reason="no Chromium on this machine: apt-get install chromium")
+pytestmark = needed
 
 LIGHT = """(colour) => {
   const [r, g, b] = colour.match(/[\\d.]+/g).map((v) => v / 255)
@@ -41,16 +41,6 @@ def page(tmp_path_factory):
     given["models"][0]["path"] = "a/" * 100 + "very_long_name_without_a_place_to_break_it_anywhere" * 3
     given["worst"][0]["id"] = "<img src=x onerror=document.title='hacked'>" * 5
     return given, write_report(folder, given, picture).as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    path = find()
-    assert path
-    browser = Browser(path, tmp_path_factory.mktemp("profile"))
-    yield browser
-    browser.close()
-    assert browser.messages == []  # its policy refuses nothing of its own, and no script fails
 
 
 def pixels(browser, tmp_path, selector):

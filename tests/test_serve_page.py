@@ -1,6 +1,5 @@
-"""The page in a real browser: what it shows, says and does, by mouse, keyboard and for screen readers."""
+"""The page in a real browser: what it shows, says and does, of a live source and of photos."""
 
-import re
 import time
 
 import numpy as np
@@ -9,31 +8,13 @@ from PIL import Image
 
 import fastcam
 from fastcam.serve import Server
-from tests.browser import Browser, find
+from tests.browser import needed
 from tests.camera import filming, frame
+from tests.client import port_of
 from tests.models import classifier
+from tests.windows import begins, drawn, says, set_to, wait_for_picture
 
-pytestmark = pytest.mark.skipif(find() is None, reason="no Chromium on this machine: apt-get install chromium")
-
-# What the browser itself says of a refused photo, and of a server that has ended; all else is a defect of the page.
-EXPECTED = re.compile(r"a status of 400|net::ERR_(CONNECTION|EMPTY_RESPONSE|INCOMPLETE_CHUNKED|CONTENT_LENGTH|SOCKET)")
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    path = find()
-    assert path
-    browser = Browser(path, tmp_path_factory.mktemp("profile"))
-    yield browser
-    browser.close()
-
-
-@pytest.fixture(autouse=True)
-def nothing_to_complain_of(browser):
-    browser.messages.clear()
-    yield
-    browser.open("about:blank")
-    assert [message for message in browser.messages if not EXPECTED.search(message)] == []
+pytestmark = needed
 
 
 @pytest.fixture(scope="module")
@@ -45,45 +26,6 @@ def model(load_real):
 def photo(tmp_path):
     Image.fromarray(frame(7)).save(tmp_path / "noise.png")
     return tmp_path / "noise.png"
-
-
-def says(selector, text):
-    return f"document.querySelector('{selector}').textContent === {text!r}"
-
-
-def begins(selector, text):
-    return f"document.querySelector('{selector}').textContent.startsWith({text!r})"
-
-
-def set_to(selector, value, event="input"):
-    return (
-        f"(e => {{ e.value = {value}; e.dispatchEvent(new Event('{event}')) }})(document.querySelector('{selector}'))"
-    )
-
-
-def shown(browser, tmp_path):
-    """(20, 30, 3): the picture as it stands in a screenshot of the window, coarsely."""
-    browser.screenshot(tmp_path / "window.png")
-    script = "(r => [r.left, r.top, r.right, r.bottom])(document.querySelector('#picture').getBoundingClientRect())"
-    with Image.open(tmp_path / "window.png") as window:
-        return coarse(window.convert("RGB").crop(browser.evaluate(script)))
-
-
-def coarse(image):
-    return np.asarray(image.resize((30, 20), Image.Resampling.BOX), float)
-
-
-def drawn(model, k, **options):
-    opacity = options.pop("opacity", 0.5)
-    picture = fastcam.overlay(frame(k), model.explain(frame(k), **options), opacity=opacity, label=False, scale=8)
-    return coarse(Image.fromarray(picture))
-
-
-def wait_for_picture(browser, tmp_path, expected):
-    end = time.monotonic() + 10
-    while (distance := np.abs(shown(browser, tmp_path) - expected).mean()) > 6:
-        assert time.monotonic() < end, f"another picture, {distance:.1f} grey levels off"
-        time.sleep(0.05)
 
 
 # ---- live ------------------------------------------------------------------------------------------------------------
@@ -199,7 +141,7 @@ def test_a_server_that_ends_and_comes_back(browser, model, tmp_path):
         browser.open(server.url)
         wait_for_picture(browser, tmp_path, drawn(model, 0))
     browser.until(says("#status", "fastcam doesn't answer. Is it still running?"))
-    with Server(model, [frame(1)], port=int(server.url.split(":")[-1].strip("/"))):
+    with Server(model, [frame(1)], port=port_of(server)):
         browser.until(begins("#status", "The source has ended."))
         wait_for_picture(browser, tmp_path, drawn(model, 1))
     browser.until(says("#status", "fastcam doesn't answer. Is it still running?"))
@@ -292,105 +234,3 @@ def test_names_are_text(browser, tmp_path):
         assert browser.text("#model") == f"{name}.onnx, 5 classes"
         assert browser.evaluate("document.images.length") == 1
         assert browser.evaluate("document.title") == f"{name}.onnx – fastcam"
-
-
-# ---- for everyone ----------------------------------------------------------------------------------------------------
-
-
-def test_everything_can_be_reached_and_used_by_keyboard(browser, model, tmp_path):
-    with Server(model, [frame(0)]) as server:
-        browser.open(server.url)
-        browser.until("document.querySelectorAll('.bar').length === 5")
-        order = []
-        for _ in range(11):
-            browser.press("Tab", 9)
-            order.append(browser.evaluate("document.activeElement.id || document.activeElement.className"))
-            ring = "getComputedStyle(document.activeElement.closest('.button') ?? document.activeElement)"
-            assert browser.evaluate(f"{ring}.outlineStyle") == "solid", order
-            assert browser.evaluate(f"parseFloat({ring}.outlineWidth)") >= 2
-        assert order == ["file", *["bar"] * 5, "class", "best", "convention", "threshold", "opacity"]
-        browser.press("ArrowRight", 39)
-        assert browser.text("#opacity-value") == "51 %"
-        browser.evaluate("document.querySelector('li:nth-child(3) .bar').focus()")
-        browser.press("Enter", 13, "\r")
-        third = int(model.explain(frame(0), top=5).class_index[0, 2])
-        browser.until(begins("#chosen", f"{model.labels[third]} "))
-
-
-def test_what_a_screen_reader_is_told(browser, model):
-    with Server(model, [frame(0)]) as server:
-        browser.open(server.url)
-        browser.until("document.querySelectorAll('.bar').length === 5")
-        browser.until("!document.querySelector('#picture').hidden")
-        nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
-        found = [
-            (node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes if not node["ignored"]
-        ]
-        best = model.explain(frame(0), top=5)
-        for index, score in zip(best.class_index[0], best.scores[0], strict=True):
-            assert ("button", f"{model.labels[index]} {100 * score:.1f} %") in found
-        for role, name in (
-            ("heading", "fastcam"),
-            ("image", "Live picture with the heatmap and box of the best class"),
-            ("button", "Choose a photo"),
-            ("combobox", "Class"),
-            ("combobox", "Convention"),
-            ("slider", "Threshold"),
-            ("slider", "Opacity"),
-            ("region", "Best classes"),
-            ("form", "View"),
-        ):
-            assert any(got == role and said.startswith(name) for got, said in found), (role, name, found)
-        assert "status" in [role for role, _ in found]
-        assert browser.evaluate("document.documentElement.lang") == "en"
-
-
-def test_a_live_picture_does_not_chatter(browser, model):
-    """What is read out without being asked for changes with the state only, while picture and numbers change."""
-    with filming(model) as (camera, server):
-        browser.open(server.url)
-        camera.shoot()
-        browser.until(says("#status", "Live."))
-        browser.evaluate(
-            "window.said = 0; window.changed = 0;"
-            "for (const e of document.querySelectorAll('[role=status], [role=alert]'))"
-            "  new MutationObserver(() => said++).observe(e, {childList: true, characterData: true, subtree: true});"
-            "new MutationObserver(() => changed++).observe(document.querySelector('#bars'), {childList: true, subtree: true})"
-        )
-        for _ in range(12):
-            camera.shoot()
-            time.sleep(0.1)
-        browser.until("changed > 0")
-        assert browser.evaluate("said") == 0
-
-
-@pytest.mark.parametrize(("width", "height"), [(320, 640), (390, 844), (800, 1000), (1280, 800), (2560, 1800)])
-@pytest.mark.parametrize("dark", [False, True])
-def test_light_and_dark_at_every_width(browser, model, tmp_path, width, height, dark):
-    with Server(model, [frame(0)]) as server:
-        browser.open(server.url, width=width, height=height, dark=dark, mobile=width < 500)
-        wait_for_picture(browser, tmp_path, drawn(model, 0))
-        assert browser.evaluate("document.documentElement.scrollWidth") == width
-        with Image.open(tmp_path / "window.png") as window:
-            assert window.size == (width, height)
-            assert (np.asarray(window.convert("L"))[5, 5] < 60) == dark
-        box = "document.querySelector('#picture').getBoundingClientRect()"
-        assert browser.evaluate(f"{box}.width") >= 0.6 * width  # the picture dominates
-        assert browser.evaluate(contrast()) >= 4.5
-
-
-def contrast():
-    """The least contrast of text and what lies behind it, as WCAG counts it."""
-    return """Math.min(...[...document.querySelectorAll('h1, p, .name, .value, strong, label, output, button, #box')]
-      .filter((e) => e.textContent.trim() && e.offsetParent)
-      .map((e) => {
-        const light = (colour) => {
-          const [r, g, b] = colour.match(/[\\d.]+/g).map((v) => v / 255)
-            .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
-          return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
-        };
-        let behind = e;
-        while (getComputedStyle(behind).backgroundColor === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
-        const a = light(getComputedStyle(e).color), b = light(getComputedStyle(behind).backgroundColor);
-        return Math.max(a, b) / Math.min(a, b);
-      }))"""

@@ -1,6 +1,5 @@
-"""Streams: every frame in order, in bounded memory, and nothing left running when they end, however they end."""
+"""Streams: every frame in order, in bounded memory, the newest where some are left out; and what is refused."""
 
-import asyncio
 import gc
 import threading
 import time
@@ -11,21 +10,9 @@ import pytest
 
 import fastcam
 from fastcam.stream import open_stream
+from tests.streams import SMALL, frames
 
-SMALL = {"every": 1, "workers": 2, "queue": 2, "drop": None}
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_running():
-    yield
-    until = time.monotonic() + 5
-    while (left := _threads()) and time.monotonic() < until:
-        time.sleep(0.01)
-    assert not left
-
-
-def _threads():
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("fastcam-stream")]
+pytestmark = pytest.mark.usefixtures("nothing_left_running")
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +23,6 @@ def model(load_real):
 @pytest.fixture(scope="module")
 def explanation(model):
     return model.explain(np.zeros((32, 32, 3), np.uint8))
-
-
-def frames(count):
-    rng = np.random.default_rng(0)
-    return [rng.integers(0, 256, (40 + k, 60, 3)).astype(np.uint8) for k in range(count)]
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
@@ -154,136 +136,6 @@ def test_every_second_of_those_that_are_left(explanation):
         assert all(found is not None for _, found in stream)
 
 
-def test_what_the_source_raises_comes_after_its_frames(model):
-    def source():
-        yield from frames(3)
-        raise OSError("camera unplugged")
-
-    got = []
-    with pytest.raises(OSError, match="camera unplugged") as error, model.stream(source()) as stream:
-        got.extend(stream)
-    assert len(got) == 3
-    assert "in place of frame 3" in error.value.__notes__[0]
-
-
-@pytest.mark.parametrize("wrong", ["no frame", np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), None])
-def test_a_frame_that_is_none(model, wrong):
-    given = frames(4)
-    got = []
-    with pytest.raises(fastcam.InputError, match="frame 2: "), model.stream([*given[:2], wrong, given[3]]) as stream:
-        got.extend(stream)
-    assert len(got) == 2
-
-
-def test_errors_of_other_kinds_name_the_frame():
-    def work(frame):
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError) as error:
-        next(open_stream(work, [1], **SMALL))
-    assert "frame 0 of a stream" in error.value.__notes__[0]
-
-
-def test_stopping_early_ends_the_source(model):
-    ended = threading.Event()
-
-    def source():
-        try:
-            while True:
-                yield from frames(2)
-        finally:
-            ended.set()
-
-    with model.stream(source()) as stream:
-        next(stream)
-    assert ended.wait(5)
-    with pytest.raises(StopIteration):
-        next(stream)
-
-
-def test_a_forgotten_stream_ends(model):
-    def source():
-        while True:
-            yield from frames(2)
-
-    stream = model.stream(source())
-    next(stream)
-    del stream
-
-
-def test_interrupting_a_wait(explanation):
-    """Ctrl-C arrives while the main thread waits for a result."""
-    import _thread
-
-    interrupted = threading.Event()
-
-    def work(frame):
-        interrupted.wait(5)
-        return explanation
-
-    def interrupt():
-        _thread.interrupt_main()
-        interrupted.set()
-
-    timer = threading.Timer(0.2, interrupt)
-    stream = open_stream(work, iter(range(100)), **SMALL)
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        next(stream)
-    timer.join()
-
-
-def test_an_asynchronous_source(model):
-    given = frames(6)
-
-    async def source():
-        for frame in given:
-            await asyncio.sleep(0.001)
-            yield frame
-
-    async def collect():
-        return [(frame, found) async for frame, found in model.stream(source())]
-
-    got = asyncio.run(collect())
-    assert all(frame is expected for (frame, _), expected in zip(got, given, strict=True))
-    assert [found.frame_index for _, found in got] == list(range(6))
-
-
-def test_an_asynchronous_source_that_fails_or_is_left(model):
-    async def source():
-        for frame in frames(3):
-            yield frame
-        raise OSError("connection lost")
-
-    async def collect(most):
-        got = []
-        async with model.stream(source()) as stream:
-            async for _ in stream:
-                got.append(1)
-                if len(got) == most:
-                    break
-        return len(got)
-
-    assert asyncio.run(collect(2)) == 2
-    with pytest.raises(OSError, match="connection lost"):
-        asyncio.run(collect(10))
-
-
-def test_either_kind_of_loop(model):
-    async def source():
-        yield frames(1)[0]
-
-    async def collect(given):
-        return [found.frame_index async for _, found in model.stream(given)]
-
-    assert asyncio.run(collect(frames(3))) == [0, 1, 2]
-    with (
-        pytest.raises(fastcam.InputError, match="expected 'async for' over a stream whose source is asynchronous"),
-        model.stream(source()) as stream,
-    ):
-        next(stream)
-
-
 def test_four_streams_of_one_classifier(model):
     given, results = frames(12), {}
 
@@ -334,23 +186,3 @@ def test_times_that_are_none(model, timestamp):
         ) as error:
             next(stream)
     assert not hasattr(error.value, "__notes__")
-
-
-def test_a_stream_that_is_let_go_of_inside_its_own_source(explanation):
-    """The garbage collector may find it on any of its threads, even with its lock held; none may wait for itself."""
-    held = []
-
-    class Moment(float):
-        def __float__(self):
-            held.clear()  # the last reference
-            gc.collect()
-            return 0.0
-
-    def source():
-        yield 0
-        for k in range(1, 50):
-            time.sleep(0.02)
-            yield k, Moment(k)
-
-    held.append(open_stream(lambda frame: explanation, source(), **SMALL))
-    next(held[0])

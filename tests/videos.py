@@ -1,10 +1,20 @@
-"""Small video files of every kind, made by PyAV, and what is in them, read by PyAV."""
+"""Small videos of every kind, made by PyAV, and what is in them, read by PyAV; without it, tests of them are skipped."""
 
+import socket
+import threading
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
-import av
 import numpy as np
+import pytest
+
+from fastcam import video
+
+av = pytest.importorskip("av", reason="the extra `video` isn't installed")
+
+LOSSLESS: Any = {"codec": "ffv1", "pixels": "bgr0"}
+CLOSE = 12  # levels between a plain field and what a codec makes of it, but for its edges
 
 
 def pictures(count, height=48, width=64, seed=0):
@@ -13,6 +23,11 @@ def pictures(count, height=48, width=64, seed=0):
     fields = rng.integers(20, 235, (2, 2, 3))
     blocks = np.kron(fields, np.ones((height // 2 + 1, width // 2 + 1, 1)))[:height, :width].astype(np.uint8)
     return np.stack([np.roll(blocks, (k, 2 * k), (0, 1)) for k in range(count)])
+
+
+def noise():
+    """(60, 48, 64, 3) uint8, of which no codec makes little."""
+    return np.random.default_rng(0).integers(0, 256, (60, 48, 64, 3)).astype(np.uint8)
 
 
 def make(
@@ -38,14 +53,14 @@ def add_audio(path, target, codec="aac", seconds=1.0):
     """The video of a file, with noise as its audio."""
     rng = np.random.default_rng(0)
     with av.open(str(path)) as source, av.open(str(target), "w") as file:
-        video = file.add_stream_from_template(source.streams.video[0])
+        picture = file.add_stream_from_template(source.streams.video[0])
         audio: Any = file.add_stream(codec, rate=48_000)
         audio.codec_context.layout = "mono"
         kind = audio.codec_context.codec.audio_formats[0].name
         resampler = av.AudioResampler(kind, "mono", 48_000)
         for packet in source.demux(video=0):
             if packet.size:
-                packet.stream = video
+                packet.stream = picture
                 file.mux(packet)
         for k in range(int(seconds * 48_000) // 960):
             sound = av.AudioFrame.from_ndarray(rng.integers(-9999, 9999, (1, 960)).astype(np.int16), "s16", "mono")
@@ -72,3 +87,57 @@ def decoded(path, only=None):
             frames.append(one.to_ndarray(format="rgb24") if only is None or k in only else None)
             times.append((one.pts or 0) * (one.time_base or 0))
     return frames, times
+
+
+def cut(path, share):
+    data = path.read_bytes()
+    path.write_bytes(data[: int(share * len(data))])
+
+
+@contextmanager
+def serving(path):
+    """A function that serves bytes to whoever connects, those of a clip if none are given; then it leaves or hangs."""
+    make(path, pictures(25), g="5", bf="0")
+    threads, closing = [], threading.Event()
+
+    def serve(data=None, hangs=False):
+        listening = socket.create_server(("127.0.0.1", 0))
+
+        def run():
+            connection, _ = listening.accept()
+            with listening, connection:
+                connection.sendall(path.read_bytes() if data is None else data)
+                if hangs:
+                    closing.wait(10)
+
+        threads.append(threading.Thread(target=run))
+        threads[-1].start()
+        return f"tcp://127.0.0.1:{listening.getsockname()[1]}"
+
+    yield serve
+    closing.set()
+    for thread in threads:
+        thread.join()
+
+
+def read_all(path, **options):
+    """Frames and times, as fastcam reads them."""
+    with video.read(path, **options) as frames:
+        return [list(part) for part in zip(*frames, strict=True)]
+
+
+def copy(path, target, **options):
+    """Read and write every frame by fastcam."""
+    with video.read(path) as frames, video.write(target, like=frames, **options) as out:
+        for frame, seconds in frames:
+            out.write(frame, seconds)
+    return target
+
+
+def assert_alike(frames, expected):
+    """Equal but for what a codec does at edges."""
+    assert len(frames) == len(expected)
+    for frame, other in zip(frames, expected, strict=True):
+        assert frame.shape == other.shape
+        assert np.median(np.abs(frame.astype(int) - other)) <= 3
+        assert np.percentile(np.abs(frame.astype(int) - other), 75) <= CLOSE
