@@ -55,6 +55,8 @@ CONTENDERS = {
     "fastcam, minmax": lambda one: lambda: sweep(one, SIZE, THRESHOLDS, convention="minmax", threads=1),
     "fastcam, wsol": lambda one: lambda: sweep(one, SIZE, THRESHOLDS, convention="wsol", threads=1),
     "fastcam, all components": lambda one: lambda: sweep(one, SIZE, THRESHOLDS, components="all", threads=1),
+    "fastcam, one threshold": lambda one: lambda: sweep(one, SIZE, [0.2], threads=1),
+    "fastcam, wsol, one threshold": lambda one: lambda: sweep(one, SIZE, [0.2], convention="wsol", threads=1),
     "find_boxes, a hundred times": one_by_one,
     "OpenCV, one threshold": opencv,
     "scikit-image, one threshold": scikit_image,
