@@ -1,6 +1,6 @@
 """Average or max pooling: which localises better? `python examples/average_or_max_pooling.py MODEL PREPROCESS DATA`.
 
-Zhou et al. 2016, section 2 and tables 1 to 3: a network with global average pooling (GAP) localises better than the
+Zhou et al. 2016, section 2 and tables 1 and 2: a network with global average pooling (GAP) localises better than the
 same with global max pooling (GMP), at about the same classification error, since every part of an object raises an
 average, and one alone a maximum. Here the network stays as it is. A linear classifier is trained on its feature maps,
 pooled by average or by maximum, put behind a pooling of that kind in an ONNX file, and evaluated on photos that it
@@ -12,7 +12,8 @@ what compares them. HiResCAM is what is left of it at the places whose maxima ma
 
 DATA is a folder with photos in `images`, their boxes in `boxes.csv` (file, coco_category, x0, y0, x1, y1), and the
 ImageNet classes that they show in `pairs.csv` (file, coco_category, imagenet_id). MODEL has a GlobalAveragePool, and
-sees whole photos: `fit=stretch` is added to PREPROCESS. Needs scikit-learn.
+sees whole photos: `fit=stretch` is added to PREPROCESS. There may follow the C of the logistic regression, how many
+photos to take, and in how many folds. Needs scikit-learn.
 """
 
 import csv
@@ -225,11 +226,11 @@ def of_learned(model: fastcam.Classifier, photos: Photos, folds: int, strength: 
 
 def of_own(model: fastcam.Classifier, photos: Photos) -> dict[str, Tallies]:
     """The same of the network's own classes, with nothing trained."""
-    return {
-        f"{pooling}, {method}": measured(pooled(model, pooling), photos, method)
-        for pooling in POOLING
-        for method in METHODS[pooling]
-    }
+    found: dict[str, Tallies] = {}
+    for pooling, several in METHODS.items():
+        own = pooled(model, pooling)
+        found |= {f"{pooling}, {method}": measured(own, photos, method) for method in several}
+    return found
 
 
 def figures(tallies: Tallies) -> Figures:
@@ -288,4 +289,5 @@ if __name__ == "__main__":
         print(f"\n{caption}\n\n| {' | '.join(['maps', *(title for title, *_ in FIGURES)])} |")
         print("| --- " * (1 + len(FIGURES)) + "|")
         for row, cells in rows.items():
-            print(f"| {row} | {' | '.join(f'{mid:.3f} ({low:.2f}–{high:.2f})' for mid, low, high in cells.values())} |")
+            shown = ([round(number, 3) + 0.0 for number in cell] for cell in cells.values())  # no -0.000
+            print(f"| {row} | {' | '.join(f'{mid:.3f} ({low:.3f} to {high:.3f})' for mid, low, high in shown)} |")
