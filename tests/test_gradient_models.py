@@ -6,6 +6,7 @@ import pytest
 import fastcam
 from fastcam import InputError, ModelError
 from fastcam.errors import GradientError
+from fastcam.model.rules import VARIANTS
 from fastcam.once import Once
 from tests.models import BACKBONE, WEIGHTS, build
 
@@ -130,3 +131,16 @@ def test_two_layers_of_a_variant_stay_open(load_real):
     with pytest.raises(InputError, match="layer: expected a tensor of feature maps that every path"):
         inputs.ready("gradient", "nothing")
     assert inputs.ready("gradient", 0) is first
+
+
+def test_hundreds_of_maxima_are_followed_and_wrong_gradients_refused(monkeypatch):
+    """Some of the maxima change places between any two differences; here the slope is small as well."""
+    maxima = f"{BACKBONE} g = GlobalMaxPool(maps) q = Flatten(g) logits = Gemm<transB = 1>(q, w, b)"
+    model = fastcam.load(build(maxima, seed=5, k=(600, 3, 3, 3), w=(5, 600), b=(5,)), preprocess="unit,fit=stretch")
+    assert model.explain(PHOTO).method == "gradcam"
+
+    monkeypatch.setitem(VARIANTS, "gradient", VARIANTS["guided"])
+    hidden = build(NONLINEAR, outputs="float[N, 5] scores", **{**WEIGHTS, "v": (16, 6), "c": (16,), "w": (5, 16)})
+    model = fastcam.load(hidden, preprocess="unit,fit=stretch")
+    with pytest.raises(GradientError, match="the gradient at 'maps' isn't that of small differences: off by"):
+        model.explain(PHOTO)

@@ -1,8 +1,9 @@
 """`python -m tests.exports.faithfulness [PEER...]`: measures of faithfulness against those of other packages.
 
-A ResNet-18 with random weights, exported to ONNX, and smooth random maps at the size of the network input, so that all
-normalise and upsample alike. Each peer gets the same maps, classes, steps and baselines. Prints the rows of
-benchmarks/results/faithfulness.md.
+A ResNet-18 with random weights, exported to ONNX, and smooth random maps with a little noise, so that no two pixels are
+equal and all sort them alike, at the size of the network input, so that all normalise and upsample alike. Each peer gets
+the same maps, classes, steps and baselines. openvino_xai's pointing game is played on maps and boxes of its own. Prints
+the rows of benchmarks/results/faithfulness.md.
 """
 
 # pyright: reportMissingImports=false
@@ -21,9 +22,22 @@ from PIL import Image
 from skimage.data import astronaut, chelsea, coffee
 
 import fastcam
-from fastcam.evaluate import AverageDrop, Deletion, Insertion, Road, impute
+from fastcam.evaluate import (
+    AverageDrop,
+    Deletion,
+    Insertion,
+    PointingGame,
+    Road,
+    Truth,
+    impute,
+    peak_points,
+    photo_map,
+    truth_of,
+)
+from tests.conftest import PREPROCESS, shared_folder
 from tests.exports.torch_export import import_torchvision, quiet
 from tests.exports.torch_models import torchvision_model
+from tests.pairs import coco_pairs
 
 SIZE, STEPS = 64, 16
 
@@ -95,22 +109,53 @@ def against_torchcam(model: Any, ours: fastcam.Classifier, photos: Any, explanat
 
 def against_openvino(model: Any, ours: fastcam.Classifier, photos: Any, explanation: Any, images: Any) -> None:
     import torch
-    from openvino_xai.metrics import InsertionDeletionAUC
+    from openvino_xai.common.utils import scaling
+    from openvino_xai.metrics import ADCC, InsertionDeletionAUC
 
     def predict(image: np.ndarray) -> np.ndarray:
         with torch.no_grad():
             return model(torch.from_numpy(image.transpose(2, 0, 1)[None])).softmax(-1).numpy()[0]
 
-    peer = InsertionDeletionAUC.__new__(InsertionDeletionAUC)
-    peer.model_predict = predict
-    inputs = images.numpy().transpose(0, 2, 3, 1).copy()
-    theirs = [
-        peer(explanation.activation_maps[n, 0], int(explanation.class_index[n, 0]), inputs[n], STEPS) for n in range(3)
-    ]
+    areas, masked = InsertionDeletionAUC.__new__(InsertionDeletionAUC), ADCC.__new__(ADCC)
+    areas.model_predict = masked.model_predict = predict
+    inputs, maps = images.numpy().transpose(0, 2, 3, 1).copy(), explanation.activation_maps[:, 0]
+    classes = explanation.class_index[:, 0].tolist()
+    theirs = [areas(maps[n], classes[n], inputs[n], STEPS) for n in range(3)]
     for name, kind in (("deletion", Deletion), ("insertion", Insertion)):
         one = kind(steps=STEPS, baseline="zero")
         one.update(ours, photos, explanation)
         row(f"openvino_xai: {name} AUC", one.values()[f"{name}_auc"], [values[name] for values in theirs])
+    drop = AverageDrop()
+    drop.update(ours, photos, explanation)
+    seen = [inputs[n] * scaling(maps[n], cast_to_uint8=False, max_value=1)[..., None] for n in range(3)]
+    drops = [masked.average_drop(seen[n], classes[n], predict(inputs[n])) for n in range(3)]
+    row("openvino_xai: average drop, of ADCC", drop.values()["average_drop"], drops)
+    against_pointing_game()
+
+
+def against_pointing_game() -> None:
+    """Every pixel of a small map as its only peak; and CAMs of real photos. The peer's boxes end in their last pixel."""
+    from openvino_xai.metrics import PointingGame as Peer
+
+    def play(name: str, maps: list[np.ndarray], truth: Truth) -> None:
+        ours = PointingGame().update(peak_points(maps), truth)[:, 0]
+        ends = [truth.of(n) - (0, 0, 1, 1) for n in range(len(maps))]
+        theirs = [
+            Peer()(one, [(x0, y0, x1 - x0, y1 - y0) for x0, y0, x1, y1 in boxes])["pointing_game"]
+            for one, boxes in zip(maps, ends, strict=True)
+        ]
+        row(f"openvino_xai: pointing game, {name}", ours, theirs)
+
+    peaks = list(np.eye(12 * 15).reshape(-1, 12, 15))
+    play("every pixel of 12×15, two boxes", peaks, truth_of([[[2, 3, 7, 5], [6, 4, 15, 12]]] * len(peaks)))
+    shared, name = shared_folder(), "squeezenet1_1_nchw"
+    network = fastcam.load(shared / "models" / f"{name}.onnx", preprocess=PREPROCESS[name])
+    pairs = coco_pairs(shared)
+    found = [
+        photo_map(network.explain(path, class_index=index), 0)
+        for path, index in zip(pairs.paths, pairs.class_index, strict=True)
+    ]
+    play(f"{len(found)} CAMs of photos", found, pairs.truth)
 
 
 def against_grad_cam(model: Any, ours: fastcam.Classifier, photos: Any, explanation: Any, images: Any) -> None:
@@ -145,8 +190,11 @@ def main() -> None:
     import_torchvision()
     model, ours, photos = subject()
     explanation = ours.explain(photos)
-    smooth = np.random.default_rng(0).standard_normal((3, 1, 8, 8))
-    maps = fastcam.heatmaps(smooth, (SIZE, SIZE))
+    rng = np.random.default_rng(0)
+    maps = fastcam.heatmaps(rng.standard_normal((3, 1, 8, 8)), (SIZE, SIZE))
+    maps += 0.01 * rng.random(maps.shape, np.float32)  # where edges are replicated, pixels would be equal
+    maps -= maps.min(axis=(2, 3), keepdims=True)
+    maps /= maps.max(axis=(2, 3), keepdims=True)  # torchcam takes maps from 0 to 1
     explanation = replace(explanation, activation_maps=maps, method="random")
     seen = [ours._explainer.see(photo, fastcam.engines.named("cpu")).network_input[0] for photo in photos]
     images = torch.from_numpy(np.stack(seen))
