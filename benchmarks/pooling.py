@@ -1,4 +1,4 @@
-"""Average or max pooling: which localises better? `python examples/average_or_max_pooling.py MODEL PREPROCESS DATA`.
+"""Average or max pooling: which localises better? `python -m benchmarks.pooling MODEL PREPROCESS DATA`.
 
 Zhou et al. 2016, section 2 and tables 1 and 2: a network with global average pooling (GAP) localises better than the
 same with global max pooling (GMP), at about the same classification error, since every part of an object raises an
