@@ -56,6 +56,7 @@ PREPROCESS = {
     "mobilenet_v1_0.25_128_fp32_nhwc": "inception,fit=stretch",
     "cifar10_resnet20": "imagenet,fit=stretch",
     "cifar10_resnet8_keras": "raw,fit=stretch",
+    "mnist_cnn_flatten_fc": "unit,fit=stretch,channels=grey",
 }
 
 
@@ -66,7 +67,8 @@ def load_real(shared: Path):
 
     def load(name: str) -> fastcam.Classifier:
         if name not in opened:
-            labels = "imagenet" if "cifar" not in name else shared / "labels" / "cifar10_classes.txt"
+            own = {"cifar10": shared / "labels" / "cifar10_classes.txt", "mnist": None}  # else ImageNet's
+            labels = own.get(name.split("_")[0], "imagenet")
             path = shared / "models" / f"{name}.onnx"
             opened[name] = fastcam.load(path, labels=labels, preprocess=PREPROCESS[name])
         return opened[name]
@@ -75,10 +77,9 @@ def load_real(shared: Path):
 
 
 @pytest.fixture(scope="session")
-def mnist(shared: Path) -> fastcam.Classifier:
+def mnist(load_real) -> fastcam.Classifier:
     """A real model of grey digits, behind whose feature maps nothing is linear."""
-    path = shared / "models" / "mnist_cnn_flatten_fc.onnx"
-    return fastcam.load(path, preprocess="unit,fit=stretch,channels=grey")
+    return load_real("mnist_cnn_flatten_fc")
 
 
 @pytest.fixture(scope="session")
