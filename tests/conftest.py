@@ -10,7 +10,9 @@ import pytest
 from hypothesis import settings
 
 import fastcam
+from fastcam.evaluate import outcome, read_annotations
 from tests.browser import Browser, find
+from tests.evaluations import annotate
 from tests.waiting import until
 
 settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
@@ -80,6 +82,26 @@ def load_real(shared: Path):
 def mnist(load_real) -> fastcam.Classifier:
     """A real model of grey digits, behind whose feature maps nothing is linear."""
     return load_real("mnist_cnn_flatten_fc")
+
+
+@pytest.fixture(scope="session")
+def cifar_table(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """See `tests.evaluations.annotate`."""
+    return annotate(shared, tmp_path_factory.mktemp("cifar"))
+
+
+@pytest.fixture(scope="session")
+def model_and_data(load_real, cifar_table: Path):
+    """A real model to be evaluated, and that table as it is read."""
+    return load_real("cifar10_resnet20"), read_annotations(cifar_table)
+
+
+@pytest.fixture(scope="module")
+def few_resamples():
+    """Evaluations whose intervals cost little."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outcome, "RESAMPLES", 20)
+        yield
 
 
 @pytest.fixture(scope="session")
