@@ -22,7 +22,7 @@ MODULES = sorted(
     if file.endswith(".py")
 )
 ROOT = Path(__file__).parents[1]
-LONG = {f"tests/test_{name}.py" for name in ("evaluate_data", "evaluate_metrics")}  # until they are split
+LONG = {f"tests/test_{name}.py" for name in ("evaluate_metrics",)}  # until they are split
 BESIDE = [
     pytest.param(path, marks=[pytest.mark.xfail(reason="not split yet")] if path in LONG else [])
     for folder in ("benchmarks", "examples", "tests")
