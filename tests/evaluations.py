@@ -12,7 +12,7 @@ QUICK = ("localisation", "known", "pointing", "energy")
 
 
 def annotate(shared: Path, folder: Path) -> Path:
-    """A table of the 20 photos, with boxes made by hand, one or two classes a photo, and masks of some."""
+    """A table of the 20 photos, with made-up boxes, one or two classes a photo, and masks of some."""
     rows = ["path,label,x0,y0,x1,y1,mask"]
     rng = np.random.default_rng(0)
     for n, path in enumerate(sorted(shared.glob("photos/cifar10/*.png"))):

@@ -1,4 +1,4 @@
-"""Annotations of photos: what is read of real ones, and what is listed or refused of photos, boxes, paths and options."""
+"""Annotations of real photos, and which photos, boxes, paths and options are listed or refused."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from tests.annotations import ANIMALS, photo, reasons, table, write
 
 @pytest.fixture(scope="module")
 def real(shared):
-    """929 boxes of 80 categories on photos of COCO."""
+    """929 boxes of 71 categories on photos of COCO."""
     return read_annotations(
         shared / "photos" / "coco" / "boxes.csv",
         root=shared / "photos" / "coco" / "images",

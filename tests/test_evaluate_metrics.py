@@ -1,4 +1,4 @@
-"""What all metrics of evaluation have in common: shards, states, intervals, classes by themselves, and what is refused."""
+"""What all metrics have in common: shards, states, intervals, classes by themselves, and what is refused."""
 
 import itertools
 import json

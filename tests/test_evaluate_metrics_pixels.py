@@ -1,4 +1,4 @@
-"""Metrics of pixels, points and energy: against plain loops, scikit-learn, and the values of wsolevaluation's own tests."""
+"""Metrics of pixels, points and energy: against loops, scikit-learn, and the values of wsolevaluation's own tests."""
 
 import numpy as np
 import pytest
