@@ -23,6 +23,21 @@ FLAGS = (
 # What it says of a refused photo, and of a server that has ended; all else is a defect of the page.
 EXPECTED = re.compile(r"a status of 400|net::ERR_(CONNECTION|EMPTY_RESPONSE|INCOMPLETE_CHUNKED|CONTENT_LENGTH|SOCKET)")
 
+# Of elements that are seen, the least contrast of a colour of theirs and what lies behind it, as WCAG counts it.
+CONTRAST = """(selector, property) => {
+  const light = (colour) => {
+    const [r, g, b] = colour.match(/[\\d.]+/g).map((v) => v / 255)
+      .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+  };
+  return Math.min(...[...document.querySelectorAll(selector)].filter((e) => e.checkVisibility()).map((e) => {
+    let behind = e;
+    while (getComputedStyle(behind).backgroundColor === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
+    const a = light(getComputedStyle(e)[property]), b = light(getComputedStyle(behind).backgroundColor);
+    return Math.max(a, b) / Math.min(a, b);
+  }));
+}"""
+
 
 def find() -> str | None:
     """The path of a browser, or None."""
@@ -102,6 +117,10 @@ class Browser:
     def text(self, selector: str) -> str:
         """What an element says."""
         return self.evaluate(f"document.querySelector({json.dumps(selector)}).textContent")
+
+    def contrast(self, selector: str, property: str = "color") -> float:
+        """The least one of some elements, at least 1 (the same colour), at most 21 (black on white)."""
+        return self.evaluate(f"({CONTRAST})({json.dumps(selector)}, {json.dumps(property)})")
 
     def open(self, url: str, *, width: int = 1280, height: int = 800, dark: bool = False, mobile: bool = False) -> None:
         """Go to a page, in a window of that many CSS pixels."""

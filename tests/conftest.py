@@ -10,7 +10,9 @@ import pytest
 from hypothesis import settings
 
 import fastcam
+from fastcam.evaluate import outcome, read_annotations
 from tests.browser import Browser, find
+from tests.evaluations import annotate
 from tests.waiting import until
 
 settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
@@ -56,6 +58,7 @@ PREPROCESS = {
     "mobilenet_v1_0.25_128_fp32_nhwc": "inception,fit=stretch",
     "cifar10_resnet20": "imagenet,fit=stretch",
     "cifar10_resnet8_keras": "raw,fit=stretch",
+    "mnist_cnn_flatten_fc": "unit,fit=stretch,channels=grey",
 }
 
 
@@ -66,7 +69,8 @@ def load_real(shared: Path):
 
     def load(name: str) -> fastcam.Classifier:
         if name not in opened:
-            labels = "imagenet" if "cifar" not in name else shared / "labels" / "cifar10_classes.txt"
+            own = {"cifar10": shared / "labels" / "cifar10_classes.txt", "mnist": None}  # else ImageNet's
+            labels = own.get(name.split("_")[0], "imagenet")
             path = shared / "models" / f"{name}.onnx"
             opened[name] = fastcam.load(path, labels=labels, preprocess=PREPROCESS[name])
         return opened[name]
@@ -75,10 +79,29 @@ def load_real(shared: Path):
 
 
 @pytest.fixture(scope="session")
-def mnist(shared: Path) -> fastcam.Classifier:
+def mnist(load_real) -> fastcam.Classifier:
     """A real model of grey digits, behind whose feature maps nothing is linear."""
-    path = shared / "models" / "mnist_cnn_flatten_fc.onnx"
-    return fastcam.load(path, preprocess="unit,fit=stretch,channels=grey")
+    return load_real("mnist_cnn_flatten_fc")
+
+
+@pytest.fixture(scope="session")
+def cifar_table(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """See `tests.evaluations.annotate`."""
+    return annotate(shared, tmp_path_factory.mktemp("cifar"))
+
+
+@pytest.fixture(scope="session")
+def model_and_data(load_real, cifar_table: Path):
+    """A real model to be evaluated, and that table as it is read."""
+    return load_real("cifar10_resnet20"), read_annotations(cifar_table)
+
+
+@pytest.fixture(scope="module")
+def few_resamples():
+    """Evaluations whose intervals cost little."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outcome, "RESAMPLES", 20)
+        yield
 
 
 @pytest.fixture(scope="session")

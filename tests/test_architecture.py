@@ -22,11 +22,10 @@ MODULES = sorted(
     if file.endswith(".py")
 )
 ROOT = Path(__file__).parents[1]
-LONG = {f"tests/test_{name}.py" for name in ("evaluation", "evaluate_data", "evaluate_metrics")}  # until they are split
 BESIDE = [
-    pytest.param(path, marks=[pytest.mark.xfail(reason="not split yet")] if path in LONG else [])
+    file.relative_to(ROOT).as_posix()
     for folder in ("benchmarks", "examples", "tests")
-    for path in sorted(file.relative_to(ROOT).as_posix() for file in (ROOT / folder).rglob("*.py"))
+    for file in sorted((ROOT / folder).rglob("*.py"))
 ]
 
 

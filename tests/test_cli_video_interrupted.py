@@ -11,6 +11,7 @@ import pytest
 
 import fastcam
 from tests.commands import LOSSLESS, as_process, lines, prepare, run
+from tests.disk import full_after
 from tests.models import overflowing
 from tests.videos import cut, decoded, make, noise, packets, pictures
 
@@ -68,16 +69,10 @@ def test_a_full_disk_for_lines(files, capsys):
 
 
 def test_a_full_disk_for_the_video(files, capsys):
-    import resource
-
     (files / "out.mp4").write_bytes(b"good")
     make(files / "long.mkv", noise())
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
-    try:
+    with full_after(50_000):
         assert run("long.mkv", "-o", "out.mp4", "--jsonl", "out.jsonl") == 2
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert "out.mp4: can't be written (File too large)" in capsys.readouterr().err
     assert (files / "out.mp4").read_bytes() == b"good"
     assert not [name for name in os.listdir() if name.startswith(".")]

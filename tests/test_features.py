@@ -50,11 +50,9 @@ def test_features_are_what_the_network_pools(cifar):
 @pytest.mark.parametrize(
     "name", ["mnist_cnn_flatten_fc", "mobilenet_v1_0.25_128_fp32_nhwc", "mobilenet_v2_1.0_224_quant_q"]
 )
-def test_features_are_means_of_the_feature_maps(shared, load_real, photos, name):
+def test_features_are_means_of_the_feature_maps(load_real, photos, name):
     """Of a head that isn't exact, one with channels last, and a quantised one."""
-    path = shared / "models" / f"{name}.onnx"
-    spec = "unit,fit=stretch,channels=grey"
-    model = fastcam.load(path, preprocess=spec) if "mnist" in name else load_real(name)
+    model = load_real(name)
     seen = model._explainer.see(photos[0], fastcam.engines.named("cpu"))
     maps = model.run(seen.network_input)[1]
     np.testing.assert_allclose(model.features(photos[0]), maps.mean(axis=(2, 3), dtype=float), rtol=1e-6)
@@ -101,17 +99,16 @@ def test_a_classifier_of_scikit_learn_becomes_one_of_ours(cifar, learner):
         np.testing.assert_allclose(found.scores[:, 0], learner.predict_proba(features)[:, 1], atol=1e-5)
 
 
-def test_several_classes_and_any_head(shared):
+def test_several_classes_and_any_head(mnist):
     """Of a network of flattened maps, which has no exact maps of its own classes: of these there are."""
-    model = fastcam.load(shared / "models" / "mnist_cnn_flatten_fc.onnx", preprocess="unit,fit=stretch,channels=grey")
     rng = np.random.default_rng(0)
     photos = rng.integers(0, 256, (6, 28, 28, 3)).astype(np.uint8)
-    learner = LogisticRegression().fit(model.features(photos), [0, 1, 2, 0, 1, 2])
-    ours = model.with_classes(learner.coef_, learner.intercept_, labels=["a", "b", "c"])
+    learner = LogisticRegression().fit(mnist.features(photos), [0, 1, 2, 0, 1, 2])
+    ours = mnist.with_classes(learner.coef_, learner.intercept_, labels=["a", "b", "c"])
     found = ours.explain(photos, top=3)
-    assert model.head.kind == "generic"
+    assert mnist.head.kind == "generic"
     assert ours.head.kind == "cam"
-    expected = np.sort(learner.predict_proba(model.features(photos)), axis=1)[:, ::-1]
+    expected = np.sort(learner.predict_proba(mnist.features(photos)), axis=1)[:, ::-1]
     np.testing.assert_allclose(found.scores, expected, atol=1e-5)
     means = found.activation_maps.mean(axis=(2, 3)) + learner.intercept_[found.class_index]
     np.testing.assert_allclose(means, np.take_along_axis(found.logits, found.class_index, 1), atol=1e-4)

@@ -8,6 +8,7 @@ import pytest
 
 import fastcam
 from fastcam.files import Lines, write_whole
+from tests.disk import full_after
 
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="a device that is always full is Linux's")
@@ -48,17 +49,9 @@ def test_no_lines_replace_nothing(tmp_path):
 
 
 def test_lines_on_a_full_disk(tmp_path):
-    """A limit on the size of files stands for the full disk: the same error of the same call."""
-    import resource
-
     (tmp_path / "lines.txt").write_text("old\n")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    try:
-        with pytest.raises(fastcam.InputError, match=r"lines\.txt: can't be written \(File too large\)"):
-            write_lines(tmp_path / "lines.txt", ["x" * 80] * 10_000)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with full_after(4096), pytest.raises(fastcam.InputError, match=r"lines\.txt: can't be written \(File too large\)"):
+        write_lines(tmp_path / "lines.txt", ["x" * 80] * 10_000)
     assert (tmp_path / "lines.txt").read_text() == "old\n"
     assert os.listdir(tmp_path) == ["lines.txt"]
 

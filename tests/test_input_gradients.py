@@ -18,12 +18,6 @@ RECTIFIED = ("saliency", "deconvolution", "guidedbackprop", "guidedgradcam")
 EXCITED = ("excitation", "cmwp")
 
 
-@pytest.fixture(scope="module")
-def small(load_real, mnist):
-    """A small real model by name."""
-    return lambda name: mnist if "mnist" in name else load_real(name)
-
-
 def in_own_layout(model, values):
     """(N, C, H, W) as the model takes it."""
     return np.ascontiguousarray(values if model.input.layout == "NCHW" else values.transpose(0, 2, 3, 1))
@@ -33,8 +27,8 @@ def in_own_layout(model, values):
 
 
 @pytest.mark.parametrize("name", ["cifar10_resnet20", "cifar10_resnet8_keras", "mnist_cnn_flatten_fc"])
-def test_the_gradient_is_that_of_differences_of_the_running_model(small, photos, name):
-    model = small(name)
+def test_the_gradient_is_that_of_differences_of_the_running_model(load_real, photos, name):
+    model = load_real(name)
     found = model.input_gradient(photos[3], class_index=[2, 7])
     gradient, x = found.gradients[0].astype(float), found.network_inputs.astype(float)
     assert gradient.shape == (2, *x.shape[1:])
@@ -129,9 +123,9 @@ def test_a_fixed_batch_other_inputs_and_several_images():
 
 @pytest.mark.parametrize("method", [*RECTIFIED, *EXCITED])
 @pytest.mark.parametrize("name", ["cifar10_resnet8_keras", "mnist_cnn_flatten_fc"])
-def test_maps_are_explained_as_any_others(small, photos, name, method):
+def test_maps_are_explained_as_any_others(load_real, photos, name, method):
     """The formulas of the methods, and boxes, heatmaps and overlays of what they give."""
-    model = small(name)
+    model = load_real(name)
     found = model.input_gradient(photos[5], top=2, method=method)
     e = model.explain(photos[5], top=2, method=method)
     np.testing.assert_array_equal(e.activation_maps, found.activation_maps)
@@ -148,9 +142,9 @@ def test_maps_are_explained_as_any_others(small, photos, name, method):
 
 
 @pytest.mark.parametrize("name", ["cifar10_resnet20", "cifar10_resnet8_keras", "mnist_cnn_flatten_fc"])
-def test_winning_probabilities(small, photos, name):
+def test_winning_probabilities(load_real, photos, name):
     """Nothing negative, and 1 in all: at the layer of 24 places a side, and at the feature maps of the head."""
-    model = small(name)
+    model = load_real(name)
     found = model.input_gradient(photos[0], top=3, method="excitation")
     assert min(found.gradients.shape[3:]) >= 24
     assert found.layer != model.input.name

@@ -139,10 +139,9 @@ def test_closed_forms_of_the_whole_family(load_real, photos, name):
 
 @pytest.mark.parametrize("method", methods.WEIGHTS)
 @pytest.mark.parametrize("name", ["cifar10_resnet20", "mnist_cnn_flatten_fc"])
-def test_methods_on_real_models(load_real, shared, name, method):
+def test_methods_on_real_models(load_real, name, method):
     """Against the formulas, with gradients by differences of the model's own tail."""
-    channels = "grey" if "mnist" in name else "rgb"
-    model = fastcam.load(shared / "models" / f"{name}.onnx", preprocess=f"unit,fit=stretch,channels={channels}")
+    model = load_real(name)
     photo = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
     found = model.explain(photo, class_index=[2, 7], method=method)
     maps = feature_maps_of(model, photo)
@@ -156,17 +155,16 @@ def test_methods_on_real_models(load_real, shared, name, method):
     assert found.boxes.xyxy.shape == (1, 2, 4)
 
 
-def test_gradients_of_a_head_that_is_not_linear(shared):
+def test_gradients_of_a_head_that_is_not_linear(mnist):
     """By differences in the running session over the tail."""
-    model = fastcam.load(shared / "models" / "mnist_cnn_flatten_fc.onnx", preprocess="unit,fit=stretch,channels=grey")
     photo = np.random.default_rng(0).integers(0, 256, (28, 28, 3)).astype(np.uint8)
-    maps, gradients = feature_maps_of(model, photo), model._explainer.attribution.gradients
+    maps, gradients = feature_maps_of(mnist, photo), mnist._explainer.attribution.gradients
     gradient = gradients(maps, methods.one_hot(np.array([5]), 10))[0]
     opened = gradients._opened()
-    rng, layout = np.random.default_rng(1), model.head.arranged(maps.shape)
+    rng, layout = np.random.default_rng(1), mnist.head.arranged(maps.shape)
 
     def logit(values):
-        seed = np.zeros((1, model.head.classes), np.float32)
+        seed = np.zeros((1, mnist.head.classes), np.float32)
         feeds = {opened.start: values.astype(np.float32), "fastcam/seed": seed}
         return float(opened.session.run(None, feeds)[0].reshape(-1)[5])
 
@@ -202,8 +200,9 @@ def test_a_fixed_batch_and_several_images():
     np.testing.assert_array_equal(alone[0], other[1])
 
 
-def test_threads_share_one_session(shared):
-    model = fastcam.load(shared / "models" / "mnist_cnn_flatten_fc.onnx", preprocess="unit,fit=stretch,channels=grey")
+def test_threads_share_one_session(mnist):
+    """Which none of them has opened before."""
+    model = fastcam.load(mnist.path, preprocess=mnist.preprocess)
     photo = np.random.default_rng(0).integers(0, 256, (28, 28, 3)).astype(np.uint8)
     with ThreadPoolExecutor(4) as pool:
         maps = [e.activation_maps for e in pool.map(model.explain, [photo] * 8)]
@@ -211,14 +210,13 @@ def test_threads_share_one_session(shared):
         np.testing.assert_array_equal(one, maps[0])
 
 
-def test_streams_follow_gradients_as_well(shared):
+def test_streams_follow_gradients_as_well(mnist):
     from fastcam.steady import Steady
 
-    model = fastcam.load(shared / "models" / "mnist_cnn_flatten_fc.onnx", preprocess="unit,fit=stretch,channels=grey")
     frames = list(np.random.default_rng(0).integers(0, 256, (4, 28, 28, 3)).astype(np.uint8))
-    with model.stream(iter(frames), method="layercam", steady=Steady(0, 0)) as stream:
+    with mnist.stream(iter(frames), method="layercam", steady=Steady(0, 0)) as stream:
         for frame, found in stream:
-            alone = model.explain(frame, method="layercam")
+            alone = mnist.explain(frame, method="layercam")
             np.testing.assert_array_equal(found.activation_maps, alone.activation_maps)
 
 

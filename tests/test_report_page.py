@@ -14,25 +14,6 @@ from tests.reports import picture, results
 
 pytestmark = needed
 
-LIGHT = """(colour) => {
-  const [r, g, b] = colour.match(/[\\d.]+/g).map((v) => v / 255)
-    .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
-}"""
-# The least contrast of text, or of a line of a plot, and what lies behind it, as WCAG counts it.
-CONTRAST = (
-    """((light) => Math.min(...[...document.querySelectorAll("%s")]
-  .filter((e) => e.checkVisibility())
-  .map((e) => {
-    let behind = e;
-    while (getComputedStyle(behind).backgroundColor === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
-    const a = light(getComputedStyle(e)["%s"]), b = light(getComputedStyle(behind).backgroundColor);
-    return Math.max(a, b) / Math.min(a, b);
-  })))("""
-    + LIGHT
-    + ")"
-)
-
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
@@ -62,9 +43,9 @@ def test_light_and_dark_at_every_width(browser, page, tmp_path, dark):
         browser.screenshot(tmp_path / "window.png")
         with Image.open(tmp_path / "window.png") as window:
             assert (np.asarray(window.convert("L"))[2, 2] < 60) == dark
-        assert browser.evaluate(CONTRAST % ("h1, h2, p, th, td, small, a, li, dt, dd, summary", "color")) >= 4.5
-        assert browser.evaluate(CONTRAST % (".plot text", "fill")) >= 4.5
-        assert browser.evaluate(CONTRAST % ("polyline", "stroke")) >= 3
+        assert browser.contrast("h1, h2, p, th, td, small, a, li, dt, dd, summary") >= 4.5
+        assert browser.contrast(".plot text", "fill") >= 4.5
+        assert browser.contrast("polyline", "stroke") >= 3
     colours = browser.evaluate(
         "[...document.querySelectorAll('.panel:first-child polyline')].map(e => getComputedStyle(e).stroke)"
     )

@@ -10,6 +10,7 @@ import pytest
 
 import fastcam
 from fastcam import video
+from tests.disk import full_after
 from tests.videos import assert_alike, decoded, make, pictures
 
 pytestmark = pytest.mark.usefixtures("nothing_left_running")
@@ -63,9 +64,6 @@ def test_no_frames_leave_no_file(tmp_path):
 
 @pytest.mark.parametrize("room", [0, 100, 30_000, 60_000, 200_000])
 def test_a_full_disk(tmp_path, room):
-    """A limit on the size of files stands for the full disk: the same call fails in the same way."""
-    import resource
-
     old = make(tmp_path / "out.mp4", pictures(2)).read_bytes()
     noise = np.random.default_rng(0).integers(0, 256, (16, 120, 160, 3)).astype(np.uint8)
 
@@ -74,13 +72,8 @@ def test_a_full_disk(tmp_path, room):
             for k in range(160):
                 out.write(noise[k % 16])
 
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
-    try:
-        with pytest.raises(fastcam.InputError, match=r"out\.mp4: can't be written \(File too large\)"):
-            run()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with full_after(room), pytest.raises(fastcam.InputError, match=r"out\.mp4: can't be written \(File too large\)"):
+        run()
     assert (tmp_path / "out.mp4").read_bytes() == old
     assert os.listdir(tmp_path) == ["out.mp4"]
 
