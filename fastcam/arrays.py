@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastcam.checks import is_number, is_whole
 from fastcam.devices import adopt, check_together, cupy_module, is_on_device, new_array
 from fastcam.errors import InputError
 from fastcam.pool import check_threads as check_threads
@@ -80,11 +81,10 @@ def feature_maps_of(value: ArrayLike, layout: str = "NCHW", scale: Any = None, z
 def _quantisation(dtype: np.dtype[Any], scale: Any, zero_point: Any) -> tuple[float, float]:
     if FORMS.get(dtype, 0) < FORMS[np.dtype(np.int8)]:
         raise InputError(f"scale, zero_point: expected with int8 or uint8 feature maps only; got {dtype}")
-    one_number = isinstance(scale, int | float | np.integer | np.floating) and not isinstance(scale, bool)
-    if not one_number or not TINIEST <= scale < LARGEST:
+    if not is_number(scale) or not TINIEST <= scale < LARGEST:
         raise InputError(f"scale: expected one positive number of float32 for the whole tensor; got {scale!r}")
-    limits, whole = np.iinfo(dtype), isinstance(zero_point, int | np.integer) and not isinstance(zero_point, bool)
-    if not whole or not limits.min <= zero_point <= limits.max:
+    limits = np.iinfo(dtype)
+    if not is_whole(zero_point) or not limits.min <= zero_point <= limits.max:
         raise InputError(f"zero_point: expected a whole number from {limits.min} to {limits.max}; got {zero_point!r}")
     return float(zero_point), float(scale)
 

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastcam import conventions, engines
 from fastcam.arrays import Window, check_connectivity, check_maps, flat_maps, grid_at
+from fastcam.checks import is_whole
 from fastcam.conventions import Convention
 from fastcam.engines import Components, Engine
 from fastcam.errors import InputError
@@ -191,7 +192,7 @@ def smallest_area(components: Any, min_area: Any) -> int:
     """The checked `min_area` of the checked kind of `components`."""
     if not isinstance(components, str) or components not in ("largest", "all"):
         raise InputError(f"components: expected 'largest' or 'all'; got {components!r}")
-    if isinstance(min_area, bool) or not isinstance(min_area, int | np.integer) or min_area < 1:
+    if not is_whole(min_area) or min_area < 1:
         raise InputError(f"min_area: expected a number of pixels, 1 or more; got {min_area!r}")
     if min_area > 1 and components != "all":
         raise InputError(f"min_area: expected with components='all' only; got {min_area} with {components!r}")

@@ -16,8 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from fastcam.checks import is_number
 from fastcam.errors import InputError
 
 
@@ -72,6 +71,6 @@ def named(name: str, threshold: float | None = None) -> Convention:
     if threshold is None:
         return found
     value = threshold
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.floating)) or not 0 < value < 1:
+    if not is_number(value) or not 0 < value < 1:
         raise InputError(f"threshold: expected a fraction of the map's range in (0, 1); got {value!r}")
     return Convention(found.name, float(value), found.rectify, found.minmax)

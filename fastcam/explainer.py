@@ -15,6 +15,7 @@ from PIL import Image
 from fastcam import conventions, engines, frames, images, methods
 from fastcam.arrays import check_connectivity, check_maps, class_indices
 from fastcam.attribution import Attribution
+from fastcam.checks import is_whole
 from fastcam.devices import check_ready, is_ready
 from fastcam.errors import InputError
 from fastcam.explained import Explained, Plan, Seen, gather
@@ -214,7 +215,7 @@ class Explainer:
 
     def _wanted(self, top: int, class_index: ArrayLike | None, images: int) -> NDArray[np.int64] | None:
         """The classes that the caller wants, (N, M), or None for the best."""
-        if isinstance(top, bool) or not isinstance(top, int | np.integer) or not 1 <= top <= self.head.classes:
+        if not is_whole(top) or not 1 <= top <= self.head.classes:
             raise InputError(f"top: expected 1 to {self.head.classes}, the number of classes; got {top!r}")
         if class_index is None:
             return None

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcam.checks import is_whole
 from fastcam.errors import InputError, ModelError
 
 BUDGET = 256 << 20  # bytes that a batch takes, about, where the caller doesn't say how large it is
@@ -27,8 +28,7 @@ def check_asking(batch_size: Any, progress: Any) -> None:
     InputError
         They aren't.
     """
-    is_number = isinstance(batch_size, int | np.integer) and not isinstance(batch_size, bool)
-    if batch_size is not None and not (is_number and batch_size >= 1):
+    if batch_size is not None and not (is_whole(batch_size) and batch_size >= 1):
         raise InputError(f"batch_size: expected a whole number, 1 or more, or None; got {batch_size!r}")
     if progress is not None and not callable(progress):
         raise InputError(f"progress: expected a function of (done, total), or None; got {progress!r}")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcam.checks import is_number, is_whole
 from fastcam.errors import GradientError, InputError, ModelError
 from fastcam.gradients import ADVICE, AT_HAND, ROUGH, check_tail
 from fastcam.methods import OfInput
@@ -50,11 +51,11 @@ class Smoothing(NamedTuple):
     @classmethod
     def checked(cls, samples: Any, noise: Any, seed: Any) -> Smoothing:
         """Of a caller's options, or `InputError`."""
-        if isinstance(samples, bool) or not isinstance(samples, int | np.integer) or samples < 1:
+        if not is_whole(samples) or samples < 1:
             raise InputError(f"samples: expected a whole number of 1 or more; got {samples!r}")
-        if isinstance(noise, bool) or not isinstance(noise, int | float | np.number) or not 0 < noise < np.inf:
+        if not is_number(noise) or not 0 < noise < np.inf:
             raise InputError(f"noise: expected a positive share of the network input's range, as 0.15; got {noise!r}")
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        if not is_whole(seed) or seed < 0:
             raise InputError(f"seed: expected a whole number of 0 or more; got {seed!r}")
         return cls(int(samples), float(noise), int(seed))
 

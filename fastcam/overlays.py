@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fastcam import engines
 from fastcam.arrays import check_maps, check_threads, float_array, limits_of, out_array
+from fastcam.checks import is_number, is_whole
 from fastcam.devices import adopt, check_together, is_on_device
 from fastcam.errors import InputError
 from fastcam.geometry import Region, part_of
@@ -118,10 +119,9 @@ def overlay(
     (300, 451, 3)
     """
     colours = _colour_pairs(colormap)
-    is_number = isinstance(opacity, int | float | np.integer | np.floating) and not isinstance(opacity, bool)
-    if not is_number or not 0 <= opacity <= 1:
+    if not is_number(opacity) or not 0 <= opacity <= 1:
         raise InputError(f"opacity: expected 0 to 1; got {opacity!r}")
-    if isinstance(scale, bool) or not isinstance(scale, int | np.integer) or not 1 <= scale <= 64:
+    if not is_whole(scale) or not 1 <= scale <= 64:
         raise InputError(f"scale: expected a whole number from 1 to 64; got {scale!r}")
     check_threads(threads)
     one, region, explained, own = _map_and_region(explanation, item, map)
@@ -213,7 +213,7 @@ def _frame_on_device(photo: Any, scale: int, out: Any) -> Any:
 
 
 def _index(name: str, value: int, length: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value < length:
+    if not is_whole(value) or not 0 <= value < length:
         raise InputError(f"{name}: expected 0 to {length - 1}; got {value!r}")
     return int(value)
 

@@ -12,8 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
-import numpy as np
-
+from fastcam.checks import is_whole
 from fastcam.errors import InputError
 
 Result = TypeVar("Result")
@@ -44,7 +43,7 @@ def check_threads(threads: Any) -> None:
     if threads is None or (type(threads) is int and threads == 1):
         return
     most = max(64, 4 * processors())
-    if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or not 1 <= threads <= most:
+    if not is_whole(threads) or not 1 <= threads <= most:
         raise InputError(f"threads: expected 1 to {most}; got {threads!r}")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from fastcam.checks import is_whole
 from fastcam.errors import InputError
 
 LARGEST_SIDE = 1 << 14
@@ -91,10 +92,9 @@ class Preprocess:
         _one_of("interpolation", self.interpolation, (*PILLOWS, "opencv-linear"))
         if self.size is not None:
             size = tuple(self.size) if isinstance(self.size, list | tuple) else (self.size, self.size)
-            whole = all(isinstance(side, int) and not isinstance(side, bool) for side in size)
-            if len(size) != 2 or not whole or not all(1 <= side <= LARGEST_SIDE for side in size):
+            if len(size) != 2 or not all(is_whole(side) and 1 <= side <= LARGEST_SIDE for side in size):
                 raise InputError(f"preprocess: size: expected (height, width), 1 to {LARGEST_SIDE}; got {self.size!r}")
-            object.__setattr__(self, "size", size)
+            object.__setattr__(self, "size", tuple(map(int, size)))
         for name in ("scale", "crop_fraction", "fill"):
             value, *more = _floats(name, getattr(self, name))
             if more:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastcam.arrays import Window, flat_maps
+from fastcam.checks import is_number, is_whole
 from fastcam.components import label_images, smallest_area
 from fastcam.devices import is_on_device
 from fastcam.errors import InputError
@@ -97,8 +98,7 @@ def area_masks(
     array([[1, 0, 1, 0]])
     """
     _check_host(maps)
-    is_number = isinstance(area, int | float | np.integer | np.floating) and not isinstance(area, bool)
-    if not is_number or not 0 < area <= 1:
+    if not is_number(area) or not 0 < area <= 1:
         raise InputError(f"area: expected a fraction of the pixels, above 0 and up to 1; got {area!r}")
     values = heatmaps(maps, size, normalise=False, window=window, engine=engine)
     rows = values.reshape(-1, values.shape[-2] * values.shape[-1])
@@ -222,7 +222,7 @@ def _maps_and_part(explanation: Explanation | ArrayLike, item: Any, size: tuple[
             raise InputError(f"item: expected with an Explanation only; got {item!r}")
         return explanation, part_of((0, 0, size[1], size[0]), size)
     count = len(explanation.class_index)
-    if isinstance(item, bool) or not isinstance(item, int | np.integer) or not 0 <= item < count:
+    if not is_whole(item) or not 0 <= item < count:
         raise InputError(f"item: expected 0 to {count - 1}; got {item!r}")
     height, width = explanation.image_sizes[item].tolist()
     if size != (height, width):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcam.checks import is_number
 from fastcam.errors import InputError
 from fastcam.explained import Seen
 
@@ -56,12 +57,12 @@ class Steady:
     def __post_init__(self) -> None:
         for name, most in (("half_life", 1e6), ("margin", 1.0)):
             value = getattr(self, name)
-            if not _is_number(value) or not 0 <= value <= most:
+            if not is_number(value) or not 0 <= value <= most:
                 raise InputError(f"steady: {name}: expected a number from 0 to {most:g}; got {value!r}")
         if isinstance(self.scale, str) and self.scale == "running":
             return
         ends = tuple(self.scale) if isinstance(self.scale, tuple | list) else ()
-        sound = len(ends) == 2 and all(_is_number(end) and abs(end) < 2.0**126 for end in ends)
+        sound = len(ends) == 2 and all(is_number(end) and abs(end) < 2.0**126 for end in ends)
         if not sound or not (np.diff(np.asarray(ends, np.float32)) > 0).all():
             raise InputError(f"steady: scale: expected 'running' or (low, high), low < high; got {self.scale!r}")
 
@@ -69,10 +70,6 @@ class Steady:
         """All values, in words."""
         scale = self.scale if isinstance(self.scale, str) else f"{self.scale[0]:g} to {self.scale[1]:g}"
         return f"half-life {self.half_life:g} s, margin {self.margin:g}, scale {scale}"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 class Smoother:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from fastcam.checks import is_whole
 from fastcam.errors import InputError
 from fastcam.pipeline import Finish, Item, Pipeline, Work
 from fastcam.pool import processors
@@ -156,7 +157,7 @@ def open_stream(
     for name, value in (("every", every), ("workers", workers), ("queue", queue)):
         if value is None and name == "workers":
             continue
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value <= 2**20:
+        if not is_whole(value) or not 1 <= value <= 2**20:
             raise InputError(f"{name}: expected a whole number of 1 or more; got {value!r}")
     if drop not in (None, "oldest"):
         raise InputError(f"drop: expected None or 'oldest'; got {drop!r}")

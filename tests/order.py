@@ -2,6 +2,7 @@
 
 ORDER = [
     "errors",
+    "checks",
     "files",
     "once",
     "kernels",

@@ -14,8 +14,7 @@ from http.server import ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from fastcam.checks import is_whole
 from fastcam.errors import InputError
 from fastcam.serve.handler import PATIENCE, Handler
 from fastcam.serve.live import Live
@@ -66,7 +65,7 @@ class Server:
     """
 
     def __init__(self, model: Classifier, frames: Iterable[Any] | None = None, *, port: int = 0) -> None:
-        if isinstance(port, bool) or not isinstance(port, int | np.integer) or not 0 <= port < 2**16:
+        if not is_whole(port) or not 0 <= port < 2**16:
             raise InputError(f"port: expected 0 to 65535; got {port!r}")
         self._live = None if frames is None else Live(model, frames)
         try:
