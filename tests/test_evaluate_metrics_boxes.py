@@ -85,8 +85,12 @@ def test_boxes_that_are_none(boxes, message):
 
 
 def test_truth_is_checked():
-    with pytest.raises(InputError, match="class_index: expected one class a box, of 1 images"):
+    with pytest.raises(InputError, match="class_index: expected one class a box, a whole number, of 1 images"):
         truth_of([[[0, 0, 1, 1]]], [[1, 2]])
+    with pytest.raises(InputError, match="class_index: expected one class a box, a whole number"):
+        truth_of([[[0, 0, 1, 1]]], [1.7])
+    with pytest.raises(InputError, match="truth: expected the Truth of all images, as truth_of makes it; got list"):
+        KnownLocalisation().update([[0, 0, 1, 1]], [[[0, 0, 1, 1]]])  # pyright: ignore
     for boxes in ([[0, 0, 1]], [[0, 0, 1, 1], [0, 1]], [0, 0, 1, 1]):
         with pytest.raises(InputError, match=r"boxes: expected .*4\) .*numbers"):
             truth_of([boxes])

@@ -7,9 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastcam.checks import is_whole
 from fastcam.errors import InputError
 from fastcam.evaluate.metric import UNIT, Metric, in_units
-from fastcam.evaluate.overlap import Truth, best_iou, checked_boxes, checked_corners, checked_delta
+from fastcam.evaluate.overlap import (
+    Truth,
+    best_iou,
+    checked_boxes,
+    checked_corners,
+    checked_delta,
+    checked_truth,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +60,9 @@ class TopLocalisation(Metric[TopFigures]):
     """
 
     def __init__(self, *, top: int = 5, delta: float = 0.5, corners: str = "half-open") -> None:
-        if isinstance(top, bool) or not isinstance(top, int) or top < 1:
+        if not is_whole(top) or top < 1:
             raise InputError(f"top: expected a number of predictions, 1 or more; got {top!r}")
-        super().__init__(4, top=top, delta=checked_delta(delta), corners=checked_corners(corners))
+        super().__init__(4, top=int(top), delta=checked_delta(delta), corners=checked_corners(corners))
 
     def update(self, class_index: ArrayLike, boxes: ArrayLike, truth: Truth) -> NDArray[np.int64]:
         """Count images.
@@ -83,7 +91,7 @@ class TopLocalisation(Metric[TopFigures]):
         if index.ndim != 2 or index.dtype.kind not in "iu" or index.shape[1] < top:
             expected = f"(N, M) whole numbers, M at least {top}"
             raise InputError(f"class_index: expected {expected}; got {index.shape} {index.dtype}.")
-        if found.shape != (*index.shape, 4) or len(truth) != len(index):
+        if found.shape != (*index.shape, 4) or len(checked_truth(truth)) != len(index):
             expected = f"{(*index.shape, 4)} and truth of {len(index)} images"
             raise InputError(f"boxes: expected {expected}; got {found.shape} and {len(truth)}")
         index, found = index[:, :top], found[:, :top]
@@ -184,7 +192,7 @@ class KnownLocalisation(Metric[KnownFigures]):
             Another number of boxes than of images, or boxes that are inverted.
         """
         found = checked_boxes("boxes", boxes)
-        if found.shape != (len(truth), 4):
+        if found.shape != (len(checked_truth(truth)), 4):
             raise InputError(f"boxes: expected ({len(truth)}, 4), one an image; got {found.shape}")
         overlaps = best_iou(found, np.arange(len(found)), truth, None, self.settings["corners"])
         overlaps[~found.any(axis=1)] = 0

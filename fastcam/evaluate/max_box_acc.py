@@ -10,7 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastcam.errors import InputError
 from fastcam.evaluate.metric import Metric
-from fastcam.evaluate.overlap import Truth, best_iou, checked_boxes, checked_corners, checked_delta
+from fastcam.evaluate.overlap import (
+    Truth,
+    best_iou,
+    checked_boxes,
+    checked_corners,
+    checked_delta,
+    checked_truth,
+)
 
 
 def checked_thresholds(thresholds: Iterable[float]) -> tuple[float, ...]:
@@ -105,7 +112,7 @@ class MaxBoxAcc(Metric[BoxFigures]):
             Shapes that don't fit one another, or boxes that are inverted.
         """
         levels, deltas = len(self.settings["thresholds"]), self.settings["deltas"]
-        found, count = checked_boxes("boxes", boxes), len(truth) * levels
+        found, count = checked_boxes("boxes", boxes), len(checked_truth(truth)) * levels
         if offsets is None:
             if found.shape != (len(truth), levels, 4):
                 raise InputError(f"boxes: expected ({len(truth)}, {levels}, 4); got {found.shape}")

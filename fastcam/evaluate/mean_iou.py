@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcam.checks import is_whole
 from fastcam.errors import InputError
 from fastcam.evaluate.metric import Metric
 from fastcam.evaluate.pxap import IGNORED
@@ -56,9 +57,9 @@ class MeanIoU(Metric[MaskFigures]):
     """
 
     def __init__(self, classes: int) -> None:
-        if isinstance(classes, bool) or not isinstance(classes, int) or not 2 <= classes <= IGNORED:
+        if not is_whole(classes) or not 2 <= classes <= IGNORED:
             raise InputError(f"classes: expected 2 to {IGNORED}, with the background; got {classes!r}")
-        super().__init__(classes * classes, classes=classes)
+        super().__init__(int(classes) ** 2, classes=int(classes))
 
     def update(self, predicted: Sequence[Any] | NDArray[Any], truth: Sequence[Any] | NDArray[Any]) -> NDArray[np.int64]:
         """Count images, by N label images (H, W) each, of class numbers; True counts as 1. 255 in the truth is ignored.

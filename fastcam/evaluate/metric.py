@@ -8,17 +8,20 @@ one (`by_class`), and images are drawn anew (`bootstrap`), from tallies that `up
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastcam.checks import is_number, is_whole
 from fastcam.errors import InputError
 
 Summary = TypeVar("Summary")
 Tally = TypeVar("Tally", bound=np.integer)
+TOGETHER = 64  # resamples
+PART = 1 << 21  # numbers of tallies, in float64 16 MB
 UNIT = 1 << 32  # fractions are summed in whole multiples of 1 / UNIT, so that no order of summation changes a bit
 
 
@@ -116,7 +119,7 @@ def restored(state: Mapping[str, Any]) -> Metric[Any]:
         images, sums = state["images"], list(state["sums"])
     except (KeyError, TypeError) as error:
         raise InputError(f"state: expected what Metric.state made; got {str(state)[:80]!r}") from error
-    whole = all(isinstance(value, int) and not isinstance(value, bool) and value >= 0 for value in (images, *sums))
+    whole = all(is_whole(value) and value >= 0 for value in (images, *sums))
     if not whole or len(sums) != len(made.sums):
         raise InputError(f"state: expected images and {len(made.sums)} sums, whole numbers from 0; got {len(sums)}")
     made.images, made.sums = images, np.array(sums, np.int64)
@@ -196,18 +199,14 @@ def bootstrap(
     >>> print(f"{interval.low:.2f} to {interval.high:.2f}")
     0.40 to 0.60
     """
-    rows = checked_tallies(metric, tallies).astype(np.float64)
-    if not len(rows) or isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 1:
+    rows = checked_tallies(metric, tallies)
+    if not len(rows) or not is_whole(resamples) or resamples < 1:
         raise InputError(f"bootstrap: expected images and resamples >= 1; got {len(rows)} and {resamples!r}")
-    if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0 < confidence < 1:
+    if not is_number(confidence) or not 0 < confidence < 1:
         raise InputError(f"confidence: expected a fraction in (0, 1); got {confidence!r}")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+    if not is_whole(seed) or seed < 0:
         raise InputError(f"seed: expected a whole number from 0; got {seed!r}")
-    rng, found = np.random.default_rng(seed), []
-    for _ in range(resamples):
-        times = np.bincount(rng.integers(len(rows), size=len(rows)), minlength=len(rows))
-        # In float64, which multiplies matrices by BLAS; sums below 2 ** 53 are exact.
-        found.append(metric.summarise(np.rint(times.astype(np.float64) @ rows).astype(np.int64), len(rows)))
+    found = [metric.summarise(sums, len(rows)) for sums in _resampled(rows, resamples, seed)]
     tail = (1 - confidence) / 2
     intervals = {}
     for name in (field.name for field in fields(found[0]) if field.type == "float"):
@@ -215,6 +214,18 @@ def bootstrap(
         known = values[~np.isnan(values)]
         intervals[name] = Interval(*np.quantile(known, (tail, 1 - tail)).tolist()) if len(known) else NOWHERE
     return intervals
+
+
+def _resampled(rows: NDArray[np.integer], resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """The sums of as many rows as there are, drawn with replacement, so many times."""
+    rng, part = np.random.default_rng(seed), max(1, PART // rows.shape[1])
+    for first in range(0, resamples, TOGETHER):
+        draws = [rng.integers(len(rows), size=len(rows)) for _ in range(min(TOGETHER, resamples - first))]
+        times = np.stack([np.bincount(one, minlength=len(rows)) for one in draws]).astype(np.float64)
+        # In float64, which multiplies matrices by BLAS; sums below 2 ** 53 are exact. A part of the rows at a time, as
+        # tallies of bytes become eight times as large.
+        sums = sum(times[:, n : n + part] @ rows[n : n + part].astype(np.float64) for n in range(0, len(rows), part))
+        yield from np.rint(sums).astype(np.int64)
 
 
 def in_units(fractions: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastcam.checks import is_number
 from fastcam.errors import InputError
 
 CORNERS = ("half-open", "inclusive")
@@ -58,14 +59,29 @@ def truth_of(boxes: Sequence[ArrayLike], class_index: Sequence[ArrayLike] | None
     counts = [len(one) for one in each]
     indices = [0] * len(each) if class_index is None else class_index
     try:
-        classes = [np.broadcast_to(np.asarray(c, np.int64), (k,)) for c, k in zip(indices, counts, strict=True)]
-    except ValueError:
-        raise InputError(f"class_index: expected one class a box, of {len(each)} images; got {class_index!r}") from None
+        classes = [np.broadcast_to(_whole_numbers(c), (k,)) for c, k in zip(indices, counts, strict=True)]
+    except (TypeError, ValueError):
+        got = f"{len(each)} images; got {class_index!r:.80}"
+        raise InputError(f"class_index: expected one class a box, a whole number, of {got}") from None
     return Truth(
         np.concatenate([np.empty((0, 4)), *each]),
         np.cumsum([0, *counts], dtype=np.int64),
         np.concatenate([np.empty(0, np.int64), *classes]),
     )
+
+
+def _whole_numbers(values: ArrayLike) -> NDArray[np.int64]:
+    found = np.asarray(values)
+    if found.size and found.dtype.kind not in "iu":
+        raise ValueError
+    return found.astype(np.int64)
+
+
+def checked_truth(truth: Any) -> Truth:
+    """It is one, or `InputError`."""
+    if not isinstance(truth, Truth):
+        raise InputError(f"truth: expected the Truth of all images, as truth_of makes it; got {type(truth).__name__}")
+    return truth
 
 
 def _boxes_of_one(n: int, boxes: ArrayLike) -> NDArray[np.float64]:
@@ -106,7 +122,7 @@ def checked_corners(corners: Any) -> str:
 
 def checked_delta(delta: Any) -> float:
     """The IoU from which on a box is right, in (0, 1], or `InputError`."""
-    if isinstance(delta, bool) or not isinstance(delta, int | float | np.floating) or not 0 < delta <= 1:
+    if not is_number(delta) or not 0 < delta <= 1:
         raise InputError(f"delta: expected an intersection over union in (0, 1]; got {delta!r}")
     return float(delta)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastcam.checks import is_whole
 from fastcam.errors import InputError
 from fastcam.evaluate.metric import UNIT, Metric, in_units
 from fastcam.evaluate.overlap import Truth
@@ -48,9 +49,9 @@ class PointingGame(Metric[PointingFigures]):
     """
 
     def __init__(self, *, tolerance: int = 0) -> None:
-        if isinstance(tolerance, bool) or not isinstance(tolerance, int) or tolerance < 0:
+        if not is_whole(tolerance) or tolerance < 0:
             raise InputError(f"tolerance: expected whole pixels, 0 or more; got {tolerance!r}")
-        super().__init__(1, tolerance=tolerance)
+        super().__init__(1, tolerance=int(tolerance))
 
     def update(self, points: ArrayLike, regions: Regions) -> NDArray[np.int64]:
         """Count images.
