@@ -40,15 +40,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         action="append",
         default=[],
-        help="another model to compare, with its own --preprocess; may be repeated",
+        help="another model to compare, and how it is preprocessed (default: the configuration beside it, else "
+        "imagenet); may be repeated. --head, --model-output and --constant are the first one's",
     )
     _add_data_arguments(parser)
     parser.add_argument("--method", default="auto", help="one or several: cam,gradcam,layercam (default auto)")
     parser.add_argument("--layer", metavar="TENSOR", action="append", help="in place of the head's feature maps")
     parser.add_argument("--convention", default="paper", help="paper (default), gradcam, minmax, wsol or cam-release")
     parser.add_argument("--threshold", type=float, metavar="FRACTION", help="in place of the convention's own")
-    parser.add_argument("--thresholds", type=int, default=100, metavar="N", help="of MaxBoxAcc and PxAP (default 100)")
-    parser.add_argument("--top", type=int, default=5, metavar="N", help="best classes that count (default 5)")
+    parser.add_argument("--thresholds", type=int, metavar="N", help="of MaxBoxAcc and PxAP (default 100; wsol: 1000)")
+    parser.add_argument("--top", type=int, metavar="N", help="best classes that count (default 5, or all of fewer)")
     parser.add_argument("--metrics", metavar="A,B", help="some of those in fastcam.evaluate.Protocol (default: all)")
     parser.add_argument(
         "--faithfulness", action="store_true", help="average drop, deletion, insertion and ROAD as well (slow)"
@@ -92,8 +93,10 @@ def run(options: argparse.Namespace) -> None:
 
     if len(options.data) > 1:
         raise InputError(f"DATA: expected one file or folder; got {', '.join(options.data)}")
-    protocol, shard = _protocol(options), _shard(options.shard)
+    shard = _shard(options.shard)
+    _protocol(options)  # what is wrong with it is told before a model is opened
     models = _models(options)
+    protocol = _protocol(options, next(iter(models.values())).head.classes)
     annotations = _annotations(options, next(iter(models.values())))
     if annotations.problems:
         print(f"problems in the data: {len(annotations.problems)}; the results list them", file=sys.stderr)
@@ -127,12 +130,14 @@ def _tell(results: dict[str, Any], folder: str, picture: Callable[[int, int], ND
     print(f"\n{results['data']['images']} photos: results.json, results.md and report.html in {folder}")
 
 
-def _protocol(options: argparse.Namespace) -> Protocol:
+def _protocol(options: argparse.Namespace, classes: int | None = None) -> Protocol:
     from fastcam.evaluate import Protocol
+    from fastcam.evaluate.protocol import TOP
 
     metrics = None if options.metrics is None else tuple(options.metrics.split(","))
-    given = {name: getattr(options, name) for name in ("convention", "threshold", "thresholds", "top", "seed")}
-    protocol = Protocol(**given, metrics=metrics)
+    given = {name: getattr(options, name) for name in ("convention", "threshold", "thresholds", "seed")}
+    top = min(TOP, classes or TOP) if options.top is None else options.top
+    protocol = Protocol(**given, top=top, metrics=metrics)
     return protocol.with_faithfulness() if options.faithfulness else protocol
 
 
@@ -150,12 +155,16 @@ def _models(options: argparse.Namespace) -> dict[str, Classifier]:
         if len(given) > 2:
             raise InputError(f"--model: expected MODEL, or MODEL and its preprocessing; got {' '.join(given)}")
         own = argparse.Namespace(**vars(options))
-        own.model, own.preprocess = given[0], given[1] if len(given) == 2 else options.preprocess
+        if found:
+            own.preprocess, own.head, own.model_output, own.constant = None, None, None, None
+        own.model, own.preprocess = given[0], given[1] if len(given) == 2 else own.preprocess
         name, number = Path(given[0]).stem, 1
         while name in found:
             number += 1
             name = f"{Path(given[0]).stem}-{number}"
         found[name] = open_model(own)
+        if found[name].preprocess_origin == "default":
+            print(f"{given[0]}: preprocessing isn't given, and is taken to be imagenet's", file=sys.stderr)
     return found
 
 

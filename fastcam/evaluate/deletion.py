@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcam.checks import is_whole
 from fastcam.errors import InputError
 from fastcam.evaluate.faithfulness import Faithfulness, Floats
 
@@ -46,7 +47,7 @@ class _Curve(Faithfulness):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps < 1:
+        if not is_whole(self.steps) or self.steps < 1:
             raise InputError(f"steps: expected a whole number from 1; got {self.steps!r}")
         if self.baseline not in BASELINES:
             raise InputError(f"baseline: expected one of {', '.join(BASELINES)}; got {self.baseline!r}")

@@ -12,16 +12,19 @@ from typing import Any
 import numpy as np
 
 from fastcam import __version__
+from fastcam.checks import is_whole
 from fastcam.classifier import Classifier
 from fastcam.errors import InputError
 from fastcam.evaluate.annotations import Annotations
-from fastcam.evaluate.protocol import OF_BEST, OF_BOXES, OF_MASKS, Protocol
+from fastcam.evaluate.protocol import OF_BEST, OF_BOXES, OF_MASKS, TOP, Protocol
 from fastcam.evaluate.records import Batch, as_json, batches_of, begun
 from fastcam.evaluate.scoring import BASELINES
 from fastcam.evaluate.tables import write_results
 from fastcam.evaluate.tallying import Tallying
 from fastcam.explained import Plan
 
+UNSEEN = "of/unseen"
+ORIGINS = {"argument": "as given", "default": "assumed, as nothing was given and no file beside the model tells"}
 Progress = Callable[[int, int], object]
 Plans = Mapping[str, Mapping[str, Plan]]
 
@@ -34,7 +37,7 @@ def evaluate(
     methods: Sequence[str] = ("auto",),
     layer: str | Sequence[str] | None = None,
     protocol: Protocol | None = None,
-    data: str = "",
+    data: str | Path = "",
     strict: bool = True,
     batch: int = 64,
     shard: tuple[int, int] = (1, 1),
@@ -60,11 +63,12 @@ def evaluate(
     methods, layer
         As in `Classifier.explain`, each method a row.
     protocol
-        Metrics, convention and thresholds; None: `Protocol()`.
+        Metrics, convention and thresholds; None: `Protocol()`, with as many of the best classes as there are.
     data
         Where the annotations come from, to be told in the results.
     strict
-        True: a photo or mask that can't be decoded is an error. False: it is listed among the problems.
+        True: a photo or mask that can't be decoded is an error, also when a run is resumed that wasn't strict. False:
+        it is listed among the problems.
     batch
         Photos of a file, which is what is lost at most when a run is killed.
     shard
@@ -111,19 +115,21 @@ def evaluate(
     >>> [(row["model"], row["method"], row["metrics"]["pointing"]["accuracy"]) for row in found["rows"]]
     [('squeezenet1_1', 'cam', 1.0), (None, 'centre', 1.0), (None, 'centre-gaussian', 1.0)]
     """
-    rule = protocol or Protocol()
-    named = {_stem(models): models} if isinstance(models, Classifier) else dict(models)
+    named = _named(models)
+    rule = _protocol(protocol, named)
+    if not isinstance(annotations, Annotations):
+        raise InputError(f"annotations: expected what read_annotations returns; got {annotations!r:.80}")
     _check_models(named, annotations, rule)
     _check_metrics(annotations, rule)
     _check_parts(len(annotations), shard, batch)
     plans = {name: _plans(model, methods, layer, rule) for name, model in named.items()}
-    plan = _plan(named, plans, annotations, rule, data) | {"shard": list(shard), "batch": batch}
+    plan = _plan(named, plans, annotations, rule, str(data)) | {"shard": list(map(int, shard)), "batch": int(batch)}
     records = begun(Path(folder), json.loads(as_json(plan)), force=force)
     batches = batches_of(records)
     tallying = Tallying(named, plans, annotations, rule, strict=strict)
     total, done = sum(len(one.positions) for one in batches), 0
     for one in batches:
-        if not _is_sound(one, note):
+        if not _is_sound(one, strict, note):
             columns = tallying.columns(one.positions, _counted(progress, done, total))
             records.write(one.number, columns)
         else:
@@ -138,12 +144,13 @@ def _counted(progress: Progress | None, done: int, total: int) -> Callable[[int]
     return lambda more: progress and progress(done + more, total)
 
 
-def _is_sound(batch: Batch, note: Callable[[str], object] | None) -> bool:
-    """Whether a batch is there, whole and of this plan; if it is there and isn't, that is told."""
+def _is_sound(batch: Batch, strict: bool, note: Callable[[str], object] | None) -> bool:
+    """Whether a batch is there, whole, of this plan and as strict; if it is there and isn't, that is told."""
     if not batch.exists:
         return False
     try:
-        batch.read()
+        if len(batch.read(UNSEEN)[UNSEEN]) and strict:
+            raise InputError(f"{batch.records.path(batch.number)}: some of its photos couldn't be decoded")
     except InputError as error:
         if note is not None:
             note(f"{error}; it is made anew")
@@ -151,14 +158,27 @@ def _is_sound(batch: Batch, note: Callable[[str], object] | None) -> bool:
     return True
 
 
-def _stem(model: Classifier) -> str:
-    return model.path.stem if model.path else "model"
+def _named(models: Any) -> dict[str, Classifier]:
+    """Models by name."""
+    found = {models.path.stem if models.path else "model": models} if isinstance(models, Classifier) else models
+    if not isinstance(found, Mapping) or not all(isinstance(one, Classifier) for one in found.values()):
+        raise InputError(f"models: expected a Classifier, or several by name; got {models!r:.80}")
+    if not found:
+        raise InputError("models: expected at least one; got none")
+    return {str(name): model for name, model in found.items()}
+
+
+def _protocol(given: Any, models: Mapping[str, Classifier]) -> Protocol:
+    """The one that is given, or the default one for so many classes."""
+    if given is None:
+        return Protocol(top=min(TOP, *(model.head.classes for model in models.values())))
+    if not isinstance(given, Protocol):
+        raise InputError(f"protocol: expected a Protocol, such as Protocol(convention='wsol'); got {given!r:.80}")
+    return given
 
 
 def _check_models(models: Mapping[str, Classifier], annotations: Annotations, protocol: Protocol) -> None:
     """They have the classes of the data, and see what the convention wants them to see."""
-    if not models:
-        raise InputError("models: expected at least one; got none")
     counts = {name: model.head.classes for name, model in models.items()}
     least = 1 + int(max([-1, *annotations.box_class.tolist(), *annotations.class_index.tolist()]))
     for name, count in counts.items():
@@ -200,17 +220,13 @@ def _plans(model: Classifier, methods: Sequence[str], layer: Any, protocol: Prot
 
 def _check_parts(images: int, shard: tuple[int, int], batch: int) -> None:
     """There are photos in that part."""
-    is_pair = isinstance(shard, tuple | list) and len(shard) == 2 and all(map(_is_whole, shard))
+    is_pair = isinstance(shard, tuple | list) and len(shard) == 2 and all(map(is_whole, shard))
     if not is_pair or not 1 <= shard[0] <= shard[1]:
         raise InputError(f"shard: expected (i, n) with 1 <= i <= n; got {shard!r}")
-    if not _is_whole(batch) or batch < 1:
+    if not is_whole(batch) or batch < 1:
         raise InputError(f"batch: expected 1 photo or more; got {batch!r}")
     if shard[0] > images:
         raise InputError(f"shard: expected no more parts than photos, {images}; {shard[0]}/{shard[1]} has none")
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _plan(
@@ -225,7 +241,9 @@ def _plan(
             {
                 "name": name,
                 "sha256": model.sha256,
-                "head": model.head.feature_maps,
+                "head": [model.head.feature_maps, model.head.output, model.head.kind],
+                "constants": {k: _digest_of(v.tolist()) for k, v in model._explainer.session.constants.items()},
+                "provider": model.provider,
                 "preprocess": asdict(model.preprocess),
             }
             for name, model in models.items()
@@ -252,8 +270,10 @@ def _told(models: Mapping[str, Classifier], annotations: Annotations, data: str)
                 "path": None if model.path is None else str(model.path),
                 "sha256": model.sha256,
                 "head": model.head.describe(),
+                "preprocess": f"{model.preprocess.describe()} ({ORIGINS.get(origin, origin)})",
             }
             for name, model in models.items()
+            for origin in [model.preprocess_origin]
         ],
         "labels": {str(index): first.labels[index] for index in classes if first.labels and index >= 0},
     }
@@ -270,5 +290,8 @@ def _digest(annotations: Annotations) -> str:
     masks = [[_content(path) for path in files] for files in one.masks], one.mask_class
     ignored = [path and _content(path) for path in one.ignored]
     known = [one.ids, one.class_index, one.boxes, one.box_class, one.offsets, one.sizes, lengths, masks, ignored]
-    plain = [value.tolist() if isinstance(value, np.ndarray) else value for value in known]
+    return _digest_of([value.tolist() if isinstance(value, np.ndarray) else value for value in known])
+
+
+def _digest_of(plain: Any) -> str:
     return hashlib.sha256(json.dumps(plain).encode()).hexdigest()

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam import engines
+from fastcam.checks import is_whole
 from fastcam.classifier import Classifier
 from fastcam.errors import InputError
 from fastcam.evaluate.measure import Measure, Progress
@@ -46,7 +47,7 @@ class Faithfulness(Measure):
 
     def __post_init__(self) -> None:
         size = self.batch_size
-        if size is not None and (isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1):
+        if size is not None and (not is_whole(size) or size < 1):
             raise InputError(f"batch_size: expected a whole number from 1, or None; got {size!r}")
 
     # ---- what each measure says -------------------------------------------------------------------------------------

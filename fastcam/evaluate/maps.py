@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastcam.checks import is_number
 from fastcam.errors import InputError
 from fastcam.geometry import Part, part_of
 from fastcam.ops import heatmaps
 from fastcam.results import Explanation
+from fastcam.sampling import cubic_axis
 
 Values = TypeVar("Values", bound=np.generic)
 
@@ -46,6 +48,46 @@ def placed(seen: NDArray[Values], part: Part, size: tuple[int, int], unseen: flo
     found = np.full(size, unseen, seen.dtype)
     found[top:bottom, left:right] = seen
     return found
+
+
+def score_map(values: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.float64]:
+    """(H, W) in [0, 1]: a map as convention "wsol" has it, upsampled bicubically and then between its own extrema.
+
+    All zero for a constant map. Choe et al. 2020, "Evaluating Weakly Supervised Object Localization Methods Right", and
+    its code, which upsamples by OpenCV's `INTER_CUBIC`.
+
+    Examples
+    --------
+    >>> score_map(np.array([[0.0, 4.0]]), (1, 4)).round(3)
+    array([[0.   , 0.274, 0.726, 1.   ]])
+    """
+    rows, columns = (_cubic(*sides) for sides in zip(values.shape, size, strict=True))
+    pixels = rows @ values.astype(np.float64) @ columns.T
+    low, high = pixels.min(), pixels.max()
+    return (pixels - low) / (high - low) if high > low else np.zeros(size)
+
+
+def _cubic(cells: int, pixels: int) -> NDArray[np.float64]:
+    """(pixels, cells): the weights of cells in each pixel, edges repeated."""
+    axis, found = cubic_axis(cells, pixels), np.zeros((pixels, cells))
+    for k in range(4):
+        np.add.at(found, (np.arange(pixels), np.clip(axis.cell + k - 1, 0, cells - 1)), axis.weight[:, k])
+    return found
+
+
+def nearest(mask: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A mask (h, w) at another size, by OpenCV's `INTER_NEAREST`, as wsolevaluation does it.
+
+    Examples
+    --------
+    >>> nearest(np.array([[0, 1, 1]], np.uint8), (1, 6))
+    array([[0, 0, 1, 1, 1, 1]], dtype=uint8)
+    """
+    rows, columns = (
+        np.minimum(np.floor(np.arange(new) * (1 / (new / old))).astype(np.int64), old - 1)
+        for new, old in zip(size, mask.shape, strict=True)
+    )
+    return mask[np.ix_(rows, columns)]
 
 
 def peak_points(maps: Sequence[ArrayLike] | NDArray[Any]) -> NDArray[np.int64]:
@@ -98,7 +140,7 @@ def centre_gaussian(size: tuple[int, int], *, sigma: float = 0.5) -> NDArray[np.
     array([[0.411, 1.   , 0.411]], dtype=float32)
     """
     height, width = _checked_size(size)
-    if isinstance(sigma, bool) or not isinstance(sigma, int | float) or not 0 < sigma < float("inf"):
+    if not is_number(sigma) or not 0 < sigma < float("inf"):
         raise InputError(f"sigma: expected a positive number; got {sigma!r}")
     rows, columns = ((2 * np.arange(side) + 1) / side - 1 for side in (height, width))
     return np.exp(-(rows[:, None] ** 2 + columns**2) / (2 * sigma**2)).astype(np.float32)

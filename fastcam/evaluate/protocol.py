@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam import conventions
+from fastcam.checks import is_whole
 from fastcam.errors import InputError
 from fastcam.evaluate.confidence import AverageDrop
 from fastcam.evaluate.deletion import Deletion, Insertion
@@ -34,6 +35,7 @@ FAITHFULNESS: Mapping[str, Callable[[], Faithfulness]] = {
 METRICS = (*OF_BEST, *OF_BOXES, *OF_MASKS, *FAITHFULNESS)
 RELEASE = ("heuristics", "max_box_acc", "max_box_acc_v2")  # ask for one threshold after the other
 TIGHT = 100 / 255  # of the heuristics: the threshold after 20 in the code that came with Zhou et al. 2016
+TOP = 5  # best classes that count, as in ILSVRC
 USUAL = 0.2  # of "wsol", which has none of its own: that of Zhou et al. 2016
 
 
@@ -49,7 +51,7 @@ class Protocol:
     threshold
         Of all figures that choose none, in (0, 1); None: the convention's own (0.2 with "wsol").
     thresholds
-        T: MaxBoxAcc and PxAP look at 0, 1/T, ..., (T - 1)/T.
+        T: MaxBoxAcc and PxAP look at 0, 1/T, ..., (T - 1)/T. None: 100, or 1000 with "wsol", as in its source.
     top
         How many classes count for localisation.
     metrics
@@ -61,7 +63,8 @@ class Protocol:
         - Of each photo and class that it has boxes of: "known" (`KnownLocalisation`), "max_box_acc" by the largest
           components, "max_box_acc_v2" by all; "pointing", "pointing_15" (within 15 pixels) and "energy".
         - Of each photo and class that it has masks of: "px_ap", on heatmaps between their own extrema, at the photo's
-          size; "mean_iou" of background and object, which is all pixels above the threshold.
+          size, or with "wsol" at 224×224, bicubic, and masks by the nearest pixel; "mean_iou" of background and object,
+          which is all pixels above the threshold.
         - Of each photo and its best class: "average_drop", "deletion", "insertion", "road".
     seed
         Of the bootstrap.
@@ -81,17 +84,20 @@ class Protocol:
 
     convention: str = "paper"
     threshold: float | None = None
-    thresholds: int = 100
-    top: int = 5
+    thresholds: int | None = None
+    top: int = TOP
     metrics: tuple[str, ...] | None = None
     seed: int = 0
     rule: conventions.Convention = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if self.thresholds is None:
+            object.__setattr__(self, "thresholds", 1000 if self.convention == "wsol" else 100)
         for name, least in (("thresholds", 1), ("top", 1), ("seed", 0)):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            if not is_whole(value) or value < least:
                 raise InputError(f"{name}: expected a whole number from {least}; got {value!r}")
+            object.__setattr__(self, name, int(value))
         every = (*conventions.CONVENTIONS, *conventions.DENSE)
         if self.convention not in every:
             raise InputError(f"convention: expected one of {', '.join(every)}; got {self.convention!r}")
@@ -141,7 +147,8 @@ class Protocol:
     @property
     def fractions(self) -> NDArray[np.float64]:
         """(T,), the thresholds from which the best is chosen."""
-        return np.arange(self.thresholds, dtype=np.float64) * (1 / self.thresholds)
+        count = self.thresholds or 1  # never None
+        return np.arange(count, dtype=np.float64) * (1 / count)
 
     def with_faithfulness(self) -> Protocol:
         """The same with all metrics of faithfulness as well.

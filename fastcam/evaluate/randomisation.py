@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.api import load
+from fastcam.checks import is_whole
 from fastcam.classifier import Classifier
 from fastcam.discovery import as_onnx_source
 from fastcam.errors import InputError, ModelError
@@ -170,7 +171,7 @@ class Randomisation(Measure):
 
 
 def _check_options(stages: Any, noise: Any) -> None:
-    if isinstance(stages, bool) or not isinstance(stages, int) or stages < 1:
+    if not is_whole(stages) or stages < 1:
         raise InputError(f"stages: expected a whole number from 1; got {stages!r}")
     if noise not in ("permuted", "normal"):
         raise InputError(f"noise: expected 'permuted' or 'normal'; got {noise!r}")

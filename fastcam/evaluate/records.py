@@ -121,7 +121,9 @@ def begun(folder: Path, plan: Mapping[str, Any], *, force: bool) -> Records:
     if force:
         _clear(folder)
     if (folder / PLAN).exists():
-        check_same(folder, read_plan(folder), folder, plan)
+        known = read_plan(folder)
+        if any((folder / BATCHES).glob("[0-9]*.npz")):  # else nothing is lost
+            check_same(folder, known, folder, plan)
     elif (folder / RESULTS).exists():
         raise InputError(f"{folder}: expected a new folder, or one with a {PLAN} to resume; it has a {RESULTS} alone")
     try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcam.checks import is_number, is_whole
 from fastcam.errors import InputError
 from fastcam.evaluate.deletion import most_relevant_first
 from fastcam.evaluate.faithfulness import Faithfulness, Floats
@@ -116,8 +117,10 @@ class Road(Faithfulness):
             raise InputError(f"fractions: expected numbers in (0, 1); got {self.fractions!r}") from None
         if not self.fractions or not all(0 < one < 1 for one in self.fractions):
             raise InputError(f"fractions: expected numbers in (0, 1), at least one; got {self.fractions!r}")
-        if not 0 <= self.noise < float("inf"):
+        if not is_number(self.noise) or not 0 <= self.noise < float("inf"):
             raise InputError(f"noise: expected a standard deviation from 0; got {self.noise!r}")
+        if not is_whole(self.seed) or self.seed < 0:
+            raise InputError(f"seed: expected a whole number from 0; got {self.seed!r}")
 
     @property
     def points(self) -> int:

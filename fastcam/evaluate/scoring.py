@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from fastcam.classifier import Classifier
 from fastcam.components import label_images
 from fastcam.evaluate.localisation import heuristics
-from fastcam.evaluate.maps import centre_gaussian, centre_point, peak_points, placed
+from fastcam.evaluate.maps import centre_gaussian, centre_point, nearest, peak_points, placed, score_map
 from fastcam.evaluate.overlap import truth_of
 from fastcam.evaluate.protocol import FAITHFULNESS, OF_BEST, OF_BOXES, OF_MASKS, TIGHT, Protocol
-from fastcam.evaluate.subject import Cutter, Subject
+from fastcam.evaluate.subject import SIDE, Cutter, Subject
 from fastcam.explained import Explained, Plan, gather
 from fastcam.geometry import Part, part_of
 from fastcam.images import Photo
@@ -130,7 +130,11 @@ class Scorer:
 
     def _by_masks(self, maps: NDArray[np.float32], part: Part, subject: Subject, has: list[str]) -> Tallies:
         tallies, rule, masks = {}, self.protocol.rule, list(subject.masks.values())
-        if "px_ap" in has:
+        if "px_ap" in has and self.protocol.convention == "wsol":
+            sides = (SIDE, SIDE)
+            given = [score_map(one, sides) for one in maps], [nearest(mask, sides) for mask in masks]
+            tallies["px_ap"] = self._metrics["px_ap"].update(*given)
+        elif "px_ap" in has:
             scores = heatmaps(maps, part.sides, window=part.window)
             tallies["px_ap"] = self._metrics["px_ap"].update([placed(s, part, subject.size) for s in scores], masks)
         if "mean_iou" in has:
