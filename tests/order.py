@@ -170,6 +170,7 @@ ORDER = [
     "evaluate.protocol",
     "evaluate.subject",
     "evaluate.scoring",
+    "evaluate.planning",
     "evaluate.records",
     "evaluate.outcome",
     "evaluate.tables",
