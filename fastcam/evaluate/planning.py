@@ -27,7 +27,7 @@ def plan_of(
 ) -> dict[str, Any]:
     """What is asked, which has to be the same to resume and to merge, and what is told beside."""
     of_models = [{"model": name, "method": method} for name in models for method in plans[name]]
-    layers = next(iter(next(iter(plans.values())).values())).layers
+    one, *_ = (plan for own in plans.values() for plan in own.values())  # layers are those of all
     known = [name for name, has in BASELINES.items() if not set(has).isdisjoint(protocol.asked)]
     asked = {
         "models": [
@@ -41,7 +41,7 @@ def plan_of(
             }
             for name, model in models.items()
         ],
-        "layers": list(layers),
+        "layers": list(one.layers),
         "rows": [*of_models, *({"model": None, "method": name} for name in known)],
         **protocol.record(),
         "images": len(annotations),
@@ -53,7 +53,8 @@ def plan_of(
 def _told(models: Mapping[str, Classifier], annotations: Annotations, data: str) -> dict[str, Any]:
     first = next(iter(models.values()))
     absent = len(annotations.absent_classes(first.head.classes))
-    classes = np.unique(np.concatenate([annotations.box_class, annotations.class_index])).tolist()
+    of_masks = [index for several in annotations.mask_class for index in several]
+    classes = sorted({*annotations.box_class.tolist(), *annotations.class_index.tolist(), *of_masks})
     return {
         "data": {"format": annotations.format, "path": data, "absent_classes": absent},
         "problems": [problem._asdict() for problem in annotations.problems],
