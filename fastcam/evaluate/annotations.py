@@ -62,7 +62,8 @@ class Annotations:
     sizes
         (N, 2) int64, height and width of each photo as it is shown, upright; 0 where they aren't known.
     masks
-        For each image the files of the masks of its objects.
+        For each image the files of the masks of its objects, those of several classes once for each; what in them is
+        the object is told in `fastcam.evaluate.read_annotations`.
     mask_class
         For each image the model's class of each of these files.
     ignored

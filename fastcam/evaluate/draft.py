@@ -10,8 +10,6 @@ from fastcam.errors import InputError
 from fastcam.evaluate.classes import Category
 
 SUFFIXES = (".JPEG", ".jpg", ".jpeg", ".JPG", ".png", ".PNG")  # of photos whose names are told without
-
-
 ASIDE = {"crowd": "a box around a crowd", "difficult": "an object that is marked as difficult"}
 
 

@@ -39,6 +39,8 @@ def read_annotations(
         "ilsvrc": a folder of ILSVRC's XML files, or `LOC_val_solution.csv`. "wsol": a folder of wsolevaluation's
         metadata (image_ids.txt and others). "cub": CUB-200-2011. "table": a CSV file with the columns path, label, x0,
         y0, x1 and y1 (half-open, in pixels), and if need be id, width, height, mask and ignored; a row for each box.
+        Masks are images without an alpha channel, of the photo's size as it is shown or scaled; the object is where a
+        grey value, an index in a palette or any colour isn't 0.
     format
         One of these names; None: what the path looks like.
     root

@@ -21,8 +21,9 @@ NAMES = (*NEEDED, "id", "width", "height", "mask", "ignored")
 
 def read(path: Path, root: Path | None, columns: Mapping[str, str] | None = None) -> Draft:
     """The photos lie in the folder of the file, unless told; `columns` says what a column is called there."""
-    if columns is not None and not isinstance(columns, Mapping):
-        raise InputError(f"columns: expected a mapping, such as {{'path': 'file'}}; got {columns!r}")
+    is_text = isinstance(columns, Mapping) and all(isinstance(name, str) for name in columns.values())
+    if columns is not None and not is_text:
+        raise InputError(f"columns: expected a mapping to text, such as {{'path': 'file'}}; got {columns!r}")
     if unknown := sorted(map(str, set(columns or ()) - set(NAMES))):
         raise InputError(f"columns: expected some of {', '.join(NAMES)}; got {', '.join(unknown)}")
     called = {name: name for name in NAMES} | dict(columns or {})

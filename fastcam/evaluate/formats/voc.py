@@ -1,8 +1,8 @@
 """Folders of XML files, one an image: Pascal VOC's, and ILSVRC's, which is like it.
 
 Pascal VOC counts pixels from 1, and xmax and ymax are the last pixels of the object (its development kit, section 4).
-ILSVRC's count from 0 (a photo of width 500 has boxes that end at 499). Objects that are marked as
-difficult are ignored in PASCAL's evaluation (the same kit); ILSVRC's files have the mark as well, and it is always 0.
+ILSVRC's count from 0 (a photo of width 500 has boxes that end at 499). Objects that are marked as difficult are ignored
+in PASCAL's evaluation (the same kit); ILSVRC's files have the mark as well, and it is always 0.
 """
 
 from __future__ import annotations
