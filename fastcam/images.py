@@ -120,7 +120,7 @@ def _decode(image: Image.Image, name: str) -> Image.Image:
     if limit is not None and image.width * image.height > limit:
         raise InputError(
             f"{name}: expected at most {limit} pixels (decompression bombs); got {image.width}×{image.height}. "
-            "Raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
+            "Scale it down, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
         )
     if image.width < 1 or image.height < 1:
         raise InputError(f"{name}: expected at least one pixel; got {image.width}×{image.height}")

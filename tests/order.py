@@ -124,6 +124,7 @@ ORDER = [
     "evaluate.formats.cub",
     "evaluate.formats.table",
     "evaluate.formats",
+    "evaluate.headers",
     "evaluate.assembling",
     "evaluate.reading",
     "pipeline",

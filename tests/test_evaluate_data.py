@@ -107,7 +107,7 @@ def test_files_that_are_missing_broken_or_turned(tmp_path):
 def test_boxes_that_can_not_be(tmp_path, box, message):
     photo(tmp_path, "a.jpg", "b.jpg")
     path = table(tmp_path, f"a.jpg,1,{box}", "a.jpg,1,0,0,60.9,41", f"b.jpg,1,{box}")
-    with pytest.raises(InputError, match=rf"2 boxes or images aren't. strict=False .*\n.*t.csv:2: .*{message}"):
+    with pytest.raises(InputError, match=rf"got problems: box 2. strict=False .*\n.*t.csv:2: .*{message}"):
         read_annotations(path)
     found = read_annotations(path, strict=False)
     assert found.boxes.tolist() == [[0, 0, 60, 40]]
@@ -120,6 +120,42 @@ def test_a_photo_of_another_size_than_was_said(tmp_path):
     with pytest.raises(InputError, match="the annotations say 40×60 pixels; .*b.jpg has 60×40"):
         read_annotations(path / "t.csv")
     assert reasons(read_annotations(path / "t.csv", strict=False)) == [("b.jpg", "size")]
+
+
+def test_a_photo_whose_annotations_are_from_before_it_was_turned(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (60, 40)).save(tmp_path / "a.jpg", exif=exif)
+    path = write(tmp_path, t_csv="path,label,x0,y0,x1,y1,width,height\na.jpg,1,0,0,9,9,60,40\n") / "t.csv"
+    with pytest.raises(InputError, match="say 60×40 pixels; .*a.jpg has 40×60, turned upright by its EXIF orientation"):
+        read_annotations(path)
+
+
+@pytest.mark.parametrize("part", [1, 3], ids=["warned of", "refused"])
+def test_photos_of_more_pixels_than_pillow_reads(tmp_path, monkeypatch, part):
+    """By their headers, with words of what to do, and without Pillow's own warning, which is an error in tests."""
+    photo(tmp_path, "a.jpg", "b.png", "c.bmp", "d.webp", "e.tiff", "f.gif")
+    photo(tmp_path, "ok.png", size=(9, 9))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 60 * 40 // part - 1)
+    names = ("a.jpg", "b.png", "c.bmp", "d.webp", "e.tiff", "f.gif")
+    found = read_annotations(table(tmp_path, *(f"{name},1,0,0,9,9" for name in (*names, "ok.png"))))
+    assert reasons(found) == [(name, "unreadable") for name in names]
+    limit = 2399 if part == 1 else 799
+    told = f"t.csv:2: {tmp_path / 'a.jpg'}: expected at most {limit} pixels; got 60×40. Scale the image down"
+    assert found.problems[0].detail.endswith(told)
+    monkeypatch.undo()
+    assert read_annotations(tmp_path / "t.csv").sizes.tolist() == [[40, 60]] * 6 + [[9, 9]]
+
+
+def test_absolute_paths_below_the_root(tmp_path):
+    root = tmp_path / "photos"
+    photo(root, "a.jpg", "b/c.jpg")
+    path = table(tmp_path, f"{root}/a.jpg,1,0,0,9,9", f"{root}/x/../b//c.jpg,1,0,0,9,9")
+    assert read_annotations(path, root=root).paths == (root / "a.jpg", root / "b" / "c.jpg")
+    with pytest.raises(InputError, match="t.csv:2: expected a path below the root folder"):
+        read_annotations(path, root=root / "b")
+    with pytest.raises(InputError, match="t.csv:3: expected each file once; got 'a.jpg', which is at .*t.csv:2 too"):
+        read_annotations(table(tmp_path, f"{root}/a.jpg,1,0,0,9,9", "a.jpg,1,0,0,9,9"), root=root)
 
 
 @pytest.mark.parametrize("name", ["../a.jpg", "/etc/passwd", "b/../../a.jpg", "a\0.jpg", ".", "b/.."])
@@ -141,11 +177,20 @@ def test_paths_do_not_lead_out_of_the_root(tmp_path, name):
         ({"class_count": "3"}, "class_count: expected 1 class or more, or None; got '3'"),
         ({"split": "val"}, "split: expected only with the format voc or cub; this is table"),
         ({"columns": {"file": "path"}}, "columns: expected some of path, label, .*; got file"),
+        ({"columns": {3: "path"}}, "columns: expected some of path, label, .*; got 3"),
+        ({"columns": ["path"]}, r"columns: expected a mapping to text, such as {'path': 'file'}; got \['path'\]"),
+        ({"columns": {"path": 3}}, "columns: expected a mapping to text, such as {'path': 'file'}; got {'path': 3}"),
+        ({"classes": 3}, "classes: expected names, a mapping, a path, 'imagenet', 'order' or None; got 3"),
+        ({"classes": b"order"}, "classes: expected names, .*; got b'order'"),
+        ({"root": 3}, "root: expected text or a path; got 3"),
+        ({"format": "voc", "split": ["val"]}, r"split: expected text or a path; got \['val'\]"),
     ],
 )
 def test_options_that_do_not_fit(tmp_path, options, message):
     with pytest.raises(InputError, match=message):
         read_annotations(table(tmp_path, *ANIMALS), **options)
+    with pytest.raises(InputError, match="path: expected text or a path; got None"):
+        read_annotations(None)  # pyright: ignore
     with pytest.raises(InputError, match="nothing: no such file or folder"):
         read_annotations(tmp_path / "nothing")
     (tmp_path / "a.bin").touch()

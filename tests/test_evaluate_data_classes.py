@@ -1,20 +1,21 @@
 """Which class of a model each category of a data set is."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 
 from fastcam import InputError
 from fastcam.evaluate import read_annotations
-from tests.annotations import ANIMALS, photo, reasons, table, write
+from tests.annotations import ANIMALS, photo, reasons, table, write, wsol
 
 
 def test_a_category_that_the_model_lacks(tmp_path):
     """An error that says so; or listed, or left out on purpose."""
     path, names = table(tmp_path, *ANIMALS), ["dog", "guinea_pig", "CAT"]
     with pytest.raises(
-        InputError, match="1 boxes or images aren't.*\n.*t.csv:5: the model has no class for the category 'unicorn'"
+        InputError, match="problems: class 1. .*\n.*t.csv:5: the model has no class for the category 'unicorn'"
     ):
         read_annotations(path, classes=names, verify=False)
     found = read_annotations(path, classes=names, verify=False, strict=False)
@@ -49,6 +50,61 @@ def test_classes_that_do_not_fit(tmp_path, classes, message):
     count = 1000 if classes == "imagenet" else 3
     with pytest.raises(InputError, match=message):
         read_annotations(table(tmp_path, *ANIMALS), classes=classes, class_count=count, verify=False)
+
+
+def test_a_category_without_a_class_is_told_once_an_image(tmp_path):
+    """By its name, whatever the data calls it; what is refused tells of all of them, and of how many images."""
+    images = [{"id": n, "file_name": f"{n}.jpg"} for n in range(3)]
+    boxes = [
+        {"image_id": n, "category_id": key, "bbox": [k, 0, 9, 9]} for n in (0, 1) for key in (5, 9) for k in (0, 1)
+    ]
+    boxes += [{"image_id": n, "category_id": 5, "bbox": [0, 0, 9, 9]} for n in (2, 2)]
+    categories = [{"id": 5, "name": "bowl"}, {"id": 9, "name": "spork"}]
+    text = json.dumps({"images": images, "annotations": boxes, "categories": categories})
+    path = write(tmp_path, t_json=text) / "t.json"
+    with pytest.raises(
+        InputError, match=r"problems: class 5\. (.*\n)+.*\(and in how many images\): bowl \(3\), spork \(2\)$"
+    ):
+        read_annotations(path, classes={}, verify=False)
+    found = read_annotations(path, classes=["spork"], verify=False, strict=False)
+    assert reasons(found) == [("0", "class"), ("1", "class"), ("2", "class"), ("2", "no box")]
+    words = r"t.json: annotations\[0\]: the model has no class for the category 'bowl'$"
+    assert re.search(words, found.problems[0].detail)
+    assert found.boxes.tolist() == [[0, 0, 9, 9], [1, 0, 10, 9]] * 2
+
+
+def test_class_numbers_of_the_data_that_the_model_lacks(tmp_path):
+    """As categories without a class: an error with its line, or left out; those of a mapping are always errors."""
+    path = table(tmp_path, "a.jpg,999,0,0,9,9", "b.jpg,1000,0,0,9,9", "c.jpg,1000,,,,", "a.jpg,1000,0,0,9,9")
+    with pytest.raises(InputError, match=r"problems: class 3\. .*\n.*t.csv:5: the model has no class for .* '1000'"):
+        read_annotations(path, class_count=1000, verify=False)
+    found = read_annotations(path, class_count=1000, verify=False, strict=False)
+    assert (found.ids, found.box_class.tolist(), found.category_class.tolist()) == (("a.jpg",), [999], [999, -1])
+    assert reasons(found) == [("a.jpg", "class"), ("b.jpg", "class"), ("b.jpg", "no box"), ("c.jpg", "class")]
+    assert "t.csv:4: the model has no class" in found.problems[3].detail
+    with pytest.raises(InputError, match="classes: expected 0 to 999, a class of the model; got 1000"):
+        read_annotations(path, classes={"999": 1, "1000": 1000}, class_count=1000, verify=False, strict=False)
+    with pytest.raises(InputError, match="class_labels.txt:1: the model has no class for the category '-1'"):
+        read_annotations(write(wsol(tmp_path), class_labels_txt="val/1.jpg,-1\n"), verify=False)
+
+
+def test_names_of_a_mapping_that_no_category_has(tmp_path):
+    """Listed once, since it may be the mapping of a larger set; a category is known by its id or by its name."""
+    path = table(tmp_path, *ANIMALS)
+    found = read_annotations(
+        path, classes={"cat": 1, "Guinea-Pig": 2, "unicorn": None, "zebrra": 3, "ox": None}, verify=False
+    )
+    assert reasons(found) == [("c.jpg", "no class"), ("c.jpg", "no box"), ("", "unused")]
+    assert found.problems[-1].detail == "classes: no category of the data is called 'zebrra', 'ox'"
+    assert "zebrra" not in found.categories
+
+
+@pytest.mark.parametrize("name", ["map.json", "map.csv", None])
+def test_a_mapping_says_each_category_once(tmp_path, name):
+    write(tmp_path, map_json='{"cat": 1, "dog": 0,\n "cat": 2}', map_csv="category,class\ncat,1\ncat,2\n")
+    classes = tmp_path / name if name else {"1": 1, 1: 2}
+    with pytest.raises(InputError, match="expected each category once; got '(cat|1)' again"):
+        read_annotations(table(tmp_path, *ANIMALS), classes=classes, verify=False)
 
 
 @pytest.mark.parametrize("digits", [19, 5000])

@@ -26,6 +26,16 @@ FLAT = {"verify": False, "classes": "order"}
         ({"t_csv": "path,label,x0,y0,x1,y1\na.jpg,1,0,0,9,"}, "t.csv:2: y1: expected a finite number; got ''"),
         ({"t_csv": 'path,label,x0,y0,x1,y1\n"a.jpg,1'}, "t.csv:2: not CSV"),
         ({"t_csv": "path,label,x0\na.jpg,1,0"}, "expected the columns path, .*without y0, x1, y1"),
+        (
+            {"t_csv": "Path,LABEL,x0,y0,x1,y1\na.jpg,1,0,0,9,9"},
+            "without path, label. columns= tells other names: path=Path, label=LABEL$",
+        ),
+        ({"t_csv": "file,label,x0,y0,x1,y1\na.jpg,1,0,0,9,9"}, "without path. columns= tells other names: path=file$"),
+        (
+            {"t_csv": "path;label;x0;y0;x1;y1\na.jpg;1;0,5;0;9;9"},
+            "t.csv:1: expected commas between values; got 'path;label;x0;",
+        ),
+        ({"t_csv": "path\tlabel\na.jpg\t1"}, "t.csv:1: expected commas between values; got 'path.tlabel'"),
         ({"t_csv": "path,path\na.jpg,1"}, "t.csv:1: expected a header of different names"),
         ({"t_csv": "path,label,x0,y0,x1,y1\n,1,0,0,9,9"}, "t.csv:2: expected a path"),
         (
@@ -114,7 +124,7 @@ def test_xml_has_no_entities(tmp_path, text):
             "class_labels.txt:1: expected an id of image_ids.txt and 1 values; got 'val/9.jpg,1'",
         ),
         ("class_labels.txt", "val/1.jpg,1\nval/1.jpg,2\n", "expected one class an image; got 1 and 2"),
-        ("class_labels.txt", "val/1.jpg,1000\n", "classes: expected 0 to 999, a class of the model; got 1000"),
+        ("class_labels.txt", "val/1.jpg,1000\n", "class_labels.txt:1: the model has no class for the category '1000'"),
         ("image_sizes.txt", "val/1.jpg,500\n", "image_sizes.txt:1: expected an id of image_ids.txt and 2 values"),
         (
             "localization.txt",

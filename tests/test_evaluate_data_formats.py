@@ -27,6 +27,17 @@ def test_voc(tmp_path):
         read_annotations(tmp_path, split="test", classes="order")
 
 
+def test_what_is_difficult_in_voc(tmp_path):
+    """PASCAL's own evaluation leaves it out; as ILSVRC's files are read, they have the same mark."""
+    lines = VOC.replace("<name>person</name>", "<name>person</name><difficult>1</difficult>")
+    found = read_annotations(write(tmp_path, t_xml=lines), classes=["dog"], verify=False)
+    assert (reasons(found), found.box_class.tolist()) == ([("t", "difficult")], [0])
+    assert found.problems[0].detail.endswith("t.xml:11: an object that is marked as difficult")
+    write(tmp_path, t_xml=lines.replace("<difficult>0", "<difficult>1"))
+    with pytest.raises(InputError, match=r"none is left \(difficult: 2, no box: 1; .*t.xml:7"):
+        read_annotations(tmp_path, classes="order", verify=False)
+
+
 ILSVRC = """<annotation><folder>val</folder><filename>ILSVRC2012_val_00000001</filename>
 <source><database>ILSVRC_2012</database></source><size><width>500</width><height>375</height><depth>3</depth></size>
 <segmented>0</segmented><object><name>n01751748</name><pose>Unspecified</pose><truncated>0</truncated>

@@ -1,6 +1,7 @@
 """Evaluations that are refused: for another plan, for shards that don't fit, for what can't be evaluated."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 
@@ -109,6 +110,17 @@ def test_masks_that_cannot_be_decoded(model_and_data, tmp_path):
     found = evaluate(model_and_data[0], data, tmp_path / "out", protocol=protocol, strict=False)
     assert found["data"]["images"] == 1
     assert [(one["id"], one["reason"]) for one in found["data"]["problems"]] == [("b.png", "unreadable")]
+
+
+def test_photos_that_cannot_be_decoded_are_named_once(model_and_data, tmp_path):
+    rng = np.random.default_rng(2)
+    Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8)).save(tmp_path / "a.jpg")
+    (tmp_path / "a.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:900])
+    (tmp_path / "t.csv").write_text("path,label,x0,y0,x1,y1\na.jpg,3,0,0,9,9", encoding="utf-8")
+    data, path = read_annotations(tmp_path / "t.csv"), re.escape(str(tmp_path / "a.jpg"))
+    with pytest.raises(InputError, match=f"^{path}: the image is broken or truncated") as caught:
+        evaluate(model_and_data[0], data, tmp_path / "out")
+    assert str(caught.value).count("a.jpg") == 1
 
 
 @pytest.mark.parametrize(

@@ -14,16 +14,18 @@ from fastcam.evaluate.overlap import Truth
 
 
 class Problem(NamedTuple):
-    """Why an image, or a box of one, was left out.
+    """Why an image, or a box of one, was left out; or what else is to be known.
 
     Attributes
     ----------
     id
-        Of the image.
+        Of the image; empty if it is of none.
     reason
-        Of an image: "no label", "no box", "no class" (the model has none for it), "missing", "unreadable" or "size"
-        (the file's is another than the annotations say). Of a box: "box" (inverted, without area, outside of the
-        image), "class" or "crowd" (COCO's boxes around many).
+        Of an image: "no label", "no box", "missing", "unreadable" (its file or a mask's, of too many pixels as well, or
+        a mask with an alpha channel) or "size" (the file's is another than the annotations say, or a mask has other
+        proportions). Of a box: "box" (inverted, without area, outside of the image), "crowd" (COCO's boxes around many)
+        or "difficult" (Pascal VOC's). Of all boxes of a category in an image: "class" (the model has none for it) or
+        "no class" (the mapping says so). Of no image: "unused", names of a mapping that no category has.
     detail
         In words, with the file and line.
     """
@@ -60,7 +62,8 @@ class Annotations:
     sizes
         (N, 2) int64, height and width of each photo as it is shown, upright; 0 where they aren't known.
     masks
-        For each image the files of the masks of its objects.
+        For each image the files of the masks of its objects, those of several classes once for each; what in them is
+        the object is told in `fastcam.evaluate.read_annotations`.
     mask_class
         For each image the model's class of each of these files.
     ignored

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from fastcam.errors import InputError
 from fastcam.evaluate.annotations import Annotations, Problem
-from fastcam.evaluate.classes import some
-from fastcam.evaluate.draft import Draft, DraftBox, DraftImage
+from fastcam.evaluate.classes import ClassMap, some
+from fastcam.evaluate.draft import ASIDE, SUFFIXES, Draft, DraftBox, DraftImage
+from fastcam.evaluate.headers import check_mask_mode, read_header, wrong_mask, wrong_photo
 
-SUFFIXES = (".JPEG", ".jpg", ".jpeg", ".JPG", ".png", ".PNG")
-ORIENTATION, TURNED = 0x0112, range(5, 9)  # EXIF's tag, and its values for photos that lie on their side
 SLACK = 1.0  # pixels that a box may stick out, which is how formats round; more is a mistake
 DAMAGE = ("box", "class", "size")  # reasons that are errors, if they aren't asked to be listed
 
@@ -31,12 +29,12 @@ class Kept(NamedTuple):
     boxes: list[tuple[float, float, float, float]]
     box_class: list[int]
     size: tuple[int, int]
-    masks: Mapping[Path, int]  # the class of each
+    masks: list[tuple[Path, int]]  # each with its class
     ignored: Path | None
 
 
-def assembled(draft: Draft, index: Mapping[str, int | None], *, strict: bool, verify: bool) -> Annotations:
-    """All of the draft whose images and boxes are sound, with the class `index` of each category; the rest is listed.
+def assembled(draft: Draft, classes: ClassMap, *, strict: bool, verify: bool) -> Annotations:
+    """All of the draft whose images and boxes are sound, with the class of each category; the rest is listed.
 
     Raises
     ------
@@ -44,20 +42,19 @@ def assembled(draft: Draft, index: Mapping[str, int | None], *, strict: bool, ve
         As `read_annotations`.
     """
     _check_once("id", [(image.id, image.where) for image in draft.images])
-    _check_once("file", [(os.path.normpath(image.path), image.where) for image in draft.images])
+    files = [inside(draft.root, image.path, image.where).relative_to(draft.root) for image in draft.images]
+    _check_once("file", [(str(file), image.where) for file, image in zip(files, draft.images, strict=True)])
+    names = {category.key: category.name for category in draft.categories}
     problems: list[Problem] = []
     kept: list[Kept] = []
+    lacking: Counter[str] = Counter()
     for image in draft.images:
-        found = _Assembly(draft.root, image, index, verify)
+        found = _Assembly(draft.root, image, classes.class_index, names, verify)
         kept += found.kept
         problems += found.problems
-    damage = [problem for problem in problems if problem.reason in DAMAGE]
-    if strict and damage:
-        told = "\n  - ".join(f"{problem.id}: {problem.detail}" for problem in damage[:3])
-        raise InputError(
-            f"expected sound annotations; {len(damage)} boxes or images aren't. strict=False leaves them out and lists "
-            f"them. The first:\n  - {told}"
-        )
+        lacking.update(names[key] for key, reason in found.lacking.items() if key and reason in DAMAGE)
+    if strict:
+        _check_sound(problems, lacking)
     if not kept:
         reasons = Counter(problem.reason for problem in problems).most_common()
         told = ", ".join(f"{reason}: {count}" for reason, count in reasons)
@@ -65,7 +62,25 @@ def assembled(draft: Draft, index: Mapping[str, int | None], *, strict: bool, ve
         raise InputError(
             f"expected at least one image to evaluate; of {len(draft.images)} none is left ({told}; {first})"
         )
-    return _as_arrays(draft, kept, index, problems)
+    if classes.unused:
+        told = ", ".join(map(repr, classes.unused))
+        problems.append(Problem("", "unused", f"classes: no category of the data is called {told}"))
+    return _as_arrays(draft, kept, classes.class_index, problems)
+
+
+def _check_sound(problems: Sequence[Problem], lacking: Counter[str]) -> None:
+    """None of the problems is damage, or `InputError`, with the categories that the model lacks by images."""
+    damage = [problem for problem in problems if problem.reason in DAMAGE]
+    if damage:
+        reasons = ", ".join(f"{name} {count}" for name, count in Counter(one.reason for one in damage).most_common())
+        lines = [f"{problem.id}: {problem.detail}" for problem in damage[:3]]
+        if lacking:
+            each = some([f"{name} ({count})" for name, count in lacking.most_common()])
+            lines.append(f"categories without a class (and in how many images): {each}")
+        raise InputError(
+            f"expected sound annotations; got problems: {reasons}. strict=False leaves out such boxes and images, and "
+            "lists them. The first:" + "".join(f"\n  - {line}" for line in lines)
+        )
 
 
 def _as_arrays(
@@ -80,8 +95,8 @@ def _as_arrays(
         box_class=np.array([number for one in kept for number in one.box_class], np.int64),
         offsets=np.cumsum([0, *(len(one.boxes) for one in kept)], dtype=np.int64),
         sizes=np.array([one.size for one in kept], np.int64).reshape(-1, 2),
-        masks=tuple(tuple(one.masks) for one in kept),
-        mask_class=tuple(tuple(one.masks.values()) for one in kept),
+        masks=tuple(tuple(path for path, _ in one.masks) for one in kept),
+        mask_class=tuple(tuple(number for _, number in one.masks) for one in kept),
         ignored=tuple(one.ignored for one in kept),
         categories=tuple(category.name for category in draft.categories),
         category_class=np.array([-1 if number is None else number for number in classes], np.int64),
@@ -91,38 +106,49 @@ def _as_arrays(
 
 
 class _Assembly:
-    """One image: `kept`, which has it or is empty, and its `problems`."""
+    """One image: `kept`, which has it or is empty, its `problems`, and why its categories are `lacking`, by key."""
 
-    def __init__(self, root: Path, image: DraftImage, index: Mapping[str, int | None], verify: bool) -> None:
-        self.image, self.index = image, index
+    def __init__(
+        self, root: Path, image: DraftImage, index: Mapping[str, int | None], names: Mapping[str, str], verify: bool
+    ) -> None:
+        self.image, self.index, self.names = image, index, names
         self.kept: list[Kept] = []
         self.problems: list[Problem] = []
+        self.lacking: dict[str | None, str] = {}
         path = _stem_file(root, image) if image.is_stem else inside(root, image.path, image.where)
-        masks = [inside(root, mask.path, image.where) for mask in image.masks]
+        masks = [inside(root, mask.path, mask.where) for mask in image.masks]
         ignored = inside(root, image.ignored, image.where) if image.ignored else None
-        beside = [*masks, *([ignored] if ignored else [])]
-        if not self._is_labelled() or (verify and not self._are_there([path, *beside])):
+        beside: list[Path] = [*masks, *([ignored] if ignored else [])]
+        if not self._may_have_class() or (verify and not self._are_there([path, *beside])):
             return
-        size = self._size(path) if verify else image.size or (0, 0)
-        if size is None or (verify and not all(map(self._header, beside))):
+        size = self._size(path, sorted(set(beside))) if verify else image.size or (0, 0)
+        if size is None:
             return
         boxes, classes = self._boxes(size)
         masked = self._masks(masks)
-        number = self._class([*classes, *masked.values()])
-        if number is None:
-            return
         if not boxes and not masked:
-            had = f"none of its {len(image.boxes)} boxes is left" if image.boxes else "it has no box"
+            had = "each of its boxes and masks is left out" if image.boxes or image.masks else "it has no box"
             self._refuse("no box", had)
             return
+        number = self._class({*classes, *(one for _, one in masked)})
         self.kept = [Kept(image.id, path, number, boxes, classes, size, masked, ignored)]
 
     def _refuse(self, reason: str, detail: str, where: str | None = None) -> None:
         self.problems.append(Problem(self.image.id, reason, f"{where or self.image.where}: {detail}"))
 
-    def _is_labelled(self) -> bool:
+    def _lacks(self, category: str | None, where: str) -> None:
+        """The model has no class for that, which is told once."""
+        if category not in self.lacking:
+            reason = self.lacking[category] = "no class" if category in self.index else "class"
+            name = self.names.get(category or "")
+            self._refuse(reason, f"the model has no class for the category {name!r}" if name else "no category", where)
+
+    def _may_have_class(self) -> bool:
         if self.image.label is None and all(one.category is None for one in (*self.image.boxes, *self.image.masks)):
             self._refuse("no label", "the image has no label")
+            return False
+        if self.image.label is not None and self.index.get(self.image.label) is None:
+            self._lacks(self.image.label, self.image.where)
             return False
         return True
 
@@ -132,48 +158,38 @@ class _Assembly:
             self._refuse("missing", f"no such file: {missing[0]}")
         return not missing
 
-    def _size(self, path: Path) -> tuple[int, int] | None:
-        """The photo's own, if it can be read and agrees with what the annotations say."""
-        found = self._header(path)
-        if found is not None and self.image.size not in (None, found):
-            said = "×".join(map(str, reversed(self.image.size or ())))
-            self._refuse("size", f"the annotations say {said} pixels; {path} has {found[1]}×{found[0]}")
-            return None
-        return found
-
-    def _header(self, path: Path) -> tuple[int, int] | None:
-        """The (height, width) of an image as it is shown, if it can be read."""
+    def _size(self, path: Path, masks: Sequence[Path]) -> tuple[int, int] | None:
+        """The photo's own, if it can be read and agrees with what the annotations say, and its masks with it."""
         try:
-            with Image.open(path) as image:
-                width, height = image.size
-                return (width, height) if image.getexif().get(ORIENTATION) in TURNED else (height, width)
-        except Exception as error:  # Pillow's decoders raise all sorts on files that are broken
-            self._refuse("unreadable", f"{path} can't be read as an image ({error})")
+            photo = read_header(path)
+            wrong = wrong_photo(path, photo, self.image.size)
+            for mask in masks:
+                header = read_header(mask)
+                check_mask_mode(mask, header.mode)
+                wrong = wrong or wrong_mask(mask, header, photo)
+        except InputError as error:
+            self._refuse("unreadable", str(error))
             return None
+        if wrong:
+            self._refuse("size", wrong)
+        return None if wrong else photo.size
 
-    def _class(self, classes: Sequence[int]) -> int | None:
-        """The image's own class, or that of all boxes and masks, or -1; None, and listed, if the model has none."""
-        if self.image.label is None:
-            if not classes and self.image.boxes:
-                self._refuse("no box", f"none of its {len(self.image.boxes)} boxes is left")
-                return None
-            return classes[0] if len(set(classes)) == 1 else -1
-        if self.index.get(self.image.label) is None:
-            reason = "no class" if self.image.label in self.index else "class"
-            self._refuse(reason, f"the model has no class for the label {self.image.label!r}")
-        return self.index.get(self.image.label)
+    def _class(self, classes: set[int]) -> int:
+        """The image's own class, or that of all its boxes and masks, or -1 if they have several."""
+        own = self.index.get(self.image.label or "")
+        if own is not None:
+            return own
+        return next(iter(classes)) if len(classes) == 1 else -1
 
     def _boxes(self, size: tuple[int, int]) -> tuple[list[tuple[float, float, float, float]], list[int]]:
         """Those that are sound, cut at the image's sides, and their classes."""
         boxes, classes = [], []
         for box in self.image.boxes:
             number = self.index.get(box.category or "")
-            if box.is_crowd:
-                self._refuse("crowd", "a box around a crowd", box.where)
+            if box.aside:
+                self._refuse(box.aside, ASIDE[box.aside], box.where)
             elif number is None:
-                if box.category != self.image.label or box.category is None:  # else told of the image
-                    reason = "no class" if box.category in self.index else "class"
-                    self._refuse(reason, f"the model has no class for the category {box.category!r}", box.where)
+                self._lacks(box.category, box.where)
             elif wrong := _damage(box, size):
                 self._refuse("box", wrong, box.where)
             else:
@@ -181,18 +197,17 @@ class _Assembly:
                 classes.append(number)
         return boxes, classes
 
-    def _masks(self, files: Sequence[Path]) -> dict[Path, int]:
-        """The class of each file."""
-        found = {}
+    def _masks(self, files: Sequence[Path]) -> list[tuple[Path, int]]:
+        """Each file with its class, of which it may have several."""
+        found: dict[tuple[Path, int], None] = {}
         for mask, file in zip(self.image.masks, files, strict=True):
             category = mask.category or self.image.label
             number = self.index.get(category or "")
-            if number is not None:
-                found[file] = number
-            elif category != self.image.label or category is None:  # else told of the image
-                reason = "no class" if category in self.index else "class"
-                self._refuse(reason, f"the model has no class for the category {category!r} of {file}")
-        return found
+            if number is None:
+                self._lacks(category, mask.where)
+            else:
+                found[file, number] = None
+        return list(found)
 
 
 def _damage(box: DraftBox, size: tuple[int, int]) -> str | None:
@@ -217,10 +232,11 @@ def _cut(xyxy: tuple[float, float, float, float], size: tuple[int, int]) -> tupl
 
 def inside(root: Path, text: str, where: str) -> Path:
     """A file below the root, or `InputError`: a path in other people's data doesn't lead out of it."""
-    relative = os.path.normpath(text)
-    if "\0" in text or os.path.isabs(text) or Path(relative).parts[:1] in ((), ("..",)) or Path(relative).drive:
+    base = Path(os.path.abspath(root))
+    path = base if "\0" in text else Path(os.path.normpath(base / text))
+    if path == base or not path.is_relative_to(base):
         raise InputError(f"{where}: expected a path below the root folder {root}; got {text!r}")
-    return root / relative
+    return root / path.relative_to(base)
 
 
 def _stem_file(root: Path, image: DraftImage) -> Path:

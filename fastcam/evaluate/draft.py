@@ -6,23 +6,31 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from fastcam.errors import InputError
 from fastcam.evaluate.classes import Category
+
+SUFFIXES = (".JPEG", ".jpg", ".jpeg", ".JPG", ".png", ".PNG")  # of photos whose names are told without
+ASIDE = {"crowd": "a box around a crowd", "difficult": "an object that is marked as difficult"}
 
 
 class DraftBox(NamedTuple):
-    """Half-open xyxy in the photo's pixels, the key of its category, if any, and where it stands, as "file:line"."""
+    """Half-open xyxy in the photo's pixels, the key of its category, if any, and where it stands, as "file:line".
+
+    `aside` is why it doesn't count, if so, one of `ASIDE`.
+    """
 
     category: str | None
     xyxy: tuple[float, float, float, float]
     where: str
-    is_crowd: bool = False
+    aside: str | None = None
 
 
 class DraftMask(NamedTuple):
-    """The path of a mask, and the key of its category; None: that of its image."""
+    """The path of a mask, the key of its category, None for that of its image, and where it stands."""
 
     category: str | None
     path: str
+    where: str
 
 
 @dataclass
@@ -38,6 +46,14 @@ class DraftImage:
     masks: list[DraftMask] = field(default_factory=list)
     ignored: str | None = None
     is_stem: bool = False
+
+    def ignore(self, path: str, where: str) -> None:
+        """The file of its mask of what doesn't count, of which there is one, or `InputError`."""
+        if self.ignored not in (None, path):
+            raise InputError(
+                f"{where}: expected one mask of what to ignore; got {path!r} for {self.id!r}, and {self.ignored!r}"
+            )
+        self.ignored = path
 
 
 class Draft(NamedTuple):

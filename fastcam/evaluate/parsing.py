@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,8 @@ def read_rows(path: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
     Raises
     ------
     InputError
-        No header, a column of no name or twice of one, a row of another length, or a quote that never ends.
+        No header, a column of no name or twice of one, other separators than commas, a row of another length, or a
+        quote that never ends.
     """
     reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     header: list[str] | None = None
@@ -57,6 +58,8 @@ def read_rows(path: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
             where = f"{path}:{reader.line_num}"
             if header is None:
                 header = [name.strip() for name in row]
+                if len(row) == 1 and (";" in row[0] or "\t" in row[0]):
+                    raise InputError(f"{where}: expected commas between values; got {row[0][:80]!r}")
                 if "" in header or len(set(header)) != len(header):
                     raise InputError(f"{where}: expected a header of different names; got {','.join(row)[:80]!r}")
             elif row:
@@ -69,8 +72,8 @@ def read_rows(path: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
         raise InputError(f"{path}: expected a header; the file is empty")
 
 
-def read_json(path: Path) -> Any:
-    """What a JSON file holds.
+def read_json(path: Path, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """What a JSON file holds, its objects as `pairs` makes them of their keys and values; None: dicts.
 
     Raises
     ------
@@ -78,7 +81,9 @@ def read_json(path: Path) -> Any:
         It isn't JSON; tells the line.
     """
     try:
-        return json.loads(read_text(path))
+        return json.loads(read_text(path), object_pairs_hook=pairs)
+    except InputError:
+        raise
     except json.JSONDecodeError as error:
         raise InputError(f"{path}:{error.lineno}: not JSON ({error.msg})") from error
     except (RecursionError, ValueError) as error:  # too deep, or a number of too many digits

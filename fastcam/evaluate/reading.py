@@ -39,15 +39,19 @@ def read_annotations(
         "ilsvrc": a folder of ILSVRC's XML files, or `LOC_val_solution.csv`. "wsol": a folder of wsolevaluation's
         metadata (image_ids.txt and others). "cub": CUB-200-2011. "table": a CSV file with the columns path, label, x0,
         y0, x1 and y1 (half-open, in pixels), and if need be id, width, height, mask and ignored; a row for each box.
+        Masks are images without an alpha channel, of the photo's size as it is shown or scaled; the object is where a
+        grey value, an index in a palette or any colour isn't 0.
     format
         One of these names; None: what the path looks like.
     root
-        The folder that paths begin in; None: where the format has its photos, which is beside the annotations.
+        The folder that paths begin in; None: where the format has its photos, which is beside the annotations. Paths
+        that are absolute are read if they lie below it.
     classes
         Which class of the model each category is: the model's class names (`Classifier.labels`), by which ImageNet's
         wnids are known as well; "imagenet"; a mapping from categories, by name or id, to class indices, or the path of
         a JSON object or a CSV file (category,class) that is one, None or empty for a category that is to be left out;
-        or "order", 0, 1, 2, ... as the data has them. None: the data's own class numbers.
+        or "order", 0, 1, 2, ... as the data has them. None: the data's own class numbers. Names of a mapping that no
+        category has are listed in `Annotations.problems`.
     class_count
         How many classes the model has, so that others are refused; known if `classes` are names.
     split
@@ -56,11 +60,13 @@ def read_annotations(
         Of "table", what a column is called in the file: {"path": "file"}.
     strict
         True: a box that is inverted, has no area or sticks out of the image, a photo of another size than the
-        annotations say, and a category without a class are errors. False: they are left out and listed in
+        annotations say, a mask of other proportions than its photo, and a category without a class are errors, and so
+        is a class number of the data that the model lacks. False: they are left out and listed in
         `Annotations.problems`. Up to one pixel outside is how formats round, and is cut off. Images without label, box
-        or readable file are listed either way.
+        or readable file are listed either way, and boxes that the format sets aside ("crowd", "difficult").
     verify
-        True: the header of each photo is read, to see that it is there, and its size. False: no photo is touched.
+        True: the headers of each photo and mask are read, to see that they are there, and their sizes. False: none is
+        touched.
 
     Returns
     -------
@@ -71,8 +77,8 @@ def read_annotations(
     ------
     InputError
         A file that can't be read or isn't what its format says, with the line; an empty data set; an id or a file that
-        comes twice, or two files for one id; a path that leads out of the root folder; a category that is no class of
-        the model, an index that the model lacks, or a name of two classes; and with `strict` what is said there.
+        comes twice, or two files for one id; a path that leads out of the root folder; in `classes` an index that the
+        model lacks, or a name of two classes; an option of another type; and with `strict` what is said there.
 
     Examples
     --------
@@ -87,6 +93,9 @@ def read_annotations(
     >>> [(problem.id, problem.reason) for problem in found.problems]
     [('b.jpg', 'no box')]
     """
+    for name, value in (("path", path), ("root", root), ("split", split)):
+        if not isinstance(value, str | os.PathLike) and (value is not None or name == "path"):
+            raise InputError(f"{name}: expected text or a path; got {value!r}")
     place = Path(path)
     if not place.exists():
         raise InputError(f"{path}: no such file or folder; expected annotations")
@@ -103,8 +112,7 @@ def read_annotations(
     draft = _read(known, place, None if root is None else Path(root), split, columns)
     if not draft.images:
         raise InputError(f"{path}: expected at least one image; the data set is empty")
-    index = classes_of(draft.categories, classes, class_count)
-    return assembled(draft, index, strict=strict, verify=verify)
+    return assembled(draft, classes_of(draft.categories, classes, class_count), strict=strict, verify=verify)
 
 
 def detected(path: Path) -> str:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from fastcam.errors import InputError
 from fastcam.evaluate.annotations import Annotations
+from fastcam.evaluate.headers import check_mask_mode
 from fastcam.evaluate.overlap import Truth, truth_of, wsol_truth
 from fastcam.evaluate.protocol import Protocol
 from fastcam.evaluate.pxap import IGNORED
@@ -57,7 +58,7 @@ def subject_of(annotations: Annotations, n: int, size: tuple[int, int], *, masks
     Raises
     ------
     InputError
-        A mask that can't be read.
+        A mask that can't be read, or has an alpha channel.
     """
     first, stop = annotations.offsets[n : n + 2]
     boxes, index = annotations.boxes[first:stop], annotations.box_class[first:stop]
@@ -77,12 +78,13 @@ def subject_of(annotations: Annotations, n: int, size: tuple[int, int], *, masks
 def read_mask(files: Sequence[Path], ignored: Path | None, size: tuple[int, int]) -> NDArray[np.uint8]:
     """(height, width): 1 where any of the masks isn't zero, else 255 where `ignored` isn't, else 0.
 
-    Masks of another size than the photo's are scaled to it, by the nearest pixel.
+    A pixel isn't zero if its grey value isn't, or its index in a palette, or any of its colours. Masks of another size
+    than the photo's are scaled to it, by the nearest pixel.
 
     Raises
     ------
     InputError
-        One can't be read.
+        One can't be read, or has an alpha channel.
     """
     found = np.zeros(size, np.uint8)
     if ignored is not None:
@@ -95,10 +97,13 @@ def read_mask(files: Sequence[Path], ignored: Path | None, size: tuple[int, int]
 def _nonzero(file: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
     try:
         with Image.open(file) as opened:
+            check_mask_mode(file, opened.mode)
             image = opened if opened.mode in PLAIN else opened.convert("RGB")
             if image.size != (size[1], size[0]):
                 image = image.resize((size[1], size[0]), Image.Resampling.NEAREST)
             values = np.asarray(image)
+    except InputError:
+        raise
     except Exception as error:  # Pillow's decoders raise all sorts on files that are broken
         raise InputError(f"{file}: expected a mask that can be read as an image ({error})") from error
     return np.asarray(values.reshape(*size, -1).any(axis=2))

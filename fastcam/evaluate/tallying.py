@@ -60,7 +60,8 @@ class Tallying:
                 if seen is not None:
                     self._count(n, *seen, found)
             except FastcamError as error:
-                raise type(error)(f"{path}: {error}") from error
+                told = str(error)
+                raise type(error)(told if told.startswith(f"{path}: ") else f"{path}: {told}") from error
             tell(done + 1)
         return found.columns(self._data, positions, problems)
 

@@ -39,8 +39,8 @@ def read(path: Path, root: Path | None) -> Draft:
         if not isinstance(box, list) or len(box) != 4:
             raise InputError(f"{where}: expected a bbox of x, y, width and height; got {str(box)[:60]}")
         x, y, width, height = (number(where, value) for value in box)
-        crowd = bool(one.get("iscrowd", 0))
-        images[image].boxes.append(DraftBox(str(category), (x, y, x + width, y + height), where, crowd))
+        aside = "crowd" if one.get("iscrowd", 0) else None
+        images[image].boxes.append(DraftBox(str(category), (x, y, x + width, y + height), where, aside))
     ordered = [categories[key] for key in sorted(categories)]
     return Draft("coco", root or path.parent, list(images.values()), ordered)
 

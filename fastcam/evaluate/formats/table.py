@@ -1,8 +1,7 @@
 """A plain CSV file with a header: a row for each box, or for an image without one.
 
 Columns: path, label, x0, y0, x1, y1 (half-open, in the photo's pixels), and if there are any id, width, height, mask
-and ignored. A label that is a whole number is the model's class. Box
-and mask of a row are of its label.
+and ignored. A label that is a whole number is the model's class. Box and mask of a row are of its label.
 """
 
 from __future__ import annotations
@@ -22,13 +21,18 @@ NAMES = (*NEEDED, "id", "width", "height", "mask", "ignored")
 
 def read(path: Path, root: Path | None, columns: Mapping[str, str] | None = None) -> Draft:
     """The photos lie in the folder of the file, unless told; `columns` says what a column is called there."""
-    if unknown := sorted(set(columns or ()) - set(NAMES)):
-        raise InputError(f"columns: expected some of {', '.join(NAMES)}; got {', '.join(map(str, unknown))}")
+    is_text = isinstance(columns, Mapping) and all(isinstance(name, str) for name in columns.values())
+    if columns is not None and not is_text:
+        raise InputError(f"columns: expected a mapping to text, such as {{'path': 'file'}}; got {columns!r}")
+    if unknown := sorted(map(str, set(columns or ()) - set(NAMES))):
+        raise InputError(f"columns: expected some of {', '.join(NAMES)}; got {', '.join(unknown)}")
     called = {name: name for name in NAMES} | dict(columns or {})
     images: dict[str, DraftImage] = {}
     for where, row in read_rows(path):
         if missing := [called[name] for name in NEEDED if called[name] not in row]:
-            got = f"{', '.join(row)}, without {', '.join(missing)}. columns={{'path': ...}} tells other names"
+            like = [f"{name}={column}" for column in row for name in NAMES if column != name == column.casefold()]
+            hint = f"columns= tells other names: {', '.join(like or ['path=file'])}"
+            got = f"{', '.join(row)}, without {', '.join(missing)}. {hint}"
             raise InputError(f"{path}: expected the columns {', '.join(NEEDED)}; got {got}")
         given = {name: row.get(called[name], "") for name in NAMES}
         _add(images, where, given)
@@ -63,8 +67,9 @@ def _add(images: dict[str, DraftImage], where: str, row: Mapping[str, str]) -> N
     elif not row["mask"]:
         image.label = label
     if row["mask"]:
-        image.masks.append(DraftMask(label, row["mask"]))
-    image.ignored = row["ignored"] or image.ignored
+        image.masks.append(DraftMask(label, row["mask"], where))
+    if row["ignored"]:
+        image.ignore(row["ignored"], where)
 
 
 def _check_label(image: DraftImage) -> None:

@@ -1,7 +1,8 @@
 """Folders of XML files, one an image: Pascal VOC's, and ILSVRC's, which is like it.
 
 Pascal VOC counts pixels from 1, and xmax and ymax are the last pixels of the object (its development kit, section 4).
-ILSVRC's count from 0 (a photo of width 500 has boxes that end at 499).
+ILSVRC's count from 0 (a photo of width 500 has boxes that end at 499). Objects that are marked as difficult are ignored
+in PASCAL's evaluation (the same kit); ILSVRC's files have the mark as well, and it is always 0.
 """
 
 from __future__ import annotations
@@ -12,10 +13,9 @@ from pathlib import Path
 
 from fastcam.errors import InputError
 from fastcam.evaluate.classes import Category
-from fastcam.evaluate.draft import Draft, DraftBox, DraftImage
+from fastcam.evaluate.draft import SUFFIXES, Draft, DraftBox, DraftImage
 from fastcam.evaluate.parsing import Element, number, read_lines, read_xml, whole
 
-SUFFIXES = (".JPEG", ".jpg", ".jpeg", ".JPG", ".png", ".PNG")
 WNID = re.compile(r"n\d{8}")
 
 
@@ -88,7 +88,8 @@ def _image(file: Path, folder: Path, first: int) -> DraftImage:
     stem = not Path(name).suffix
     image = DraftImage((parent / file.stem).as_posix(), (parent / name).as_posix(), str(file), size, is_stem=stem)
     for one in root.all("object"):
-        image.boxes.append(DraftBox(one.text_of("name") or None, _box(one, first), one.where))
+        aside = "difficult" if one.text_of("difficult") == "1" else None
+        image.boxes.append(DraftBox(one.text_of("name") or None, _box(one, first), one.where, aside))
     return image
 
 

@@ -26,7 +26,7 @@ def read(folder: Path, root: Path | None) -> Draft:
         index = str(whole(where, label))
         if image.label not in (None, index):
             raise InputError(f"{where}: expected one class an image; got {image.label} and {index} for {image.id!r}")
-        image.label = index
+        image.label, image.where = index, where
     if (folder / "image_sizes.txt").is_file():
         for where, image, (width, height) in _rows(folder / "image_sizes.txt", images, 2):
             image.size = whole(where, height), whole(where, width)
@@ -35,10 +35,9 @@ def read(folder: Path, root: Path | None) -> Draft:
             x0, y0, x1, y1 = (number(where, value) for value in values)
             image.boxes.append(DraftBox(image.label, (x0, y0, x1 + 1, y1 + 1), where))
             continue
-        image.masks.append(DraftMask(None, values[0]))
-        if values[1] and image.ignored:
-            raise InputError(f"{where}: expected one mask of what to ignore; got another for {image.id!r}")
-        image.ignored = values[1] or image.ignored
+        image.masks.append(DraftMask(None, values[0], where))
+        if values[1]:
+            image.ignore(values[1], where)
     labels = sorted({int(image.label) for image in images.values() if image.label is not None})
     categories = [Category(str(label), str(label), label) for label in labels]
     return Draft("wsol", root or folder, list(images.values()), categories)
