@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import struct
-from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from fastcam.errors import InputError
 
@@ -30,15 +28,18 @@ def read_header(path: Path) -> Header:
     InputError
         Not an image, or one of more pixels than Pillow decodes.
     """
+    limit = Image.MAX_IMAGE_PIXELS
+    too_large = f"{path}: expected at most {limit} pixels; got more. Scale the image down"
     try:
-        with path.open("rb") as file:
-            image = _opened(file)
-            (width, height), mode, limit = image.size, image.mode, Image.MAX_IMAGE_PIXELS
+        with Image.open(path) as image:
+            (width, height), mode = image.size, image.mode
             if limit is not None and width * height > limit:
-                raise InputError(f"{path}: expected at most {limit} pixels; got {width}×{height}. Scale the image down")
+                raise InputError(too_large)
             is_turned = image.getexif().get(ORIENTATION) in TURNED  # for which Pillow decodes PNG as a whole
     except InputError:
         raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise InputError(too_large) from error
     except Exception as error:  # Pillow's decoders raise all sorts on files that are broken
         told = getattr(error, "strerror", None) or error
         raise InputError(f"{path}: can't be read as an image ({told})") from error
@@ -70,21 +71,6 @@ def wrong_mask(path: Path, mask: Header, photo: Header) -> str | None:
     if abs(height * wide - width * tall) <= max(0.01 * width * tall, wide, tall):
         return None
     return f"expected a mask of {_pixels(photo.size)} pixels, or scaled from that; {path} has {_pixels(mask.stored)}"
-
-
-def _opened(file: BinaryIO) -> Image.Image:
-    """As `Image.open`, without its warning of many pixels, which nothing but a filter for all threads would stop."""
-    Image.preinit()  # first, since its formats are the usual ones
-    Image.init()
-    prefix = file.read(16)
-    for name in Image.ID:
-        factory, accept = Image.OPEN[name]
-        with suppress(SyntaxError, IndexError, TypeError, struct.error):  # what Pillow takes for another format
-            found = accept is None or accept(prefix)
-            if found and not isinstance(found, str):  # text says why not
-                file.seek(0)
-                return factory(file, "")
-    raise UnidentifiedImageError("of no format that Pillow knows")
 
 
 def _pixels(size: tuple[int, int] | None) -> str:
