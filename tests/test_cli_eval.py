@@ -65,6 +65,9 @@ def test_two_models_and_three_methods_on_photos(shared, tmp_path, capsys):
     table = markdown(results)
     assert "## mobilenet_v2_1.0_224_nchw_gemm, convention paper" in table
     assert table.count("| centre |") == 2
+    told = [one["preprocess"] for one in results["models"]]
+    assert told[0] != told[1]
+    assert all(table.count(f"\n\nPreprocessing: {one}\n\n| maps |") == 1 for one in told)
 
 
 def test_the_numbers_of_the_manifest(shared, tmp_path, capsys):

@@ -70,7 +70,7 @@ def test_models_and_rows_without_a_model_have_heads_of_their_own(read):
     given["rows"][1]["model"], given["rows"][2]["model"] = "vgg", None
     given["models"][0]["sha256"] = None
     page = read(given)
-    assert page.table("Models")[1][3].text == "–"
+    assert page.table("Models")[1][4].text == "–"
     heads = [row[0].text for row in page.table("Figures of each method") if len(row) == 1]
     assert heads == ["resnet20", "vgg", "Baselines"]
     assert [node.text for node in page.all("h3")] == ["resnet20, cam", "vgg, gradcam", "centre"]
@@ -95,7 +95,10 @@ def test_what_was_evaluated_and_what_was_left_out(read):
         "fastcam": "0.1.0",
     }
     assert next(page.all("title")).text == "resnet20 on 1,234 images (coco), convention paper – fastcam"
-    assert [cell.text for cell in page.table("Models")[1]] == ["resnet20", "cam head", "resnet20.onnx", "ab" * 32]
+    assert [[cell.text for cell in line] for line in page.table("Models")] == [
+        ["Model", "Head", "Preprocessing", "File", "SHA-256"],
+        ["resnet20", "cam head", "imagenet: RGB (assumed: nothing said otherwise)", "resnet20.onnx", "ab" * 32],
+    ]
     options = {line[0].text: line[1].text for line in page.table("All options")[1:]}
     assert options == {"convention": "paper", "metrics": json.dumps(given["plan"]["metrics"])}
     assert [[cell.text for cell in line] for line in page.table("Left out")[1:]] == [

@@ -252,6 +252,7 @@ def _told(models: Mapping[str, Classifier], annotations: Annotations, data: str)
                 "path": None if model.path is None else str(model.path),
                 "sha256": model.sha256,
                 "head": model.head.describe(),
+                "preprocess": model.preprocess.describe(),
             }
             for name, model in models.items()
         ],

@@ -61,6 +61,7 @@ def markdown(results: Mapping[str, Any]) -> str:
     for model in results["models"]:
         own = [row for row in results["rows"] if row["model"] == model["name"]]
         lines += ["", f"## {model['name']}, convention {protocol.convention}", "", f"Head: {model['head']}", ""]
+        lines += [f"Preprocessing: {model['preprocess']}", ""]
         lines += table_of([*own, *baselines], results["plan"]["top"])
     if data["problems"]:
         lines += ["", f"## {len(data['problems'])} problems", ""]

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 from fastcam.evaluate.report.figures import Column, Results, are_best, columns_of, metric_title
 from fastcam.evaluate.report.markup import NOTHING, element, head_row, is_number, name, number, wide
 
-KEYS = {"name": "Model", "head": "Head", "path": "File", "sha256": "SHA-256"}
+KEYS = {"name": "Model", "head": "Head", "preprocess": "Preprocessing", "path": "File", "sha256": "SHA-256"}
 ARROWS = {1: ("↑", "more is better"), -1: ("↓", "less is better")}
 
 
