@@ -27,7 +27,12 @@ def numbers(cells):
 def test_the_table_has_each_figure_its_interval_and_the_best_of_each_column(read):
     given = results("cam", "gradcam", "eigencam")
     groups, heads, model, *lines = read(given).table("Figures of each method")
-    names = ["Method", "ILSVRC localisationn = 1234", "GT-known localisationn = 1234", "MaxBoxAccn = 1234"]
+    names = [
+        "Method",
+        "ILSVRC localisationn = 1,234 images",
+        "GT-known localisationn = 1,234 pairs",
+        "MaxBoxAccn = 1,234 pairs",
+    ]
     assert [cell.text for cell in groups] == names
     assert [cell["colspan"] for cell in groups] == [None, "2", "2", "1"]
     less, more = "\u00a0↓, less is better", "\u00a0↑, more is better"
@@ -63,6 +68,35 @@ def test_figures_that_look_alike_are_best_together(read):
     lines = read(given).table("Figures of each method")[3:]
     assert [line[1]["class"] for line in lines] == ["best", "best", None, None]
     assert [line[1].text for line in lines] == ["0.500 best", "0.500 best", "–", "0.400"]
+
+
+def test_figures_are_called_what_they_are(read):
+    given = results("cam", "gradcam", cases=0)
+    pointing = {"images": 1, "hits": 1, "accuracy": 1.0, "mean_of_classes": 1.0}
+    best = {"images": 1, "top": 5, "localisation_error": 0.5, "classification_error": 0.25}
+    for row in given["rows"]:
+        row["metrics"] = {"heuristics": best, "pointing": pointing}
+    page = read(given)
+    groups, heads, *_ = page.table("Figures of each method")
+    heuristics = "ILSVRC, five boxes of three classes (heuristics)n = 1 image"
+    assert [cell.text for cell in groups] == ["Method", heuristics, "Pointing gamen = 1 pair"]
+    assert [cell.text.partition("\u00a0")[0] for cell in heads] == [
+        "top-5 localisation error",
+        "accuracy of all pairs",
+        "mean accuracy of classes",
+    ]
+    assert "The fraction of pairs of an image and a class whose box is right" in page.text
+
+
+def test_baselines_are_never_best_and_have_rows_only_with_figures(read):
+    given = results("cam", "gradcam", "centre", "centre-gaussian", cases=0)
+    for row, energy in zip(given["rows"], (0.4, 0.5, 0.9, None), strict=True):
+        row["metrics"] = {"energy": {"images": 4, "energy": energy}} if energy else {}
+    for row in given["rows"][2:]:
+        row["model"] = None
+    lines = [row for row in read(given).table("Figures of each method")[2:] if len(row) > 1]
+    assert [line[0].text for line in lines] == [f"{name}class weights" for name in ("cam", "gradcam", "centre")]
+    assert [line[1]["class"] for line in lines] == [None, "best", None]
 
 
 def test_models_and_rows_without_a_model_have_heads_of_their_own(read):
@@ -104,7 +138,7 @@ def test_what_was_evaluated_and_what_was_left_out(read):
     assert [[cell.text for cell in line] for line in page.table("Left out")[1:]] == [
         list(problem.values()) for problem in given["data"]["problems"]
     ]
-    assert "3 of the model's classes aren't in the data. 3 images or boxes were left out:" in page.text
+    assert "Not in the data: 3 of the model's classes. Left out: 3 images or boxes." in page.text
     assert [node.text for node in page.all("li")][-2:] == ["no box: 2", "missing: 1"]
 
 

@@ -15,6 +15,7 @@ from fastcam.evaluate.report.markup import element, html
 from fastcam.evaluate.report.schema import check
 from fastcam.evaluate.report.tables import figures, problems, setup
 from fastcam.evaluate.report.worst import Gallery, Picture, worst_cases
+from fastcam.evaluate.wording import counted
 from fastcam.files import write_whole
 
 
@@ -104,7 +105,7 @@ def _subject(results: Results) -> str:
     models = ", ".join(model["name"] for model in results["models"])
     data, convention = results["data"], results["plan"].get("convention")
     rule = f", convention {convention}" if convention else ""
-    return f"{models or 'Models'} on {data['images']:,} images ({data['format']}){rule}"
+    return f"{models or 'Models'} on {counted(data['images'], 'image')} ({data['format']}){rule}"
 
 
 def _policy(style: str, script: str) -> str:
