@@ -121,10 +121,14 @@ def _tell(results: dict[str, Any], folder: str, picture: Callable[[int, int], ND
     """Write the report, its worst cases in pictures where there are models, and print the tables."""
     from fastcam.evaluate import markdown
     from fastcam.evaluate.report import write_report
+    from fastcam.evaluate.wording import counted
 
     write_report(Path(folder), results, picture)
-    print(markdown(results), end="")
-    print(f"\n{results['data']['images']} photos: results.json, results.md and report.html in {folder}")
+    data = results["data"]
+    print(markdown(results, problems=False))
+    if data["problems"]:
+        print(f"{counted(len(data['problems']), 'problem')}: see results.md")
+    print(f"{counted(data['images'], 'photo')}: results.json, results.md and report.html in {folder}")
 
 
 def _protocol(options: argparse.Namespace) -> Protocol:

@@ -9,6 +9,7 @@ from typing import Any
 from fastcam.errors import InputError
 from fastcam.evaluate.records import PLAN, Batch, Records, batches_of, check_same, read_plan
 from fastcam.evaluate.tables import write_results
+from fastcam.evaluate.wording import counted
 from fastcam.files import unwritable
 
 
@@ -84,5 +85,6 @@ def _finished(folder: Path, plan: Mapping[str, Any]) -> list[Batch]:
     """The batches of a shard, all of which are there."""
     found = batches_of(Records(folder, plan))
     if absent := [one for one in found if not one.exists]:
-        raise InputError(f"{folder}: expected {len(found)} batches; {len(absent)} aren't there. Finish it first")
+        of = counted(len(found), "batch", "batches")
+        raise InputError(f"{folder}: expected {of}; missing: {len(absent)}. Finish it first")
     return found
