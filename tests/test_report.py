@@ -263,6 +263,17 @@ def test_worst_cases_show_all_methods_side_by_side(read):
             np.testing.assert_allclose(pixels, picture(row, 0).astype(int), atol=3)
 
 
+def test_an_iou_that_is_not_known_is_not_told(read):
+    given = results("cam", "gradcam", "centre", cases=2)
+    given["rows"][2]["model"] = None
+    given["worst"] = [given["worst"][0], given["worst"][3]]  # each method has another one
+    figures = [list(item.all("figcaption")) for item in read(given).all("li") if any(True for _ in item.all("h4"))]
+    assert [[caption.text for caption in captions] for captions in figures] == [
+        ["cam, IoU 0.000", "gradcam, not among its worst", "centre"],
+        ["cam, not among its worst", "gradcam, IoU 0.100", "centre"],
+    ]
+
+
 def test_large_photos_are_embedded_small_and_boxes_stay_in_their_pixels(read):
     page = read(results("cam", cases=1), lambda row, case: np.zeros((1000, 4000, 3), np.uint8))
     image = next(page.all("image"))

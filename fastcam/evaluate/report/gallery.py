@@ -84,6 +84,12 @@ class ShardPictures:
         Of the shards. Those that `fastcam.evaluate.evaluate` leaves have a report only after `write_report`.
     results
         Of `fastcam.evaluate.merge`.
+
+    Examples
+    --------
+    >>> results = {"rows": [{"model": "m.onnx"}], "worst": [{"row": 0, "id": "7", "class_index": 281}]}
+    >>> ShardPictures([], results)(0, 0)
+    "it is in no shard's report"
     """
 
     def __init__(self, folders: Sequence[str | Path], results: Results) -> None:
