@@ -21,7 +21,15 @@ BASE = {
         ],
         "absent_classes": 3,
     },
-    "models": [{"name": "resnet20", "path": "resnet20.onnx", "sha256": "ab" * 32, "head": "cam head"}],
+    "models": [
+        {
+            "name": "resnet20",
+            "path": "resnet20.onnx",
+            "sha256": "ab" * 32,
+            "head": "cam head",
+            "preprocess": "imagenet: RGB (assumed: nothing said otherwise)",
+        }
+    ],
     "rows": [],
     "labels": {},
     "worst": [],

@@ -65,6 +65,9 @@ def test_two_models_and_three_methods_on_photos(shared, tmp_path, capsys):
     table = markdown(results)
     assert "## mobilenet_v2_1.0_224_nchw_gemm, convention paper" in table
     assert table.count("| centre |") == 2
+    told = [one["preprocess"] for one in results["models"]]
+    assert told[0] != told[1]
+    assert all(table.count(f"\n\nPreprocessing: {one}\n\n| maps |") == 1 for one in told)
 
 
 def test_the_numbers_of_the_manifest(shared, tmp_path, capsys):
@@ -112,9 +115,14 @@ def test_photos_that_cannot_be_decoded(shared, tmp_path, capsys):
         ("1.bmp", "unreadable"),
     ]
     printed = capsys.readouterr().out
-    assert "## 2 problems" in printed
+    assert "\n\n2 problems: see results.md\n2 photos: results.json, " in printed
     assert "| maps | energy in boxes | average drop | increase | deletion | insertion | ROAD |" in printed
-    assert "- gone.bmp: missing (" in printed
+    assert "gone.bmp" not in printed
+    told = (tmp_path / "out" / "results.md").read_text(encoding="utf-8")
+    assert "\n## 2 problems\n\n- gone.bmp: missing (" in told
+    one = results["data"] | {"images": 1, "problems": results["data"]["problems"][:1]}
+    assert "\n1 photo of " in markdown(results | {"data": one})
+    assert "\n## 1 problem\n" in markdown(results | {"data": one})
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_shards_that_do_not_fit_are_refused(model_and_data, tmp_path):
     with pytest.raises(InputError, match=r"000001.npz: expected a batch that is whole"):
         merge([one, two, three], target)
     (two / "batches" / "000001.npz").unlink()
-    with pytest.raises(InputError, match="2: expected 2 batches; 1 aren't there. Finish it first"):
+    with pytest.raises(InputError, match="2: expected 2 batches; missing: 1. Finish it first"):
         merge([one, two, three], target)
     assert not (target / "results.json").exists()
 

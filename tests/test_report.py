@@ -27,7 +27,12 @@ def numbers(cells):
 def test_the_table_has_each_figure_its_interval_and_the_best_of_each_column(read):
     given = results("cam", "gradcam", "eigencam")
     groups, heads, model, *lines = read(given).table("Figures of each method")
-    names = ["Method", "ILSVRC localisationn = 1234", "GT-known localisationn = 1234", "MaxBoxAccn = 1234"]
+    names = [
+        "Method",
+        "ILSVRC localisationn = 1,234 images",
+        "GT-known localisationn = 1,234 pairs",
+        "MaxBoxAccn = 1,234 pairs",
+    ]
     assert [cell.text for cell in groups] == names
     assert [cell["colspan"] for cell in groups] == [None, "2", "2", "1"]
     less, more = "\u00a0↓, less is better", "\u00a0↑, more is better"
@@ -65,12 +70,41 @@ def test_figures_that_look_alike_are_best_together(read):
     assert [line[1].text for line in lines] == ["0.500 best", "0.500 best", "–", "0.400"]
 
 
+def test_figures_are_called_what_they_are(read):
+    given = results("cam", "gradcam", cases=0)
+    pointing = {"images": 1, "hits": 1, "accuracy": 1.0, "mean_of_classes": 1.0}
+    best = {"images": 1, "top": 5, "localisation_error": 0.5, "classification_error": 0.25}
+    for row in given["rows"]:
+        row["metrics"] = {"heuristics": best, "pointing": pointing}
+    page = read(given)
+    groups, heads, *_ = page.table("Figures of each method")
+    heuristics = "ILSVRC, five boxes of three classes (heuristics)n = 1 image"
+    assert [cell.text for cell in groups] == ["Method", heuristics, "Pointing gamen = 1 pair"]
+    assert [cell.text.partition("\u00a0")[0] for cell in heads] == [
+        "top-5 localisation error",
+        "accuracy of all pairs",
+        "mean accuracy of classes",
+    ]
+    assert "The fraction of pairs of an image and a class whose box is right" in page.text
+
+
+def test_baselines_are_never_best_and_have_rows_only_with_figures(read):
+    given = results("cam", "gradcam", "centre", "centre-gaussian", cases=0)
+    for row, energy in zip(given["rows"], (0.4, 0.5, 0.9, None), strict=True):
+        row["metrics"] = {"energy": {"images": 4, "energy": energy}} if energy else {}
+    for row in given["rows"][2:]:
+        row["model"] = None
+    lines = [row for row in read(given).table("Figures of each method")[2:] if len(row) > 1]
+    assert [line[0].text for line in lines] == [f"{name}class weights" for name in ("cam", "gradcam", "centre")]
+    assert [line[1]["class"] for line in lines] == [None, "best", None]
+
+
 def test_models_and_rows_without_a_model_have_heads_of_their_own(read):
     given = results("cam", "gradcam", "centre")
     given["rows"][1]["model"], given["rows"][2]["model"] = "vgg", None
     given["models"][0]["sha256"] = None
     page = read(given)
-    assert page.table("Models")[1][3].text == "–"
+    assert page.table("Models")[1][4].text == "–"
     heads = [row[0].text for row in page.table("Figures of each method") if len(row) == 1]
     assert heads == ["resnet20", "vgg", "Baselines"]
     assert [node.text for node in page.all("h3")] == ["resnet20, cam", "vgg, gradcam", "centre"]
@@ -95,13 +129,16 @@ def test_what_was_evaluated_and_what_was_left_out(read):
         "fastcam": "0.1.0",
     }
     assert next(page.all("title")).text == "resnet20 on 1,234 images (coco), convention paper – fastcam"
-    assert [cell.text for cell in page.table("Models")[1]] == ["resnet20", "cam head", "resnet20.onnx", "ab" * 32]
+    assert [[cell.text for cell in line] for line in page.table("Models")] == [
+        ["Model", "Head", "Preprocessing", "File", "SHA-256"],
+        ["resnet20", "cam head", "imagenet: RGB (assumed: nothing said otherwise)", "resnet20.onnx", "ab" * 32],
+    ]
     options = {line[0].text: line[1].text for line in page.table("All options")[1:]}
     assert options == {"convention": "paper", "metrics": json.dumps(given["plan"]["metrics"])}
     assert [[cell.text for cell in line] for line in page.table("Left out")[1:]] == [
         list(problem.values()) for problem in given["data"]["problems"]
     ]
-    assert "3 of the model's classes aren't in the data. 3 images or boxes were left out:" in page.text
+    assert "Not in the data: 3 of the model's classes. Left out: 3 images or boxes." in page.text
     assert [node.text for node in page.all("li")][-2:] == ["no box: 2", "missing: 1"]
 
 
@@ -224,6 +261,17 @@ def test_worst_cases_show_all_methods_side_by_side(read):
             with Image.open(io.BytesIO(base64.b64decode(data))) as image:
                 pixels = np.asarray(image).astype(int)
             np.testing.assert_allclose(pixels, picture(row, 0).astype(int), atol=3)
+
+
+def test_an_iou_that_is_not_known_is_not_told(read):
+    given = results("cam", "gradcam", "centre", cases=2)
+    given["rows"][2]["model"] = None
+    given["worst"] = [given["worst"][0], given["worst"][3]]  # each method has another one
+    figures = [list(item.all("figcaption")) for item in read(given).all("li") if any(True for _ in item.all("h4"))]
+    assert [[caption.text for caption in captions] for captions in figures] == [
+        ["cam, IoU 0.000", "gradcam, not among its worst", "centre"],
+        ["cam, not among its worst", "gradcam, IoU 0.100", "centre"],
+    ]
 
 
 def test_large_photos_are_embedded_small_and_boxes_stay_in_their_pixels(read):

@@ -125,6 +125,7 @@ CURVE = ("rows", 0, "curves", "max_box_acc")
     [
         (without("worst"), r"^results: expected 'worst', as in results.json; got fastcam, plan,"),
         (without("rows", 1, "metrics"), r"^results\['rows'\]\[1\]: expected 'metrics', as in results.json; got model"),
+        (without("models", 0, "preprocess"), r"^results\['models'\]\[0\]: expected 'preprocess', as in results.json"),
         (put({}, "rows"), r"^results\['rows'\]: expected a list; got {}$"),
         (put([], "rows"), r"^results\['rows'\]: expected at least one row; got none$"),
         (put(None, "labels"), r"^results\['labels'\]: expected a dictionary; got None$"),

@@ -12,13 +12,9 @@ from fastcam.cli.progress import Progress
 from fastcam.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import numpy as np
-    from numpy.typing import NDArray
-
     from fastcam.classifier import Classifier
     from fastcam.evaluate import Annotations, Protocol
+    from fastcam.evaluate.report.gallery import Picture
 
 MERGE = "merge"
 
@@ -85,9 +81,7 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Check everything, then evaluate batch by batch; or merge shards."""
     if options.model == MERGE:
-        from fastcam.evaluate import merge
-
-        _tell(merge(options.data, options.output), options.output, lambda row, case: None)
+        _merge(options)
         return
     from fastcam.evaluate import Pictures, evaluate
 
@@ -117,17 +111,39 @@ def run(options: argparse.Namespace) -> None:
             progress=progress.reach,
             note=lambda text: print(f"fastcam eval: {text}", file=sys.stderr),
         )
-    _tell(results, options.output, Pictures(models, results))
+    _tell(results, options.output, Pictures(models, results, annotations))
 
 
-def _tell(results: dict[str, Any], folder: str, picture: Callable[[int, int], NDArray[np.uint8] | None]) -> None:
-    """Write the report, its worst cases in pictures where there are models, and print the tables."""
+def _merge(options: argparse.Namespace) -> None:
+    """Put shards together, with the pictures of their reports."""
+    from fastcam.evaluate import merge
+    from fastcam.evaluate.report import ShardPictures
+
+    # What was typed: of its value alone, an option that was given as its default can't be told from one that wasn't.
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("words", nargs="+")
+    parser.add_argument("-o", "--output")
+    parser.add_argument("--force", action="store_true")
+    _, others = parser.parse_known_args(options.words)
+    if told := [word for word in others if word.startswith("-")]:
+        expected = "folders, -o and --force alone, as the shards' plans say the rest"
+        raise InputError(f"merge: expected {expected}; got {', '.join(told)}")
+    results = merge(options.data, options.output, force=options.force)
+    _tell(results, options.output, ShardPictures(options.data, results))
+
+
+def _tell(results: dict[str, Any], folder: str, picture: Picture) -> None:
+    """Write the report, its worst cases in pictures, and print the tables."""
     from fastcam.evaluate import markdown
     from fastcam.evaluate.report import write_report
+    from fastcam.evaluate.wording import counted
 
     write_report(Path(folder), results, picture)
-    print(markdown(results), end="")
-    print(f"\n{results['data']['images']} photos: results.json, results.md and report.html in {folder}")
+    data = results["data"]
+    print(markdown(results, problems=False))
+    if data["problems"]:
+        print(f"{counted(len(data['problems']), 'problem')}: see results.md")
+    print(f"{counted(data['images'], 'photo')}: results.json, results.md and report.html in {folder}")
 
 
 def _protocol(options: argparse.Namespace, classes: int | None = None) -> Protocol:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from fastcam.errors import InputError
-from fastcam.evaluate.records import PLAN, Batch, Records, batches_of, check_same, read_plan
+from fastcam.evaluate.records import PAGE, PLAN, RESULTS, TABLES, Batch, Records, batches_of, check_same, read_plan
 from fastcam.evaluate.tables import write_results
+from fastcam.evaluate.wording import counted
 from fastcam.files import unwritable
 
 
-def merge(folders: Sequence[str | Path], folder: str | Path) -> dict[str, Any]:
+def merge(folders: Sequence[str | Path], folder: str | Path, *, force: bool = False) -> dict[str, Any]:
     """The results of all shards of one evaluation, as if it had been one run; written to a folder, and returned.
 
     Parameters
@@ -20,12 +21,16 @@ def merge(folders: Sequence[str | Path], folder: str | Path) -> dict[str, Any]:
     folders
         One for each shard, in any order.
     folder
-        For `results.json` and `results.md`.
+        For `results.json` and `results.md`. For a page with the pictures of the shards' pages give
+        `fastcam.evaluate.report.ShardPictures` to `write_report`.
+    force
+        Replace results that the folder has.
 
     Raises
     ------
     InputError
-        Shards of different evaluations, one that comes twice, is missing or unfinished, or a batch that is damaged.
+        Shards of different evaluations, one that comes twice, is missing or unfinished, or a batch that is damaged. The
+        folder is that of a run, or has results and `force` is False.
 
     Examples
     --------
@@ -68,21 +73,32 @@ def merge(folders: Sequence[str | Path], folder: str | Path) -> dict[str, Any]:
         raise InputError(f"folders: expected all shards; {', '.join(missing)} missing")
     batches = [one for part in sorted(seen) for one in _finished(seen[part], plans[seen[part]])]
     target = Path(folder)
-    if (target / PLAN).exists():
-        raise InputError(f"{folder}: expected a folder of its own for what is merged; it has a {PLAN}")
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(target, error) from error
+    _prepare(target, force=force)
     problems = [one for part in sorted(seen) for one in plans[seen[part]]["told"]["problems"]]
     united = [one for k, one in enumerate(problems) if one not in problems[:k]]
     plan = dict(plans[seen[1]])
     return write_results(target, plan | {"told": plan["told"] | {"problems": united}}, batches)
 
 
+def _prepare(target: Path, *, force: bool) -> None:
+    """Make it a folder that has nothing but what may be replaced."""
+    if (target / PLAN).exists():
+        raise InputError(f"{target}: expected a folder of its own for what is merged; it has a {PLAN}")
+    there = [name for name in (RESULTS, TABLES, PAGE) if (target / name).exists()]
+    if there and not force:
+        had = ", ".join(there)
+        raise InputError(f"{target}: expected a new folder; it has {had}. Use another, or --force (force=True)")
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        (target / PAGE).unlink(missing_ok=True)  # which tells other results
+    except OSError as error:
+        raise unwritable(target, error) from error
+
+
 def _finished(folder: Path, plan: Mapping[str, Any]) -> list[Batch]:
     """The batches of a shard, all of which are there."""
     found = batches_of(Records(folder, plan))
     if absent := [one for one in found if not one.exists]:
-        raise InputError(f"{folder}: expected {len(found)} batches; {len(absent)} aren't there. Finish it first")
+        of = counted(len(found), "batch", "batches")
+        raise InputError(f"{folder}: expected {of}; missing: {len(absent)}. Finish it first")
     return found

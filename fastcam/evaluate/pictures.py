@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam import conventions
 from fastcam.classifier import Classifier
+from fastcam.errors import FastcamError
+from fastcam.evaluate.annotations import Annotations
 from fastcam.evaluate.outcome import protocol_of
+from fastcam.evaluate.subject import Cutter
+from fastcam.geometry import part_of
+from fastcam.images import read_photo
 from fastcam.overlays import overlay
+from fastcam.results import Boxes, Explanation
 
 
 class Pictures:
@@ -23,34 +29,50 @@ class Pictures:
         By name, as they were evaluated.
     results
         Of `fastcam.evaluate.evaluate`.
+    annotations
+        Say where the photos are now, by their ids; those that they lack are looked for where they were.
     """
 
-    def __init__(self, models: Mapping[str, Classifier], results: Mapping[str, Any]) -> None:
+    def __init__(
+        self, models: Mapping[str, Classifier], results: Mapping[str, Any], annotations: Annotations | None = None
+    ) -> None:
         self._models, self._results = models, results
         self._protocol = protocol_of(results["plan"])
+        self._paths = dict(zip(annotations.ids, annotations.paths, strict=True)) if annotations else {}
 
-    def __call__(self, row: int, case: int) -> NDArray[np.uint8] | None:
+    def __call__(self, row: int, case: int) -> NDArray[np.uint8] | str | None:
         """(H, W, 3) uint8, RGB, of a row and the number of a worst case; None for a baseline, or for another model.
 
-        The box is the row's own, where the convention is one of `fastcam.find_boxes`; else there is none.
-
-        Raises
-        ------
-        InputError, ModelError
-            As `Classifier.explain`.
+        The box is the row's own by the convention of the results, in whole pixels. In words, why there is no picture,
+        where the photo can't be read or explained any more.
         """
         of, one = self._results["rows"][row], self._results["worst"][case]
-        model, rule = self._models.get(of["model"]), self._protocol.rule
+        model = self._models.get(of["model"])
         if model is None:
             return None
+        try:
+            return self._drawn(model, of["method"], one)
+        except (FastcamError, OSError) as error:
+            return str(error)
+
+    def _drawn(self, model: Classifier, method: str, one: Mapping[str, Any]) -> NDArray[np.uint8]:
+        photo, rule = read_photo(self._paths.get(one["id"]) or one["path"]), self._protocol.rule
         layers: Sequence[str] | None = self._results["plan"]["layers"] or None
-        explanation = model.explain(
-            one["path"],
+        found = model.explain(
+            photo,
             class_index=one["class_index"],
-            method=of["method"],
+            method=method,
             layer=layers,
             convention=rule.name,
             threshold=rule.threshold,
         )
-        has_box = self._protocol.convention in conventions.CONVENTIONS
-        return np.asarray(overlay(one["path"], explanation, box=has_box, label=False))
+        return np.asarray(overlay(photo, replace(found, boxes=self._boxes(found)), label=False))
+
+    def _boxes(self, found: Explanation) -> Boxes:
+        """Of the one map, as results have it: those of an explanation know no dense convention."""
+        x0, y0, x1, y1 = found.regions[0].tolist()
+        height, width = found.image_sizes[0].tolist()
+        cutter = Cutter(self._protocol, part_of((x0, y0, x1, y1), (height, width)), (height, width))
+        box = cutter.largest(found.activation_maps[0], np.array([self._protocol.rule.threshold]))
+        xyxy = np.rint(cutter.in_photo(box)).astype(np.int32)
+        return replace(found.boxes, xyxy=xyxy, area=xyxy.any(axis=-1).astype(np.int32))

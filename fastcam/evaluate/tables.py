@@ -8,13 +8,15 @@ from typing import Any
 
 from fastcam.evaluate.outcome import protocol_of, results_of
 from fastcam.evaluate.records import RESULTS, TABLES, Batch, as_json
+from fastcam.evaluate.wording import counted
 from fastcam.files import write_whole
 
 COLUMNS = (  # title, metric, figure
     ("top-1 loc. error", "localisation", "top1_localisation_error"),
     ("top-{top} loc. error", "localisation", "localisation_error"),
-    ("heuristics", "heuristics", "localisation_error"),
     ("top-1 cls. error", "localisation", "top1_classification_error"),
+    ("top-{top} cls. error", "localisation", "classification_error"),
+    ("heuristics", "heuristics", "localisation_error"),
     ("GT-known", "known", "accuracy"),
     ("mean box IoU", "known", "mean_iou"),
     ("MaxBoxAcc", "max_box_acc", "accuracy"),
@@ -33,6 +35,8 @@ COLUMNS = (  # title, metric, figure
     ("ROAD", "road", "road"),
 )
 
+OF_TOP = {("localisation", "localisation_error"), ("localisation", "classification_error")}
+
 
 def write_results(folder: Path, plan: Mapping[str, Any], batches: Sequence[Batch]) -> dict[str, Any]:
     """Write `results.json` and `results.md`, each whole or not at all; what the former holds.
@@ -48,22 +52,24 @@ def write_results(folder: Path, plan: Mapping[str, Any], batches: Sequence[Batch
     return results
 
 
-def markdown(results: Mapping[str, Any]) -> str:
-    """A table for each model, its methods and the baselines as rows, and then the problems of the data."""
+def markdown(results: Mapping[str, Any], *, problems: bool = True) -> str:
+    """A table for each model, its methods and the baselines as rows, and then the problems of the data, if wanted."""
     protocol, data = protocol_of(results["plan"]), results["data"]
     lines = [
         "# Evaluation",
         "",
-        f"{data['images']} photos of {data['path'] or 'the data'} ({data['format']}); {protocol.describe()}. "
+        f"{counted(data['images'], 'photo')} of {data['path'] or 'the data'} ({data['format']}); "
+        f"{protocol.describe()}. "
         "Fractions, with 95 % intervals by bootstrap over the rows of each figure.",
     ]
     baselines = [row for row in results["rows"] if row["model"] is None]
     for model in results["models"]:
         own = [row for row in results["rows"] if row["model"] == model["name"]]
         lines += ["", f"## {model['name']}, convention {protocol.convention}", "", f"Head: {model['head']}", ""]
+        lines += [f"Preprocessing: {model['preprocess']}", ""]
         lines += table_of([*own, *baselines], results["plan"]["top"])
-    if data["problems"]:
-        lines += ["", f"## {len(data['problems'])} problems", ""]
+    if problems and data["problems"]:
+        lines += ["", f"## {counted(len(data['problems']), 'problem')}", ""]
         lines += [f"- {_cell(one['id'])}: {one['reason']} ({_cell(one['detail'])})" for one in data["problems"]]
     return "\n".join(lines) + "\n"
 
@@ -72,10 +78,12 @@ def table_of(rows: Sequence[Mapping[str, Any]], top: int) -> Iterator[str]:
     """The lines of a Markdown table, one for each row of results; columns without any figure are left out."""
     shown = [column for column in COLUMNS if any(_known(row, *column[1:]) for row in rows)]
     if top == 1:
-        shown = [column for column in shown if column[2] != "localisation_error" or column[1] != "localisation"]
+        shown = [column for column in shown if column[1:] not in OF_TOP]
     yield " | ".join(["| maps", *(title.format(top=top) for title, *_ in shown)]) + " |"
     yield "| --- " * (1 + len(shown)) + "|"
     for row in rows:
+        if row["model"] is None and not any(_known(row, *column[1:]) for column in shown):
+            continue  # a baseline of other metrics than the data has truth for
         cells = [_figure(row, metric, figure) for _, metric, figure in shown]
         yield " | ".join([f"| {_cell(row['method'])}", *cells]) + " |"
 

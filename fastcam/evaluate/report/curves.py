@@ -44,8 +44,8 @@ def curves(results: Results) -> list[Element]:
         for (metric, delta), lines in panels.items()
     ]
     note = (
-        "The fraction of images whose box is right, against the threshold at which boxes are made; dots are the best "
-        "thresholds, chosen on these very images."
+        "The fraction of pairs of an image and a class whose box is right, against the threshold at which boxes are "
+        "made; dots are the best thresholds, chosen on these very pairs."
     )
     return [element("p", note), element("div", *made, class_="panels")]
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from fastcam.evaluate.protocol import OF_BOXES, OF_MASKS
 from fastcam.evaluate.report.markup import DIGITS, is_number
 
 Results = Mapping[str, Any]
 
 METRICS = {
     "localisation": "ILSVRC localisation",
-    "heuristics": "ILSVRC, two boxes a class",
+    "heuristics": "ILSVRC, five boxes of three classes (heuristics)",
     "known": "GT-known localisation",
     "max_box_acc": "MaxBoxAcc",
     "max_box_acc_v2": "MaxBoxAccV2",
@@ -25,8 +26,9 @@ METRICS = {
     "insertion": "Insertion",
     "road": "ROAD",
 }
+POINTING = ("pointing", "pointing_15")
 OF_CLASSES = {"accuracy": "GT-known accuracy", "mean_iou": "GT-known mean IoU"} | {
-    name: f"{METRICS[name]}, accuracy" for name in ("pointing", "pointing_15")
+    name: f"{METRICS[name]}, accuracy" for name in POINTING
 }
 LESS = {"average_drop", "deletion_auc", "road_morf"}
 MORE = {
@@ -34,6 +36,7 @@ MORE = {
     *("increase_in_confidence", "insertion_auc", "road_lerf", "road"),
 }
 WORDS = {"iou": "IoU", "auc": "AUC", "top1": "top-1"}
+OF_POINTING = {"accuracy": "accuracy of all pairs", "mean_of_classes": "mean accuracy of classes"}
 AT_ONE_IOU = "best_"  # begins what the legends of curves say
 # What a second box of a class can't change.
 AS_WITHOUT = {"heuristics": {"top1_localisation_error", "classification_error", "top1_classification_error"}}
@@ -59,17 +62,26 @@ def metric_title(metric: str) -> str:
     return METRICS.get(metric, metric)
 
 
-def figure_title(figure: str, metrics: Mapping[str, Any]) -> str:
+def counts_pairs(metric: str) -> bool:
+    """Whether "images" of its figures counts pairs of an image and a class."""
+    return metric in (*OF_BOXES, *OF_MASKS)
+
+
+def figure_title(metric: str, figure: str, figures: Mapping[str, Any]) -> str:
     """A figure's name in words; with the number of predictions that count, where the metric's figures tell it.
 
     Examples
     --------
-    >>> figure_title("mean_iou", {}), figure_title("localisation_error", {"top": 5})
+    >>> figure_title("known", "mean_iou", {}), figure_title("localisation", "localisation_error", {"top": 5})
     ('mean IoU', 'top-5 localisation error')
+    >>> figure_title("pointing", "accuracy", {})
+    'accuracy of all pairs'
     """
+    if metric in POINTING and figure in OF_POINTING:
+        return OF_POINTING[figure]
     words = [WORDS.get(word, word) for word in figure.split("_")]
-    if "top" in metrics and figure in ("localisation_error", "classification_error"):
-        words.insert(0, f"top-{metrics['top']}")
+    if "top" in figures and figure in ("localisation_error", "classification_error"):
+        words.insert(0, f"top-{figures['top']}")
     return " ".join(words)
 
 
@@ -82,7 +94,7 @@ def columns_of(rows: Iterable[Results]) -> list[Column]:
                 stands_elsewhere = figure.startswith(AT_ONE_IOU) or figure in AS_WITHOUT.get(metric, ())
                 if isinstance(value, float) and not stands_elsewhere:
                     better = -1 if figure in LESS or figure.endswith("_error") else int(figure in MORE)
-                    column = Column(metric, figure, figure_title(figure, figures), better)
+                    column = Column(metric, figure, figure_title(metric, figure, figures), better)
                     found.setdefault(metric, {}).setdefault(figure, column)
     return [column for columns in found.values() for column in columns.values()]
 

@@ -8,13 +8,16 @@ from importlib.resources import files
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
+from fastcam.evaluate.records import PAGE
 from fastcam.evaluate.report.classes import classes
 from fastcam.evaluate.report.curves import curves
 from fastcam.evaluate.report.figures import Results
+from fastcam.evaluate.report.gallery import Gallery, Picture
 from fastcam.evaluate.report.markup import element, html
 from fastcam.evaluate.report.schema import check
 from fastcam.evaluate.report.tables import figures, problems, setup
-from fastcam.evaluate.report.worst import Gallery, Picture, worst_cases
+from fastcam.evaluate.report.worst import worst_cases
+from fastcam.evaluate.wording import counted
 from fastcam.files import write_whole
 
 
@@ -33,7 +36,9 @@ def write_report(folder: Path, results: Results, picture: Picture) -> Path:
     picture
         Gives, for a row and the number of a worst case in `results["worst"]`, that row's overlay of the photo and
         class: (H, W, 3) uint8, RGB, upright, at the photo's own size, since the true boxes are drawn over it here; or
-        None. It is asked once for each row, photo and class. `fastcam.overlay(..., label=False)`: the page says labels.
+        why there is none, in words, which the page says; or None. It is asked once for each row, photo and class.
+        `fastcam.overlay(..., label=False)`: the page says labels. See `fastcam.evaluate.Pictures` and, after `merge`,
+        `ShardPictures`.
 
     Raises
     ------
@@ -55,7 +60,7 @@ def write_report(folder: Path, results: Results, picture: Picture) -> Path:
     """
     check(results)
     page = f"<!doctype html>\n{html(_page(results, picture))}\n"
-    path = folder / "report.html"
+    path = folder / PAGE
     write_whole(path, page.encode("utf-8", "backslashreplace"))  # names of files may hold what UTF-8 can't
     return path
 
@@ -104,7 +109,7 @@ def _subject(results: Results) -> str:
     models = ", ".join(model["name"] for model in results["models"])
     data, convention = results["data"], results["plan"].get("convention")
     rule = f", convention {convention}" if convention else ""
-    return f"{models or 'Models'} on {data['images']:,} images ({data['format']}){rule}"
+    return f"{models or 'Models'} on {counted(data['images'], 'image')} ({data['format']}){rule}"
 
 
 def _policy(style: str, script: str) -> str:

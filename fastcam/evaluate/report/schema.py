@@ -21,7 +21,7 @@ SCHEMA: dict[str, Any] = {
         "problems": [{"id": (str,), "reason": (str,), "detail": (str,)}],
         "absent_classes": (int,),
     },
-    "models": [{"name": (str,), "path": (object,), "sha256": (object,), "head": (object,)}],
+    "models": [{"name": (str,), "path": (object,), "sha256": (object,), "head": (object,), "preprocess": (str,)}],
     "rows": [
         {
             "model": (str, type(None)),

@@ -8,10 +8,11 @@ from itertools import groupby
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from fastcam.evaluate.report.figures import Column, Results, are_best, columns_of, metric_title
+from fastcam.evaluate.report.figures import Column, Results, are_best, columns_of, counts_pairs, metric_title
 from fastcam.evaluate.report.markup import NOTHING, element, head_row, is_number, name, number, wide
+from fastcam.evaluate.wording import counted
 
-KEYS = {"name": "Model", "head": "Head", "path": "File", "sha256": "SHA-256"}
+KEYS = {"name": "Model", "head": "Head", "preprocess": "Preprocessing", "path": "File", "sha256": "SHA-256"}
 ARROWS = {1: ("↑", "more is better"), -1: ("↓", "less is better")}
 
 
@@ -37,10 +38,12 @@ def setup(results: Results) -> list[Element]:
 
 def figures(results: Results) -> list[Element]:
     """Methods by figures, the best of each column marked."""
-    rows, columns = results["rows"], columns_of(results["rows"])
+    columns = columns_of(results["rows"])
     if not columns:
         return [element("p", "No figure was asked for.")]
-    best = [are_best([_figure(row, column) for row in rows], column.better) for column in columns]
+    # A baseline that has none is of other metrics than the data has truth for.
+    rows = [row for row in results["rows"] if row["model"] or any(is_number(_figure(row, one)) for one in columns)]
+    best = [are_best([row["model"] and _figure(row, one) for row in rows], one.better) for one in columns]
     lines = [_line(row, columns, list(found)) for row, found in zip(rows, zip(*best, strict=True), strict=True)]
     groups = [
         element("th", metric_title(metric), *_count(rows, metric), scope="colgroup", colspan=len(list(same)))
@@ -54,7 +57,8 @@ def figures(results: Results) -> list[Element]:
         bodies.append(element("tbody", element("tr", title, class_="model"), *(line for _, line in same)))
     note = (
         "Below each figure its 95 % interval by bootstrap. ↑ more is better, ↓ less is better; the best of each column "
-        "is in bold on colour, by the figure alone: look at the intervals before you rank methods."
+        "is in bold on colour, baselines aside, by the figure alone: look at the intervals before you rank methods. "
+        "n: how many images, or pairs of an image and a class that it has boxes or masks of."
     )
     table = wide(
         "Figures of each method", element("thead", element("tr", first, *groups), element("tr", *heads)), *bodies
@@ -73,7 +77,8 @@ def _count(rows: list[Results], metric: str) -> list[Element]:
     """Of how many images, or pairs of an image and a class, the figures of a metric are; if rows agree."""
     counts = [row["metrics"][metric].get("images") for row in rows if metric in row["metrics"]]
     is_known = all(is_number(count) and count == counts[0] for count in counts)
-    return [element("small", "n = ", number(counts[0]))] if is_known else []
+    of = counted(counts[0], "pair" if counts_pairs(metric) else "image") if is_known else ""
+    return [element("small", f"n = {of}")] if is_known else []
 
 
 def _figure(row: Results, column: Column) -> Any:
@@ -97,7 +102,7 @@ def _line(row: Results, columns: list[Column], best: list[bool]) -> Element:
 def problems(results: Results) -> list[Element]:
     """What was left out of the evaluation, and why: how many of each reason, then each."""
     found, absent = results["data"]["problems"], results["data"]["absent_classes"]
-    told = f"{absent:,} of the model's classes aren't in the data. " if absent else ""
+    told = f"Not in the data: {absent:,} of the model's classes. " if absent else ""
     if not found:
         return [element("p", f"{told}No image or box was left out.")]
     counts = Counter(one["reason"] for one in found).most_common()
@@ -107,7 +112,7 @@ def problems(results: Results) -> list[Element]:
         "Left out", element("thead", head_row("Image", "Reason", "Detail")), element("tbody", *rows), class_="words"
     )
     return [
-        element("p", f"{told}{len(found):,} images or boxes were left out:"),
+        element("p", f"{told}Left out: {counted(len(found), 'image or box', 'images or boxes')}."),
         element("ul", *reasons),
         element("details", element("summary", "Each of them"), table),
     ]
