@@ -22,7 +22,7 @@ MERGE = "merge"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of this command."""
     parser.usage = (
-        "fastcam eval MODEL DATA -o FOLDER [options]\n       fastcam eval merge FOLDER [FOLDER ...] -o FOLDER"
+        "fastcam eval MODEL DATA -o FOLDER [options]\n       fastcam eval merge FOLDER [FOLDER ...] -o FOLDER [--force]"
     )
     add_model_arguments(parser)
     parser.add_argument("data", metavar="DATA", nargs="+", help="annotations; after 'merge' the folders of all shards")

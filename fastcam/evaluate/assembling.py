@@ -78,8 +78,8 @@ def _check_sound(problems: Sequence[Problem], lacking: Counter[str]) -> None:
             each = some([f"{name} ({count})" for name, count in lacking.most_common()])
             lines.append(f"categories without a class (and in how many images): {each}")
         raise InputError(
-            f"expected sound annotations; got problems: {reasons}. strict=False leaves out such boxes and images, and "
-            "lists them. The first:" + "".join(f"\n  - {line}" for line in lines)
+            f"expected sound annotations; got problems: {reasons}. strict=False (--lenient) leaves out such boxes "
+            "and images, and lists them. The first:" + "".join(f"\n  - {line}" for line in lines)
         )
 
 

@@ -75,9 +75,9 @@ def merge(folders: Sequence[str | Path], folder: str | Path, *, force: bool = Fa
     target = Path(folder)
     _prepare(target, force=force)
     problems = [one for part in sorted(seen) for one in plans[seen[part]]["told"]["problems"]]
-    united = [one for k, one in enumerate(problems) if one not in problems[:k]]
+    united = {tuple(one.values()): one for one in problems}  # shards have the problems of all the data
     plan = dict(plans[seen[1]])
-    return write_results(target, plan | {"told": plan["told"] | {"problems": united}}, batches)
+    return write_results(target, plan | {"told": plan["told"] | {"problems": list(united.values())}}, batches)
 
 
 def _prepare(target: Path, *, force: bool) -> None:
