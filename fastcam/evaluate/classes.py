@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from fastcam.checks import is_whole
 from fastcam.errors import InputError
 from fastcam.evaluate.parsing import read_json, read_rows, whole
 from fastcam.labels import read_labels
@@ -93,9 +94,9 @@ def _by_mapping(categories: Sequence[Category], mapping: Mapping[Any, Any]) -> d
         if key not in given:
             continue
         value = given[key]
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        if value is not None and not is_whole(value):
             raise InputError(f"classes: expected one class index for {category.name!r}, or None; got {value!r}")
-        found[category.key] = value
+        found[category.key] = None if value is None else int(value)
     return found
 
 
