@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from fastcam.checks import is_whole
 from fastcam.errors import InputError
 from fastcam.evaluate.annotations import Annotations
 from fastcam.evaluate.assembling import assembled
@@ -103,7 +104,7 @@ def read_annotations(
         raise InputError(f"format: expected one of {', '.join(FORMATS)}; got {format!r}")
     if root is not None and not Path(root).is_dir():
         raise InputError(f"root: expected a folder; got {root}")
-    if isinstance(class_count, bool) or not (class_count is None or (isinstance(class_count, int) and class_count > 0)):
+    if class_count is not None and (not is_whole(class_count) or class_count < 1):
         raise InputError(f"class_count: expected 1 class or more, or None; got {class_count!r}")
     known = format or detected(place)
     for name, value, ok in (("split", split, WITH_SPLITS), ("columns", columns, ("table",))):
