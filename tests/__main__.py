@@ -45,7 +45,7 @@ FOR_WHEELS = {
     *("test_bake.py", "test_classifier.py", "test_cli.py", "test_cli_eval.py", "test_cli_inspect.py"),
     *("test_formats.py", "test_head_file.py", "test_methods.py", "test_model_files.py", "test_ops.py"),
     *("test_overlays.py", "test_readme.py", "test_serve.py", "test_serve_command.py", "test_serve_photos.py"),
-    *("test_stream.py",),
+    "test_stream.py",
 }
 
 
