@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,6 +31,8 @@ AT_HAND = (
     "expected a model from a file or bytes for a method that follows the gradient; a session of your own can't be "
     "taken apart"
 )
+
+Ask = Callable[[NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.float64]]]  # terms, and their gradient
 
 
 class _Opened(NamedTuple):
@@ -159,17 +162,47 @@ def check_tail(session: Any, cut: Cut, *, slopes: bool = True) -> None:
         raise GradientError(f"the gradient at {tail.start!r} is zero wherever it was looked at: nothing depends on it")
     # A probe is flat in places, and a maximum of equals has a kink.
     given = given * rng.uniform(0.5, 1.5, given.shape) + 0.3 * spread * np.abs(rng.standard_normal(given.shape))
-    got, gradient = ask(given)
+
+    def seeded(start: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        end, slopes = ask(start)
+        return end * seed, slopes
+
+    _check_slopes(seeded, tail.start, given, spread, rng)
+
+
+def _check_slopes(ask: Ask, start: str, given: NDArray[np.float64], spread: float, rng: np.random.Generator) -> None:
+    """The gradient is that of differences along two random directions."""
+    terms, gradient = ask(given)
+    norm, rounding = float(np.sqrt((gradient**2).sum())), 1e-6 * float(np.abs(terms).sum())
     for way in rng.standard_normal((2, *given.shape)):
-        slope, errors = float((gradient * way).sum()), []
-        for step in (1e-2 * spread, 1e-3 * spread):
-            ends = [float((ask(given + sign * step * way)[0] * seed).sum()) for sign in (1, -1)]
-            slack = 1e-6 * float(np.abs(got * seed).sum()) / step  # rounding
-            # By the gradient's length: a slope may happen to be small, while some of a thousand maxima change places.
-            size = max(abs(slope), float(np.sqrt((gradient**2).sum())))
-            errors.append(max(0.0, abs((ends[0] - ends[1]) / (2 * step) - slope) - slack) / max(size, 1e-30))
-        if min(errors) > ROUGH:
+        best = np.inf
+        # Where some of a thousand maxima change places within any step, its mean gradient tells.
+        for step, points in ((1e-2, 1), (1e-3, 1), (1e-2, 32)):
+            if best <= ROUGH:
+                break
+            length = step * spread
+            difference, slope = compared(ask, given, way, length, points)
+            size = max(abs(slope), 0.1 * norm, 1e-30)
+            best = min(best, max(0.0, abs(difference - slope) - rounding / length) / size)
+        if best > ROUGH:
             raise GradientError(
-                f"the gradient at {tail.start!r} isn't that of small differences: off by {min(errors):.2g} relative; "
+                f"the gradient at {start!r} isn't that of small differences: off by {best:.2g} relative; "
                 "please report this"
             )
+
+
+def compared(
+    ask: Ask,
+    given: NDArray[np.float64],
+    way: NDArray[np.float64],
+    length: float,
+    points: int = 1,
+) -> tuple[float, float]:
+    """The quotient of a difference along a step of that length to either side, and the mean slope of the gradient.
+
+    `ask` tells terms, whose sum is differentiated, and their gradient; its mean is by so many points of Gauss-Legendre.
+    """
+    above, below = (float(ask(given + sign * length * way)[0].sum()) for sign in (1, -1))
+    places, weights = np.polynomial.legendre.leggauss(points)
+    slopes = [float((ask(given + length * place * way)[1] * way).sum()) for place in places]
+    return (above - below) / (2 * length), float(weights @ slopes) / 2

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastcam.checks import is_number, is_whole
 from fastcam.errors import GradientError, InputError, ModelError
-from fastcam.gradients import ADVICE, AT_HAND, ROUGH, check_tail
+from fastcam.gradients import ADVICE, AT_HAND, ROUGH, check_tail, compared
 from fastcam.methods import OfInput
 from fastcam.model.backward import backward_model
 from fastcam.model.exposing import own_name
@@ -225,22 +225,16 @@ def _check_slopes(opened: Backward, values: NDArray[np.float32], shape: tuple[in
     norm, rounding = float(np.sqrt((gradient**2).sum())), 1e-6 * float(np.abs(terms).sum())
     along = np.abs(rng.standard_normal(given.shape)) * gradient * np.sqrt(given.size) / (norm or 1.0)
 
-    def difference(way: NDArray[np.float64], step: float) -> float:
-        above, below = (float(ask(given + sign * step * way)[0].sum()) for sign in (1, -1))
-        return (above - below) / (2 * step)
-
     def settles(way: NDArray[np.float64]) -> bool:
-        found = np.array([difference(way, spread * step) for step, points in STEPS if points == 1])
+        found = np.array([compared(ask, given, way, spread * step)[0] for step, points in STEPS if points == 1])
         return bool((np.abs(np.diff(found)) <= ROUGH * np.abs(found[1:])).any())
 
     def error(way: NDArray[np.float64], step: float, points: int) -> float:
-        places, weights = np.polynomial.legendre.leggauss(points)
-        slopes = [float((ask(given + step * place * way)[1] * way).sum()) for place in places]
-        slope = float(weights @ slopes) / 2
+        difference, slope = compared(ask, given, way, step, points)
         size = max(abs(slope), 0.1 * norm, 1e-30)
         if rounding / step > ROUGH * size:
             return np.inf
-        return (abs(difference(way, step) - slope) - rounding / step) / size
+        return (abs(difference - slope) - rounding / step) / size
 
     for way in (rng.standard_normal(given.shape), along):
         best = np.inf
