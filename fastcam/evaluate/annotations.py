@@ -139,6 +139,11 @@ class Annotations:
         image, index = keys[new].T.copy()
         return Pairs(image, index, Truth(self.boxes[order], starts, keys[:, 1].copy()))
 
+    def used_classes(self) -> list[int]:
+        """The model's classes of images, boxes and masks, ascending."""
+        of_masks = [index for several in self.mask_class for index in several]
+        return sorted({*self.box_class.tolist(), *self.class_index.tolist(), *of_masks} - {-1})
+
     def absent_classes(self, classes: int) -> NDArray[np.int64]:
         """Which of the model's classes, 0 to `classes` - 1, no category of the data stands for."""
         return np.setdiff1d(np.arange(classes), self.category_class)

@@ -17,9 +17,9 @@ from fastcam.evaluate.records import Batch, as_json, batches_of, begun
 from fastcam.evaluate.tables import write_results
 from fastcam.evaluate.tallying import Tallying
 from fastcam.explained import Plan
+from fastcam.forwards import Progress
 
 UNSEEN = "of/unseen"
-Progress = Callable[[int, int], object]
 
 
 def evaluate(
@@ -173,7 +173,7 @@ def _protocol(given: Any, models: Mapping[str, Classifier]) -> Protocol:
 def _check_models(models: Mapping[str, Classifier], annotations: Annotations, protocol: Protocol) -> None:
     """They have the classes of the data, and see what the convention wants them to see."""
     counts = {name: model.head.classes for name, model in models.items()}
-    least = 1 + int(max([-1, *annotations.box_class.tolist(), *annotations.class_index.tolist()]))
+    least = 1 + max(annotations.used_classes(), default=-1)
     for name, count in counts.items():
         if len(set(counts.values())) > 1 or count < least:
             had = ", ".join(f"{name} has {count}" for name, count in counts.items())

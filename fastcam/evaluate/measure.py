@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Self
@@ -13,9 +12,8 @@ from numpy.typing import NDArray
 
 from fastcam.classifier import Classifier
 from fastcam.errors import InputError
+from fastcam.forwards import Progress as Progress
 from fastcam.results import Explanation
-
-Progress = Callable[[int, int], object]
 
 
 @dataclass(eq=False, kw_only=True)

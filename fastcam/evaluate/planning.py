@@ -15,7 +15,7 @@ from fastcam import __version__
 from fastcam.classifier import Classifier
 from fastcam.evaluate.annotations import Annotations
 from fastcam.evaluate.protocol import Protocol
-from fastcam.evaluate.scoring import BASELINES
+from fastcam.evaluate.scoring import baselines_of
 from fastcam.explained import Plan
 
 ORIGINS = {"argument": "as given", "default": "assumed, as nothing was given and no file beside the model tells"}
@@ -28,7 +28,6 @@ def plan_of(
     """What is asked, which has to be the same to resume and to merge, and what is told beside."""
     of_models = [{"model": name, "method": method} for name in models for method in plans[name]]
     one, *_ = (plan for own in plans.values() for plan in own.values())  # layers are those of all
-    known = [name for name, has in BASELINES.items() if not set(has).isdisjoint(protocol.asked)]
     asked = {
         "models": [
             {
@@ -42,7 +41,7 @@ def plan_of(
             for name, model in models.items()
         ],
         "layers": list(one.layers),
-        "rows": [*of_models, *({"model": None, "method": name} for name in known)],
+        "rows": [*of_models, *({"model": None, "method": name} for name in baselines_of(protocol))],
         **protocol.record(),
         "images": len(annotations),
         "data": _digest(annotations),
@@ -53,8 +52,6 @@ def plan_of(
 def _told(models: Mapping[str, Classifier], annotations: Annotations, data: str) -> dict[str, Any]:
     first = next(iter(models.values()))
     absent = len(annotations.absent_classes(first.head.classes))
-    of_masks = [index for several in annotations.mask_class for index in several]
-    classes = sorted({*annotations.box_class.tolist(), *annotations.class_index.tolist(), *of_masks})
     return {
         "data": {"format": annotations.format, "path": data, "absent_classes": absent},
         "problems": [problem._asdict() for problem in annotations.problems],
@@ -69,7 +66,7 @@ def _told(models: Mapping[str, Classifier], annotations: Annotations, data: str)
             for name, model in models.items()
             for origin in [model.preprocess_origin]
         ],
-        "labels": {str(index): first.labels[index] for index in classes if first.labels and index >= 0},
+        "labels": {str(index): first.labels[index] for index in annotations.used_classes() if first.labels},
     }
 
 

@@ -30,6 +30,11 @@ BASELINES: Mapping[str, tuple[str, ...]] = {
 }
 
 
+def baselines_of(protocol: Protocol) -> list[str]:
+    """The baselines that have any of its metrics."""
+    return [name for name, has in BASELINES.items() if not set(has).isdisjoint(protocol.asked)]
+
+
 class Scorer:
     """Tallies of photos, one row a photo, class or mask, by name. For one thread: its metrics count as they go."""
 
@@ -54,8 +59,8 @@ class Scorer:
         made = {}
         for (name, plan), one in zip(plans.items(), found, strict=True):
             tallies = self._of_explained(one, best, subject)
-            for measured in FAITHFULNESS.keys() & set(self.protocol.asked):
-                tallies[measured] = _faithfulness(measured, model, plan, photo, one)
+            if measured := [name for name in self.protocol.asked if name in FAITHFULNESS]:
+                tallies |= _faithfulness(measured, model, plan, photo, one)
             made[name] = tallies, one.how
         return made
 
@@ -146,8 +151,8 @@ class Scorer:
         return tallies
 
 
-def _faithfulness(name: str, model: Classifier, plan: Plan, photo: Photo, one: Explained) -> NDArray[np.float32]:
-    """(1, S) scores, of the map of the best class."""
+def _faithfulness(names: list[str], model: Classifier, plan: Plan, photo: Photo, one: Explained) -> Tallies:
+    """(1, S) scores by each measure, of the map of the best class."""
     first = one._replace(
         class_index=one.class_index[:1],
         activation_maps=one.activation_maps[:1],
@@ -156,6 +161,7 @@ def _faithfulness(name: str, model: Classifier, plan: Plan, photo: Photo, one: E
     explanation = gather(
         [first], plan, labels=None, head=model.head, preprocess=model.preprocess.describe(), provider=model.provider
     )
-    measure = FAITHFULNESS[name]()
-    measure.update(model, photo, explanation)
-    return measure.scores
+    measures = {name: FAITHFULNESS[name]() for name in names}
+    for measure in measures.values():
+        measure.update(model, photo, explanation)
+    return {name: measure.scores for name, measure in measures.items()}

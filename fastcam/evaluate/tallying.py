@@ -12,7 +12,7 @@ from fastcam.errors import FastcamError, InputError
 from fastcam.evaluate.annotations import Annotations, Problem
 from fastcam.evaluate.protocol import OF_MASKS, Protocol
 from fastcam.evaluate.records import Columns
-from fastcam.evaluate.scoring import BASELINES, Scorer, Tallies
+from fastcam.evaluate.scoring import Scorer, Tallies, baselines_of
 from fastcam.evaluate.subject import Subject, subject_of
 from fastcam.explained import Plan
 from fastcam.images import read_photo
@@ -40,7 +40,7 @@ class Tallying:
     ) -> None:
         self._models, self._plans, self._data, self._strict = models, plans, annotations, strict
         self._scorer = Scorer(protocol)
-        self._baselines = [name for name, has in BASELINES.items() if not set(has).isdisjoint(protocol.asked)]
+        self._baselines = baselines_of(protocol)
         self._rows = sum(map(len, plans.values())) + len(self._baselines)
         self._masks = not set(OF_MASKS).isdisjoint(protocol.asked)
 
