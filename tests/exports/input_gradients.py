@@ -19,6 +19,7 @@ import numpy as np
 from skimage.data import chelsea
 
 import fastcam
+from tests.exports.telling import say_rows
 from tests.exports.torch_export import import_torchvision, quiet
 from tests.exports.torch_models import timm_model, torchvision_model
 
@@ -128,10 +129,7 @@ def main() -> None:
     say = sys.stdout.write
     say("| model | method | from Captum's float32: worst | norm | from its float64: worst | norm |")
     say(" its float32 from its float64: worst | norm |\n" + "| --- " * 8 + "|\n")
-    for label in sys.argv[1:] or MODELS:
-        for line in rows(label, *MODELS[label]):
-            say(line + "\n")
-            sys.stdout.flush()
+    say_rows(rows, MODELS)
 
 
 if __name__ == "__main__":

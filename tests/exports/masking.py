@@ -20,6 +20,7 @@ import numpy as np
 import fastcam
 from tests.exports.gradients import matched, outputs_of
 from tests.exports.input_gradients import made
+from tests.exports.telling import say_rows
 from tests.exports.torch_export import import_torchvision, quiet
 from tests.exports.torch_models import timm_model, torchvision_model
 
@@ -130,10 +131,7 @@ def main() -> None:
     import_torchvision()
     say = sys.stdout.write
     say("| model | method | fastcam | from pytorch-grad-cam | with the papers' rules |\n" + "| --- " * 5 + "|\n")
-    for label in sys.argv[1:] or MODELS:
-        for row in rows(label, *MODELS[label]):
-            say(row + "\n")
-            sys.stdout.flush()
+    say_rows(rows, MODELS)
 
 
 if __name__ == "__main__":
