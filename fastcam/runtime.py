@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -21,6 +22,13 @@ ORT_ERRORS: tuple[type[Exception], ...] = (
     RuntimeError,  # of C++, as when no thread can be started
     ValueError,  # of the bindings, as for names that aren't UTF-8
 )
+
+# How ONNX Runtime words an exception: a code, the operator that failed, and a place and a condition in its C++ code.
+PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
+FAILED = re.compile(
+    r"^Non-zero status code .* running (?P<kind>\S+) node\. Name:'(?P<name>.*?)' Status Message: (?P<detail>.*)"
+)
+CPP = re.compile(r"\S+\.(?:h|hpp|cc|cpp|cu):\d+ (?:[\w:~<>]+\(.*?\)(?: const)? |\w+ )(?:.*? was (?:false|true)\.)?")
 
 FOLDER = "session.model_external_initializers_file_folder_path"
 VERSION: str = ort.__version__
@@ -86,7 +94,7 @@ def _start(
         given = str(data) if isinstance(data, Path) else data
         return ort.InferenceSession(given, settings, providers=list(providers), enable_fallback=0)
     except ORT_ERRORS as error:
-        raise ModelError(f"{name}: ONNX Runtime {ort.__version__} can't load it: {_first_line(error)}") from error
+        raise ModelError(f"{name}: ONNX Runtime {ort.__version__} can't load it: {reason_of(error)}") from error
 
 
 def _with_weights(data: bytes, name: str, folder: Path) -> bytes:
@@ -174,5 +182,25 @@ def _session_options(threads: int | None) -> ort.SessionOptions:
     return options
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def reason_of(error: Exception) -> str:
+    """What ONNX Runtime's exception says, in one line, without the places in its own C++ code.
+
+    Examples
+    --------
+    >>> status = "Status Message: matmul_helper.h:59 Compute MatMul dimension mismatch"
+    >>> reason_of(RuntimeError(f"Non-zero status code returned while running MatMul node. Name:'head' {status}"))
+    "operator MatMul 'head': MatMul dimension mismatch"
+    """
+    text = " ".join(str(error).split()) or type(error).__name__
+    text = PREFIX.sub("", text)
+    failed = FAILED.match(text)
+    detail = CPP.sub("", failed["detail"] if failed else text).strip()
+    if failed is None:
+        return detail
+    name = f" {failed['name']!r}" if failed["name"] else ""
+    return f"operator {failed['kind']}{name}: {detail or 'it failed'}"
+
+
+def failed(what: str, on: str, error: Exception) -> ModelError:
+    """The error that a model, or a part of it, couldn't be run on something, and why."""
+    return ModelError(f"{what} failed on {on}: {reason_of(error)}")
