@@ -190,6 +190,8 @@ ORDER = [
     "cli.options",
     "cli.report",
     "cli.progress",
+    "cli.journal",
+    "cli.photos",
     "cli.bake",
     "cli.demo",
     "cli.evaluate",

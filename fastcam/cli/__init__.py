@@ -27,7 +27,8 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
-    0 when it did all of it, 2 after an error (told on stderr), 130 after Ctrl-C, 141 when the reader of a pipe leaves.
+    0 when it did all of it, 2 after an error (told on stderr), 3 when it left photos out (`explain --lenient`),
+    130 after Ctrl-C, 141 when the reader of a pipe leaves.
     """
     parser = argparse.ArgumentParser(
         prog="fastcam", description="Class activation maps and their boxes for any ONNX image classifier."
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # terminals and pipes that have no "→" or "×"
     try:
-        COMMANDS[options.command].run(options)
+        code = COMMANDS[options.command].run(options)
         sys.stdout.flush()
     except FastcamError as error:
         print(f"fastcam {options.command}: error: {error}", file=sys.stderr)
@@ -56,4 +57,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    return 0
+    return code or 0
