@@ -61,6 +61,24 @@ def test_a_journal_that_was_cut_is_read_as_far_as_it_goes(files, cut):
     assert ".results.json.journal" not in names()
 
 
+def test_a_kill_leaves_no_results_of_other_options(files):
+    """The process ends where the second photo's picture is drawn, as if by a kill: nothing is put together."""
+    assert run("photos") == 0
+    code = (
+        "import os, sys; from fastcam.cli import explain, main; draw = explain._picture; "
+        "explain._picture = lambda photo, explanation, m, colours: "
+        "os._exit(9) if os.path.exists('out/a-overlay-2.png') else draw(photo, explanation, m, colours); "
+        "main(sys.argv[1:])"
+    )
+    command = [sys.executable, "-c", code, "explain", "model.onnx", "photos", "-o", "out", "--top", "2"]
+    assert subprocess.run(command, check=False, capture_output=True).returncode == 9
+    assert names() == [".results.json.journal", "a-overlay-1.png", "a-overlay-2.png"]
+    before = state()
+    assert run("photos", "--top", "2") == 0
+    assert len(explained()) == 3
+    assert all(state()[name] == before[name] for name in before if name.startswith("a-"))
+
+
 def test_an_early_end_keeps_what_it_did_not_come_to(files):
     assert run("photos") == 0
     (files / "photos" / "a.JPG").write_bytes(b"no photo")

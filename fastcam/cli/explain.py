@@ -101,13 +101,12 @@ def _known_or_new(
     except InputError as error:
         told = str(error)
         raise PhotoError(told if told.startswith(f"{path}: ") else f"{path}: {told}") from error
-    folder, maps = journal.begin(), map_records(explanation, 0)
-    for m, (one, name) in enumerate(zip(maps, names, strict=True)):
-        one["overlay"] = name
-        report.write_png(folder / name, _picture(photo, explanation, m, colormap))
+    maps = [one | {"overlay": name} for one, name in zip(map_records(explanation, 0), names, strict=True)]
     height, width = explanation.image_sizes[0].tolist()
     size, seen = {"width": width, "height": height}, explanation.regions[0].tolist()
-    journal.add({"file": path, "sha256": sha256, "size": size, "seen": seen, "maps": maps})
+    with journal.adding({"file": path, "sha256": sha256, "size": size, "seen": seen, "maps": maps}) as folder:
+        for m, name in enumerate(names):
+            report.write_png(folder / name, _picture(photo, explanation, m, colormap))
     return maps
 
 

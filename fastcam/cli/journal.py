@@ -6,8 +6,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -112,69 +112,74 @@ class Journal:
         if entry is None:
             return None
         if entry.sha256 != sha256 or not all((self._folder / name).is_file() for name in entry.overlays):
-            self._stale.update(self._entries.pop(path).overlays)
+            self._forget(path)
             return None
         self.done, self.reused = self.done + 1, self.reused + 1
         with open(entry.place, "rb") as file:
             file.seek(entry.offset)
             return json.loads(file.read(entry.size).rstrip().rstrip(b","))
 
-    def begin(self) -> Path:
-        """Return the folder, ready for what is to be written there.
+    @contextmanager
+    def adding(self, record: Mapping[str, Any]) -> Iterator[Path]:
+        """Keep the record of a photo, whose overlays are written into the folder in the block: both, or neither.
 
         Raises
         ------
         InputError
-            It can't be written to.
+            They can't be written.
         """
+        overlays = tuple(one["overlay"] for one in record["maps"])
+        self._stale.update(overlays)  # of that name: after a kill, one that is there is of this record
+        file, line = self._begun(), f"    {json.dumps(record, allow_nan=False)},\n".encode()
+        place = self._folder / JOURNAL
+        try:
+            offset = os.fstat(file.fileno()).st_size
+            file.write(line)
+        except OSError as error:
+            raise unwritable(place, error) from error
+        self._entries[record["file"]] = Entry(record["sha256"], overlays, place, offset, len(line))
+        try:
+            yield self._folder
+        except BaseException:
+            self._forget(record["file"])
+            raise
+        self.done += 1
+
+    def _begun(self) -> IO[bytes]:
+        """Return the journal, open; what is stale is gone."""
         if self._file is None:
             prepare_directory(str(self._folder))
-            self._remove_stale()
-            place = self._folder / JOURNAL
+        self._remove_stale()
+        if self._file is None:
+            place, results = self._folder / JOURNAL, self._folder / RESULTS
+            known = [entry for entry in self._entries.values() if entry.place == place]
             try:
-                is_ours = any(entry.place == place for entry in self._entries.values())
-                self._file = open(place, "ab" if is_ours else "wb", buffering=0)  # noqa: SIM115
-                if is_ours:
-                    last = max(entry.offset + entry.size for entry in self._entries.values() if entry.place == place)
-                    self._file.truncate(last)  # behind it may be part of a line
+                if all(entry.place == place for entry in self._entries.values()):
+                    results.unlink(missing_ok=True)  # which tells of overlays that are gone
+                self._file = open(place, "ab" if known else "wb", buffering=0)  # noqa: SIM115
+                if known:
+                    self._file.truncate(max(entry.offset + entry.size for entry in known))  # before a line that was cut
                 else:
                     self._file.write(_head(self._header))
             except OSError as error:
                 raise unwritable(place, error) from error
-        return self._folder
-
-    def add(self, record: Mapping[str, Any]) -> None:
-        """Keep the record of a photo whose overlays are written; `begin` comes first.
-
-        Raises
-        ------
-        InputError
-            It can't be written.
-        """
-        assert self._file is not None
-        line, place = f"    {json.dumps(record, allow_nan=False)},\n".encode(), self._folder / JOURNAL
-        try:
-            offset = os.fstat(self._file.fileno()).st_size
-            self._file.write(line)
-        except OSError as error:
-            raise unwritable(place, error) from error
-        overlays = tuple(one["overlay"] for one in record["maps"])
-        self._entries[record["file"]] = Entry(record["sha256"], overlays, place, offset, len(line))
-        self._stale.difference_update(overlays)
-        self.done += 1
+        return self._file
 
     def leave_out(self, path: str, reason: str) -> None:
         """List a photo that can't be explained, and why."""
+        self._forget(path)
+        self.problems.append({"file": path, "reason": reason})
+
+    def _forget(self, path: str) -> None:
         if entry := self._entries.pop(path, None):
             self._stale.update(entry.overlays)
-        self.problems.append({"file": path, "reason": reason})
 
     def __enter__(self) -> Journal:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
-            self.begin()
+            self._begun()
         if self._file is not None:
             self._file.close()
             self._write_results()
