@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import onnxruntime as ort
 
-from fastcam.errors import BackendError, InputError, ModelError
+from fastcam.errors import BackendError, ModelError
 from fastcam.pool import processors
+from fastcam.providers import CPU, Provider, wanted_names, why_not_started
 from fastcam.watch import Watch
 
 # ONNX Runtime's exceptions share no base class of their own.
@@ -24,7 +24,6 @@ ORT_ERRORS: tuple[type[Exception], ...] = (
 
 FOLDER = "session.model_external_initializers_file_folder_path"
 VERSION: str = ort.__version__
-Provider = str | tuple[str, dict[str, Any]]
 
 
 def open_session(
@@ -32,7 +31,7 @@ def open_session(
     *,
     name: str,
     folder: Path | None = None,
-    providers: Sequence[Provider] = ("CPUExecutionProvider",),
+    providers: Sequence[Provider] = (CPU,),
     threads: int | None = None,
     options: ort.SessionOptions | None = None,
 ) -> ort.InferenceSession:
@@ -57,24 +56,29 @@ def open_session(
     ModelError
         ONNX Runtime can't load the model.
     """
-    _check_providers(providers)
-    wanted = [provider if isinstance(provider, str) else provider[0] for provider in providers]
-    if missing := [provider for provider in wanted if provider not in ort.get_available_providers()]:
-        raise BackendError(
-            f"providers: expected some of {ort.get_available_providers()}, which this onnxruntime has; got {missing}. "
-            "Install the build of onnxruntime that has it (onnxruntime-gpu for CUDA, in place of onnxruntime)"
-        )
-    if options is None:
-        session = _start(data, name, folder, _session_options(threads), providers)
-    else:
-        whole = data if folder is None or isinstance(data, Path) else _with_weights(data, name, folder)
-        session = _start(whole, name, None, options, providers)
-    if fallen := [provider for provider in wanted if provider not in session.get_providers()]:
-        raise BackendError(
-            f"providers: expected {wanted}; got {session.get_providers()}: {fallen} could not be started. "
-            "Look at ONNX Runtime's own message for the library or driver that is missing"
-        )
+    wanted = wanted_names(providers)
+    if options is not None:
+        data = data if folder is None or isinstance(data, Path) else _with_weights(data, name, folder)
+        folder = None
+    settings = options or _session_options(threads)
+    try:
+        session = _start(data, name, folder, settings, providers)
+    except ModelError as error:
+        if set(wanted) == {CPU}:
+            raise
+        _start(data, name, folder, settings, (CPU,))  # which tells whether it is the model that can't be loaded
+        raise _not_started(wanted, str(error.__cause__)) from error
+    if any(provider not in session.get_providers() for provider in wanted):
+        raise _not_started([provider for provider in wanted if provider not in session.get_providers()], "")
     return session
+
+
+def _not_started(wanted: Sequence[str], message: str) -> BackendError:
+    """Return the error that one of several providers couldn't be started: the first of which it is known why."""
+    reasons = {name: why_not_started(name) for name in wanted if name != CPU}
+    name = next((name for name, reason in reasons.items() if reason), next(iter(reasons)))
+    reason = reasons[name] or _first_line(message) or "ONNX Runtime took another in its place, and says no more"
+    return BackendError(f"providers: {name} can't be started: {reason}")
 
 
 def _start(
@@ -86,7 +90,9 @@ def _start(
         given = str(data) if isinstance(data, Path) else data
         return ort.InferenceSession(given, settings, providers=list(providers), enable_fallback=0)
     except ORT_ERRORS as error:
-        raise ModelError(f"{name}: ONNX Runtime {ort.__version__} can't load it: {_first_line(error)}") from error
+        raise ModelError(
+            f"{name}: ONNX Runtime {ort.__version__} can't load it: {_first_line(str(error)) or type(error).__name__}"
+        ) from error
 
 
 def _with_weights(data: bytes, name: str, folder: Path) -> bytes:
@@ -126,7 +132,7 @@ def open_for_probing(
     try:
         if watch.session_options is not None:
             return open_session(data, name=name, folder=folder, options=watch.session_options)
-        return _start(data, name, folder, options, ("CPUExecutionProvider",))
+        return _start(data, name, folder, options, (CPU,))
     except ModelError:
         watch.check()
         raise
@@ -150,20 +156,6 @@ def as_onnx(data: bytes, name: str) -> bytes:
         return file.read_bytes()
 
 
-def _check_providers(providers: Sequence[Provider]) -> None:
-    """A list of names, or of names with options."""
-    fits = isinstance(providers, list | tuple) and all(
-        isinstance(one, str) or (isinstance(one, tuple) and len(one) == 2 and isinstance(one[1], dict))
-        for one in providers
-    )
-    if (
-        not fits
-        or not providers
-        or len({one if isinstance(one, str) else one[0] for one in providers}) < len(providers)
-    ):
-        raise InputError(f"providers: expected a list of names or (name, options), no two the same; got {providers!r}")
-
-
 def _session_options(threads: int | None) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.log_severity_level = 4  # what goes wrong comes as an exception; nothing is printed
@@ -174,5 +166,5 @@ def _session_options(threads: int | None) -> ort.SessionOptions:
     return options
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _first_line(text: str) -> str:
+    return next(iter(text.strip().splitlines()), "")

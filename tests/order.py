@@ -9,6 +9,7 @@ ORDER = [
     "conventions",
     "pool",
     "watch",
+    "providers",
     "runtime",
     "sampling",
     "resampling",
