@@ -24,6 +24,7 @@ ORT_ERRORS: tuple[type[Exception], ...] = (
 
 FOLDER = "session.model_external_initializers_file_folder_path"
 VERSION: str = ort.__version__
+SILENT = 4  # the severity of what is fatal
 
 
 def open_session(
@@ -156,9 +157,14 @@ def as_onnx(data: bytes, name: str) -> bytes:
         return file.read_bytes()
 
 
+def silence() -> None:
+    """Let ONNX Runtime log nothing, in the whole process; for commands, which are a process of their own."""
+    ort.set_default_logger_severity(SILENT)
+
+
 def _session_options(threads: int | None) -> ort.SessionOptions:
     options = ort.SessionOptions()
-    options.log_severity_level = 4  # what goes wrong comes as an exception; nothing is printed
+    options.log_severity_level = SILENT  # what goes wrong comes as an exception; nothing is printed
     options.inter_op_num_threads = 1
     options.intra_op_num_threads = threads or processors()
     # Spinning threads of an idle session slow every other session of the process, up to twofold.

@@ -44,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # terminals and pipes that have no "→" or "×"
     try:
+        _silence_onnxruntime()
         code = COMMANDS[options.command].run(options)
         sys.stdout.flush()
     except FastcamError as error:
@@ -58,3 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return code or 0
+
+
+def _silence_onnxruntime() -> None:
+    """Have ONNX Runtime write nothing of its own to stderr in this process: what matters comes as an exception.
+
+    Its telemetry warns of a home that can't be written to when it is imported, and its log of providers that don't
+    start whatever a session's options say. The library leaves both as the caller has them.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    from fastcam.runtime import silence
+
+    silence()
