@@ -23,7 +23,7 @@ from fastcam.session import Opening, Session
 if TYPE_CHECKING:
     import onnxruntime as ort
 
-    from fastcam.runtime import Provider
+    from fastcam.providers import Provider
 
 
 def load(

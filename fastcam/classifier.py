@@ -18,6 +18,11 @@ from fastcam.stream import Stream, open_stream
 class Classifier(OpenModel):
     """An ONNX image classifier that explains itself. Made by `fastcam.load`; may be used from many threads.
 
+    It pickles as the model's path or bytes, its head and its options, and is opened again where it is unpickled, with
+    nothing searched; a deep copy likewise, while `copy.copy` shares the session. One that was loaded with a session or
+    `session_options` of your own says that it can't. For many batches in other processes, `fastcam.evaluate.Worker` is
+    smaller.
+
     Attributes
     ----------
     head

@@ -1,4 +1,4 @@
-"""Logits of many items: in batches that memory holds, and that the model keeps apart."""
+"""Logits of many items, in batches that memory holds and that the model keeps apart: the only batching of forwards."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from fastcam.checks import is_whole
 from fastcam.errors import InputError, ModelError
+from fastcam.session import Session
 
 BUDGET = 256 << 20  # bytes that a batch takes, about, where the caller doesn't say how large it is
 LIMIT = 4 << 30  # and at most
+MODEL_HELD = 48  # times its input that a network holds while it runs, about: VGG-16 holds 43
 SAME = 1e-4  # of logits in a batch from those of an item alone, relative; what mixes images is off by more
 
 Progress = Callable[[int, int], object]
@@ -34,7 +36,7 @@ def check_asking(batch_size: Any, progress: Any) -> None:
         raise InputError(f"progress: expected a function of (done, total), or None; got {progress!r}")
 
 
-def batch_of(batch_size: int | None, item: int, lead: int = 1) -> int:
+def batch_of(batch_size: int | None, item: int, lead: int = 1, advice: str = "") -> int:
     """How many items go into a batch, of so many bytes each.
 
     Parameters
@@ -43,6 +45,8 @@ def batch_of(batch_size: int | None, item: int, lead: int = 1) -> int:
         What the caller wants; None: as many as `BUDGET` holds.
     lead
         The model's own batch, which is filled in any case.
+    advice
+        What else the caller may do, for messages.
 
     Raises
     ------
@@ -60,7 +64,7 @@ def batch_of(batch_size: int | None, item: int, lead: int = 1) -> int:
     if most < lead:
         raise InputError(
             f"expected a forward that takes less than {LIMIT >> 20} MB of memory; a batch of {lead} takes about "
-            f"{item * lead >> 20} MB. Use method='gradcam', or a smaller input"
+            f"{item * lead >> 20} MB. Use a smaller network input{advice and f'; {advice}'}"
         )
     if batch_size is not None and batch_size > most:
         raise InputError(
@@ -86,11 +90,21 @@ class Forwards:
         How many times its size in float32 an item takes while the model runs, about.
     classes
         K.
+    advice
+        What the caller may do where these forwards can't be had, for messages.
     """
 
-    def __init__(self, run: Callable[[NDArray[Any]], NDArray[Any]], lead: int, held: int, classes: int) -> None:
-        self._run, self._lead, self._held, self._classes = run, lead, held, classes
+    def __init__(
+        self, run: Callable[[NDArray[Any]], NDArray[Any]], lead: int, held: int, classes: int, advice: str = ""
+    ) -> None:
+        self._run, self._lead, self._held, self._classes, self._advice = run, lead, held, classes, advice
         self._mixes = False  # once True for good, whichever thread finds out
+
+    @classmethod
+    def of_model(cls, session: Session, tensor: str, classes: int, advice: str = "") -> Forwards:
+        """Forwards of a whole model, from its network inputs to that tensor."""
+        lead = session.input.batch or 1
+        return cls(lambda images: session.run(images, [tensor])[0], lead, MODEL_HELD, classes, advice)
 
     def __call__(self, items: NDArray[Any], check: bool = True) -> NDArray[np.float32]:
         """(n, K); `check`: that the model keeps these apart."""
@@ -106,45 +120,48 @@ class Forwards:
         count: int,
         make: Callable[[NDArray[np.intp]], NDArray[Any]],
         shape: tuple[int, ...],
-        index: NDArray[np.int64],
+        keep: Callable[[NDArray[np.intp], NDArray[np.float32]], NDArray[np.float32]],
         batch_size: int | None,
         done: Callable[[int], object],
     ) -> NDArray[np.float32]:
-        """Logits (count, M) of the classes (M,) for items that are made batch by batch.
+        """Return what is kept, (count, M) float32, of the logits of items that are made batch by batch.
 
         Parameters
         ----------
         make
-            Of the numbers of items, (n,), these items, (n, ...).
+            Of the numbers of items, (n,) ascending, these items, (n, ...). Number 0 comes once more where all begins
+            anew: if the model turns out late to mix the items of a batch.
         shape
             Of an item.
+        keep
+            Of the numbers of items, (n,), and their logits, (n, K), what is to be kept, (n, M).
         done
-            Told how many items are done, after every batch; from the first on again, if the model turns out to mix
-            them late.
+            Called with how many items are done, after every batch.
 
         Raises
         ------
         InputError
-            The batches take more memory than `LIMIT`, or a logit is NaN or infinity.
+            The batches take more memory than `LIMIT`, or what is kept has NaN or infinity.
         ModelError
             ONNX Runtime failed while running.
         """
         numbers = math.prod(shape) * (1 + self._held) + self._classes
-        step = batch_of(batch_size, 4 * numbers, self._lead)
-        found, mixed = np.empty((count, len(index)), np.float32), self._mixes
+        step = batch_of(batch_size, 4 * numbers, self._lead, self._advice)
+        found, mixed = [keep(np.arange(0), np.empty((0, self._classes), np.float32))], self._mixes
         for n, first in enumerate(range(0, count, step)):
             items = np.arange(first, min(first + step, count))
-            found[items] = self(make(items), check=n & (n - 1) == 0)[:, index]
+            kept = keep(items, self(make(items), check=n & (n - 1) == 0))
             if n and self._mixes and not mixed:  # those before may be mixed as well
-                return self.ask(count, make, shape, index, batch_size, done)
-            if not np.isfinite(found[items]).all():
-                bad = int(items[~np.isfinite(found[items]).all(axis=1)][0])
+                return self.ask(count, make, shape, keep, batch_size, done)
+            if not np.isfinite(kept).all():
+                bad = int(items[~np.isfinite(kept).all(axis=1)][0])
+                hint = f". {self._advice}" if self._advice else ""
                 raise InputError(
-                    f"expected finite logits of masked items; got NaN or infinity for {bad} of {count}. "
-                    "method='gradcam' masks nothing"
+                    f"expected finite logits of changed inputs; got NaN or infinity for {bad} of {count}{hint}"
                 )
+            found.append(kept)
             done(int(items[-1]) + 1)
-        return found
+        return np.concatenate(found)
 
     def _at_once(self, items: NDArray[Any], checked: Sequence[int]) -> NDArray[np.float32] | None:
         """(n, K), or None: the model refuses them, or gives some that are checked other logits than alone."""
@@ -172,10 +189,12 @@ class Forwards:
 def _most_different(items: NDArray[Any]) -> tuple[int, int]:
     """The item of the narrowest range, with 0 in it, out of those that aren't all 0; and the one furthest from it.
 
-    A range that was found for both is far too wide for the first.
+    A range that was found for both is far too wide for the first. Where all ranges are alike, the first item and the
+    last, between which most has changed.
     """
     flat = items.reshape(len(items), -1)
     ranges = np.stack([flat.min(axis=1), flat.max(axis=1)], axis=1).astype(np.float64)
     reach = np.abs(ranges).max(axis=1)
     narrow = int(np.where(reach > 0, reach, np.inf).argmin())
-    return narrow, int(np.abs(ranges - ranges[narrow]).max(axis=1).argmax())
+    distances = np.abs(ranges - ranges[narrow]).max(axis=1)
+    return (narrow, int(distances.argmax())) if distances.any() else (0, len(items) - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -19,9 +20,7 @@ from fastcam.model.source import Source
 from fastcam.once import Once
 from fastcam.sampling import grid
 from fastcam.session import Opening, Session
-from fastcam.tails import open_tail
-
-MODEL_HELD = 48  # times its input that a network holds while it runs, about: VGG-16 holds 43
+from fastcam.tails import ONCE, open_tail
 
 
 class Masking:
@@ -42,8 +41,8 @@ class Masking:
     def __init__(
         self, session: Session, source: Source | None, opening: Opening | None, head: Head, size: tuple[int, int]
     ) -> None:
-        self._session, self._head = session, head
-        self._model = Forwards(self._run, session.input.batch or 1, MODEL_HELD, head.classes)
+        self._axes, self._head = session.input.layout, head
+        self._model = Forwards.of_model(session, head.logits, head.classes, ONCE)
         known = (None, None) if head.is_exact else (source, opening)
         self._tail = Once(partial(open_tail, *known, head, size))
 
@@ -67,7 +66,7 @@ class Masking:
         """The weights (M, C) of classes (M,), for a network input (1, ...) and its feature maps (1, ...)."""
         _, maps, _ = self._arranged(feature_maps)
         masks, own = scorecam.distinct(maps)
-        axes = self._session.input.layout
+        axes = self._axes
         height, width = image.shape[2:] if axes == "NCHW" else image.shape[1:3]
         ends = np.bincount(own).cumsum().tolist()  # so many channels have the masks up to each
 
@@ -77,7 +76,7 @@ class Masking:
         def done(count: int) -> None:
             _tell(plan, ends[count - 1], len(maps))
 
-        logits = self._model.ask(len(masks), make, image.shape[1:], index, plan.batch_size, done)
+        logits = self._model.ask(len(masks), make, image.shape[1:], _of_classes(index), plan.batch_size, done)
         return scorecam.weights(logits[own])
 
     def ablationcam(self, feature_maps: NDArray[Any], index: NDArray[np.int64], plan: Plan) -> NDArray[np.float32]:
@@ -97,7 +96,7 @@ class Masking:
         tail = self._tail()
         whole = tail(given)[0, index]
         without = np.repeat(whole[None], len(maps), axis=0)
-        without[live] = tail.ask(len(live), make, given.shape[1:], index, plan.batch_size, done)
+        without[live] = tail.ask(len(live), make, given.shape[1:], _of_classes(index), plan.batch_size, done)
         return ablationcam.weights(whole, without)
 
     def reciprocam(self, feature_maps: NDArray[Any], index: NDArray[np.int64], plan: Plan) -> NDArray[np.float32]:
@@ -115,11 +114,8 @@ class Masking:
         def done(count: int) -> None:
             _tell(plan, count, places)
 
-        logits = self._tail().ask(places, make, given.shape[1:], index, plan.batch_size, done)
+        logits = self._tail().ask(places, make, given.shape[1:], _of_classes(index), plan.batch_size, done)
         return reciprocam.maps(logits.T.reshape(len(index), layout.height, layout.width))
-
-    def _run(self, images: NDArray[Any]) -> NDArray[Any]:
-        return self._session.run(images, [self._head.logits])[0]
 
     def _arranged(self, feature_maps: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32], Layout]:
         """In float32, as they are (1, ...) and as (C, h, w); and their layout."""
@@ -128,6 +124,11 @@ class Masking:
         maps = layout.channels_first(given)[0]
         check_maps("feature maps", maps)
         return given, maps, layout
+
+
+def _of_classes(index: NDArray[np.int64]) -> Callable[[NDArray[np.intp], NDArray[np.float32]], NDArray[np.float32]]:
+    """Keep the logits of these classes (M,)."""
+    return lambda _, logits: logits[:, index]
 
 
 def _tell(plan: Plan, done: int, total: int) -> None:

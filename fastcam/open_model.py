@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastcam import engines, methods
 from fastcam.attribution import Attribution
+from fastcam.discovery import discover
 from fastcam.errors import InputError
 from fastcam.explainer import Explainer
 from fastcam.features import Reclassified, features, with_classes
@@ -19,7 +21,7 @@ from fastcam.input_gradients import Smoothing
 from fastcam.labels import read_labels
 from fastcam.model.head import Head
 from fastcam.model.search import Candidate
-from fastcam.model.source import Source
+from fastcam.model.source import Source, read_source
 from fastcam.preprocess import Preprocess
 from fastcam.results import InputGradient
 from fastcam.session import Opening, Session
@@ -41,7 +43,11 @@ class OpenModel:
         opening: Opening | None = None,
         candidates: Sequence[Candidate] = (),
         seconds: float = 0.0,
+        base: OpenModel | None = None,
     ) -> None:
+        # Of a model that is pickled after the working directory has changed.
+        self._source = Source(source.path.absolute()) if source and source.path else source
+        self._opening, self._base = opening, base
         self.head = head
         self.labels = labels
         self.input = session.input
@@ -63,6 +69,37 @@ class OpenModel:
     def __repr__(self) -> str:
         described = f"{self.head.describe()}; preprocess {self.preprocess.describe()}"
         return f"<fastcam.{type(self).__name__} {self.path or ''}: {described}>"
+
+    def __copy__(self) -> Self:
+        """Return another object over the same session."""
+        made = object.__new__(type(self))
+        vars(made).update(vars(self))
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the model's path or bytes, its head and its options: it is opened where it is unpickled.
+
+        Raises
+        ------
+        InputError
+            It was opened with objects of ONNX Runtime, which can't be pickled.
+        """
+        if self._base is not None:
+            return with_classes_again, (self._base, self.head, self.labels)
+        if self._source is None or self._opening is None or self._opening.options is not None:
+            what = "a session" if self._opening is None else "session_options"
+            raise InputError(
+                f"expected a model without {what} of your own, which ONNX Runtime can't pickle or copy; got one with. "
+                "Load the model where it is used, or by its path: fastcam.load and fastcam.evaluate.Worker take one"
+            )
+        kept = ("labels", "preprocess", "preprocess_origin", "candidates")
+        return reopen, (
+            type(self),
+            self._source,
+            self._opening,
+            self.head,
+            {name: getattr(self, name) for name in kept},
+        )
 
     def run(self, images: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Logits (N, K) and feature maps (N, C, h, w) of tensors that are preprocessed already.
@@ -134,6 +171,7 @@ class OpenModel:
             preprocess=self.preprocess,
             preprocess_origin=self.preprocess_origin,
             path=self.path,
+            base=self,
         )
 
     def input_gradient(
@@ -198,3 +236,28 @@ class OpenModel:
         methods.check_of_input(method, layer)
         plan = self._explainer.plan(len(photos), top, class_index, method, "paper", None, 8, "cpu")
         return self._explainer.input_gradient(photos, plan, smoothing, layer)
+
+
+def reopen(
+    kind: type[OpenModel], source: Source, opening: Opening, head: Head, options: Mapping[str, Any]
+) -> OpenModel:
+    """Open a model whose head is known, as it was before it was pickled.
+
+    Raises
+    ------
+    ModelError
+        The file isn't there, or can't be read.
+    HeadNotFoundError
+        It is another one than then.
+    BackendError
+        A provider isn't there.
+    """
+    source = source if source.path is None else read_source(source.path)
+    found = discover(source, opening, replace(head), None, options["preprocess"].size)
+    given = {"path": source.path, "source": source, "opening": opening, "seconds": found.seconds, **options}
+    return kind(found.session, found.head, **given)
+
+
+def with_classes_again(base: OpenModel, head: Head, labels: tuple[str, ...] | None) -> OpenModel:
+    """Put the classes of a head that `with_classes` made on a model, as they were before it was pickled."""
+    return base.with_classes(head.class_weights, head.bias, labels=labels, activation=head.activation)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import onnxruntime as ort
 
-from fastcam.errors import BackendError, InputError, ModelError
+from fastcam.errors import BackendError, ModelError
 from fastcam.pool import processors
+from fastcam.providers import CPU, Provider, wanted_names, why_not_started
 from fastcam.watch import Watch
 
 # ONNX Runtime's exceptions share no base class of their own.
@@ -32,7 +32,7 @@ CPP = re.compile(r"\S+\.(?:h|hpp|cc|cpp|cu):\d+ (?:[\w:~<>]+\(.*?\)(?: const)? |
 
 FOLDER = "session.model_external_initializers_file_folder_path"
 VERSION: str = ort.__version__
-Provider = str | tuple[str, dict[str, Any]]
+SILENT = 4  # the severity of what is fatal
 
 
 def open_session(
@@ -40,7 +40,7 @@ def open_session(
     *,
     name: str,
     folder: Path | None = None,
-    providers: Sequence[Provider] = ("CPUExecutionProvider",),
+    providers: Sequence[Provider] = (CPU,),
     threads: int | None = None,
     options: ort.SessionOptions | None = None,
 ) -> ort.InferenceSession:
@@ -65,24 +65,30 @@ def open_session(
     ModelError
         ONNX Runtime can't load the model.
     """
-    _check_providers(providers)
-    wanted = [provider if isinstance(provider, str) else provider[0] for provider in providers]
-    if missing := [provider for provider in wanted if provider not in ort.get_available_providers()]:
-        raise BackendError(
-            f"providers: expected some of {ort.get_available_providers()}, which this onnxruntime has; got {missing}. "
-            "Install the build of onnxruntime that has it (onnxruntime-gpu for CUDA, in place of onnxruntime)"
-        )
-    if options is None:
-        session = _start(data, name, folder, _session_options(threads), providers)
-    else:
-        whole = data if folder is None or isinstance(data, Path) else _with_weights(data, name, folder)
-        session = _start(whole, name, None, options, providers)
-    if fallen := [provider for provider in wanted if provider not in session.get_providers()]:
-        raise BackendError(
-            f"providers: expected {wanted}; got {session.get_providers()}: {fallen} could not be started. "
-            "Look at ONNX Runtime's own message for the library or driver that is missing"
-        )
+    wanted = wanted_names(providers)
+    if options is not None:
+        data = data if folder is None or isinstance(data, Path) else _with_weights(data, name, folder)
+        folder = None
+    settings = options or _session_options(threads)
+    try:
+        session = _start(data, name, folder, settings, providers)
+    except ModelError as error:
+        if set(wanted) == {CPU}:
+            raise
+        _start(data, name, folder, settings, (CPU,))  # which tells whether it is the model that can't be loaded
+        raise _not_started(wanted, error.__cause__) from error
+    if any(provider not in session.get_providers() for provider in wanted):
+        raise _not_started([provider for provider in wanted if provider not in session.get_providers()])
     return session
+
+
+def _not_started(wanted: Sequence[str], error: BaseException | None = None) -> BackendError:
+    """Return the error that one of several providers couldn't be started: the first of which it is known why."""
+    reasons = {name: why_not_started(name) for name in wanted if name != CPU}
+    name = next((name for name, reason in reasons.items() if reason), next(iter(reasons)))
+    said = reason_of(error) if error else "ONNX Runtime took another in its place, and says no more"
+    reason = reasons[name] or said
+    return BackendError(f"providers: {name} can't be started: {reason}")
 
 
 def _start(
@@ -134,7 +140,7 @@ def open_for_probing(
     try:
         if watch.session_options is not None:
             return open_session(data, name=name, folder=folder, options=watch.session_options)
-        return _start(data, name, folder, options, ("CPUExecutionProvider",))
+        return _start(data, name, folder, options, (CPU,))
     except ModelError:
         watch.check()
         raise
@@ -158,23 +164,14 @@ def as_onnx(data: bytes, name: str) -> bytes:
         return file.read_bytes()
 
 
-def _check_providers(providers: Sequence[Provider]) -> None:
-    """A list of names, or of names with options."""
-    fits = isinstance(providers, list | tuple) and all(
-        isinstance(one, str) or (isinstance(one, tuple) and len(one) == 2 and isinstance(one[1], dict))
-        for one in providers
-    )
-    if (
-        not fits
-        or not providers
-        or len({one if isinstance(one, str) else one[0] for one in providers}) < len(providers)
-    ):
-        raise InputError(f"providers: expected a list of names or (name, options), no two the same; got {providers!r}")
+def silence() -> None:
+    """Let ONNX Runtime log nothing, in the whole process; for commands, which are a process of their own."""
+    ort.set_default_logger_severity(SILENT)
 
 
 def _session_options(threads: int | None) -> ort.SessionOptions:
     options = ort.SessionOptions()
-    options.log_severity_level = 4  # what goes wrong comes as an exception; nothing is printed
+    options.log_severity_level = SILENT  # what goes wrong comes as an exception; nothing is printed
     options.inter_op_num_threads = 1
     options.intra_op_num_threads = threads or processors()
     # Spinning threads of an idle session slow every other session of the process, up to twofold.
@@ -182,7 +179,7 @@ def _session_options(threads: int | None) -> ort.SessionOptions:
     return options
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
     """What ONNX Runtime's exception says, in one line, without the places in its own C++ code.
 
     Examples

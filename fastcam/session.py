@@ -12,7 +12,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from fastcam.errors import InputError, ModelError
-from fastcam.runtime import ORT_ERRORS, Provider, failed, open_session
+from fastcam.providers import Provider
+from fastcam.runtime import ORT_ERRORS, failed, open_session
 
 DTYPES = {
     "tensor(float)": np.float32,

@@ -45,6 +45,9 @@ class Stream(Iterator[Pair], AsyncIterator[Pair]):
             self._reader = threading.Thread(target=_read, args=given, name="fastcam-stream-source", daemon=True)
             self._reader.start()
 
+    def __reduce__(self) -> Any:
+        raise InputError("expected a Classifier to be pickled or copied, and its stream opened there; got the stream")
+
     @property
     def dropped(self) -> int:
         """Frames that were left out, since newer ones came (`drop="oldest"`)."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 # Of the logits by the tail from those of the model; a quantised or float16 model is further from its tail in float32.
 TOLERANCE, NARROW_TOLERANCE = 1e-3, 0.3
+ONCE = "method='gradcam' asks the model once"  # where asking it again and again is what can't be done
 HELD = 8  # times its feature maps that a tail holds while it runs, about: attention and its MLP
 
 
@@ -130,4 +131,4 @@ def open_tail(source: Source | None, opening: Opening | None, head: Head, size: 
     error = cut.excess(run(cut.values.astype(np.float32)))
     if error is not None:
         raise ModelError(f"the tail from {cut.tail.start!r} gives other logits than the model: off by {error:.2g}")
-    return Forwards(run, len(cut.values), HELD, head.classes)
+    return Forwards(run, len(cut.values), HELD, head.classes, ONCE)

@@ -24,6 +24,9 @@ def files(tmp_path):
     """A small model, its labels and two photos of the same name."""
     (tmp_path / "model.onnx").write_bytes(classifier())
     (tmp_path / "labels.txt").write_text("ape\nbat\ncat\ndog\nelk\n", encoding="utf-8")
+    (tmp_path / "none").mkdir()
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "results.json").write_text('{"images": []}', encoding="utf-8")
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         pixels = np.random.default_rng(ord(folder)).integers(0, 256, (30, 40, 3), dtype=np.uint8)
@@ -121,7 +124,7 @@ def test_methods_that_ask_again_tell_a_terminal_how_far_they_are(files, monkeypa
         with monkeypatch.context() as patch:
             terminal = Terminal()
             patch.setattr(sys, "stderr", terminal)
-            assert run(*command, *options) == 0
+            assert run(*command, *options, "--force") == 0
             told.append(re.findall(r"step (\d+ of \d+), [\d.]+ steps/s", terminal.getvalue()))
             assert terminal.getvalue().split("\r")[-1] == ""
     assert told == [["6 of 6"] * 2, ["4 of 6", "6 of 6"] * 2, []]
@@ -144,7 +147,20 @@ BAD = {
         ["explain", "model.onnx", "a/photo.png", "c.png", "-o", "out"],
         "c.png: no such file; expected a photo",
     ),
-    "broken photo": (["explain", "model.onnx", "a/photo.png", "labels.txt", "-o", "out"], "labels.txt: not an image"),
+    "broken photo": (["explain", "model.onnx", "labels.txt", "a/photo.png", "-o", "out"], "labels.txt: not an image"),
+    "empty folder": (
+        ["explain", "model.onnx", "a/photo.png", "none", "-o", "out"],
+        "none: expected a folder with photos",
+    ),
+    "no photo of a lenient run": (
+        ["explain", "model.onnx", "none", "-o", "out", "--lenient"],
+        "none: expected a folder",
+    ),
+    "pattern": (["explain", "model.onnx", "a/*.jpg", "-o", "out"], "a/*.jpg: expected a pattern that some photo fits"),
+    "other results": (
+        ["explain", "model.onnx", "a/photo.png", "-o", "theirs"],
+        "results.json: expected results of fastcam explain, or none; got another file",
+    ),
     "top": (["explain", "model.onnx", "a/photo.png", "-o", "out", "--top", "6"], "top: expected 1 to 5"),
     "class": (["explain", "model.onnx", "a/photo.png", "-o", "out", "--class", "5"], "class_index: expected 0 to 4"),
     "class name": (
@@ -209,14 +225,14 @@ def test_two_runs_write_the_same_bytes(files):
     assert len(written[0]) == 3
 
 
-def test_a_photo_that_fails_late_leaves_nothing_behind(files, capsys):
+def test_a_photo_that_fails_late_leaves_those_before_it(files, capsys):
     (files / "model.onnx").write_bytes(overflowing())
     for name, level in (("dark", 0), ("white", 255)):
         Image.fromarray(np.full((16, 16, 3), level, np.uint8)).save(files / f"{name}.png")
     photos = [files / "dark.png", files / "white.png"]
     assert run("explain", files / "model.onnx", *photos, "-o", files / "out", "--preprocess", "unit,scale=10") == 2
-    assert "expected finite logits" in capsys.readouterr().err
-    assert not (files / "out").exists()
+    assert "error: " + str(files / "white.png") + ": expected finite logits" in capsys.readouterr().err
+    assert sorted(path.name for path in (files / "out").iterdir()) == ["dark-overlay.png", "results.json"]
 
 
 def test_a_photo_is_never_written_over(files, capsys):
@@ -253,9 +269,9 @@ def test_long_thin_photos_are_not_enlarged_beyond_measure(files):
 
 
 def test_files_are_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
-    from fastcam.cli import report
+    from fastcam.files import write_whole
 
-    report.write_json(tmp_path / "results.json", {"good": 1})
+    write_whole(tmp_path / "results.json", b'{"good": 1}')
 
     def full(self: Path, data: bytes) -> int:
         self.touch()
@@ -263,7 +279,7 @@ def test_files_are_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(fastcam.InputError, match=r"results\.json: can't be written \(No space left on device\)"):
-        report.write_json(tmp_path / "results.json", {"good": 2})
+        write_whole(tmp_path / "results.json", b'{"good": 2}')
     assert json.loads((tmp_path / "results.json").read_text(encoding="utf-8")) == {"good": 1}
     assert len(list(tmp_path.iterdir())) == 1
 

@@ -1,11 +1,16 @@
 """`fastcam inspect`: what was found in a model, and proven."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from fastcam.cli import main
+from tests.models import classifier
 
 
 def run(*arguments):
@@ -51,3 +56,16 @@ def test_inspect_says_what_kind_of_head_there_is_and_explain_takes_another_metho
     assert run("explain", path, tmp_path / "photo.png", "-o", tmp_path / "out") == 0
     written = json.loads((tmp_path / "out" / "results.json").read_text())
     assert written["images"][0]["maps"][0]["method"] == "gradcam"
+
+
+@pytest.mark.parametrize("options", [[], ["--provider", "CUDAExecutionProvider"]])
+def test_onnxruntime_says_nothing_of_its_own(tmp_path, options):
+    """Not even of a home in which its telemetry can keep nothing."""
+    (tmp_path / "model.onnx").write_bytes(classifier())
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "ORT_"))}
+    command = [sys.executable, "-m", "fastcam", "inspect", "model.onnx", *options]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**environment, "HOME": os.devnull}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == (2 if options else 0)
+    assert [line for line in done.stderr.splitlines() if "fastcam inspect: error: providers: " not in line] == []

@@ -2,9 +2,12 @@
 
 import pickle
 from dataclasses import replace
+from functools import partial
+from importlib.resources import files
 
 import numpy as np
 import pytest
+from onnxruntime.quantization import QuantType, quantize_dynamic
 
 import fastcam
 from fastcam import InputError
@@ -124,6 +127,31 @@ def test_batches_change_nothing(cifar, kind):
     assert {one for _, one in seen} == {total}
 
 
+@pytest.fixture(scope="module")
+def mixing(tmp_path_factory, photos):
+    """A real network whose operators find their ranges while running, over all items of a batch, and two photos."""
+    path = tmp_path_factory.mktemp("dynamic") / "squeezenet.onnx"
+    quantize_dynamic(str(files("fastcam.data") / "squeezenet1_1.onnx"), path, weight_type=QuantType.QUInt8)
+    model = fastcam.load(path, preprocess="caffe-bgr,fit=stretch,size=227")
+    return model, photos[:2], model.explain(photos[:2])
+
+
+@pytest.mark.parametrize(
+    "make", [AverageDrop, partial(Deletion, steps=4), partial(Insertion, steps=4), partial(Road, fractions=(0.4,))]
+)
+def test_no_batch_size_changes_the_scores_of_a_model_that_mixes_the_items_of_a_batch(mixing, make):
+    model, found, explanation = mixing
+    scores, told = [], []
+    for batch_size in (1, 2, 8, None):
+        measure = make(batch_size=batch_size)
+        measure.update(model, found, explanation, progress=lambda *now: told.append(now))
+        scores.append(measure.scores)
+    assert {total for _, total in told} == {2 * measure.points}
+    assert told[-1] == (2 * measure.points, 2 * measure.points)
+    for others in scores[1:]:
+        np.testing.assert_allclose(others, scores[0], rtol=1e-5, atol=1e-7)
+
+
 @pytest.mark.parametrize("kind", MEASURES)
 def test_shards_add_up_in_any_order(cifar, kind):
     model, found, explanation = cifar
@@ -166,7 +194,7 @@ def test_memory_is_bounded_by_the_batch(cifar):
 @pytest.mark.parametrize(
     ("make", "match"),
     [
-        (lambda: AverageDrop(batch_size=0), "batch_size: expected a whole number from 1, or None; got 0"),
+        (lambda: AverageDrop(batch_size=0), "batch_size: expected a whole number, 1 or more, or None; got 0"),
         (lambda: AverageDrop(batch_size=True), "batch_size: .* got True"),
         (lambda: Deletion(steps=0), "steps: expected a whole number from 1; got 0"),
         (lambda: Insertion(baseline="black"), "baseline: expected one of zero, mean, blur; got 'black'"),
@@ -221,5 +249,5 @@ def test_scores_that_are_not_finite_are_refused():
     data = build(body, k=(4, 3, 1, 1), w=(5, 4), b=(5,))
     model = fastcam.load(data, preprocess="unit,fit=stretch")
     photo = np.random.default_rng(0).integers(1, 256, (16, 16, 3)).astype(np.uint8)
-    with pytest.raises(InputError, match="expected finite scores of the changed images"):
+    with pytest.raises(InputError, match="expected finite logits of changed inputs; got NaN or infinity for 1 of 2"):
         Deletion(steps=2).update(model, photo, model.explain(photo, method="eigencam"))

@@ -65,7 +65,7 @@ def test_items_that_the_others_drown(batch_size):
     items[5] = [100, 1, 1]
     told = []
     asked = forwards.Forwards(rounded, 1, 1, 3)
-    found = asked.ask(6, lambda n: items[n], (3,), np.arange(3), batch_size, told.append)
+    found = asked.ask(6, lambda n: items[n], (3,), lambda _, logits: logits, batch_size, told.append)
     np.testing.assert_allclose(found, np.concatenate([rounded(item[None]) for item in items]), rtol=1e-6)
     assert told[-1] == 6
 
@@ -78,7 +78,9 @@ def test_a_model_that_keeps_items_apart_is_seldom_asked_twice():
         asked.append(len(items))
         return 2 * items
 
-    found = forwards.Forwards(double, 1, 1, 3).ask(64, lambda n: items[n], (3,), np.arange(3), 2, lambda _: None)
+    found = forwards.Forwards(double, 1, 1, 3).ask(
+        64, lambda n: items[n], (3,), lambda _, logits: logits, 2, lambda _: None
+    )
     np.testing.assert_array_equal(found, 2 * items)
     assert sum(asked) <= 64 + 2 * 6  # of batches 1, 2, 3, 5, 9 and 17 out of 32
 
@@ -93,7 +95,10 @@ def test_batches_that_memory_does_not_hold(monkeypatch):
     model.explain(PHOTO, method="scorecam", progress=lambda *now: told.append(now))
     assert told == [(2, 6), (4, 6), (6, 6)]
     monkeypatch.setattr(forwards, "LIMIT", item - 1)
-    with pytest.raises(InputError, match="expected a forward that takes less than .* Use method='gradcam'"):
+    with pytest.raises(
+        InputError,
+        match="expected a forward that takes less than .* Use a smaller .*; method='gradcam' asks the model once",
+    ):
         model.explain(PHOTO, method="scorecam")
 
 

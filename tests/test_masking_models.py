@@ -95,7 +95,10 @@ def test_masked_images_without_finite_logits():
     kernel[2] = 0
     model = fastcam.load(build(body, k=kernel, w=(5, 6), b=(5,)), preprocess="unit,fit=stretch")
     assert model.explain(PHOTO, method="layercam").activation_maps.any()
-    with pytest.raises(InputError, match="expected finite logits of masked items; got NaN or infinity for 2 of 6"):
+    with pytest.raises(
+        InputError,
+        match="expected finite logits of changed inputs; got NaN or infinity for 2 of 6. method='gradcam' asks",
+    ):
         model.explain(PHOTO, method="scorecam")
     two = np.stack([PHOTO, PHOTO])
     with pytest.raises(InputError, match="image 0 of 2: expected finite logits"):

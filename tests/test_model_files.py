@@ -3,11 +3,13 @@
 import os
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 
 import fastcam
 import fastcam.runtime
-from fastcam import BackendError, InputError, ModelError
+from fastcam import BackendError, InputError, ModelError, providers
+from fastcam.runtime import open_session
 from tests.models import WEIGHTS, classifier, make
 
 BODY = (
@@ -67,23 +69,52 @@ def test_a_graph_with_a_cycle():
 
 
 def test_a_provider_that_is_not_there_is_an_error_not_a_fallback():
-    with pytest.raises(BackendError, match=r"providers: expected some of .*got \['CUDAExecutionProvider'\]"):
+    with pytest.raises(BackendError) as caught:
         fastcam.load(classifier(), providers=["CUDAExecutionProvider", "CPUExecutionProvider"])
-    with pytest.raises(BackendError, match=r"got \['NoSuch'\]"):
-        fastcam.load(classifier(), providers=[("NoSuch", {})])
+    assert str(caught.value) == (
+        f"providers: expected some of {', '.join(ort.get_available_providers())}, which onnxruntime {ort.__version__} "
+        "(CPU build) has; got CUDAExecutionProvider. Install onnxruntime-gpu in place of onnxruntime"
+    )
+    for given, match in (
+        ([("NoSuch", {})], "got NoSuch. ONNX Runtime knows none of that name$"),
+        (["cuda"], "got cuda. ONNX Runtime knows none of that name; did you mean CUDAExecutionProvider?"),
+        (["CPUExecutionProvider", "RknpuExecutionProvider"], "got Rknpu.* another build of ONNX Runtime"),
+        (["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"], "got TensorrtExec.*-gpu in"),
+    ):
+        with pytest.raises(BackendError, match=match):
+            fastcam.load(classifier(), providers=given)
     assert fastcam.load(classifier(), providers=["CPUExecutionProvider"]).provider == "CPUExecutionProvider"
 
 
 def test_a_provider_that_cannot_start_is_an_error_too(monkeypatch):
-    import onnxruntime as ort
-
     claimed = [*ort.get_available_providers(), "CUDAExecutionProvider"]
     monkeypatch.setattr(ort, "get_available_providers", lambda: claimed)
     with (
         pytest.warns(UserWarning, match="CUDAExecutionProvider"),
-        pytest.raises(BackendError, match="could not be started"),
+        pytest.raises(
+            BackendError,
+            match=r"^providers: CUDAExecutionProvider can't be started: (there is no NVIDIA|ONNX Runtime took)",
+        ),
     ):
         fastcam.load(classifier(), providers=["CUDAExecutionProvider", "CPUExecutionProvider"])
+
+
+def test_a_library_that_a_provider_lacks_is_named(monkeypatch, tmp_path):
+    (tmp_path / "libonnxruntime_providers_cuda.so").write_bytes(b"no library")
+    monkeypatch.setattr(providers.build_and_package_info, "__file__", str(tmp_path / "info.py"))
+    reason = providers.why_not_started("CUDAExecutionProvider")
+    assert reason.startswith("its library can't be loaded: ")
+    assert "libonnxruntime_providers_cuda.so" in reason
+    assert "onnxruntime.preload_dlls()" in reason
+    assert "\n" not in reason
+    assert providers.why_not_started("CoreMLExecutionProvider") == ""
+
+
+def test_a_model_that_no_provider_loads_is_the_model_s_fault():
+    data = make(BODY, **WEIGHTS)
+    data.opset_import[0].version = 99
+    with pytest.raises(ModelError, match="ONNX Runtime .* can't load it"):
+        open_session(data.SerializeToString(), name="m", providers=["AzureExecutionProvider", "CPUExecutionProvider"])
 
 
 @pytest.mark.parametrize(

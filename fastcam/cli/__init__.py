@@ -27,7 +27,8 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
-    0 when it did all of it, 2 after an error (told on stderr), 130 after Ctrl-C, 141 when the reader of a pipe leaves.
+    0 when it did all of it, 2 after an error (told on stderr), 3 when it left photos out (`explain --lenient`),
+    130 after Ctrl-C, 141 when the reader of a pipe leaves.
     """
     parser = argparse.ArgumentParser(
         prog="fastcam", description="Class activation maps and their boxes for any ONNX image classifier."
@@ -43,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # terminals and pipes that have no "→" or "×"
     try:
-        COMMANDS[options.command].run(options)
+        _silence_onnxruntime()
+        code = COMMANDS[options.command].run(options)
         sys.stdout.flush()
     except FastcamError as error:
         print(f"fastcam {options.command}: error: {error}", file=sys.stderr)
@@ -56,4 +58,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    return 0
+    return code or 0
+
+
+def _silence_onnxruntime() -> None:
+    """Have ONNX Runtime write nothing of its own to stderr in this process: what matters comes as an exception.
+
+    Its telemetry warns of a home that can't be written to when it is imported, and its log of providers that don't
+    start whatever a session's options say. The library leaves both as the caller has them.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    from fastcam.runtime import silence
+
+    silence()

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import os
 import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fastcam.cli.journal import RESULTS, Journal, digest, overlays_of, read_earlier
 from fastcam.cli.options import add_map_arguments, add_model_arguments, check_map_arguments, map_options, open_model
+from fastcam.cli.progress import Progress
 from fastcam.errors import InputError
 from fastcam.export.lines import map_records
 
@@ -17,11 +23,14 @@ if TYPE_CHECKING:
     from fastcam.images import Photo
     from fastcam.results import Explanation
 
+LEFT_OUT = 3  # the exit code of a run that left photos out
+LONGEST = 200  # bytes of a photo's name in those of its overlays
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of this command."""
     add_model_arguments(parser)
-    parser.add_argument("images", metavar="IMAGE", nargs="+", help="photos")
+    parser.add_argument("images", metavar="IMAGE", nargs="+", help="photos, folders of photos, or patterns ('*.jpg')")
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="directory for overlays and results.json")
     add_map_arguments(parser)
     parser.add_argument(
@@ -30,64 +39,135 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="masked images, or feature maps, at once, of methods that ask the model again (default: some 256 MB)",
     )
+    parser.add_argument(
+        "--lenient", action="store_true", help="leave out photos that can't be explained, and list them (exit code 3)"
+    )
+    parser.add_argument("--force", action="store_true", help="explain photos anew that DIR has results of")
 
 
-def run(options: argparse.Namespace) -> None:
-    """Check everything, then explain photo by photo."""
+def run(options: argparse.Namespace) -> int:
+    """Check everything, then explain photo by photo; results are kept as they are done."""
+    from fastcam.cli import report
+    from fastcam.cli.photos import find_photos
+
+    check_map_arguments(options)
+    folder = Path(options.output)
+    earlier = read_earlier(folder)
+    beside = {str((folder / name).absolute()) for name in overlays_of(earlier)}
+    photos = find_photos(options.images, beside=beside, missing=options.lenient)
+    model = open_model(options)
+    how = map_options(options, model) | {"batch_size": options.batch_size}
+    names = overlay_names(photos, _maps_of_each(model, how))
+    header = {"model": report.model_record(model), "versions": report.versions(), "options": _record(options, model)}
+    journal = Journal(folder, header, earlier, dict(zip(photos, names, strict=True)), anew=options.force)
+    _check_nothing_is_lost(photos, folder, {RESULTS, *journal.stale, *(name for several in names for name in several)})
+    with ExitStack() as stack:
+        stack.push(lambda kind, *_: _sum_up(journal, len(photos), folder, kind is None))
+        stack.enter_context(journal)
+        progress = stack.enter_context(Progress(sys.stderr, len(photos), "photo"))
+        explain = partial(_explained, model, how, progress)
+        for n, (path, several) in enumerate(zip(photos, names, strict=True)):
+            try:
+                maps = _known_or_new(journal, path, several, explain, options.colormap)
+            except PhotoError as error:
+                if not options.lenient:
+                    raise
+                journal.leave_out(path, str(error))
+                with progress.aside():
+                    print(f"fastcam explain: left out: {error}", file=sys.stderr)
+            else:
+                with progress.aside():
+                    print(path, *map(report.line, maps), sep="\n")
+            progress.reach(n + 1, len(photos))
+    return LEFT_OUT if journal.problems else 0
+
+
+class PhotoError(InputError):
+    """A photo can't be read or explained, others may be; names it."""
+
+
+def _known_or_new(
+    journal: Journal, path: str, names: Sequence[str], explain: Callable[[str], Explanation], colormap: str
+) -> list[dict[str, Any]]:
+    """Return the records of a photo's maps: those of an earlier run, or new ones, whose overlays are written then."""
     from fastcam.cli import report
     from fastcam.images import read_photo
 
-    check_map_arguments(options)
-    model = open_model(options)
-    explain = partial(_explained, model, map_options(options, model) | {"batch_size": options.batch_size})
-    found = [explain(path) for path in options.images]  # all of them, before anything is written
-    plans = list(zip(options.images, found, overlay_names(options.images, found), strict=True))
-    _check_nothing_is_overwritten(options.images, Path(options.output), [name for *_, names in plans for name in names])
-    directory = report.prepare_directory(options.output)
-    records = []
-    for path, explanation, names in plans:
-        photo, maps = read_photo(path), map_records(explanation, 0)
-        for m, (record, name) in enumerate(zip(maps, names, strict=True)):
-            record["overlay"] = name
-            report.write_png(directory / name, _picture(photo, explanation, m, options.colormap))
-        height, width = explanation.image_sizes[0].tolist()
-        seen = explanation.regions[0].tolist()
-        records.append({"file": path, "size": {"width": width, "height": height}, "seen": seen, "maps": maps})
-        print(path, *map(report.line, maps), sep="\n")
-    result = {"model": report.model_record(model), "versions": report.versions(), "images": records}
-    report.write_json(directory / "results.json", result)
-    photos = "1 photo" if len(records) == 1 else f"{len(records)} photos"
-    print(f"{photos}: overlays and results.json in {directory}")
+    sha256 = digest(path)
+    if record := journal.known(path, sha256):
+        return record["maps"]
+    try:
+        explanation, photo = explain(path), read_photo(path)
+    except InputError as error:
+        told = str(error)
+        raise PhotoError(told if told.startswith(f"{path}: ") else f"{path}: {told}") from error
+    maps = [one | {"overlay": name} for one, name in zip(map_records(explanation, 0), names, strict=True)]
+    height, width = explanation.image_sizes[0].tolist()
+    size, seen = {"width": width, "height": height}, explanation.regions[0].tolist()
+    with journal.adding({"file": path, "sha256": sha256, "size": size, "seen": seen, "maps": maps}) as folder:
+        for m, name in enumerate(names):
+            report.write_png(folder / name, _picture(photo, explanation, m, colormap))
+    return maps
 
 
-def _explained(model: Classifier, how: dict[str, Any], path: str) -> Explanation:
-    """One photo's, with a line on the terminal while a method asks the model again."""
-    from fastcam.cli.progress import Progress
-
-    with Progress(sys.stderr, None, "step") as progress:
-        return model.explain(path, progress=progress.reach, **how)
+def _explained(model: Classifier, how: dict[str, Any], progress: Progress, path: str) -> Explanation:
+    """Explain one photo, with a line on the terminal while a method asks the model again."""
+    with progress.aside(), Progress(sys.stderr, None, "step") as steps:
+        return model.explain(path, progress=steps.reach, **how)
 
 
-def overlay_names(paths: list[str], explanations: list[Explanation]) -> list[list[str]]:
-    """File names of each photo's overlays, one a map, no two the same: dog-overlay.png, or dog.2-overlay-1.png, ..."""
+def _sum_up(journal: Journal, photos: int, folder: Path, is_whole: bool) -> None:
+    """Say what was done, or until when."""
+    done, all_of_them = journal.done, f"{photos} photo{'s' if photos > 1 else ''}"
+    if not is_whole and done:
+        place = f"overlays and results.json in {folder}, where the same command goes on"
+        print(f"fastcam explain: ended after {done} of {all_of_them}: {place}", file=sys.stderr)
+    elif is_whole:
+        known = f", {journal.reused} of them as they were there before (--force: anew)" if journal.reused else ""
+        left = f"; {len(journal.problems)} left out, which results.json lists" if journal.problems else ""
+        count = f"{done} of {all_of_them}" if left else all_of_them
+        print(f"{count}: overlays and results.json in {folder}{known}{left}")
+
+
+def overlay_names(paths: Sequence[str], maps: int) -> list[list[str]]:
+    """Return file names of each photo's overlays, one a map, no two the same: dog-overlay.png, dog.2-overlay-1.png, ...
+
+    Examples
+    --------
+    >>> overlay_names(["a/dog.jpg", "b/dog.jpg"], 1)
+    [['dog-overlay.png'], ['dog.2-overlay.png']]
+    """
     taken: set[str] = set()
     names = []
-    for path, explanation in zip(paths, explanations, strict=True):
-        stem, name, number = Path(path).stem, Path(path).stem, 1
-        while name in taken:
+    for path in paths:
+        stem = os.fsdecode(os.fsencode(Path(path).stem)[:LONGEST])
+        name, number = stem, 1
+        while name.casefold() in taken:  # some file systems don't tell cases apart
             number += 1
             name = f"{stem}.{number}"
-        taken.add(name)
-        maps = explanation.class_index.shape[1]
+        taken.add(name.casefold())
         names.append([f"{name}-overlay{f'-{m + 1}' if maps > 1 else ''}.png" for m in range(maps)])
     return names
 
 
-def _check_nothing_is_overwritten(paths: list[str], directory: Path, names: list[str]) -> None:
-    """An overlay from an earlier run may be among the photos of this one; and a directory may bear a file's name."""
+def _maps_of_each(model: Classifier, how: Mapping[str, Any]) -> int:
+    """Return how many maps each photo gets. What is wrong with the options is found out here, before any work."""
+    wanted = model._explainer.plan(1, **{"top": 1, "class_index": None, **how}).wanted
+    return wanted if isinstance(wanted, int) else wanted.shape[1]
+
+
+def _record(options: argparse.Namespace, model: Classifier) -> dict[str, Any]:
+    """Return the options that maps, boxes, names and colours depend on."""
+    labels = None if model.labels is None else hashlib.sha256("\n".join(model.labels).encode()).hexdigest()
+    how = map_options(options, model)
+    return {"top": None, "class_index": None, **how, "colormap": options.colormap, "labels_sha256": labels}
+
+
+def _check_nothing_is_lost(paths: Sequence[str], folder: Path, names: Collection[str]) -> None:
+    """Refuse photos that are overlays of an earlier run, which go or are written anew, and directories in the way."""
     photos = {Path(path).resolve() for path in paths}
-    for name in (*names, "results.json"):
-        target = (directory / name).resolve()
+    for name in sorted(names):
+        target = (folder / name).resolve()
         if target in photos:
             raise InputError(f"{target}: expected photos; an overlay would be written over this one. Choose another -o")
         if target.is_dir():

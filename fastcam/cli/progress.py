@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 INTERVAL = 0.2  # seconds between two states of the line
@@ -25,7 +27,7 @@ class Progress:
         self.count = self.dropped = 0
         self._stream, self._total, self._what = stream, total, what
         self._began = self._told = time.perf_counter()
-        self._width = 0
+        self._text = ""
         self._is_shown = stream.isatty()
 
     @property
@@ -46,18 +48,31 @@ class Progress:
             self._told = now
             self._show(line(count, total, self.rate, self._what))
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the line away while something else is written to the terminal, and put it back."""
+        text = self._text
+        self._hide()
+        yield
+        if text:
+            self._show(text)
+
     def _show(self, text: str) -> None:
-        self._stream.write(f"\r{text:<{self._width}}")
+        self._stream.write(f"\r{text:<{len(self._text)}}")
         self._stream.flush()
-        self._width = len(text)
+        self._text = text
+
+    def _hide(self) -> None:
+        if self._text:
+            self._stream.write(f"\r{' ' * len(self._text)}\r")
+            self._stream.flush()
+            self._text = ""
 
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._width:
-            self._stream.write(f"\r{' ' * self._width}\r")
-            self._stream.flush()
+        self._hide()
 
 
 def line(count: int, total: int | None, rate: float, what: str = "frame") -> str:

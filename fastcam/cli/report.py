@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import platform
 from dataclasses import asdict
@@ -80,11 +79,6 @@ def prepare_directory(path: str) -> Path:
     except OSError as error:
         raise InputError(f"{directory}: expected a directory that can be written to ({error.strerror})") from error
     return directory
-
-
-def write_json(path: Path, value: Any) -> None:
-    """The value as JSON; the file is there whole or not at all."""
-    write_whole(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
 
 
 def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:

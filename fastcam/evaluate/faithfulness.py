@@ -18,15 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam import engines
-from fastcam.checks import is_whole
 from fastcam.classifier import Classifier
-from fastcam.errors import InputError
 from fastcam.evaluate.measure import Measure, Progress
+from fastcam.forwards import Forwards, check_asking
 from fastcam.images import each_photo
 from fastcam.ops import heatmaps
 from fastcam.results import Explanation
+from fastcam.scores import probabilities
 
-BUDGET = 16 << 20  # bytes of network inputs, feature maps and logits at once; what the network holds comes on top
 Floats = NDArray[np.float32]
 
 
@@ -39,16 +38,15 @@ class Faithfulness(Measure):
     Parameters
     ----------
     batch_size
-        Network inputs at once; it changes no score by more than the model's own rounding. None: as many as fit into
-        16 MB with the feature maps and logits that come of them.
+        Network inputs at once, as in `Classifier.explain`; None: as many as take some 256 MB. The scores are the same,
+        but for rounding: a model that mixes the items of a batch (as int8 models do that find their ranges while
+        running) is asked for one after another.
     """
 
     batch_size: int | None = None
 
     def __post_init__(self) -> None:
-        size = self.batch_size
-        if size is not None and (not is_whole(size) or size < 1):
-            raise InputError(f"batch_size: expected a whole number from 1, or None; got {size!r}")
+        check_asking(self.batch_size, None)
 
     # ---- what each measure says -------------------------------------------------------------------------------------
 
@@ -87,36 +85,46 @@ class Faithfulness(Measure):
             Of these images, by any method. For maps from elsewhere,
             `dataclasses.replace(explanation, activation_maps=maps, method="...")`.
         progress
-            Called with (done, total), in changed network inputs, after each batch.
+            Called with (done, total), in changed network inputs, after each batch; from the first on again where a
+            model turns out to mix the items of a batch.
 
         Raises
         ------
         InputError
             The explanation isn't of as many images or classes, or of another method than before; an image that can't be
-            read; NaN or infinity.
+            read; batches that take too much memory; NaN or infinity.
         ModelError
             ONNX Runtime failed while running.
         """
         photos = each_photo(images)
         self._check(model, len(photos), explanation)
         maps = math.prod(explanation.class_index.shape)
-        total, done = maps * self.points, 0
-        found, originals = np.empty(total, np.float32), np.empty(maps, np.float32)
-        work = chain.from_iterable(self._changed(model, photos, explanation, originals))
-        size = self.batch_size or default_batch_size(model)
-        while batch := list(islice(work, size)):
-            inputs, classes = zip(*batch, strict=True)
-            found[done : done + len(batch)] = _scores(model, np.stack(inputs))[np.arange(len(batch)), list(classes)]
-            done += len(batch)
+        total, originals = maps * self.points, np.empty(maps, np.float32)
+        wanted, work = explanation.class_index.reshape(-1), iter(())
+
+        def make(items: NDArray[np.intp]) -> NDArray[Any]:
+            nonlocal work
+            if items[0] == 0:
+                work = chain.from_iterable(self._changed(model, photos, explanation, originals))
+            return np.stack(list(islice(work, len(items))))
+
+        def keep(items: NDArray[np.intp], logits: Floats) -> Floats:
+            scores = _scores(model, logits)
+            return scores[np.arange(len(items)), wanted[items // self.points]][:, None]
+
+        def done(count: int) -> None:
             if progress is not None:
-                progress(done, total)
+                progress(count, total)
+
+        shape = model.input.batch_shape(model._explainer.target)[1:]
+        found = _forwards(model).ask(total, make, shape, keep, self.batch_size, done)
         self.method = explanation.method
         self._rows.append(np.column_stack([originals, found.reshape(maps, self.points)]))
 
     def _changed(
         self, model: Classifier, photos: Any, explanation: Explanation, originals: Floats
-    ) -> Iterator[Iterator[tuple[NDArray[Any], int]]]:
-        """The work of each map: network inputs in the model's layout and dtype, and the class whose score is wanted.
+    ) -> Iterator[Iterator[NDArray[Any]]]:
+        """Network inputs of each map, in the model's layout and dtype.
 
         On the way, the scores of the unchanged inputs are written down.
         """
@@ -126,13 +134,7 @@ class Faithfulness(Measure):
             image = channels_first(model, seen.network_input[0])
             for relevance, wanted in zip(heatmaps(maps, image.shape[1:], normalise=False), index.tolist(), strict=True):
                 originals[next(rows)] = seen.scores[wanted]
-                yield ((as_input(model, one), wanted) for one in self.changed(image, relevance))
-
-
-def default_batch_size(model: Classifier) -> int:
-    """How many network inputs fit into `BUDGET` with what comes of them, at least one."""
-    inputs = math.prod(model.input.batch_shape(model._explainer.target)[1:])
-    return max(1, BUDGET // (4 * (inputs + math.prod(model.head.feature_shape or ()) + model.head.classes)))
+                yield (as_input(model, one) for one in self.changed(image, relevance))
 
 
 def channels_first(model: Classifier, image: NDArray[Any]) -> Floats:
@@ -147,9 +149,16 @@ def as_input(model: Classifier, image: Floats) -> NDArray[Any]:
     return np.asarray(image if model.input.layout == "NCHW" else image.transpose(1, 2, 0), model.input.dtype)
 
 
-def _scores(model: Classifier, inputs: NDArray[Any]) -> Floats:
-    """(N, K), as `Explanation.scores` has them."""
-    _, _, scores = model._explainer.run(inputs, engines.named("cpu"))
-    if not np.isfinite(scores).all():
-        raise InputError("expected finite scores of the changed images; got NaN or infinity")
+def _forwards(model: Classifier) -> Forwards:
+    """Forwards to what scores are made of. New for each update, so that no photo's scores depend on those before it."""
+    head = model.head
+    tensor = head.output if head.activation == "other" else head.logits
+    return Forwards.of_model(model._explainer.session, tensor, head.classes)
+
+
+def _scores(model: Classifier, logits: Floats) -> Floats:
+    """Return scores (n, K) as `Explanation.scores` has them; NaN where logits aren't finite."""
+    activation, sound = model.head.activation, np.isfinite(logits).all(axis=1)
+    scores = np.full_like(logits, np.nan)
+    scores[sound] = logits[sound] if activation == "other" else probabilities(logits[sound], activation)
     return scores

@@ -1,0 +1,264 @@
+"""results.json of many photos, which grows by a line a photo in a file beside it, and goes on where a run ended."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from fastcam.cli.report import prepare_directory
+from fastcam.errors import InputError
+from fastcam.files import Part, unwritable
+
+RESULTS, JOURNAL = "results.json", ".results.json.journal"
+BEGIN, END = b'  "images": [\n', b"  ]"  # the lines around those of photos
+OVERLAY = re.compile(r"[^/\\]+-overlay(-\d+)?\.png")
+
+
+class Entry(NamedTuple):
+    """A photo that was explained: its file's sha256, its overlays, and where its line is."""
+
+    sha256: str
+    overlays: tuple[str, ...]
+    place: Path
+    offset: int
+    size: int
+
+
+class Earlier(NamedTuple):
+    """What an earlier run left: its header, and its photos by their paths."""
+
+    header: dict[str, Any]
+    entries: dict[str, Entry]
+
+
+def read_earlier(folder: Path) -> list[Earlier]:
+    """Read the results of earlier runs in a folder: of whole ones, and of one that was killed.
+
+    Raises
+    ------
+    InputError
+        The folder's results.json is none of `fastcam explain`.
+    """
+    found = [_read(folder / RESULTS)] if (folder / RESULTS).is_file() else []
+    try:
+        return [*found, _read(folder / JOURNAL)] if (folder / JOURNAL).is_file() else found
+    except InputError:  # cut before its first line was whole
+        return found
+
+
+def overlays_of(earlier: Iterable[Earlier]) -> set[str]:
+    """Return the names of all overlays that earlier runs wrote."""
+    return {name for one in earlier for entry in one.entries.values() for name in entry.overlays}
+
+
+class Journal:
+    """The results of a run. A context manager: what is done when the block is left becomes results.json.
+
+    Each photo's record is written as it is done, so that a kill loses none; after an error or Ctrl-C, results.json has
+    those that are done, and those of an earlier run of the same header that the run didn't come to. Nothing in the
+    folder is touched before there is something to write; then overlays of earlier runs that don't hold any more go.
+
+    Parameters
+    ----------
+    header
+        What the results are of: model, versions, options. Photos of an earlier run with another one are explained anew.
+    planned
+        The names of the overlays of each photo of this run.
+    anew
+        Explain every photo anew.
+
+    Attributes
+    ----------
+    done, reused
+        How many photos have results so far, and how many of these are an earlier run's.
+    problems
+        The photos that were left out, each with the reason.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        header: Mapping[str, Any],
+        earlier: Sequence[Earlier],
+        planned: Mapping[str, Sequence[str]],
+        *,
+        anew: bool = False,
+    ) -> None:
+        self._folder, self._header, self._planned = folder, header, planned
+        self._entries: dict[str, Entry] = {}
+        self._file: IO[bytes] | None = None
+        wanted = {path: tuple(names) for path, names in planned.items()}
+        for one in earlier:
+            if not anew and _compared(one.header) == _compared(header):
+                self._entries |= {p: entry for p, entry in one.entries.items() if wanted.get(p) == entry.overlays}
+        self._stale = overlays_of(earlier) - {name for entry in self._entries.values() for name in entry.overlays}
+        self.problems: list[dict[str, str]] = []
+        self.done = self.reused = 0
+
+    @property
+    def stale(self) -> set[str]:
+        """Names of overlays of earlier runs that go."""
+        return set(self._stale)
+
+    def known(self, path: str, sha256: str) -> dict[str, Any] | None:
+        """Return the record of a photo that an earlier run explained, if its file and its overlays are still there."""
+        entry = self._entries.get(path)
+        if entry is None:
+            return None
+        if entry.sha256 != sha256 or not all((self._folder / name).is_file() for name in entry.overlays):
+            self._forget(path)
+            return None
+        self.done, self.reused = self.done + 1, self.reused + 1
+        with open(entry.place, "rb") as file:
+            file.seek(entry.offset)
+            return json.loads(file.read(entry.size).rstrip().rstrip(b","))
+
+    @contextmanager
+    def adding(self, record: Mapping[str, Any]) -> Iterator[Path]:
+        """Keep the record of a photo, whose overlays are written into the folder in the block: both, or neither.
+
+        Raises
+        ------
+        InputError
+            They can't be written.
+        """
+        overlays = tuple(one["overlay"] for one in record["maps"])
+        self._stale.update(overlays)  # of that name: after a kill, one that is there is of this record
+        file, line = self._begun(), f"    {json.dumps(record, allow_nan=False)},\n".encode()
+        place = self._folder / JOURNAL
+        try:
+            offset = os.fstat(file.fileno()).st_size
+            file.write(line)
+        except OSError as error:
+            raise unwritable(place, error) from error
+        self._entries[record["file"]] = Entry(record["sha256"], overlays, place, offset, len(line))
+        try:
+            yield self._folder
+        except BaseException:
+            self._forget(record["file"])
+            raise
+        self.done += 1
+
+    def _begun(self) -> IO[bytes]:
+        """Return the journal, open; what is stale is gone."""
+        if self._file is None:
+            prepare_directory(str(self._folder))
+        self._remove_stale()
+        if self._file is None:
+            place, results = self._folder / JOURNAL, self._folder / RESULTS
+            known = [entry for entry in self._entries.values() if entry.place == place]
+            try:
+                if all(entry.place == place for entry in self._entries.values()):
+                    results.unlink(missing_ok=True)  # which tells of overlays that are gone
+                self._file = open(place, "ab" if known else "wb", buffering=0)  # noqa: SIM115
+                if known:
+                    self._file.truncate(max(entry.offset + entry.size for entry in known))  # before a line that was cut
+                else:
+                    self._file.write(_head(self._header))
+            except OSError as error:
+                raise unwritable(place, error) from error
+        return self._file
+
+    def leave_out(self, path: str, reason: str) -> None:
+        """List a photo that can't be explained, and why."""
+        self._forget(path)
+        self.problems.append({"file": path, "reason": reason})
+
+    def _forget(self, path: str) -> None:
+        if entry := self._entries.pop(path, None):
+            self._stale.update(entry.overlays)
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._begun()
+        if self._file is not None:
+            self._file.close()
+            self._write_results()
+            self._remove_stale()
+            (self._folder / JOURNAL).unlink(missing_ok=True)
+
+    def _write_results(self) -> None:
+        """Put the lines of all photos together, in the order of the run."""
+        part = Part(self._folder / RESULTS)
+        try:
+            with ExitStack() as stack, open(part.place, "wb") as out:
+                places = {entry.place for entry in self._entries.values()}
+                files = {place: stack.enter_context(open(place, "rb")) for place in places}
+                out.write(_head(self._header))
+                between = b""
+                for entry in (self._entries[path] for path in self._planned if path in self._entries):
+                    files[entry.place].seek(entry.offset)
+                    out.write(between + files[entry.place].read(entry.size).rstrip().rstrip(b","))
+                    between = b",\n"
+                out.write((b"\n" if between else b"") + _tail(self.problems))
+        except OSError as error:
+            part.drop()
+            raise unwritable(self._folder / RESULTS, error) from error
+        part.keep()
+
+    def _remove_stale(self) -> None:
+        for name in filter(OVERLAY.fullmatch, self._stale):  # whatever a results.json says, nothing else goes
+            try:
+                (self._folder / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise unwritable(self._folder / name, error) from error
+        self._stale.clear()
+
+
+def digest(path: str) -> str:
+    """Return the sha256 of a file; empty for what can't be read, or isn't a file."""
+    try:
+        if not os.path.isfile(path):
+            return ""
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def _read(path: Path) -> Earlier:
+    """Read results as `Journal` writes them; of a file that was cut, as far as it is whole."""
+    try:
+        with open(path, "rb") as file:
+            head: list[bytes] = []
+            while (line := file.readline()) != BEGIN:
+                if not line:
+                    raise ValueError("no images")
+                head.append(line)
+            header: dict[str, Any] = json.loads(b"".join(head).rstrip().rstrip(b",") + b"}")
+            _compared(header)
+            entries, offset = {}, file.tell()
+            while (line := file.readline()).endswith(b"\n") and not line.startswith(END):
+                record = json.loads(line.rstrip().rstrip(b","))
+                overlays = tuple(str(one["overlay"]) for one in record["maps"])
+                entries[record["file"]] = Entry(record["sha256"], overlays, path, offset, len(line))
+                offset += len(line)
+            return Earlier(header, entries)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: expected results of fastcam explain, or none; got another file. Choose another -o, or move it"
+        ) from error
+
+
+def _compared(header: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what has to be the same, as JSON has it: not where the model's file lies."""
+    plain = json.loads(json.dumps(header))
+    return {**plain, "model": {**plain["model"], "path": None}}
+
+
+def _head(header: Mapping[str, Any]) -> bytes:
+    return json.dumps(header, indent=2, allow_nan=False).removesuffix("\n}").encode() + b",\n" + BEGIN
+
+
+def _tail(problems: Sequence[Mapping[str, str]]) -> bytes:
+    lines = ",\n".join(f"    {json.dumps(problem)}" for problem in problems)
+    return END + (f',\n  "problems": [\n{lines}\n  ]\n}}\n' if lines else ',\n  "problems": []\n}\n').encode()

@@ -1,0 +1,75 @@
+"""The photos that a command line names: by files, folders and patterns."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Collection, Iterator, Sequence
+
+from fastcam.errors import InputError
+
+WILDCARDS = "*?["
+
+
+def find_photos(given: Sequence[str], *, beside: Collection[str] = (), missing: bool = False) -> list[str]:
+    """Return the paths that files, folders and patterns stand for, each once, in the order given.
+
+    A folder stands for the photos in it and below, by the endings of their names, in the order of their paths; what is
+    hidden is left out. A pattern is one that no shell has expanded: quoted, or on Windows; `**` goes through folders.
+
+    Parameters
+    ----------
+    beside
+        Absolute paths that aren't among the photos of folders and patterns: overlays of an earlier run.
+    missing
+        Whether a file may be missing; it is then found out where it is read.
+
+    Raises
+    ------
+    InputError
+        There is no such file, no photo in a folder, or nothing that fits a pattern.
+    """
+    found: dict[str, str] = {}
+    for name in given:
+        for path in _photos_of(name, frozenset(beside), missing):
+            found.setdefault(os.path.normcase(os.path.abspath(path)), path)
+    return list(found.values())
+
+
+def _photos_of(name: str, beside: frozenset[str], missing: bool) -> list[str]:
+    if os.path.isdir(name):
+        return _in_folder(name, beside)
+    if os.path.lexists(name) or not any(sign in name for sign in WILDCARDS):
+        if not missing and not os.path.exists(name):
+            raise InputError(f"{name}: no such file; expected a photo")
+        return [name]
+    paths = [path for path in sorted(glob.glob(name, recursive=True)) if os.path.abspath(path) not in beside]
+    files = [path for path in paths if not os.path.isdir(path)]
+    if not paths:
+        raise InputError(f"{name}: expected a pattern that some photo fits; got one that none does")
+    return files or [photo for path in paths for photo in _in_folder(path, beside)]
+
+
+def _in_folder(folder: str, beside: frozenset[str]) -> list[str]:
+    endings = _endings()
+    found = [path for path in _files_below(folder) if os.path.splitext(path)[1].lower() in endings]
+    if photos := sorted(path for path in found if os.path.abspath(path) not in beside):
+        return photos
+    raise InputError(f"{folder}: expected a folder with photos ({', '.join(sorted(endings))}); got one without")
+
+
+def _files_below(folder: str) -> Iterator[str]:
+    def refuse(error: OSError) -> None:
+        raise InputError(f"{error.filename}: can't be read ({error.strerror})") from error
+
+    for place, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (os.path.join(place, name) for name in files if not name.startswith("."))
+
+
+def _endings() -> frozenset[str]:
+    from PIL import Image
+
+    from fastcam.images import OWN_FORMATS
+
+    return frozenset(ending for ending, kind in Image.registered_extensions().items() if kind in OWN_FORMATS)

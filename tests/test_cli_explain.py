@@ -1,0 +1,200 @@
+"""`fastcam explain` of many photos: folders and patterns, broken ones, and what is explained anew."""
+
+import gc
+import io
+import os
+import re
+import sys
+
+import pytest
+
+import fastcam
+from fastcam.cli import main, progress
+from fastcam.cli.photos import find_photos
+from fastcam.results import Explanation
+from tests.explaining import explained, make, names, prepare, results, run, state
+from tests.models import classifier
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    return prepare(tmp_path, monkeypatch)
+
+
+# ---- which photos ----------------------------------------------------------------------------------------------------
+
+
+def test_folders_and_patterns_stand_for_photos_each_once(files):
+    everything = ["photos/a.JPG", "photos/b.png", "photos/below/c.png"]
+    assert find_photos(["photos"]) == [name.replace("/", os.sep) for name in everything]
+    assert find_photos(["photos/b.png", "photos", "./photos/../photos/a.JPG"]) == [
+        everything[1],
+        everything[0],
+        everything[2],
+    ]
+    assert find_photos(["photos/*.png"]) == ["photos/b.png"]
+    assert find_photos(["photos/**/*.png"]) == ["photos/b.png", "photos/below/c.png"]
+    assert find_photos(["photos/bel*"]) == ["photos/below/c.png"]
+    make(files / "photos" / "x[1].png")
+    assert find_photos(["photos/x[1].png"]) == ["photos/x[1].png"]
+    assert run("photos", "photos/*.png") == 0
+    assert explained() == [*everything, "photos/x[1].png"]
+
+
+def test_overlays_in_a_folder_of_photos_are_none(files):
+    for _ in range(2):
+        assert main(["explain", "model.onnx", "photos", "-o", "photos"]) == 0
+        assert explained("photos") == ["photos/a.JPG", "photos/b.png", "photos/below/c.png"]
+    assert main(["explain", "model.onnx", "photos/*.png", "-o", "photos"]) == 0
+    assert explained("photos") == ["photos/b.png"]
+    assert "a-overlay.png" not in names("photos")
+
+
+def test_an_overlay_that_would_go_is_no_photo(files, capsys):
+    assert run("photos") == 0
+    before = state()
+    assert run("out/b-overlay.png") == 2
+    assert "b-overlay.png: expected photos; an overlay would be written over this one" in capsys.readouterr().err
+    assert state() == before
+
+
+def test_long_names_and_names_that_differ_by_case(files):
+    long = make(files / "photos" / f"{'é' * 120}.png")
+    make(files / "more" / "B.png")
+    assert run(long, "photos/b.png", "more/B.png") == 0
+    made = [image["maps"][0]["overlay"] for image in results()["images"]]
+    assert len(made[0].encode()) < 255
+    assert made[1:] == ["b-overlay.png", "B.2-overlay.png"]
+
+
+# ---- broken photos ---------------------------------------------------------------------------------------------------
+
+
+def test_a_broken_photo_ends_the_run_and_loses_none_of_the_others(files, capsys):
+    (files / "photos" / "b.png").write_bytes(b"no png")
+    assert run("photos") == 2
+    err = capsys.readouterr().err
+    assert "ended after 1 of 3 photos: overlays and results.json in out, where the same command goes on" in err
+    assert "fastcam explain: error: photos/b.png: not an image that Pillow can read" in err
+    assert explained() == ["photos/a.JPG"]
+    before = state()
+    make(files / "photos" / "b.png", 1)
+    assert run("photos") == 0
+    assert "1 of them as they were there before" in capsys.readouterr().out
+    assert state()["a-overlay.png"] == before["a-overlay.png"]
+    resumed = (files / "out" / "results.json").read_bytes()
+    assert run("photos", "--force") == 0
+    assert (files / "out" / "results.json").read_bytes() == resumed
+    assert state()["a-overlay.png"] != before["a-overlay.png"]
+
+
+def test_a_lenient_run_leaves_broken_photos_out_and_says_so(files, capsys):
+    (files / "photos" / "b.png").write_bytes(b"no png")
+    assert run("photos", "none.png", "--lenient") == 3
+    out, err = capsys.readouterr()
+    found = results()
+    assert explained() == ["photos/a.JPG", "photos/below/c.png"]
+    assert [(one["file"], one["reason"]) for one in found["problems"]] == [
+        ("photos/b.png", "photos/b.png: not an image that Pillow can read"),
+        ("none.png", "none.png: no such file; expected a photo"),
+    ]
+    assert err.splitlines() == [f"fastcam explain: left out: {one['reason']}" for one in found["problems"]]
+    assert (
+        out.splitlines()[-1] == "2 of 4 photos: overlays and results.json in out; 2 left out, which results.json lists"
+    )
+    make(files / "photos" / "b.png", 1)
+    assert run("photos", "--lenient") == 0
+    assert explained() == ["photos/a.JPG", "photos/b.png", "photos/below/c.png"]
+    assert results()["problems"] == []
+
+
+def test_a_photo_that_breaks_later_loses_its_old_results(files):
+    assert run("photos") == 0
+    (files / "photos" / "b.png").write_bytes(b"no png")
+    assert run("photos", "--lenient") == 3
+    assert names() == ["a-overlay.png", "c-overlay.png", "results.json"]
+
+
+# ---- going on --------------------------------------------------------------------------------------------------------
+
+
+def test_what_changed_is_explained_anew_and_nothing_else(files):
+    assert run("photos") == 0
+    before = state()
+    make(files / "photos" / "b.png", 7)
+    (files / "out" / "c-overlay.png").unlink()
+    assert run("photos") == 0
+    after = state()
+    assert [name for name in before if before[name] == after[name]] == ["a-overlay.png"]
+    assert len(after) == 4
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--top", "2"], ["--colormap", "jet"], ["--threshold", "0.5"], ["--preprocess", "unit"], ["--class", "1"]],
+)
+def test_other_options_explain_all_anew_and_leave_no_stale_overlay(files, options):
+    assert run("photos") == 0
+    (files / "out" / "mine-overlay.png").write_bytes(b"mine")
+    before = state()
+    assert run("photos/b.png", *options) == 0
+    written = [one["overlay"] for one in results()["images"][0]["maps"]]
+    assert names() == sorted([*written, "mine-overlay.png", "results.json"])
+    assert all(state()[name] != before.get(name) for name in written)
+
+
+def test_another_model_explains_all_anew(files):
+    assert run("photos/b.png") == 0
+    before, first = state(), results()
+    (files / "model.onnx").write_bytes(classifier(seed=1))
+    assert run("photos/b.png") == 0
+    assert state()["b-overlay.png"] != before["b-overlay.png"]
+    assert results()["model"]["sha256"] != first["model"]["sha256"]
+
+
+def test_nothing_goes_that_was_not_written(files):
+    """Whatever somebody makes of a results.json."""
+    assert run("photos/b.png") == 0
+    text = (files / "out" / "results.json").read_text(encoding="utf-8")
+    for name in ("../photos/a.JPG", "notes-overlay.txt", "../model.onnx"):
+        (files / "out" / "notes-overlay.txt").write_text("mine", encoding="utf-8")
+        (files / "out" / "results.json").write_text(text.replace("b-overlay.png", name), encoding="utf-8")
+        assert run("photos/below/c.png") == 0
+        assert {"a.JPG", "b.png"} <= set(names("photos"))
+        assert names() == ["b-overlay.png", "c-overlay.png", "notes-overlay.txt", "results.json"]
+
+
+# ---- many of them ----------------------------------------------------------------------------------------------------
+
+
+def test_no_explanation_is_kept(files, monkeypatch):
+    plain, alive = fastcam.Classifier.explain, []
+
+    def explain(self, *arguments, **options):
+        gc.collect()
+        alive.append(sum(isinstance(one, Explanation) for one in gc.get_objects()))
+        return plain(self, *arguments, **options)
+
+    monkeypatch.setattr(fastcam.Classifier, "explain", explain)
+    for seed in range(8):
+        make(files / "photos" / f"{seed}.png", seed)
+    assert run("photos") == 0
+    assert len(alive) == 11
+    assert max(alive) <= min(alive) + 1
+
+
+def test_a_terminal_sees_how_far_it_is(files, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    (files / "photos" / "b.png").write_bytes(b"no png")
+    terminal = Terminal()
+    monkeypatch.setattr(progress, "INTERVAL", 0.0)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert run("photos", "--lenient") == 3
+    shown = terminal.getvalue()
+    assert re.findall(r"photo (\d of \d), [\d.]+ photos/s", shown)[0] == "1 of 3"
+    assert "photo 3 of 3" in shown
+    assert "\rfastcam explain: left out: photos/b.png: not an image" in shown
+    assert shown.split("\r")[-1] == ""
