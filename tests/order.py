@@ -198,6 +198,7 @@ ORDER = [
     "cli.serve",
     "cli.video",
     "cli.warmup",
+    "cli.interrupts",
     "cli",
     "__main__",
 ]
