@@ -93,6 +93,7 @@ ORDER = [
     "input_gradients",
     "preprocess",
     "geometry",
+    "image_formats",
     "images",
     "frames",
     "overlays",
