@@ -184,6 +184,8 @@ ORDER = [
     "evaluate.merging",
     "evaluate",
     "serve.picture",
+    "serve.arrival",
+    "serve.photos",
     "serve.live",
     "serve.handler",
     "serve.server",
