@@ -17,6 +17,7 @@ from fastcam.geometry import Region, visible
 from fastcam.image_formats import FILES, UPLOADS, open_image
 from fastcam.preprocess import NAMED, Fit, Preprocess
 from fastcam.session import ImageInput
+from fastcam.transparency import on_white
 
 Photo = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
 
@@ -144,9 +145,7 @@ def _as_rgb(image: Image.Image, name: str) -> Image.Image:
     if image.mode == "F":
         raise InputError(f"{name}: expected 8 or 16 bits a pixel; got floating point. Scale it to uint8 first")
     if image.has_transparency_data or image.mode.endswith(("A", "a")):
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
+        return on_white(image)
     return image.convert("RGB")
 
 

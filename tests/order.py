@@ -94,6 +94,7 @@ ORDER = [
     "preprocess",
     "geometry",
     "image_formats",
+    "transparency",
     "images",
     "frames",
     "overlays",
