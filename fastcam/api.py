@@ -18,6 +18,7 @@ from fastcam.model.source import read_source
 from fastcam.pool import check_threads
 from fastcam.preprocess import Preprocess, neighbouring
 from fastcam.preprocess import preprocess as as_preprocess
+from fastcam.scores import check_activation
 from fastcam.session import Opening, Session
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def load(
     providers: Sequence[Provider] | None = None,
     threads: int | None = None,
     session_options: ort.SessionOptions | None = None,
+    activation: str | None = None,
     constants: Mapping[str, ArrayLike] | None = None,
 ) -> Classifier:
     """A `Classifier`: the model opened, its head found and proven.
@@ -64,6 +66,10 @@ def load(
     session_options
         Your own, in place of fastcam's (which sets threads and turns spinning off). Custom operators are registered
         on these.
+    activation
+        What makes scores of the logits: "softmax", "sigmoid", or "none" where they are values, as of a regression.
+        None: what the model itself does; if it returns logits, softmax for several and "none" for a single one.
+        `Classifier.activation_origin` tells why.
     constants
         Values of the model's other inputs, by name, if it has more than the images.
 
@@ -91,7 +97,7 @@ def load(
 
     spec, origin = (None, "default") if preprocess is None else (as_preprocess(preprocess), "argument")
     values = {name: np.asarray(value) for name, value in (constants or {}).items()}
-    _check_options(head, output, threads, session_options)
+    _check_options(head, output, threads, session_options, activation)
     path = source = opening = None
     if isinstance(model, ort.InferenceSession):
         if not isinstance(head, Head) or providers or threads or session_options:
@@ -120,13 +126,15 @@ def load(
         opening=opening,
         candidates=found.candidates,
         seconds=found.seconds,
+        activation=activation,
     )
 
 
-def _check_options(head: Any, output: Any, threads: int | None, session_options: Any) -> None:
+def _check_options(head: Any, output: Any, threads: int | None, session_options: Any, activation: Any) -> None:
     import onnxruntime as ort
 
     check_threads(threads)
+    check_activation(activation)
     if session_options is not None and threads is not None:
         raise InputError("threads: set it on the session_options that you give")
     if session_options is not None and not isinstance(session_options, ort.SessionOptions):

@@ -29,6 +29,8 @@ class Classifier(OpenModel):
         The proven `Head`.
     labels
         Class names, or None.
+    activation, activation_origin
+        What makes scores of the logits, "softmax", "sigmoid", "none" or "other" (the model's own), and why it does.
     preprocess, preprocess_origin
         The `Preprocess`, and where it comes from: "argument", the path of a configuration file, or "default".
     input, outputs

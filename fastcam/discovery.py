@@ -19,7 +19,7 @@ from fastcam.model.cuts import score_tensors
 from fastcam.model.exposing import expose
 from fastcam.model.families import counts_boxes, embedding, family
 from fastcam.model.graph import Graph
-from fastcam.model.head import Head
+from fastcam.model.head import Activation, Head
 from fastcam.model.logits import find_activation
 from fastcam.model.proof import (
     Linear,
@@ -277,7 +277,7 @@ def _find(request: _Request, probe: NDArray[Any], watch: Watch) -> _Found:
         find, linear = find.bent(str(error)), None
     except ModelError as error:
         raise no_head(find, error) from error
-    found = _as_head(request.source, scene, find, linear, search.output)
+    found = _as_head(request, scene, find, linear, search.output)
     candidates = tuple(candidate for one in searches for candidate in one.candidates)
     return found, None if linear is None else (find, linear), candidates
 
@@ -311,11 +311,14 @@ def _fault(scene: Scene, score: str, output: str, insisted: bool) -> str:
     return counts_boxes(scene, output) or ("" if insisted else embedding(scene, output))
 
 
-def _as_head(source: Source, scene: Scene, find: Find, linear: Linear | None, output: str) -> Head:
+def _as_head(request: _Request, scene: Scene, find: Find, linear: Linear | None, output: str) -> Head:
     """The head that was found, still to be held against other images."""
+    source = request.source
     graph, layout = scene.graph, find.layout
     too_many = linear is None and find.kind == "cam-spatial"
-    activation = find_activation(scene, find.logits, output)
+    # The entries of an embedding are explained by the caller's will: they are no probabilities.
+    is_embedding = bool(embedding(scene, request.scores[output]))
+    activation: Activation = "other" if is_embedding else find_activation(scene, find.logits, output)
     tensors = [find.feature_maps, find.logits, *([output] if activation == "other" else [])]
     exposed = expose(graph, tensors)
     names = tuple(dict.fromkeys(one.name for one in exposed if one.name not in graph.outputs))

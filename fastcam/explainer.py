@@ -29,7 +29,7 @@ from fastcam.pipeline import Finish, Work
 from fastcam.preprocess import Preprocess
 from fastcam.results import Boxes, Explanation, InputGradient
 from fastcam.sampling import grid
-from fastcam.scores import probabilities
+from fastcam.scores import Scoring, scores_of
 from fastcam.session import Session
 from fastcam.steady import Smoother, Steady
 
@@ -51,6 +51,7 @@ class Explainer:
     preprocess: Preprocess
     target: tuple[int, int]
     labels: tuple[str, ...] | None
+    scoring: Scoring
     attribution: Attribution
 
     def plan(
@@ -181,11 +182,12 @@ class Explainer:
             head=self.head,
             preprocess=self.preprocess.describe(),
             provider=self.session.provider,
+            activation=self.scoring.activation,
         )
 
     def run(self, images: NDArray[Any], run: engines.Engine) -> tuple[NDArray[np.float32], Any, NDArray[np.float32]]:
         """Logits (N, K), feature maps (N, ...) as the model has them, where the engine works, and scores (N, K)."""
-        own = [self.head.output] if self.head.activation == "other" else []
+        own = [self.head.output] if self.scoring.activation == "other" else []
         wanted = [self.head.logits, *own]
         if run.name == "cuda":
             maps, (logits, *outputs) = self.session.run_on_device(
@@ -194,7 +196,7 @@ class Explainer:
         else:
             maps, logits, *outputs = self.session.run(images, [self.head.feature_maps, *wanted])
         logits = logits.reshape(len(logits), -1).astype(np.float32)
-        scores = outputs[0].reshape(len(logits), -1) if own else probabilities(logits, self.head.activation)
+        scores = outputs[0].reshape(len(logits), -1) if own else scores_of(logits, self.scoring.activation)
         layout = self.head.arranged(maps.shape)
         if self.head.is_exact and (layout.channels, layout.height, layout.width) != self.head.feature_shape is not None:
             check_identity(self.head, run.host(maps)[0], logits)
@@ -244,7 +246,8 @@ class Explainer:
                 logits, feature_maps, scores = self.run(given, run)
         else:
             feature_maps, logits = None, at_layers.logits[None]
-            scores = probabilities(logits, self.head.activation)
+            is_own = self.scoring.activation == "other"
+            scores = self.run(given, run)[2] if is_own else scores_of(logits, self.scoring.activation)
         if not np.isfinite(logits).all():
             raise InputError("expected finite logits; got NaN or infinity. Does the preprocessing fit the model?")
         seconds = (prepared - began, time.perf_counter() - prepared)
@@ -256,7 +259,7 @@ class Explainer:
 
     def _ranked(self, seen: Seen) -> NDArray[np.float32]:
         """(K,), by which classes are ranked: logits, which are finer than scores, if scores are made of them."""
-        return seen.scores if self.head.activation == "other" else seen.logits
+        return seen.scores if self.scoring.activation == "other" else seen.logits
 
     def _network_input(self, pixels: NDArray[np.uint8], region: Region) -> NDArray[Any]:
         """By our own kernel, or by Pillow for the interpolations that only Pillow has."""

@@ -14,6 +14,7 @@ from fastcam.errors import InputError
 from fastcam.explainer import Explainer
 from fastcam.images import Photo, of_each
 from fastcam.model.head import LEARNED, Head
+from fastcam.scores import check_activation
 from fastcam.session import Session
 
 if TYPE_CHECKING:
@@ -43,8 +44,7 @@ def with_classes(head: Head, weights: ArrayLike, bias: ArrayLike, activation: st
     InputError
         They don't fit each other, the channels, or float32.
     """
-    if activation not in ("softmax", "sigmoid"):
-        raise InputError(f"activation: expected 'softmax' or 'sigmoid'; got {activation!r}")
+    made = check_activation(activation) or "softmax"
     try:
         matrix, offset = np.asarray(weights, np.float32), np.asarray(bias, np.float32)
     except (TypeError, ValueError) as error:
@@ -62,7 +62,7 @@ def with_classes(head: Head, weights: ArrayLike, bias: ArrayLike, activation: st
         logits=LEARNED,
         class_weights=matrix,
         bias=offset,
-        activation=activation,
+        activation="sigmoid" if made == "softmax" and len(offset) == 1 else made,  # against all else
         pooling="mean",
         identity_error=float("nan"),
         quantisation_gap=None,

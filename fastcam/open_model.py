@@ -24,6 +24,7 @@ from fastcam.model.search import Candidate
 from fastcam.model.source import Source, read_source
 from fastcam.preprocess import Preprocess
 from fastcam.results import InputGradient
+from fastcam.scores import scoring
 from fastcam.session import Opening, Session
 
 
@@ -43,6 +44,7 @@ class OpenModel:
         opening: Opening | None = None,
         candidates: Sequence[Candidate] = (),
         seconds: float = 0.0,
+        activation: str | None = None,
         base: OpenModel | None = None,
     ) -> None:
         # Of a model that is pickled after the working directory has changed.
@@ -63,8 +65,10 @@ class OpenModel:
             target = target_size(self.preprocess, self.input)
         except InputError as error:
             raise InputError(f"{error} (preprocess from: {self.preprocess_origin})") from error
+        self._wanted_activation, how = activation, scoring(head, activation)
+        self.activation, self.activation_origin = how
         attribution = Attribution(session, source, opening, head, target, value_range(self.preprocess))
-        self._explainer = Explainer(session, head, self.preprocess, target, labels, attribution)
+        self._explainer = Explainer(session, head, self.preprocess, target, labels, how, attribution)
 
     def __repr__(self) -> str:
         described = f"{self.head.describe()}; preprocess {self.preprocess.describe()}"
@@ -98,7 +102,7 @@ class OpenModel:
             self._source,
             self._opening,
             self.head,
-            {name: getattr(self, name) for name in kept},
+            {name: getattr(self, name) for name in kept} | {"activation": self._wanted_activation},
         )
 
     def run(self, images: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -145,7 +149,8 @@ class OpenModel:
         labels
             Names of the classes.
         activation
-            What makes scores of logits: "softmax", or "sigmoid" for classes that don't exclude one another.
+            What makes scores of logits: "softmax", or "sigmoid" for classes that don't exclude one another, and for a
+            single one; "none": the logits are values.
 
         Raises
         ------
@@ -171,6 +176,7 @@ class OpenModel:
             preprocess=self.preprocess,
             preprocess_origin=self.preprocess_origin,
             path=self.path,
+            activation="none" if activation == "none" else None,
             base=self,
         )
 

@@ -225,7 +225,7 @@ def _draw(frame: Pixels, explanation: Explanation, n: int, m: int, scale: int, l
     if label:
         index = int(explanation.class_index[n, m])
         name = explanation.labels[index] if explanation.labels else f"class {index}"
-        _draw_label(frame, f"{' '.join(name.split())} {explanation.scores[n, m]:.1%}", xp)  # on one line
+        _draw_label(frame, f"{' '.join(name.split())} {explanation.score_text(n, m)}", xp)  # on one line
 
 
 def _draw_box(frame: Pixels, xyxy: list[int]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from fastcam.model.head import Head
+    from fastcam.model.head import Activation, Head
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -47,7 +47,7 @@ class Explanation:
     class_index
         (N, M) int64, the classes that are explained, best first when they were chosen by `top`.
     scores
-        (N, M) float32, their probabilities: the softmax (or sigmoid) of the logits.
+        (N, M) float32: their probabilities, by softmax or sigmoid of the logits; or plain values, as `activation` says.
     logits
         (N, K) float32, of all classes.
     activation_maps
@@ -60,6 +60,9 @@ class Explanation:
     regions
         (N, 4) int64, xyxy: the part of the image's plane that the network saw and the activation map covers.
         Smaller than the image after a centre crop, larger after letterboxing.
+    activation
+        What made the scores of the logits: "softmax" or "sigmoid", "none" where the logits are the values, or "other"
+        where the scores are the model's own. `Classifier.activation_origin` says why.
     labels
         Class names by class index, or None.
     method, convention, threshold, connectivity
@@ -112,6 +115,17 @@ class Explanation:
     steady: str | None = None
     frame_index: int | None = None
     timestamp: float | None = None
+    activation: Activation = "softmax"
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether the scores are probabilities, not values of another kind."""
+        return self.activation in ("softmax", "sigmoid")
+
+    def score_text(self, n: int, m: int) -> str:
+        """The score of map m of image n for people: a share in per cent, or a value of four digits."""
+        score = float(self.scores[n, m])
+        return f"{score:.1%}" if self.has_probabilities else f"{score:.4g}"
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -98,14 +98,14 @@ def test_boxes_are_those_of_the_maps(model):
     np.testing.assert_array_equal(explanation.boxes.area, boxes.area)
 
 
-def test_single_logit_models_give_a_sigmoid():
+def test_a_single_logit_is_a_class_where_the_caller_says_so():
     data = build(
         "maps = Conv(image, k) p = GlobalAveragePool(maps) q = Flatten(p) logits = MatMul(q, w)",
         outputs="float[N, 1] logits",
         k=(4, 3, 1, 1),
         w=(4, 1),
     )
-    explanation = fastcam.load(data).explain(PHOTO)
+    explanation = fastcam.load(data, activation="sigmoid").explain(PHOTO)
     np.testing.assert_allclose(explanation.scores[0, 0], 1 / (1 + np.exp(-explanation.logits[0, 0])), rtol=1e-6)
 
 

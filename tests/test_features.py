@@ -154,7 +154,12 @@ def test_both_models_answer_from_many_threads(cifar):
         ([["a"] * 64], [0], {}, "expected arrays of numbers"),
         ([[1.0], [1.0, 2.0]], [0], {}, "expected arrays of numbers"),
         (np.ones((2, 64)), np.ones(2), {"labels": ["one"]}, "labels: expected 2 names"),
-        (np.ones((2, 64)), np.ones(2), {"activation": "tanh"}, "activation: expected 'softmax' or 'sigmoid'"),
+        (
+            np.ones((2, 64)),
+            np.ones(2),
+            {"activation": "tanh"},
+            "activation: expected one of softmax, sigmoid, none; got 'tanh'",
+        ),
     ],
 )
 def test_what_is_refused(cifar, weights, bias, options, match):

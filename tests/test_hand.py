@@ -1,5 +1,7 @@
 """Small inputs that failed in strangers' hands, with the truth by construction; and further cases of their kinds."""
 
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
@@ -38,7 +40,7 @@ def test_heads_that_were_wrong_or_missing(shared, name):
     assert model.head.kind == kind
     if shape:
         assert model.head.feature_shape == shape
-    height, width = model.input.sides(tuple(map(int, size.split("x"))) if size else None)
+    height, width = model.preprocess.size or model.input.sides()
     photo = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
     found = model.explain(photo, top=2)
     assert np.isfinite(found.activation_maps).all()
@@ -179,12 +181,8 @@ def half_precision(gain, weights=1.0):
         "maps = Mul(loud, small) p = GlobalAveragePool(maps) q = Flatten(p) logits = Gemm<transB = 1>(q, w, b)"
     )
     arrays = {"k": noise(1, 7, 3, 5, 5) / 8, "gain": gain, "small": 1e-3, "w": W * weights, "b": B}
-    return build(
-        body,
-        "float16[N, 3, 24, 36] image",
-        "float16[N, 5] logits",
-        **{name: np.asarray(value, np.float16) for name, value in arrays.items()},
-    )
+    halves: dict[str, Any] = {name: np.asarray(value, np.float16) for name, value in arrays.items()}
+    return build(body, "float16[N, 3, 24, 36] image", "float16[N, 5] logits", **halves)
 
 
 def test_float16_maps_that_overflow_on_the_probes_are_asked_with_less_contrast():

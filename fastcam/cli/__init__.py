@@ -29,13 +29,13 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
-<<<<<<< HEAD
-    0 when it did all of it, 2 after an error (told on stderr), 3 when it left photos out (`explain --lenient`),
-    130 after Ctrl-C, 141 when the reader of a pipe leaves.
-=======
-    0 when it did all of it, 2 after an error (told on stderr), 130 after Ctrl-C, 143 after SIGTERM and 129 after
-    SIGHUP, which end it as Ctrl-C does, 141 when the reader of a pipe leaves.
->>>>>>> serve
+    <<<<<<< HEAD
+        0 when it did all of it, 2 after an error (told on stderr), 3 when it left photos out (`explain --lenient`),
+        130 after Ctrl-C, 141 when the reader of a pipe leaves.
+    =======
+        0 when it did all of it, 2 after an error (told on stderr), 130 after Ctrl-C, 143 after SIGTERM and 129 after
+        SIGHUP, which end it as Ctrl-C does, 141 when the reader of a pipe leaves.
+    >>>>>>> serve
     """
     parser = argparse.ArgumentParser(
         prog="fastcam", description="Class activation maps and their boxes for any ONNX image classifier."

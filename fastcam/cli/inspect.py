@@ -61,12 +61,13 @@ def _lines(model: Classifier) -> list[tuple[str, str]]:
         ("classes", str(head.classes)),
         ("kind", f"{head.kind}: the logits are {KINDS[head.kind]}"),
         ("head", head.describe()),
+        ("scores", f"{model.activation}: {model.activation_origin}"),
         ("proven", _proven(model)),
         ("preprocess", f"{model.preprocess.describe()} ({model.preprocess_origin})"),
         ("provider", model.provider),
         ("took", f"{model.seconds:.2f} s to open and prove"),
     ]
-    return lines[:7] + ([("note", head.reason)] if head.reason else []) + lines[7:]
+    return lines[:8] + ([("note", head.reason)] if head.reason else []) + lines[8:]
 
 
 def _proven(model: Classifier) -> str:

@@ -31,6 +31,12 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: the configuration beside the model, else imagenet)",
     )
     parser.add_argument(
+        "--activation",
+        metavar="NAME",
+        help="what makes scores of logits: softmax, sigmoid, or none for values, as of a regression (default: what the "
+        "model does; if it returns logits, softmax for several, none for one)",
+    )
+    parser.add_argument(
         "--constant", metavar="NAME=VALUE", action="append", help="of another input than the images; may be repeated"
     )
     parser.add_argument("--provider", metavar="NAME", action="append", help="of ONNX Runtime; may be repeated")
@@ -82,6 +88,7 @@ def open_model(options: argparse.Namespace) -> Classifier:
         preprocess=options.preprocess,
         providers=options.provider,
         threads=options.threads,
+        activation=options.activation,
     )
 
 

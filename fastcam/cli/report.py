@@ -45,6 +45,7 @@ def model_record(model: Classifier) -> dict[str, Any]:
             "identity_error": None if isnan(head.identity_error) else head.identity_error,
             "quantisation_gap": head.quantisation_gap,
         },
+        "scores": {"activation": model.activation, "origin": model.activation_origin},
         "preprocess": {"specification": asdict(model.preprocess), "origin": model.preprocess_origin},
         "provider": model.provider,
     }
@@ -65,7 +66,8 @@ def line(record: dict[str, Any]) -> str:
     """A map's record for the terminal."""
     name = record["label"] or f"class {record['class_index']}"
     box = "no box" if record["box"] is None else "box {:>4} {:>4} {:>4} {:>4}".format(*record["box"])
-    return f"  {record['probability']:7.2%}  {box}  {record['class_index']:>5}  {name}"
+    score = f"{record['probability']:7.2%}" if "probability" in record else f"{record['value']:7.4g}"
+    return f"  {score}  {box}  {record['class_index']:>5}  {name}"
 
 
 def prepare_directory(path: str) -> Path:

@@ -24,7 +24,7 @@ from fastcam.forwards import Forwards, check_asking
 from fastcam.images import each_photo
 from fastcam.ops import heatmaps
 from fastcam.results import Explanation
-from fastcam.scores import probabilities
+from fastcam.scores import scores_of
 
 Floats = NDArray[np.float32]
 
@@ -152,13 +152,13 @@ def as_input(model: Classifier, image: Floats) -> NDArray[Any]:
 def _forwards(model: Classifier) -> Forwards:
     """Forwards to what scores are made of. New for each update, so that no photo's scores depend on those before it."""
     head = model.head
-    tensor = head.output if head.activation == "other" else head.logits
+    tensor = head.output if model.activation == "other" else head.logits
     return Forwards.of_model(model._explainer.session, tensor, head.classes)
 
 
 def _scores(model: Classifier, logits: Floats) -> Floats:
     """Return scores (n, K) as `Explanation.scores` has them; NaN where logits aren't finite."""
-    activation, sound = model.head.activation, np.isfinite(logits).all(axis=1)
+    sound = np.isfinite(logits).all(axis=1)
     scores = np.full_like(logits, np.nan)
-    scores[sound] = logits[sound] if activation == "other" else probabilities(logits[sound], activation)
+    scores[sound] = scores_of(logits[sound], model.activation)
     return scores

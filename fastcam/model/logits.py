@@ -10,7 +10,7 @@ from fastcam.model.head import Activation
 from fastcam.model.probing import Doubles, Floats, TailRun
 from fastcam.model.scene import Scene
 from fastcam.runtime import ORT_ERRORS
-from fastcam.scores import probabilities
+from fastcam.scores import scores_of
 
 ALONE = 8  # classes that are raised alone, where raising them with others changed nothing
 TURNS = 24  # of raising a random half of the classes: each is in and out about twelve times
@@ -70,9 +70,9 @@ def _function(run: TailRun, base: Floats) -> Activation:
     given, flat = run.run_one(base)[0], base.reshape(1, -1)
     expected: list[tuple[Activation, Doubles]] = [("none", flat.astype(np.float64))]
     if flat.size > 1:
-        softmax = probabilities(flat, "softmax").astype(np.float64)
+        softmax = scores_of(flat, "softmax").astype(np.float64)
         expected += [("softmax", softmax), ("softmax", np.log(np.maximum(softmax, 1e-300)))]
-    expected.append(("sigmoid", probabilities(flat, "sigmoid").astype(np.float64)))
+    expected.append(("sigmoid", scores_of(flat, "sigmoid").astype(np.float64)))
     for activation, values in expected:
         if given.shape == values[0].shape and np.allclose(given, values[0], rtol=1e-4, atol=1e-5):
             return activation

@@ -22,6 +22,7 @@ const STATES = {
 const by = (id) => document.getElementById(id);
 const nameOf = (record) => record.label ?? `class ${record.class_index}`;
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
+const scoreOf = ({ probability, value }) => (probability === undefined ? value.toPrecision(4) : percent(probability));
 
 let model = null;
 let pinned = null; // the class that is kept to, by its index
@@ -47,7 +48,7 @@ function complain(text) {
 
 function showFound(found) {
   const { chosen, maps } = found;
-  by("chosen").textContent = `${nameOf(chosen)} ${percent(chosen.probability)}`;
+  by("chosen").textContent = `${nameOf(chosen)} ${scoreOf(chosen)}`;
   const [x0, y0, x1, y1] = chosen.box ?? [];
   by("box").textContent = chosen.box
     ? `box ${x0}, ${y0} to ${x1}, ${y1} of ${found.width} × ${found.height} pixels`
@@ -74,8 +75,8 @@ function fillBar(bar, record) {
   bar.dataset.index = record.class_index;
   bar.setAttribute("aria-pressed", record.class_index === pinned);
   bar.title = name.textContent = nameOf(record);
-  value.textContent = percent(record.probability);
-  track.firstChild.style.width = `${100 * record.probability}%`;
+  value.textContent = scoreOf(record);
+  track.firstChild.style.width = `${100 * (record.probability ?? 0)}%`;
 }
 
 function showPicture(source, description) {
@@ -233,7 +234,7 @@ function showPhoto(file, { found, picture }) {
   by("rate").textContent = "";
   showFound(found);
   showPicture(picture, `${file.name} with the heatmap and box of ${nameOf(found.chosen)}`);
-  verdict = `${file.name}: ${nameOf(found.chosen)}, ${percent(found.chosen.probability)}.`;
+  verdict = `${file.name}: ${nameOf(found.chosen)}, ${scoreOf(found.chosen)}.`;
   say("good", verdict);
 }
 

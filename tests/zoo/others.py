@@ -5,6 +5,7 @@ Most have a backbone with three grids: 16×24, 8×12 and 4×6 for an image of 64
 
 import re
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -22,13 +23,13 @@ ALL = 16 * 24 + 8 * 12 + 4 * 6
 POOLED = f"{BACKBONE} g = GlobalAveragePool(p3) v = Flatten(g)"
 
 
-def model(body, outputs, inputs=IMAGE, **stored):
+def model(body: str, outputs: str, inputs: str = IMAGE, **stored: Any) -> bytes:
     """The bytes of some nodes, with the stored arrays that they name."""
     used = {name: value for name, value in {**STORED, **stored}.items() if re.search(rf"\b{name}\b", body)}
     return build(body, inputs, outputs, **used)
 
 
-def rows(entries, boxes=1, last=True):
+def rows(entries: int, boxes: int = 1, last: bool = True) -> tuple[str, dict[str, Any]]:
     """Nodes that make a row of entries for each box of the three grids, batch first: "all"."""
     steps = [BACKBONE]
     for level in (1, 2, 3):
@@ -38,7 +39,7 @@ def rows(entries, boxes=1, last=True):
         else:
             steps.append(f"r{level} = Reshape(h{level}, columns)")
     steps.append(f"all = Concat<axis = {1 if last else 2}>(r1, r2, r3)")
-    stored = {f"e{level}": noise(level, boxes * entries, 8, 1, 1) for level in (1, 2, 3)}
+    stored: dict[str, Any] = {f"e{level}": noise(level, boxes * entries, 8, 1, 1) for level in (1, 2, 3)}
     return " ".join(steps), {**stored, "rows": [0, -1, entries], "columns": [0, entries, -1]}
 
 
@@ -137,7 +138,7 @@ def suppressed():
         "flat = Squeeze(bb, zero) boxes = Gather(flat, j) f2 = Reshape(s, minus) scores = Gather(f2, j)"
     )
     stored |= {"zero": [0], "four": [4], "end": [9], "two": [2], "one": [1], "minus": [-1], "most": np.array([10])}
-    stored |= {"iou": np.float32([0.5]), "least": np.float32([-1e9])}
+    stored |= {"iou": np.array([0.5], np.float32), "least": np.array([-1e9], np.float32)}
     return model(body, "float[D, 4] boxes, float[D] scores", "float[1, 3, 64, 96] image", **stored)
 
 
