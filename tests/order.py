@@ -31,6 +31,7 @@ ORDER = [
     "model.cuts",
     "model.shapes",
     "model.layouts",
+    "model.head_file",
     "model.head",
     "scores",
     "model.tail",

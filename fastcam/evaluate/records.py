@@ -19,7 +19,7 @@ from fastcam.files import unwritable, write_whole
 
 Columns = dict[str, NDArray[Any]]
 PLAN, BATCHES, RESULTS, TABLES = "plan.json", "batches", "results.json", "results.md"
-DIGEST = "plan"
+DIGEST, SUM = "plan", "sum"
 CHECK = 32  # bytes of a check sum behind each file
 UNSOUND = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)  # of damaged files
 PAGE = "report.html"
@@ -36,7 +36,7 @@ class Records:
 
     def __init__(self, folder: Path, plan: Mapping[str, Any]) -> None:
         self.folder, self.plan = folder, plan
-        self._digest = hashlib.sha256(as_json(_compared(plan)).encode()).hexdigest()
+        self._digest = _sum(_compared(plan))
 
     def path(self, batch: int) -> Path:
         """Of a batch, numbered from 0."""
@@ -130,7 +130,9 @@ def begun(folder: Path, plan: Mapping[str, Any], *, force: bool) -> Records:
         (folder / BATCHES).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(folder, error) from error
-    write_whole(folder / PLAN, as_json(plan).encode())  # again if it is there: what it tells beside may be new
+    write_whole(
+        folder / PLAN, as_json({**plan, SUM: _sum(plan)}).encode()
+    )  # again if it is there: what it tells beside may be new
     return Records(folder, plan)
 
 
@@ -144,11 +146,17 @@ def read_plan(folder: Path) -> dict[str, Any]:
     """
     try:
         plan = json.loads((folder / PLAN).read_bytes())
-        if {"fastcam", "asked", "told", "shard", "batch"} <= plan.keys():
-            return plan
-    except (OSError, ValueError, AttributeError) as error:
+        is_whole = plan.pop(SUM) == _sum(plan)
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{folder}: expected a folder that an evaluation began, with its {PLAN} ({error})") from error
-    raise InputError(f"{folder / PLAN}: expected the plan of an evaluation; got another file")
+    if not is_whole:
+        raise InputError(f"{folder / PLAN}: expected the plan of an evaluation; it was changed. Start anew: --force")
+    return plan
+
+
+def _sum(plan: Mapping[str, Any]) -> str:
+    """A check sum of plain values."""
+    return hashlib.sha256(as_json(plan).encode()).hexdigest()
 
 
 def check_same(
