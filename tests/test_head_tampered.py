@@ -120,7 +120,8 @@ def test_heads_without_weights_are_held_against_the_model_as_well(tmp_path, kind
     rewritten(path, lambda values: values.update(classes=wrong))
     with pytest.raises(HeadNotFoundError, match=f"and {wrong} classes in"):
         fastcam.load(case.model, head=Head.load(path), **options)
-    channels, *sides = first.head.feature_shape or ()
+    assert first.head.feature_shape is not None
+    channels, *sides = first.head.feature_shape
     rewritten(path, lambda values: values.update(classes=wrong - 1, feature_shape=[channels + 1, *sides]))
     with pytest.raises(HeadNotFoundError, match=f"expected {channels + 1} channels in"):
         fastcam.load(case.model, head=Head.load(path), **options)
