@@ -137,16 +137,28 @@ def out_array(name: str, out: Any, shape: tuple[int, ...], dtype: Any, *others: 
         return _out_on_device(name, out, shape, dtype, others[0])
     if out is None:
         return np.empty(shape, dtype)
+    check_out(name, out, shape, dtype)
+    if not out.flags.c_contiguous:
+        raise InputError(f"{name}: expected a writable, C-contiguous array; got strides {out.strides}")
+    if any(np.may_share_memory(out, other) for other in others):
+        raise InputError(f"{name}: expected memory of its own; got an array that overlaps an input")
+    return out
+
+
+def check_out(name: str, out: Any, shape: tuple[int, ...], dtype: Any) -> None:
+    """Check that results can be written into the caller's array, whatever its strides.
+
+    Raises
+    ------
+    InputError
+        It is no NumPy array, has another shape or dtype, or is read-only.
+    """
     if type(out) not in (np.ndarray, np.memmap):
         raise InputError(f"{name}: expected a NumPy array; got {type(out).__name__}")
     if out.shape != shape or out.dtype != dtype:
         raise InputError(f"{name}: expected {np.dtype(dtype)} {shape}; got {out.dtype} {out.shape}")
-    if not out.flags.c_contiguous or not out.flags.writeable:
-        kind = "a read-only one" if out.flags.c_contiguous else f"strides {out.strides}"
-        raise InputError(f"{name}: expected a writable, C-contiguous array; got {kind}")
-    if any(np.may_share_memory(out, other) for other in others):
-        raise InputError(f"{name}: expected memory of its own; got an array that overlaps an input")
-    return out
+    if not out.flags.writeable:
+        raise InputError(f"{name}: expected a writable, C-contiguous array; got a read-only one")
 
 
 def _out_on_device(name: str, out: Any, shape: tuple[int, ...], dtype: Any, source: Any) -> Any:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from typing import Any, TypeGuard
 
 import numpy as np
+
+from fastcam.errors import InputError
 
 
 def is_whole(value: Any) -> TypeGuard[int]:
@@ -15,3 +19,22 @@ def is_whole(value: Any) -> TypeGuard[int]:
 def is_number(value: Any) -> bool:
     """Whether it is a real number, of Python or NumPy; True and False are none."""
     return is_whole(value) or isinstance(value, float | np.floating)
+
+
+def finite_seconds(where: str, value: Any, hint: str = "") -> float:
+    """A time as a finite float64.
+
+    Raises
+    ------
+    InputError
+        It isn't a real number, isn't finite, or is larger than any float64.
+    """
+    is_real = is_number(value) or isinstance(value, Fraction)
+    try:
+        seconds = float(value) if is_real else math.nan
+        told = repr(value)
+    except (OverflowError, ValueError):  # the latter of numbers of thousands of digits, which Python doesn't write
+        seconds, told = math.nan, "a larger one than float64 has"
+    if not math.isfinite(seconds):
+        raise InputError(f"{where}: expected seconds, a finite number; got {told}{hint}")
+    return seconds

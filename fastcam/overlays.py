@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from fastcam import engines
-from fastcam.arrays import check_maps, check_threads, float_array, limits_of, out_array
+from fastcam.arrays import check_maps, check_out, check_threads, float_array, limits_of, out_array
 from fastcam.checks import is_number, is_whole
 from fastcam.devices import adopt, check_together, is_on_device
 from fastcam.errors import InputError
@@ -96,7 +96,8 @@ def overlay(
     scale
         Enlarge the picture by this whole factor, for labels that can be read on small images.
     out
-        C-contiguous uint8 array of the result's shape to draw into, and return. It may be the image: in place.
+        uint8 array of the result's shape to draw into, and return. It may be the image: in place. It may have any
+        strides and overlap the image, as `frame[..., ::-1]` does; a copy is made then. On a device: C-contiguous.
     threads
         At most so many; None: one a processor, where there is work for them. The rows are shared out.
     engine
@@ -106,7 +107,7 @@ def overlay(
     ------
     InputError
         The image isn't of the size that was explained, an index or option is out of range, a map isn't finite, or an
-        `out` that doesn't fit, or overlaps the image but isn't it.
+        `out` that doesn't fit.
 
     Examples
     --------
@@ -143,6 +144,9 @@ def overlay(
     run.overlay(one, where, ends, colours, round(256 * float(opacity)), part.place[:2], frame, threads)
     if isinstance(explanation, Explanation):
         _draw(frame, explanation, item, map, int(scale) if box else 0, label, run.xp)
+    if isinstance(out, np.ndarray) and frame is not out:
+        out[:] = frame
+        return out
     return frame
 
 
@@ -188,17 +192,27 @@ def _pixels(image: Photo) -> Any:
 
 
 def _frame(photo: Pixels, scale: int, out: Pixels | None) -> Pixels:
-    """The photo, enlarged, in an array of its own, or in the caller's."""
+    """The photo, enlarged, in the caller's array if it can be drawn into as it lies there, else in a new one."""
     if not isinstance(photo, np.ndarray):
         return _frame_on_device(photo, scale, out)
-    if out is photo and scale == 1:
-        return out_array("out", out, photo.shape, np.uint8)
-    frame = out_array("out", out, (photo.shape[0] * scale, photo.shape[1] * scale, 3), np.uint8, photo)
+    shape = (photo.shape[0] * scale, photo.shape[1] * scale, 3)
+    if out is not None:
+        check_out("out", out, shape, np.uint8)
+    frame = np.empty(shape, np.uint8) if out is None or not out.flags.c_contiguous else out
+    if np.may_share_memory(frame, photo):
+        if _lies_as(frame, photo):
+            return frame
+        frame = np.empty(shape, np.uint8)
     if scale == 1:
         frame[:] = photo
     else:
         frame[:] = Image.fromarray(photo).resize((frame.shape[1], len(frame)), Image.Resampling.BILINEAR)
     return frame
+
+
+def _lies_as(one: Pixels, other: Pixels) -> bool:
+    """Both are the same pixels in the same memory."""
+    return (one.ctypes.data, one.shape, one.strides) == (other.ctypes.data, other.shape, other.strides)
 
 
 def _frame_on_device(photo: Any, scale: int, out: Any) -> Any:

@@ -6,17 +6,14 @@ and frames run side by side. So no core waits for the slowest stage, and nothing
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import Any
 
-import numpy as np
-
+from fastcam.checks import finite_seconds
 from fastcam.errors import InputError
 from fastcam.results import Explanation
 
@@ -80,13 +77,8 @@ class Pipeline:
             return not self._stopped
 
     def _seconds(self, timestamp: Any) -> float:
-        is_number = isinstance(timestamp, int | float | Fraction | np.integer | np.floating)
-        if not is_number or not math.isfinite(timestamp):
-            raise InputError(
-                f"frame {self._count}: timestamp: expected seconds, a finite number; got {timestamp!r}. Frames are "
-                "arrays, or pairs of one and its time"
-            )
-        return float(timestamp)
+        hint = ". Frames are arrays, or pairs of one and its time"
+        return finite_seconds(f"frame {self._count}: timestamp", timestamp, hint)
 
     def end(self, error: BaseException | None = None) -> None:
         """No more frames: the source has ended, or failed."""

@@ -33,6 +33,7 @@ ORDER = [
     "model.shapes",
     "model.layouts",
     "model.places",
+    "model.head_file",
     "model.head",
     "scores",
     "model.tail",

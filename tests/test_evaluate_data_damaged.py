@@ -1,5 +1,7 @@
 """Annotations that are damaged: each says where, and what was expected there."""
 
+import time
+
 import pytest
 
 from fastcam import InputError
@@ -92,6 +94,40 @@ def test_files_that_are_damaged(tmp_path, files, message):
     path = write(tmp_path, **files) / name
     with pytest.raises(InputError, match=message):
         read_annotations(path if path.suffix in (".csv", ".json") else tmp_path, **FLAT)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "y/" * 3000, "a\0b"])
+def test_names_that_no_file_can_have(tmp_path, name):
+    """Of photos and masks they are files that are missing; of what is read they are refused."""
+    rows = "path,label,x0,y0,x1,y1,mask\n"
+    for row in (f"{name},1,1,1,4,4,\n", f"t.csv,1,1,1,4,4,{name}\n"):
+        write(tmp_path, t_csv=rows + row)
+        with pytest.raises(InputError, match="missing|no such file|expected a path below"):
+            read_annotations(tmp_path / "t.csv", class_count=5)
+    (tmp_path / "voc").mkdir()
+    write(tmp_path / "voc", t_xml=VOC)
+    voc = tmp_path / "voc"
+    for options in ({"path": name}, {"path": tmp_path / name}, {"root": name}, {"path": voc, "split": name}):
+        with pytest.raises(InputError, match="x{300}|y/y|a.b"):
+            read_annotations(**({"path": tmp_path / "t.csv", "class_count": 5} | options))
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "zlib", "utf-7", "undefined", "idna", "big5", "x" * 300])
+def test_xml_of_unknown_encodings(tmp_path, encoding):
+    text = f'<?xml version="1.0" encoding="{encoding}"?>{VOC}'
+    with pytest.raises(InputError, match=r"t\.xml:1: not XML \("):
+        read_annotations(write(tmp_path, t_xml=text), **FLAT)
+
+
+def test_xml_of_too_many_elements_or_texts(tmp_path):
+    many = "<annotation>" + "<a/>" * 200_000 + "</annotation>"
+    with pytest.raises(InputError, match=r"t\.xml:1: expected XML of one image, at most 100000 elements"):
+        read_annotations(write(tmp_path, t_xml=many), **FLAT)
+    began = time.process_time()
+    texts = "<annotation>" + ("z" * 100 + "<a/>") * 99_000 + "</annotation>"
+    with pytest.raises(InputError):
+        read_annotations(write(tmp_path, t_xml=texts), **FLAT)
+    assert time.process_time() - began < 5  # and not the square of it
 
 
 LAUGHS = (

@@ -160,14 +160,74 @@ def test_drawing_in_place_outside_of_what_the_network_saw():
     [
         (np.empty((60, 91, 3), np.uint8), r"out: expected uint8 \(60, 90, 3\); got uint8 \(60, 91, 3\)"),
         (np.empty((60, 90, 3), F), r"out: expected uint8 \(60, 90, 3\); got float32"),
-        (np.empty((60, 90, 6), np.uint8)[..., ::2], "out: expected a writable, C-contiguous array; got strides"),
-        ("overlap", "out: expected memory of its own; got an array that overlaps an input"),
+        (
+            np.broadcast_to(np.uint8(0), (60, 90, 3)),
+            "out: expected a writable, C-contiguous array; got a read-only one",
+        ),
+        ([[[0, 0, 0]]], "out: expected a NumPy array; got list"),
     ],
 )
 def test_arrays_to_draw_into_that_are_refused(out, match):
-    both = np.zeros((61, 90, 3), np.uint8)
     with pytest.raises(InputError, match=match):
-        fastcam.overlay(both[:-1], [[1.0, 2.0]], out=both[1:] if isinstance(out, str) else out)
+        fastcam.overlay(PHOTO, [[1.0, 2.0]], out=out)  # pyright: ignore[reportArgumentType]
+
+
+VIEWS = {
+    "bgr": lambda frame: frame[..., ::-1],
+    "mirrored": lambda frame: frame[:, ::-1],
+    "upside down": lambda frame: frame[::-1],
+    "all turned": lambda frame: frame[::-1, ::-1, ::-1],
+    "planes": lambda frame: np.zeros((3, 60, 90), np.uint8).transpose(1, 2, 0),
+    "columns first": lambda frame: np.zeros((90, 60, 3), np.uint8).transpose(1, 0, 2),
+    "of a larger one": lambda frame: np.zeros((70, 100, 4), np.uint8)[5:65, 7:97, :3],
+    "every other": lambda frame: np.zeros((120, 180, 6), np.uint8)[::2, ::2, ::2],
+}
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+@pytest.mark.parametrize("name", VIEWS)
+def test_drawing_into_views_of_any_strides(model, name, scale):
+    explanation = model.explain(PHOTO)
+    expected = fastcam.overlay(PHOTO, explanation, scale=scale)
+    out = VIEWS[name](np.zeros((60, 90, 3), np.uint8))
+    if scale == 2:
+        out = np.repeat(np.repeat(out, 2, 0), 2, 1)[::-1]
+    assert fastcam.overlay(PHOTO, explanation, out=out, scale=scale) is out
+    np.testing.assert_array_equal(out, expected)
+
+
+@pytest.mark.parametrize("name", ["bgr", "mirrored", "upside down", "all turned"])
+def test_drawing_in_place_on_views(model, name):
+    """As of OpenCV's frames, BGR, given as RGB: the frame that the view is of is drawn on."""
+    view, explanation = VIEWS[name], model.explain(PHOTO)
+    expected = fastcam.overlay(PHOTO, explanation)
+    frame = np.ascontiguousarray(view(PHOTO))
+    out = view(frame)
+    assert fastcam.overlay(view(frame), explanation, out=out) is out
+    np.testing.assert_array_equal(frame, view(expected))
+    frame = np.ascontiguousarray(view(PHOTO))
+    fastcam.overlay(view(frame), explanation, out=frame)  # the same memory, in another order
+    np.testing.assert_array_equal(frame, expected)
+    frame = PHOTO.copy()
+    fastcam.overlay(frame, explanation, out=view(frame))
+    np.testing.assert_array_equal(view(frame), expected)
+
+
+def test_drawing_into_a_part_of_what_the_image_is_of(model):
+    """Memory that overlaps."""
+    both = np.zeros((61, 90, 3), np.uint8)
+    both[:-1] = PHOTO
+    explanation = model.explain(PHOTO)
+    expected = fastcam.overlay(PHOTO, explanation)
+    assert fastcam.overlay(both[:-1], explanation, out=both[1:]).base is both
+    np.testing.assert_array_equal(both[1:], expected)
+
+
+def test_a_view_of_the_same_memory_is_drawn_on_without_a_copy(model):
+    frame, explanation = PHOTO.copy(), model.explain(PHOTO)
+    other = frame[:]
+    assert fastcam.overlay(frame, explanation, out=other) is other
+    np.testing.assert_array_equal(frame, fastcam.overlay(PHOTO, explanation))
 
 
 def test_a_map_that_is_not_finite_leaves_the_frame_as_it_was():
@@ -175,10 +235,10 @@ def test_a_map_that_is_not_finite_leaves_the_frame_as_it_was():
     with pytest.raises(InputError, match=r"explanation: expected finite values .* got nan at position \[0, 1\]"):
         fastcam.overlay(frame, [[1.0, np.nan]], out=frame)
     np.testing.assert_array_equal(frame, PHOTO)
-    other = np.full_like(PHOTO, 7)
-    with pytest.raises(InputError, match="got nan"):
-        fastcam.overlay(frame, [[1.0, np.nan]], out=other)
-    assert (other == 7).all()
+    for other in (np.full_like(PHOTO, 7), np.full_like(PHOTO, 7)[..., ::-1]):
+        with pytest.raises(InputError, match="got nan"):
+            fastcam.overlay(frame, [[1.0, np.nan]], out=other)
+        assert (other == 7).all()
     with pytest.raises(InputError, match="item, map: expected with an Explanation only; got 1, 0"):
         fastcam.overlay(frame, [[1.0]], item=1)
     with pytest.raises(InputError, match=r"explanation: expected 2 axes; got shape \(1, 1, 1\)"):

@@ -123,6 +123,7 @@ def test_of_too_many_connections_one_that_keeps_the_server_waiting_makes_room(mo
             next_part(connection.getresponse())
         held[2].request("GET", "/model.json")
         assert held[2].getresponse().read()
+        until(lambda: any(arrival.is_awaited for arrival in server._listener.arrivals.values()))
         assert ask(server, "/")[0] == 200
         held[2].sock.settimeout(WAIT)
         assert held[2].sock.recv(1) == b""

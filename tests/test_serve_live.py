@@ -1,8 +1,13 @@
 """A source on the local server: every client gets its newest frame, and none holds it up."""
 
+import json
+import shutil
 import socket
+import subprocess
 import threading
 import time
+from base64 import b64encode
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -53,6 +58,34 @@ def test_pictures_of_a_source_and_their_end(model):
         assert next_part(answer)[0]["X-Frame-Index"] == "4"
         camera.end()
         assert next_part(answer) is None
+
+
+def test_a_picture_and_what_was_found_are_of_one_frame(model):
+    """However the frames change while they are asked for."""
+    with filming(model) as (camera, server), connect(server) as connection:
+        camera.shoot()
+        connection.request("GET", "/live.mjpg?convention=minmax&class=7")
+        answer = connection.getresponse()
+        for k in range(20):
+            camera.shoot()
+            head, data = next_part(answer)
+            number, found = int(head["X-Frame-Index"]), json.loads(head["X-Found"])
+            explained = model.explain(frame(number), class_index=7, convention="minmax")
+            assert found["chosen"]["box"] == explained.boxes.xyxy[0, 0].tolist()
+            assert found["chosen"]["logit"] == explained.logits[0, 7]
+            assert_alike(data, fastcam.overlay(frame(number), explained, label=False, scale=8))
+            assert k <= number <= k + 1
+
+
+def test_labels_of_any_letters_come_along(shared):
+    labels = ["à\r\nX-Evil: 1", "猫", "🐈", *"cdefghi"]
+    model = fastcam.load(shared / "models" / "cifar10_resnet20.onnx", labels=labels)
+    with Server(model, [frame(0)]) as server, connect(server) as connection:
+        until(lambda: ask_json(server, "/live.json")["found"])
+        connection.request("GET", "/live.mjpg?class=0")
+        head, _ = next_part(connection.getresponse())
+        assert json.loads(head["X-Found"])["chosen"]["label"] == labels[0]
+        assert "X-Evil" not in head
 
 
 def test_after_the_end_the_last_frame_is_shown_with_other_settings(model):
@@ -201,3 +234,32 @@ def test_a_reader_that_was_held_up_does_not_hurry_afterwards():
 
     at = [time.monotonic() for _ in paced(source())]
     assert min(np.diff(at)[1:]) >= 0.09
+
+
+PARTS = """
+import { partsOf } from "data:text/javascript;base64,%s";
+import { readFileSync } from "node:fs";
+const bytes = new Uint8Array(readFileSync(0));
+for (const size of [1, 2, 3, 7, 1000, 4096, 1 << 20]) {
+  let start = 0;
+  const reader = { read: async () => {
+    const value = bytes.subarray(start, (start += size));
+    return { value, done: !value.length };
+  } };
+  for await (const { found, body } of partsOf(reader)) console.log(JSON.stringify([size, found.name, body.length, body[0]]));
+}
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no Node.js on this machine")
+def test_the_page_takes_parts_however_they_are_cut():
+    sent, expected = b"--frame\r\n", []
+    for name, body in (("one", b"\xff\r\n\r\n" * 700), ("t\\u00e9", b"\x01"), ("\\r\\n", b"\r\n--frame\r\n")):
+        head = f'Content-Type: image/jpeg\r\nContent-Length: {len(body)}\r\nX-Frame-Index: 1\r\nX-Found: {{"name": "{name}"}}'
+        sent += head.encode() + b"\r\n\r\n" + body + b"\r\n--frame\r\n"
+        expected.append([json.loads(f'"{name}"'), len(body), body[0]])
+    script = PARTS % b64encode((files("fastcam.serve") / "multipart.js").read_bytes()).decode()
+    command = ["node", "--input-type=module", "-e", script]
+    done = subprocess.run(command, input=sent, capture_output=True, check=True)
+    got = [json.loads(line) for line in done.stdout.splitlines()]
+    assert got == [[size, *part] for size in (1, 2, 3, 7, 1000, 4096, 1 << 20) for part in expected]

@@ -61,6 +61,38 @@ def test_live_picture_bars_and_a_click_on_a_class(browser, model, tmp_path):
         wait_for_picture(browser, tmp_path, drawn(model, 1))
 
 
+WATCH = """(() => {
+  window.seen = [];
+  const picture = document.querySelector("#picture");
+  new MutationObserver(() => window.seen.push([picture.src, document.querySelector("#chosen").textContent]))
+    .observe(document.querySelector("#chosen"), { childList: true, characterData: true, subtree: true });
+})()"""
+
+
+def test_numbers_are_those_of_the_picture_that_is_shown(browser, model, tmp_path):
+    """While frames follow each other: each text comes with a picture of its own, in their order."""
+    told = {}
+    for k in range(12):
+        found = model.explain(frame(k))
+        index = found.class_index[0, 0]
+        told[f"{model.labels[index]} {100 * found.scores[0, 0]:.1f} %"] = k
+    with filming(model) as (camera, server):
+        browser.open(server.url)
+        camera.shoot()
+        browser.until(says("#status", "Live."))
+        browser.until(begins("#chosen", next(iter(told))))
+        browser.evaluate(WATCH)
+        for _ in range(11):
+            camera.shoot()
+            time.sleep(0.1)
+        browser.until(says("#chosen", list(told)[-1]))
+        wait_for_picture(browser, tmp_path, drawn(model, 11))
+        seen = browser.evaluate("window.seen")
+    assert len({source for source, _ in seen}) == len(seen) >= 3
+    order = [told[text] for _, text in seen]
+    assert order == sorted(order)
+
+
 def test_settings_change_the_picture(browser, model, tmp_path):
     with Server(model, [frame(0)]) as server:
         browser.open(server.url)

@@ -144,7 +144,7 @@ def test_options_that_the_codec_does_not_have(tmp_path):
         (np.zeros((48, 66, 3), np.uint8), 1, "frame 1: expected 64×48 pixels as before; got 66×48"),
         (np.zeros((48, 64, 3), np.uint8), 0.5, r"frame 1: expected a later time than 0\.5 s; got 0\.5 s"),
         (np.zeros((48, 64, 3), np.uint8), 0.25, "expected a later time"),
-        (np.zeros((48, 64, 3), np.uint8), float("nan"), "expected a time in seconds; got nan"),
+        (np.zeros((48, 64, 3), np.uint8), float("nan"), "expected seconds, a finite number; got nan"),
         (np.zeros((48, 64, 3), np.uint8), None, "seconds: expected the frame's time, or write"),
     ],
 )

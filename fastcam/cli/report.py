@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import platform
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastcam import __version__
 from fastcam.errors import InputError
-from fastcam.files import write_whole
+from fastcam.files import place_beside, write_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,11 +74,12 @@ def prepare_directory(path: str) -> Path:
     directory = Path(path)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        probe = directory / f".fastcam-{os.getpid()}"
+        probe = place_beside(directory / "fastcam")
         probe.touch()
         probe.unlink()
-    except OSError as error:
-        raise InputError(f"{directory}: expected a directory that can be written to ({error.strerror})") from error
+    except (OSError, ValueError) as error:
+        told = getattr(error, "strerror", None) or error
+        raise InputError(f"{directory}: expected a directory that can be written to ({told})") from error
     return directory
 
 

@@ -153,7 +153,7 @@ class _Assembly:
         return True
 
     def _are_there(self, paths: Sequence[Path]) -> bool:
-        missing = [path for path in paths if not path.is_file()]
+        missing = [path for path in paths if not os.path.isfile(path)]  # which is False of names that are too long
         if missing:
             self._refuse("missing", f"no such file: {missing[0]}")
         return not missing
@@ -242,7 +242,7 @@ def inside(root: Path, text: str, where: str) -> Path:
 def _stem_file(root: Path, image: DraftImage) -> Path:
     """The only photo of that name; where there is none, what it would be called in ILSVRC."""
     named = [inside(root, image.path + suffix, image.where) for suffix in SUFFIXES]
-    found = [path for path in named if path.is_file()]
+    found = [path for path in named if os.path.isfile(path)]
     different = [path for n, path in enumerate(found) if not any(path.samefile(other) for other in found[:n])]
     if len(different) > 1:
         raise InputError(f"{image.where}: expected one file for {image.id!r}; got {some([p.name for p in different])}")

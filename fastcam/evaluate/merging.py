@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -82,16 +83,16 @@ def merge(folders: Sequence[str | Path], folder: str | Path, *, force: bool = Fa
 
 def _prepare(target: Path, *, force: bool) -> None:
     """Make it a folder that has nothing but what may be replaced."""
-    if (target / PLAN).exists():
+    if os.path.exists(target / PLAN):
         raise InputError(f"{target}: expected a folder of its own for what is merged; it has a {PLAN}")
-    there = [name for name in (RESULTS, TABLES, PAGE) if (target / name).exists()]
+    there = [name for name in (RESULTS, TABLES, PAGE) if os.path.exists(target / name)]
     if there and not force:
         had = ", ".join(there)
         raise InputError(f"{target}: expected a new folder; it has {had}. Use another, or --force (force=True)")
     try:
         target.mkdir(parents=True, exist_ok=True)
         (target / PAGE).unlink(missing_ok=True)  # which tells other results
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise unwritable(target, error) from error
 
 

@@ -16,6 +16,8 @@ from fastcam.errors import InputError
 
 LARGEST_XML = 1 << 24  # bytes; of one image, so more is something else
 DEEPEST_XML = 100
+MOST_ELEMENTS = 100_000
+BUFFER = 1 << 20  # bytes of text that come at once
 DIGITS = 18  # of whole numbers that surely fit into 64 bits
 
 
@@ -96,8 +98,13 @@ class Element:
 
     name: str
     where: str
-    text: str = ""
     children: list[Element] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """All of it that isn't in a child."""
+        return "".join(self.texts)
 
     def all(self, name: str) -> list[Element]:
         """The children of that name."""
@@ -123,44 +130,63 @@ def read_xml(path: Path) -> Element:
     Raises
     ------
     InputError
-        It isn't XML, has a document type, or is too large or deep to be of one image; tells the line.
+        It isn't XML, has a document type, an encoding that isn't known, or is too large or deep, or of too many
+        elements, to be of one image; tells the line.
     """
-    parser, stack = expat.ParserCreate(), [Element("", str(path))]
-
-    def here() -> str:
-        return f"{path}:{parser.CurrentLineNumber}"
-
-    def refuse(*_: Any) -> None:
-        raise InputError(f"{here()}: expected XML without a document type (<!DOCTYPE, <!ENTITY); refused")
-
-    def begin(name: str, _: Any) -> None:
-        if len(stack) > DEEPEST_XML:
-            raise InputError(f"{here()}: expected at most {DEEPEST_XML} elements in one another")
-        stack[-1].children.append(Element(name, here()))
-        stack.append(stack[-1].children[-1])
-
-    def end(_: str) -> None:
-        stack.pop()
-
-    def characters(text: str) -> None:
-        stack[-1].text += text
-
-    parser.StartDoctypeDeclHandler = refuse
-    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = begin, end, characters
-    parser.buffer_text = True
+    builder = _Builder(path)
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST_XML + 1)
         if len(data) > LARGEST_XML:
             raise InputError(f"{path}: expected XML of one image, at most {LARGEST_XML} bytes")
-        parser.Parse(data, True)
+        builder.parser.Parse(data, True)
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror or error})") from error
-    except (expat.ExpatError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{here()}: not XML ({error})") from error
-    return stack[0].children[0]
+    except InputError:
+        raise
+    except (expat.ExpatError, ValueError, LookupError) as error:  # the last two of encodings
+        raise InputError(f"{builder.here()}: not XML ({error})") from error
+    return builder.root
+
+
+class _Builder:
+    """Makes elements of what a parser meets in a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._count = path, 0
+        self._stack = [Element("", str(path))]
+        self.parser = expat.ParserCreate()
+        self.parser.buffer_text, self.parser.buffer_size = True, BUFFER
+        self.parser.StartDoctypeDeclHandler = self._refuse
+        self.parser.StartElementHandler, self.parser.EndElementHandler = self._begin, self._end
+        self.parser.CharacterDataHandler = self._add
+
+    @property
+    def root(self) -> Element:
+        """The element that all others are in."""
+        return self._stack[0].children[0]
+
+    def here(self) -> str:
+        """The file and line."""
+        return f"{self._path}:{self.parser.CurrentLineNumber}"
+
+    def _refuse(self, *_: Any) -> None:
+        raise InputError(f"{self.here()}: expected XML without a document type (<!DOCTYPE, <!ENTITY); refused")
+
+    def _begin(self, name: str, _: Any) -> None:
+        self._count += 1
+        if len(self._stack) > DEEPEST_XML:
+            raise InputError(f"{self.here()}: expected at most {DEEPEST_XML} elements in one another")
+        if self._count > MOST_ELEMENTS:
+            raise InputError(f"{self.here()}: expected XML of one image, at most {MOST_ELEMENTS} elements")
+        self._stack[-1].children.append(Element(name, self.here()))
+        self._stack.append(self._stack[-1].children[-1])
+
+    def _end(self, _: str) -> None:
+        self._stack.pop()
+
+    def _add(self, text: str) -> None:
+        self._stack[-1].texts.append(text)
 
 
 def number(where: str, text: Any) -> float:

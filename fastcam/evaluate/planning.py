@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -71,13 +72,13 @@ def _told(models: Mapping[str, Classifier], annotations: Annotations, data: str)
 
 
 def _content(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if os.path.isfile(path) else ""
 
 
 def _digest(annotations: Annotations) -> str:
     """Of what is known of the photos, wherever they lie, of how many bytes each has, and of all masks."""
     one = annotations
-    lengths = [path.stat().st_size if path.is_file() else -1 for path in one.paths]
+    lengths = [path.stat().st_size if os.path.isfile(path) else -1 for path in one.paths]
     masks = [[_content(path) for path in files] for files in one.masks], one.mask_class
     ignored = [path and _content(path) for path in one.ignored]
     known = [one.ids, one.class_index, one.boxes, one.box_class, one.offsets, one.sizes, lengths, masks, ignored]

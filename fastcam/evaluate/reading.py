@@ -98,11 +98,11 @@ def read_annotations(
         if not isinstance(value, str | os.PathLike) and (value is not None or name == "path"):
             raise InputError(f"{name}: expected text or a path; got {value!r}")
     place = Path(path)
-    if not place.exists():
+    if not os.path.exists(place):
         raise InputError(f"{path}: no such file or folder; expected annotations")
     if format is not None and format not in FORMATS:
         raise InputError(f"format: expected one of {', '.join(FORMATS)}; got {format!r}")
-    if root is not None and not Path(root).is_dir():
+    if root is not None and not os.path.isdir(root):
         raise InputError(f"root: expected a folder; got {root}")
     if class_count is not None and (not is_whole(class_count) or class_count < 1):
         raise InputError(f"class_count: expected 1 class or more, or None; got {class_count!r}")

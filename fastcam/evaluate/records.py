@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -19,9 +20,20 @@ from fastcam.files import unwritable, write_whole
 
 Columns = dict[str, NDArray[Any]]
 PLAN, BATCHES, RESULTS, TABLES = "plan.json", "batches", "results.json", "results.md"
-DIGEST = "plan"
+DIGEST, SUM = "plan", "sum"
 CHECK = 32  # bytes of a check sum behind each file
-UNSOUND = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)  # of damaged files
+LARGEST = 1 << 30  # bytes of a batch, unpacked
+# Of damaged files.
+UNSOUND = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    RuntimeError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)  # of damaged files
 PAGE = "report.html"
 
 
@@ -36,7 +48,7 @@ class Records:
 
     def __init__(self, folder: Path, plan: Mapping[str, Any]) -> None:
         self.folder, self.plan = folder, plan
-        self._digest = hashlib.sha256(as_json(_compared(plan)).encode()).hexdigest()
+        self._digest = _sum(_compared(plan))
 
     def path(self, batch: int) -> Path:
         """Of a batch, numbered from 0."""
@@ -69,6 +81,7 @@ class Records:
             data = path.read_bytes()
             if hashlib.sha256(data[:-CHECK]).digest() != data[-CHECK:]:
                 raise ValueError("its check sum is another")
+            _check_unpacked(data[:-CHECK])
             with np.load(io.BytesIO(data[:-CHECK]), allow_pickle=False) as file:
                 is_ours = str(file[DIGEST]) == self._digest and file["photos"].tolist() == list(positions)
                 found = {name: file[name] for name in file.files if name.startswith(prefix) and name != DIGEST}
@@ -120,17 +133,19 @@ def begun(folder: Path, plan: Mapping[str, Any], *, force: bool) -> Records:
     """
     if force:
         _clear(folder)
-    if (folder / PLAN).exists():
+    if os.path.exists(folder / PLAN):
         known = read_plan(folder)
         if any((folder / BATCHES).glob("[0-9]*.npz")):  # else nothing is lost
             check_same(folder, known, folder, plan)
-    elif (folder / RESULTS).exists():
+    elif os.path.exists(folder / RESULTS):
         raise InputError(f"{folder}: expected a new folder, or one with a {PLAN} to resume; it has a {RESULTS} alone")
     try:
         (folder / BATCHES).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise unwritable(folder, error) from error
-    write_whole(folder / PLAN, as_json(plan).encode())  # again if it is there: what it tells beside may be new
+    write_whole(
+        folder / PLAN, as_json({**plan, SUM: _sum(plan)}).encode()
+    )  # again if it is there: what it tells beside may be new
     return Records(folder, plan)
 
 
@@ -144,11 +159,17 @@ def read_plan(folder: Path) -> dict[str, Any]:
     """
     try:
         plan = json.loads((folder / PLAN).read_bytes())
-        if {"fastcam", "asked", "told", "shard", "batch"} <= plan.keys():
-            return plan
-    except (OSError, ValueError, AttributeError) as error:
+        is_whole = plan.pop(SUM) == _sum(plan)
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{folder}: expected a folder that an evaluation began, with its {PLAN} ({error})") from error
-    raise InputError(f"{folder / PLAN}: expected the plan of an evaluation; got another file")
+    if not is_whole:
+        raise InputError(f"{folder / PLAN}: expected the plan of an evaluation; it was changed. Start anew: --force")
+    return plan
+
+
+def _sum(plan: Mapping[str, Any]) -> str:
+    """A check sum of plain values."""
+    return hashlib.sha256(as_json(plan).encode()).hexdigest()
 
 
 def check_same(
@@ -178,6 +199,12 @@ def as_json(value: Any) -> str:
     return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 
+def _check_unpacked(data: bytes) -> None:
+    with zipfile.ZipFile(io.BytesIO(data)) as file:
+        if (size := sum(one.file_size for one in file.infolist())) > LARGEST:
+            raise ValueError(f"it unpacks to {size} bytes, more than {LARGEST}")
+
+
 def _compared(plan: Mapping[str, Any], shard: bool = True) -> dict[str, Any]:
     """What has to be the same: not where files lie."""
     own = {"shard": plan["shard"], "batch": plan["batch"]} if shard else {}
@@ -195,5 +222,5 @@ def _clear(folder: Path) -> None:
         (folder / PLAN).unlink(missing_ok=True)  # first: what remains after a kill is no run to resume
         for file in (*(folder / BATCHES).glob("[0-9]*.npz"), *(folder / name for name in (RESULTS, TABLES, PAGE))):
             file.unlink(missing_ok=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise unwritable(folder, error) from error

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fastcam.errors import FastcamError, InputError
 from fastcam.evaluate.outcome import protocol_of, results_of
 from fastcam.evaluate.records import RESULTS, TABLES, Batch, as_json
 from fastcam.evaluate.wording import counted
@@ -44,11 +45,20 @@ def write_results(folder: Path, plan: Mapping[str, Any], batches: Sequence[Batch
     Raises
     ------
     InputError
-        A batch isn't there or is damaged, or no photo could be read; a file can't be written.
+        A batch isn't there or is damaged, batches don't fit each other, or no photo could be read; a file can't be
+        written.
     """
-    results = results_of(plan, batches)
-    write_whole(folder / TABLES, markdown(results).encode("utf-8", "backslashreplace"))
-    write_whole(folder / RESULTS, as_json(results).encode())
+    try:
+        results = results_of(plan, batches)
+        tables, plain = markdown(results), as_json(results)
+    except FastcamError:
+        raise
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:  # of columns that somebody changed
+        raise InputError(
+            f"{batches[0].records.folder}: expected batches that fit each other and their plan ({error})"
+        ) from error
+    write_whole(folder / TABLES, tables.encode("utf-8", "backslashreplace"))
+    write_whole(folder / RESULTS, plain.encode())
     return results
 
 

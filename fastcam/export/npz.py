@@ -54,10 +54,10 @@ def load_npz(path: str | os.PathLike[str]) -> dict[str, Any]:
         with np.load(path, allow_pickle=False) as file:
             names = (*ARRAYS, *BOXES, *WORDS, *NAMES, *(name for name in OPTIONAL if name in file))
             held = {name: file[name] for name in names}
+        single = {*WORDS, *OPTIONAL} - {"limits"}
+        found = {name: value.item() if name in single else value for name, value in held.items()}
     except OSError as error:
         raise InputError(f"{expected} ({error.strerror or error})") from error
     except Exception as error:  # of zipfile, of NumPy's format, and of what a damaged file makes of them
         raise InputError(f"{expected}; it holds something else ({error})") from error
-    single = {*WORDS, *OPTIONAL} - {"limits"}
-    found = {name: value.item() if name in single else value for name, value in held.items()}
     return dict.fromkeys(OPTIONAL) | found | {name: held[name].tolist() for name in NAMES}

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcam.checks import is_number, is_whole
 from fastcam.errors import HeadNotFoundError, InputError, ModelError
-from fastcam.files import write_whole
+from fastcam.model import head_file
 from fastcam.model.layouts import ORDERS, Layout, Order
 from fastcam.model.wire import Access
 
@@ -31,10 +29,6 @@ KINDS: dict[Kind, str] = {
     "generic": "neither linear nor indifferent to where things stand",
 }
 LEARNED = "fastcam/classes"  # what the logits of `Classifier.with_classes` are called, which no file computes
-SAVED = (
-    *("feature_maps", "logits", "layout", "activation", "pooling", "identity_error", "quantisation_gap"),
-    *("feature_shape", "kind", "prefix", "output", "reason", "sha256", "proven_with", "classes"),
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,12 +116,26 @@ class Head:
                 f"head: expected layout {', '.join(ORDERS)}, activation {', '.join(ACTIVATIONS)} and kind "
                 f"{', '.join(KINDS)}; got {self.layout!r}, {self.activation!r} and {self.kind!r}"
             )
+        self._check_numbers()
         if self.kind == "cam" and not np.size(self.class_weights):
             raise ModelError("head: expected class_weights and bias for kind 'cam'; got none")
         if self.kind == "cam" or (self.kind == "cam-spatial" and np.size(self.class_weights)):
             self._freeze()
         elif np.size(self.class_weights) or np.size(self.bias):
             raise ModelError(f"head: expected no class weights for kind {self.kind!r}")
+
+    def _check_numbers(self) -> None:
+        shape, gap, counts = self.feature_shape, self.quantisation_gap, (self.prefix, self.classes)
+        if shape is not None and not (len(shape) == 3 and all(is_whole(side) and side > 0 for side in shape)):
+            raise ModelError(f"head: expected feature_shape as (C, h, w), or None; got {shape!r}")
+        is_real = isinstance(self.identity_error, float | np.floating)
+        if not all(is_whole(count) and count >= 0 for count in counts) or not is_real:
+            raise ModelError(
+                "head: expected prefix and classes as whole numbers, and identity_error as a float; got "
+                f"{self.prefix!r}, {self.classes!r} and {self.identity_error!r}"
+            )
+        if gap is not None and not (is_number(gap) and 0 <= gap < 1):
+            raise ModelError(f"head: expected a quantisation_gap below 1, or None; got {gap!r}")
 
     def _freeze(self) -> None:
         """Copies that can't be written to: what was proven stays what it is."""
@@ -141,8 +149,8 @@ class Head:
             raise ModelError(
                 f"head: expected class_weights {expected} and bias (K,); got {weights.shape} and {bias.shape}"
             )
-        if not (np.isfinite(weights).all() and np.isfinite(bias).all() and 0 <= (self.quantisation_gap or 0) < 1):
-            raise ModelError("head: expected finite class_weights and bias, and a quantisation_gap below 1")
+        if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
+            raise ModelError("head: expected finite class_weights and bias")
         weights.flags.writeable = bias.flags.writeable = False
         object.__setattr__(self, "class_weights", weights)
         object.__setattr__(self, "bias", bias)
@@ -249,44 +257,19 @@ class Head:
             The file can't be written; or the head is one of `with_classes`, which no model can be loaded with.
         """
         self.check_found()
-        buffer = io.BytesIO()
-        values = {name: getattr(self, name) for name in SAVED}
-        values["access"] = asdict(self.access) | {"appendix": self.access.appendix.hex()}
-        np.savez(
-            buffer,
-            head=np.array(json.dumps(values)),
-            class_weights=self.class_weights,
-            bias=self.bias,
-        )
-        write_whole(Path(path), buffer.getvalue())
+        head_file.write(path, self)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Head:
-        """A head that was saved.
+        """A head that was saved. `fastcam.load(model, head=...)` holds it against the model.
 
         Raises
         ------
         ModelError
             No such file, or not one that `save` wrote.
         """
+        fields = head_file.read(path)
         try:
-            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-                values: dict[str, Any] = json.loads(str(file["head"]))
-                arrays = {name: file[name] for name in ("class_weights", "bias")}
-                shape, access = values.pop("feature_shape"), values.pop("access")
-                feature_shape = None if shape is None else (int(shape[0]), int(shape[1]), int(shape[2]))
-                known = Access(
-                    appendix=bytes.fromhex(access["appendix"]),
-                    outputs=tuple(access["outputs"]),
-                    files=tuple(access["files"]),
-                    is_rewritten=bool(access["is_rewritten"]),
-                )
-                return cls(**values, **arrays, feature_shape=feature_shape, access=known)
-        except FileNotFoundError:
-            raise ModelError(f"{path}: no such file; expected a head that Head.save wrote") from None
-        except ModelError:
-            raise
-        except Exception as error:  # whatever a file of another kind makes of zipfile, NumPy and JSON
-            raise ModelError(
-                f"{path}: expected a head that Head.save wrote ({type(error).__name__}: {error})"
-            ) from error
+            return cls(**fields)
+        except (ModelError, TypeError, ValueError) as error:
+            raise ModelError(f"{path}: expected a head that Head.save wrote ({error})") from error

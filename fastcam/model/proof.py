@@ -171,8 +171,21 @@ def check_identity(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> floa
 
 def identity_deviation(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> float:
     """The same, unchecked but for the shapes."""
+    check_shapes(head, maps, logits)
+    linear = Linear.of(head, maps.shape)
+    return linear.deviation(maps, logits)
+
+
+def check_shapes(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> None:
+    """Check that feature maps and logits, as the model has them, have the head's channels and classes.
+
+    Raises
+    ------
+    HeadNotFoundError
+        They haven't.
+    """
     fits = maps.ndim == len(head.layout) and maps.shape[head.layout.index("C")] == head.channels
-    if fits and head.kind == "cam-spatial":
+    if fits and head.kind == "cam-spatial" and head.is_exact:
         layout = head.arranged(maps.shape)
         fits = (layout.height, layout.width) == head.class_weights.shape[2:]
     if not fits or logits.shape[1] != head.classes:
@@ -181,8 +194,6 @@ def identity_deviation(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> 
             f"classes in {head.logits!r}, for weights {head.class_weights.shape}; got shapes {maps.shape} and "
             f"{logits.shape}"
         )
-    linear = Linear.of(head, maps.shape)
-    return linear.deviation(maps, logits)
 
 
 def check_deviation(head: Head, error: float) -> None:

@@ -158,7 +158,10 @@ class Handler(BaseHTTPRequestHandler):
         self._send_json(HTTPStatus.OK, {**self.live.status(), "found": found})
 
     def _send_frames(self, query: str) -> None:
-        """Pictures one after the other, each the newest when the client is ready for it, until the source ends."""
+        """Pictures one after the other, each the newest when the client is ready for it, until the source ends.
+
+        The header `X-Found` of each has what was found in that very frame, as JSON.
+        """
         assert self.live, "it has this route"
         settings = settings_of(query, self.model.head.classes)
         if not self.live.views.acquire(blocking=False):
@@ -178,10 +181,13 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"--frame\r\n")
         with suppress(FastcamError):  # of a later frame: the head is sent, so there is but to end
             while picture is not None:
-                data = picture.jpeg(settings)
-                head = f"Content-Type: image/jpeg\r\nContent-Length: {len(data)}\r\nX-Frame-Index: {picture.number}"
+                data, found = picture.jpeg(settings), json.dumps(picture.record(settings), allow_nan=False)
+                head = (
+                    f"Content-Type: image/jpeg\r\nContent-Length: {len(data)}\r\nX-Frame-Index: {picture.number}\r\n"
+                    f"X-Found: {found}\r\n\r\n"
+                )
                 # Browsers show a part when they see the boundary behind it.
-                self.wfile.write(head.encode() + b"\r\n\r\n" + data + b"\r\n--frame\r\n")
+                self.wfile.write(head.encode("ascii") + data + b"\r\n--frame\r\n")
                 picture = live.newer(picture.number, HEARTBEAT)
 
     def _send_photo(self, query: str) -> None:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from fastcam.checks import finite_seconds
 from fastcam.errors import FastcamError
 from fastcam.serve.picture import Picture, best_of
 
@@ -41,13 +42,13 @@ def paced(frames: Iterable[Timed]) -> Iterator[Timed]:
     True
     """
     zero = last = None  # what the clock shows at second 0 of the file; the time of the frame before
-    for frame, seconds in frames:
-        now = time.monotonic()
+    for frame, given in frames:
+        now, seconds = time.monotonic(), finite_seconds("paced: time", given)
         if zero is None or last is None or seconds < last or not -EARLY < now - (zero + seconds) < LATE:
             zero = now - seconds
         time.sleep(max(0.0, zero + seconds - now))
         last = seconds
-        yield frame, seconds
+        yield frame, given
 
 
 class Live:

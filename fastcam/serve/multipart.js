@@ -1,4 +1,5 @@
-// The bodies of the parts of a multipart answer, each as soon as it is whole; the parts tell their length.
+// The parts of a multipart answer, each as soon as it is whole: its picture, and what was found in that very frame. The
+// parts tell their length.
 export async function* partsOf(reader) {
   let held = new Uint8Array();
   for (let { value, done } = await reader.read(); !done; { value, done } = await reader.read()) {
@@ -6,13 +7,20 @@ export async function* partsOf(reader) {
     joined.set(held);
     joined.set(value, held.length);
     held = joined;
-    for (;;) {
-      const head = /Content-Length: (\d+)[^]*?\r\n\r\n/.exec(new TextDecoder().decode(held.subarray(0, 300)));
-      const start = head ? head.index + head[0].length : Infinity;
-      const stop = start + Number(head?.[1]);
-      if (!(held.length >= stop)) break;
-      yield held.slice(start, stop);
+    for (let head = headOf(held); head; head = headOf(held)) {
+      const stop = head.length + Number(/Content-Length: (\d+)/.exec(head)[1]);
+      if (held.length < stop) break;
+      yield { found: JSON.parse(/X-Found: (.*)\r\n/.exec(head)[1]), body: held.slice(head.length, stop) };
       held = held.slice(stop);
+    }
+  }
+}
+
+// A part's head, in ASCII, with the empty line that ends it; undefined before that has come.
+function headOf(bytes) {
+  for (let k = 3; k < bytes.length; k++) {
+    if (bytes[k] === 10 && bytes[k - 1] === 13 && bytes[k - 2] === 10 && bytes[k - 3] === 13) {
+      return new TextDecoder().decode(bytes.subarray(0, k + 1));
     }
   }
 }

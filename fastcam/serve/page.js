@@ -3,7 +3,7 @@
 
 import { partsOf } from "./multipart.js";
 
-const POLL = 250; // milliseconds between questions for the numbers: faster than that nobody reads them
+const POLL = 250; // milliseconds between questions for how things stand
 
 const HINTS = {
   paper: "Pixels above this share of the map's maximum.",
@@ -154,26 +154,27 @@ function showLive(state, given) {
   const rate = state.state === "playing" && state.frames_per_second;
   by("rate").textContent = rate ? `${rate.toFixed(1)} frames/s explained, ${state.dropped} left out` : "";
   by("empty").textContent = over ? "No picture. Drop a photo here, or choose one." : text;
-  if (!state.found) return;
-  showFound(state.found);
-  if (given !== watched || (!watching && !over)) {
-    watch(given, pinned === null ? "the best class" : nameOf(state.found.chosen));
-  }
+  if (state.found && (given !== watched || (!watching && !over))) watch(given);
 }
 
-// Not by <img src="live.mjpg">: browsers don't tell when that has lost its stream, and stands still.
-async function watch(given, name) {
+// Not by <img src="live.mjpg">: browsers don't tell when that has lost its stream, and stands still. Numbers come along
+// with each picture, so that all that is shown is of one frame.
+async function watch(given) {
   stopWatching();
   const mine = (watching = new AbortController());
+  const isBest = pinned === null;
   watched = given;
   try {
     const response = await fetch(`live.mjpg?${given}`, { signal: mine.signal });
     if (!response.ok) return;
-    for await (const part of partsOf(response.body.getReader())) {
+    for await (const { found, body } of partsOf(response.body.getReader())) {
       if (mine.signal.aborted) break;
-      const picture = URL.createObjectURL(new Blob([part], { type: "image/jpeg" }));
+      const picture = URL.createObjectURL(new Blob([body], { type: "image/jpeg" }));
+      const name = isBest ? "the best class" : nameOf(found.chosen);
       showPicture(picture, `Live picture with the heatmap and box of ${name}`);
       await by("picture").decode();
+      if (mine.signal.aborted) break;
+      showFound(found);
     }
   } catch {
     // It was stopped, or lost: then `follow` begins anew.

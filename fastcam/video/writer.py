@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcam.checks import finite_seconds
 from fastcam.errors import FastcamError, InputError
 from fastcam.files import Part, unwritable
 from fastcam.images import check_pixels
@@ -20,6 +20,7 @@ from fastcam.video.encoder import FORMATS, Encoder
 from fastcam.video.ffmpeg import pyav
 from fastcam.video.source import Source, checked_rate
 
+LATEST = 1e10  # seconds, three centuries: in ticks of any clock of these formats they fit into 64 bits
 USUAL = Fraction(25)  # frames a second, which only tells the encoder what to expect, where nobody knows
 
 
@@ -100,8 +101,9 @@ class Writer:
                 raise InputError("seconds: expected the frame's time, or write(..., rate=...); got neither")
             seconds = float(self.count / self._rate)
         place, base = f"{self._path}: frame {self.count}", self._encoder.time_base
-        if not math.isfinite(seconds):
-            raise InputError(f"{place}: expected a time in seconds; got {seconds}")
+        seconds = finite_seconds(place, seconds)
+        if abs(seconds) > LATEST:
+            raise InputError(f"{place}: expected a time of at most {LATEST:g} s, as files have; got {seconds:g} s")
         ticks = round(seconds / base)
         if self._last is not None and ticks <= self._last:
             raise InputError(f"{place}: expected a later time than {float(self._last * base)} s; got {seconds} s")
@@ -113,7 +115,7 @@ class Writer:
             return
         try:
             work()
-        except (pyav().FFmpegError, OSError, ValueError) as error:
+        except (pyav().FFmpegError, OSError, ValueError, OverflowError) as error:
             self._failure = error if isinstance(error, FastcamError) else unwritable(self._path, error)
 
     def close(self) -> None:
