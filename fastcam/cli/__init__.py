@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from fastcam import __version__
 from fastcam.cli import bake, demo, evaluate, explain, inspect, serve, video, warmup
+from fastcam.cli.options import in_options
 from fastcam.errors import FastcamError
 
 COMMANDS = {
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = COMMANDS[options.command].run(options)
         sys.stdout.flush()
     except FastcamError as error:
-        print(f"fastcam {options.command}: error: {error}", file=sys.stderr)
+        print(f"fastcam {options.command}: error: {in_options(str(error), options.command)}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader has had enough, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
