@@ -26,7 +26,7 @@ from fastcam.model.source import Source
 from fastcam.model.storing import save
 from fastcam.model.writer import without_stored_inputs
 from fastcam.probes import NORMALISED, PIXELS, image_input, probe_images
-from fastcam.runtime import ORT_ERRORS, open_session
+from fastcam.runtime import ORT_ERRORS, open_session, reason_of
 from fastcam.session import ImageInput, Opening
 
 TOLERANCE = 1e-5
@@ -226,7 +226,7 @@ class Baking:
         except ORT_ERRORS as error:
             if isinstance(error, ModelError):
                 raise
-            raise ModelError(f"{self.source.name}: the baked model failed: {error}") from error
+            raise ModelError(f"{self.source.name}: the baked model failed: {reason_of(error)}") from error
 
     def _expected(
         self, features: NDArray[Any], image: NDArray[Any], classes: NDArray[np.int64]

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.errors import FastcamError, HeadNotFoundError, ModelError
+from fastcam.errors import FastcamError, HeadNotFoundError, ModelError, NotFiniteError, NotLinearError
 from fastcam.model.choice import check_wanted, choose
 from fastcam.model.cuts import score_tensors
 from fastcam.model.exposing import expose
+from fastcam.model.families import counts_boxes, embedding, family
 from fastcam.model.graph import Graph
 from fastcam.model.head import Head
 from fastcam.model.logits import find_activation
-from fastcam.model.proof import Linear, Observation, check_deviation, check_same, identity_deviation, measure, prove
+from fastcam.model.proof import (
+    Linear,
+    Observation,
+    check_deviation,
+    check_same,
+    identity_deviation,
+    measure,
+    no_head,
+    prove,
+)
 from fastcam.model.scene import Scene
 from fastcam.model.search import Candidate, Find, Search
 from fastcam.model.shapes import check_size
@@ -28,6 +40,11 @@ from fastcam.probes import NORMALISED, PIXELS, image_input, look, probe_images
 from fastcam.runtime import VERSION, as_onnx
 from fastcam.session import ImageInput, Opening, Session
 from fastcam.watch import Watch
+
+CONTRASTS = (1.0, 1 / 16, 1 / 256)  # of the probe images; less where feature maps overflow
+
+# A head, what is to be proven of it, and what was looked at.
+_Found = tuple[Head, tuple[Find, Linear] | None, tuple[Candidate, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,6 +174,48 @@ def read_graph(source: Source, opening: Opening) -> Graph:
         raise error if str(error).startswith(source.name) else ModelError(f"{source.name}: {error}") from error
 
 
+@dataclass(frozen=True, eq=False)
+class _Request:
+    """What is looked for in a graph.
+
+    Attributes
+    ----------
+    scores
+        Tensors that may hold class scores, each with the output that it is behind.
+    wanted
+        The feature maps that the caller named, if any.
+    insisted
+        The caller named the output, so that a vector which seems to be an embedding will do.
+    size
+        (height, width) of the probe images where the model leaves its size open.
+    """
+
+    source: Source
+    graph: Graph
+    image: ImageInput
+    scores: Mapping[str, str]
+    wanted: str | None
+    insisted: bool
+    size: tuple[int, int] | None
+
+    @classmethod
+    def of(
+        cls, source: Source, graph: Graph, head: str | Head | None, output: str | None, size: tuple[int, int] | None
+    ) -> _Request:
+        image = image_input(graph)
+        check_size(graph, image.batch_shape(size))
+        given = isinstance(head, Head)
+        scores = {head.logits: head.output or head.logits} if given else score_tensors(graph, output)
+        wanted = head.feature_maps if given else head
+        check_wanted(graph, wanted, scores)
+        return cls(source, graph, image, scores, wanted, given or output is not None, size)
+
+    def probes(self, contrast: float) -> list[NDArray[Any]]:
+        """Images: one to search with, two to prove what was found."""
+        ranges = [(contrast * low, contrast * high) for low, high in (NORMALISED, NORMALISED, PIXELS)]
+        return probe_images(self.image, self.size, ranges)
+
+
 def _discover(
     source: Source,
     graph: Graph,
@@ -165,63 +224,91 @@ def _discover(
     output: str | None,
     size: tuple[int, int] | None,
 ) -> Discovery:
-    image = image_input(graph)
-    check_size(graph, image.batch_shape(size))
-    first, *others = probe_images(image, size, (NORMALISED, NORMALISED, PIXELS))
-    scores = {head.logits: head.output or head.logits} if isinstance(head, Head) else score_tensors(graph, output)
-    wanted = head.feature_maps if isinstance(head, Head) else head
-    check_wanted(graph, wanted, scores)
+    request = _Request.of(source, graph, head, output, size)
     watch = Watch(source.name, graph.parsed.size, opening.options if graph.has_custom_operators else None)
     with watch:
-        found, claim, candidates = _find(source, graph, scores, wanted, first, image, watch)
+        (found, claim, candidates), probes = _find_somehow(request, watch)
     session = _open(source, graph, opening, found)  # may take its time: some providers compile the model
     found = replace(found, proven_with=_circumstances(session))
     if claim is not None:
         with watch:
-            observed = [_observe(session, found, probe, watch) for probe in others]
-            error, gap = prove(graph, *claim, observed)
-        found = replace(found, identity_error=error, quantisation_gap=gap)
+            observed = [_observe(session, found, probe, watch) for probe in probes]
+            found = _proven(graph, found, claim, observed)
     if isinstance(head, Head):
         check_same(head, found)
         found = found if head.activation == "none" else replace(found, activation=head.activation)
     return Discovery(session, found, candidates)
 
 
-def _find(
-    source: Source,
-    graph: Graph,
-    scores: Mapping[str, str],
-    wanted: str | None,
-    probe: NDArray[Any],
-    image: ImageInput,
-    watch: Watch,
-) -> tuple[Head, tuple[Find, Linear] | None, tuple[Candidate, ...]]:
-    """A head, what is to be proven of it, and what was looked at. What the search held in memory ends here."""
+def _find_somehow(request: _Request, watch: Watch) -> tuple[_Found, list[NDArray[Any]]]:
+    """A head, and the images to prove it on: of less contrast where feature maps overflow."""
+    *first, last = CONTRASTS
+    for contrast in first:
+        with suppress(NotFiniteError):
+            probe, *others = request.probes(contrast)
+            return _find(request, probe, watch), others
+    probe, *others = request.probes(last)
+    return _find(request, probe, watch), others
+
+
+def _proven(graph: Graph, head: Head, claim: tuple[Find, Linear], observed: Sequence[Observation]) -> Head:
+    """The head with its proof; where the identity fails, as one that isn't exact: the gradient explains it as well."""
     try:
-        scene, paths = look(graph, probe, list(scores), [wanted] if wanted else [], image, watch)
+        error, gap = prove(graph, *claim, observed)
+    except NotLinearError as refused:
+        kind, weights = claim[0].bent(str(refused)).kind, np.zeros((0, 0), np.float32)
+        return replace(head, kind=kind, class_weights=weights, bias=np.zeros(0, np.float32), reason=str(refused))
+    return replace(head, identity_error=error, quantisation_gap=gap)
+
+
+def _find(request: _Request, probe: NDArray[Any], watch: Watch) -> _Found:
+    """A head, what is to be proven of it, and what was looked at. What the search held in memory ends here."""
+    wanted, scores = request.wanted, request.scores
+    try:
+        scene, paths = look(request.graph, probe, list(scores), [wanted] if wanted else [], request.image, watch)
     except ModelError as error:
-        raise _with_size_hint(error, image) from error
-    searches = [Search(scene, path, score) for score, path in paths.items() if scene.holds_scores(score)]
-    if not searches:
-        shapes = [f"output {scores[score]!r}: got shape {scene.shape(score)}" for score in paths]
-        raise HeadNotFoundError("no output holds one score for each class, (N, K)", reasons=shapes)
-    find, search = choose(searches, scores, wanted)
-    linear = _linear(scene, find, search)
-    found = _as_head(source, scene, find, linear, search.output)
+        raise _with_size_hint(error, request.image) from error
+    seems = partial(family, scene, [name for path in paths.values() for name in path])
+    searches = _searches(scene, paths, request, seems)
+    find, search = choose(searches, scores, wanted, seems)
+    try:
+        linear = measure(scene, find, search.cuts)
+    except NotLinearError as error:
+        find, linear = find.bent(str(error)), None
+    except ModelError as error:
+        raise no_head(find, error) from error
+    found = _as_head(request.source, scene, find, linear, search.output)
     candidates = tuple(candidate for one in searches for candidate in one.candidates)
     return found, None if linear is None else (find, linear), candidates
 
 
-def _linear(scene: Scene, find: Find, search: Search) -> Linear | None:
-    """Class weights and bias, where the kind has them and they can be had."""
-    try:
-        return measure(scene, find, search.cuts)
-    except ModelError as error:
+def _searches(
+    scene: Scene, paths: Mapping[str, Sequence[str]], request: _Request, seems: Callable[[], object]
+) -> list[Search]:
+    """Searches behind those tensors that hold one score for each class.
+
+    Raises
+    ------
+    HeadNotFoundError
+        None does; says what the model seems to be.
+    """
+    scores = request.scores
+    faults = {score: _fault(scene, score, scores[score], request.insisted) for score in paths}
+    searches = [Search(scene, path, score) for score, path in paths.items() if not faults[score]]
+    if not searches:
+        kind = seems()
         raise HeadNotFoundError(
-            f"feature maps {find.feature_maps!r} and logits {find.logits!r} are no head for class activation maps: "
-            f"{error}",
-            candidates=[find.feature_maps],
-        ) from error
+            "no output holds one score for each class, (N, K)" + (f". {kind}" if kind else ""),
+            reasons=[f"output {scores[score]!r} {fault}" for score, fault in faults.items()],
+        )
+    return searches
+
+
+def _fault(scene: Scene, score: str, output: str, insisted: bool) -> str:
+    """Why an output holds no score for each class; empty if it may."""
+    if not scene.holds_scores(score):
+        return f"has shape {scene.shape(score)}"
+    return counts_boxes(scene, output) or ("" if insisted else embedding(scene, output))
 
 
 def _as_head(source: Source, scene: Scene, find: Find, linear: Linear | None, output: str) -> Head:

@@ -32,6 +32,14 @@ class HeadNotFoundError(ModelError):
         self.candidates = tuple(candidates)
 
 
+class NotLinearError(ModelError):
+    """Logits that seemed to be linear in the feature maps aren't, where it was looked closer; `load` falls back."""
+
+
+class NotFiniteError(HeadNotFoundError):
+    """No head was found, and feature maps overflowed on the way: those of float16 end at 65504."""
+
+
 class GradientError(ModelError):
     """The gradient that a method needs can't be written: an operator has no rule, or nothing depends on the layer."""
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.errors import GradientError, ModelError
+from fastcam.errors import GradientError
 from fastcam.model.backward import backward_model
 from fastcam.model.gradient import GRADIENT, SEED
 from fastcam.model.graph import Graph
 from fastcam.model.head import Head
 from fastcam.model.source import Source
 from fastcam.once import Once
-from fastcam.runtime import ORT_ERRORS
+from fastcam.runtime import ORT_ERRORS, failed
 from fastcam.session import Opening
 from fastcam.tails import Cut, cut_behind_maps, open_written, read_again
 from fastcam.watch import Watch
@@ -131,7 +131,7 @@ def _run(opened: _Opened, given: NDArray[np.float32], seed: NDArray[np.float32])
     try:
         (gradient,) = opened.session.run([GRADIENT], {opened.start: given, SEED: seed})
     except ORT_ERRORS as error:
-        raise ModelError(f"the tail of the model failed on feature maps of shape {given.shape}: {error}") from error
+        raise failed("the tail of the model", f"feature maps of shape {given.shape}", error) from error
     return np.asarray(gradient)
 
 

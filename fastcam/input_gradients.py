@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.checks import is_number, is_whole
-from fastcam.errors import GradientError, InputError, ModelError
+from fastcam.errors import GradientError, InputError
 from fastcam.gradients import ADVICE, AT_HAND, ROUGH, check_tail, compared
 from fastcam.methods import OfInput
 from fastcam.model.backward import backward_model
@@ -25,7 +25,7 @@ from fastcam.model.source import Source
 from fastcam.model.tail import cut_tail
 from fastcam.once import Once, Recent
 from fastcam.probes import NORMALISED, image_input, look, probe_images
-from fastcam.runtime import ORT_ERRORS
+from fastcam.runtime import ORT_ERRORS, failed
 from fastcam.session import ImageInput, Opening
 from fastcam.tails import Cut, open_written, read_again
 from fastcam.watch import Watch
@@ -174,7 +174,7 @@ class InputGradients:
         try:
             (gradient,) = opened.session.run([GRADIENT], {opened.start: given, SEED: seed})
         except ORT_ERRORS as error:
-            raise ModelError(f"the gradient of the model failed on an input of shape {given.shape}: {error}") from error
+            raise failed("the gradient of the model", f"an input of shape {given.shape}", error) from error
         return gradient[0]
 
     def _opened_now(self, variant: str, layer: str | int) -> Backward:

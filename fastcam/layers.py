@@ -11,7 +11,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from fastcam.errors import GradientError, InputError, ModelError
+from fastcam.errors import GradientError, InputError
 from fastcam.gradients import ADVICE, AT_HAND
 from fastcam.methods import one_hot
 from fastcam.model.backward import backward_model
@@ -27,7 +27,7 @@ from fastcam.model.source import Source
 from fastcam.model.tail import cut_tail
 from fastcam.once import Once
 from fastcam.probes import NORMALISED, PIXELS, image_input, look, probe_images
-from fastcam.runtime import ORT_ERRORS
+from fastcam.runtime import ORT_ERRORS, failed
 from fastcam.session import Opening
 from fastcam.tails import NARROW_TOLERANCE, TOLERANCE, open_written, read_again
 from fastcam.watch import Watch
@@ -124,7 +124,7 @@ class Layers:
         try:
             logits, *found = opened.session.run(opened.outputs, feeds)
         except ORT_ERRORS as error:
-            raise ModelError(f"the model failed on an input of shape {network_input.shape}: {error}") from error
+            raise failed("the model", f"an input of shape {network_input.shape}", error) from error
         maps, count = [], len(opened.layouts)
         for layout, value in zip(opened.layouts * 2, found, strict=self._backward):
             one = np.asarray(value).reshape(opened.batch, *layout.shape)[:1]

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.errors import ModelError
 from fastcam.model.cuts import cuts
 from fastcam.model.exposing import expose
 from fastcam.model.graph import SHAPE_OPS, Graph
 from fastcam.model.layouts import halves, has_proportions
+from fastcam.model.places import planes
 from fastcam.model.scene import Scene
+from fastcam.model.shapes import inferred_shapes
 from fastcam.model.wire import added
-from fastcam.runtime import ORT_ERRORS, open_for_probing
+from fastcam.runtime import ORT_ERRORS, failed, open_for_probing
 from fastcam.session import ImageInput
 from fastcam.watch import Watch
 
@@ -76,13 +77,17 @@ def look(
     made = {name for name in graph.producers if name in graph.data}
     sized = [node.output[0] for node in graph.nodes if "Conv" in node.op_type and node.output[0] in made]
     sizes = [n.output[0] for n in graph.nodes if n.op_type in SHAPE_OPS and graph.data_inputs(n)]
-    names = [name for path in paths.values() for name in path] + [*wanted, *sized[:4], *sized[-LAST_CONVOLUTIONS:]]
+    names = [name for path in paths.values() for name in path]
+    names += [*wanted, *graph.outputs, *sized[:4], *sized[-LAST_CONVOLUTIONS:]]
     values = _values(graph, [*dict.fromkeys(name for name in names if name in made), *sizes], probe, watch)
     values = {graph.image: probe, **values}
-    size = (probe.shape[2:] if image.layout == "NCHW" else probe.shape[1:3])[:2]
-    seen = {values[name].shape[2:] for name in sized if name in values and values[name].ndim == 4}
-    grids = frozenset(grid for grid in halves(seen) if has_proportions(grid, size))
-    return Scene(graph, values, (size[0], size[1]), grids, graph.parsed.folder, watch), paths
+    height, width = probe.shape[2:] if image.layout == "NCHW" else probe.shape[1:3]
+    placed = planes(graph, image.layout, inferred_shapes(graph, probe.shape))
+    seen = {name: values[name].shape[2:] for name in sized if name in values and values[name].ndim == 4}
+    # By construction a map may have any proportions; what else a convolution made may be tokens in a row.
+    grids = {grid for grid in halves({seen[name] for name in seen if name in placed}) if np.prod(grid) > 1}
+    grids |= {grid for grid in halves(set(seen.values())) if has_proportions(grid, (height, width))}
+    return Scene(graph, values, (height, width), frozenset(grids), placed, graph.parsed.folder, watch), paths
 
 
 def _values(graph: Graph, tensors: Sequence[str], probe: NDArray[Any], watch: Watch) -> Mapping[str, NDArray[Any]]:
@@ -96,7 +101,7 @@ def _values(graph: Graph, tensors: Sequence[str], probe: NDArray[Any], watch: Wa
         values = session.run([one.name for one in exposed], {graph.image: probe, **graph.constants}, watch.options)
     except ORT_ERRORS as error:
         watch.check()
-        raise ModelError(f"the model failed on an input of shape {probe.shape}: {error}") from error
+        raise failed("the model", f"an input of shape {probe.shape}", error) from error
     return {
         one.tensor: value
         for one, value in zip(exposed, values, strict=True)

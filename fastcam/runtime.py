@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -21,6 +22,13 @@ ORT_ERRORS: tuple[type[Exception], ...] = (
     RuntimeError,  # of C++, as when no thread can be started
     ValueError,  # of the bindings, as for names that aren't UTF-8
 )
+
+# How ONNX Runtime words an exception: a code, the operator that failed, and a place and a condition in its C++ code.
+PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
+FAILED = re.compile(
+    r"^Non-zero status code .* running (?P<kind>\S+) node\. Name:'(?P<name>.*?)' Status Message: (?P<detail>.*)"
+)
+CPP = re.compile(r"\S+\.(?:h|hpp|cc|cpp|cu):\d+ (?:[\w:~<>]+\(.*?\)(?: const)? |\w+ )(?:.*? was (?:false|true)\.)?")
 
 FOLDER = "session.model_external_initializers_file_folder_path"
 VERSION: str = ort.__version__
@@ -68,17 +76,18 @@ def open_session(
         if set(wanted) == {CPU}:
             raise
         _start(data, name, folder, settings, (CPU,))  # which tells whether it is the model that can't be loaded
-        raise _not_started(wanted, str(error.__cause__)) from error
+        raise _not_started(wanted, error.__cause__) from error
     if any(provider not in session.get_providers() for provider in wanted):
-        raise _not_started([provider for provider in wanted if provider not in session.get_providers()], "")
+        raise _not_started([provider for provider in wanted if provider not in session.get_providers()])
     return session
 
 
-def _not_started(wanted: Sequence[str], message: str) -> BackendError:
+def _not_started(wanted: Sequence[str], error: BaseException | None = None) -> BackendError:
     """Return the error that one of several providers couldn't be started: the first of which it is known why."""
     reasons = {name: why_not_started(name) for name in wanted if name != CPU}
     name = next((name for name, reason in reasons.items() if reason), next(iter(reasons)))
-    reason = reasons[name] or _first_line(message) or "ONNX Runtime took another in its place, and says no more"
+    said = reason_of(error) if error else "ONNX Runtime took another in its place, and says no more"
+    reason = reasons[name] or said
     return BackendError(f"providers: {name} can't be started: {reason}")
 
 
@@ -91,9 +100,7 @@ def _start(
         given = str(data) if isinstance(data, Path) else data
         return ort.InferenceSession(given, settings, providers=list(providers), enable_fallback=0)
     except ORT_ERRORS as error:
-        raise ModelError(
-            f"{name}: ONNX Runtime {ort.__version__} can't load it: {_first_line(str(error)) or type(error).__name__}"
-        ) from error
+        raise ModelError(f"{name}: ONNX Runtime {ort.__version__} can't load it: {reason_of(error)}") from error
 
 
 def _with_weights(data: bytes, name: str, folder: Path) -> bytes:
@@ -172,5 +179,25 @@ def _session_options(threads: int | None) -> ort.SessionOptions:
     return options
 
 
-def _first_line(text: str) -> str:
-    return next(iter(text.strip().splitlines()), "")
+def reason_of(error: BaseException) -> str:
+    """What ONNX Runtime's exception says, in one line, without the places in its own C++ code.
+
+    Examples
+    --------
+    >>> status = "Status Message: matmul_helper.h:59 Compute MatMul dimension mismatch"
+    >>> reason_of(RuntimeError(f"Non-zero status code returned while running MatMul node. Name:'head' {status}"))
+    "operator MatMul 'head': MatMul dimension mismatch"
+    """
+    text = " ".join(str(error).split()) or type(error).__name__
+    text = PREFIX.sub("", text)
+    failed = FAILED.match(text)
+    detail = CPP.sub("", failed["detail"] if failed else text).strip()
+    if failed is None:
+        return detail
+    name = f" {failed['name']!r}" if failed["name"] else ""
+    return f"operator {failed['kind']}{name}: {detail or 'it failed'}"
+
+
+def failed(what: str, on: str, error: Exception) -> ModelError:
+    """The error that a model, or a part of it, couldn't be run on something, and why."""
+    return ModelError(f"{what} failed on {on}: {reason_of(error)}")

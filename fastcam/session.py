@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fastcam.errors import InputError, ModelError
 from fastcam.providers import Provider
-from fastcam.runtime import ORT_ERRORS, open_session
+from fastcam.runtime import ORT_ERRORS, failed, open_session
 
 DTYPES = {
     "tensor(float)": np.float32,
@@ -206,7 +206,7 @@ class Session:
             self._session.run_with_iobinding(binding)
             binding.synchronize_outputs()
         except ORT_ERRORS as error:
-            raise ModelError(f"the model failed on an input of shape {images.shape}: {error}") from error
+            raise failed("the model", f"an input of shape {images.shape}", error) from error
         here, *others = binding.get_outputs()
         values = (adopt(here), *(value.numpy() for value in others))
         mine, *rest = (_by_image(value, len(images))[:count] for value in values)
@@ -235,7 +235,7 @@ class Session:
         try:
             values = self._session.run(list(outputs), feeds, options)
         except ORT_ERRORS as error:
-            raise ModelError(f"the model failed on an input of shape {images.shape}: {error}") from error
+            raise failed("the model", f"an input of shape {images.shape}", error) from error
         return [_by_image(np.asarray(value), len(images)) for value in values]
 
     def _check(self, images: NDArray[Any]) -> None:
@@ -253,7 +253,7 @@ def _by_image(value: NDArray[Any], images: int) -> NDArray[Any]:
     """(N, ...); models of one image may leave the first axis out."""
     if value.ndim and len(value) == images:
         return value
-    if images == 1:
+    if images == 1 and value.ndim < 2:
         return value[None]
     raise ModelError(f"expected outputs with one entry for each of {images} images; got shape {value.shape}")
 

@@ -20,7 +20,7 @@ from fastcam.model.proof import relative_deviation
 from fastcam.model.source import Source, on_disk
 from fastcam.model.tail import Tail
 from fastcam.probes import NORMALISED, image_input, look, probe_images
-from fastcam.runtime import ORT_ERRORS, open_session
+from fastcam.runtime import ORT_ERRORS, failed, open_session
 from fastcam.session import Opening
 from fastcam.watch import Watch
 
@@ -125,7 +125,7 @@ def open_tail(source: Source | None, opening: Opening | None, head: Head, size: 
         try:
             (logits,) = session.run(None, {cut.tail.start: items})
         except ORT_ERRORS as error:
-            raise ModelError(f"the tail of the model failed on feature maps of shape {items.shape}: {error}") from error
+            raise failed("the tail of the model", f"feature maps of shape {items.shape}", error) from error
         return np.asarray(logits)
 
     error = cut.excess(run(cut.values.astype(np.float32)))

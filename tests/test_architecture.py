@@ -79,8 +79,8 @@ def test_onnxruntime_is_imported_where_it_is_run():
 
 
 def assert_short(source: str, most: int) -> None:
-    """A file of at most 300 lines, its functions of so many, but for their docstrings."""
-    assert len(source.splitlines()) <= 300
+    """A file of at most 400 lines, its functions of so many, but for their docstrings."""
+    assert len(source.splitlines()) <= 400
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             body = node.body[1:] if ast.get_docstring(node) else node.body

@@ -19,6 +19,7 @@ from fastcam.model.probing import Floats, TailRun
 from fastcam.model.scene import Scene
 from fastcam.runtime import ORT_ERRORS
 
+DOWNWARDS, SIDEWAYS = "rolled downwards", "rolled sideways"
 STILL = 1e-4  # of what other values change: what changes by less hasn't moved. Sets: 2e-7; maps: 4e-3 and more
 
 
@@ -45,7 +46,9 @@ class Alignment:
         if source not in self._moved:
             self._moved[source] = self._move(source, made[-1] if made else 0)
         moved = self._moved[source]
-        return "" if moved is None else _judge(moved, tensor, layout)
+        if moved is None or tensor not in moved.still:  # of other proportions than a grid's: the caller's own choice
+            return ""
+        return _judge(moved, tensor, layout)
 
     def _move(self, source: str, place: int) -> _Moved | None:
         """None where that part of the model doesn't run by itself."""
@@ -94,6 +97,8 @@ def _judge(moved: _Moved, tensor: str, layout: Layout) -> str:
     if not least > 1e-6 * STILL * float(np.abs(moved.still[tensor]).max()):
         return ""  # it hardly hears of what is that far away, whatever it is
     for how, answers in moved.movements.items():
+        if (how == DOWNWARDS and layout.height == 1) or (how == SIDEWAYS and layout.width == 1):
+            continue  # along an axis with a single place there is nowhere to move to
         if not change(answers).max() > least:
             return f"it stays as it is when {moved.source!r} is {how}: its positions are no places"
     if (moved.plane.height, moved.plane.width) != (layout.height, layout.width):
@@ -114,9 +119,9 @@ def _movements(grid: Floats, rng: np.random.Generator) -> Iterator[tuple[str, Fl
     order = order if (np.diff(order) < 0).any() else order[::-1]
     yield "shuffled", grid.reshape(channels, -1)[:, order].reshape(grid.shape)
     if height > 1:
-        yield "rolled downwards", np.roll(grid, height // 2, axis=1)
+        yield DOWNWARDS, np.roll(grid, height // 2, axis=1)
     if width > 1:
-        yield "rolled sideways", np.roll(grid, width // 2, axis=2)
+        yield SIDEWAYS, np.roll(grid, width // 2, axis=2)
 
 
 def _halves(layout: Layout) -> Iterator[np.ndarray]:

@@ -17,7 +17,7 @@ from fastcam.model.fused import taken_apart
 from fastcam.model.gradient import OLDEST, Known, differentiate
 from fastcam.model.rules import VARIANTS
 from fastcam.model.tail import Tail
-from fastcam.runtime import ORT_ERRORS, open_for_probing
+from fastcam.runtime import ORT_ERRORS, open_for_probing, reason_of
 from fastcam.watch import Watch
 
 NEWER, MEANT_ALIKE = 17, 13  # what older tails become; since this version operators of classifiers mean the same
@@ -110,7 +110,7 @@ def _known(
         values = session.run(names, dict(feeds), watch.options)
     except ORT_ERRORS as error:
         watch.check()
-        raise ModelError(f"the tail of the model failed: {error}") from error
+        raise ModelError(f"the tail of the model failed: {reason_of(error)}") from error
     found = {**dict(zip(names, values, strict=True)), **feeds}
     return {name: _described(value) for name, value in found.items() if isinstance(value, np.ndarray | np.generic)}
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from fastcam.errors import HeadNotFoundError
+from fastcam.errors import HeadNotFoundError, NotFiniteError
 from fastcam.model.graph import Graph
+from fastcam.model.scene import NOT_FINITE
 from fastcam.model.search import Find, Search
+
+FEATURE_MAPS = "expected feature maps of floats, (N, C, h, w), (N, h, w, C) or tokens of a grid (N, L, C)"
+OVERFLOWED = (
+    "no head found: feature maps that every path to the scores crosses aren't finite, on images of less contrast "
+    "neither. Convert the model to float32, or keep the layers that overflow in float32"
+)
+FEW = 5  # tensors that are named, where none could hold feature maps
 
 
 def check_wanted(graph: Graph, wanted: str | None, scores: Iterable[str]) -> None:
@@ -26,8 +34,15 @@ def check_wanted(graph: Graph, wanted: str | None, scores: Iterable[str]) -> Non
             )
 
 
-def choose(searches: Sequence[Search], scores: Mapping[str, str], wanted: str | None) -> tuple[Find, Search]:
+def choose(
+    searches: Sequence[Search], scores: Mapping[str, str], wanted: str | None, seems: Callable[[], object]
+) -> tuple[Find, Search]:
     """The only head, and the search that found it. Where several outputs have one, exact or not, the caller chooses.
+
+    Parameters
+    ----------
+    seems
+        Tells what the model seems to be, if it is no classifier; None where nothing tells.
 
     Raises
     ------
@@ -48,26 +63,28 @@ def choose(searches: Sequence[Search], scores: Mapping[str, str], wanted: str | 
     if wanted and not found:
         raise HeadNotFoundError(
             f"head: {wanted!r} holds no feature maps that lead to scores",
-            reasons=_reasons(searches, scores) or [f"{wanted!r}: {_unfit(searches, wanted)}"],
+            reasons=[FEATURE_MAPS, *_reasons(searches, scores)],
         )
     if not found:
+        if any(one.verdict in NOT_FINITE for search in searches for one in search.candidates):
+            raise NotFiniteError(OVERFLOWED, reasons=_reasons(searches, scores))
+        kind = seems()
         raise HeadNotFoundError(
-            "no head found: no tensor of feature maps that every path from the image to the scores crosses",
+            "no head found: no tensor of feature maps that every path from the image to the scores crosses"
+            + (f". {kind}" if kind else ""),
             reasons=_reasons(searches, scores),
-            candidates=[candidate.tensor for search in searches for candidate in search.candidates],
+            candidates=[one.tensor for search in searches for one in search.candidates if one.fits],
         )
     return found[0]
 
 
 def _reasons(searches: Sequence[Search], scores: Mapping[str, str]) -> list[str]:
-    return [
-        f"output {scores[search.output]!r}: {candidate.tensor!r} {candidate.shape}: {candidate.verdict}"
-        for search in searches
-        for candidate in search.candidates
-    ]
-
-
-def _unfit(searches: Sequence[Search], wanted: str) -> str:
-    """Why a tensor wasn't even looked at."""
-    shapes = [search.scene.values[wanted].shape for search in searches if wanted in search.scene.values]
-    return f"expected feature maps of floats, (N, C, h, w), (N, h, w, C) or tokens (N, L, C); got shape {shapes[:1]}"
+    """What came of the tensors that were asked; where none was, why the last ones weren't."""
+    found = []
+    for search in searches:
+        asked = [candidate for candidate in search.candidates if candidate.fits or candidate.verdict in NOT_FINITE]
+        found += [
+            f"output {scores[search.output]!r}: {candidate.tensor!r} {candidate.shape}: {candidate.verdict}"
+            for candidate in asked or search.candidates[:FEW]
+        ]
+    return found

@@ -198,10 +198,20 @@ def _image_input(graph: onnx.GraphProto, constants: Mapping[str, NDArray[Any]]) 
         raise ModelError(f"expected a model with one input, a batch of images; got {len(left)}: {left}{hint}")
     kind = inputs[left[0]]
     if kind.HasField("shape") and len(kind.shape.dim) != 4:
+        seems = _seems(kind)
         raise ModelError(
             f"expected an input of four axes, (N, C, H, W) or (N, H, W, C); {left[0]!r} has {len(kind.shape.dim)}"
+            + (f". It seems to be a model of {seems}: its input is no photo" if seems else "")
         )
     return left[0]
+
+
+def _seems(kind: onnx.TypeProto.Tensor) -> str:
+    """What an input of other than four axes takes, as far as its shape tells."""
+    axes = len(kind.shape.dim)
+    if kind.elem_type in (6, 7):  # int32, int64
+        return "text, by its whole numbers" if axes == 2 else ""
+    return {2: "audio or tables", 3: "audio, or of other sequences", 5: "videos or volumes"}.get(axes, "")
 
 
 def _sorted_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:

@@ -85,14 +85,19 @@ def layouts(shape: Sequence[int], image: Size, grids: Collection[Size]) -> list[
         (h, w) of feature maps that were seen in the model: token counts are compared with these and their halves.
     """
     if len(shape) == 4:
-        _, a, b, c = shape
-        found = [Layout("NCHW", a, b, c)] if _is_grid((b, c), image, grids) else []
-        return [*found, Layout("NHWC", c, a, b)] if _is_grid((a, b), image, grids) else found
+        return [one for one in planar(shape) if _is_grid((one.height, one.width), image, grids)]
     if len(shape) == 3:
         _, a, b = shape
         tokens = [Layout("NLC", b, *grid, prefix) for grid, prefix in _token_grids(a, image, grids)]
         return tokens + [Layout("NCL", a, *grid, prefix) for grid, prefix in _token_grids(b, image, grids)]
     return []
+
+
+def planar(shape: Sequence[int], orders: Sequence[Literal["NCHW", "NHWC"]] = ("NCHW", "NHWC")) -> list[Layout]:
+    """Layouts of a tensor of four axes, in these orders."""
+    _, a, b, c = shape
+    made = {"NCHW": Layout("NCHW", a, b, c), "NHWC": Layout("NHWC", c, a, b)}
+    return [made[order] for order in orders]
 
 
 def _is_grid(grid: Size, image: Size, grids: Collection[Size]) -> bool:

@@ -18,6 +18,10 @@ from fastcam.watch import Watch
 
 TOLERANCE = 1e-4  # of every question, relative; float32 models reach 1e-6, what isn't so is off by 0.01 or more
 SCALES = (1.0, 30.0, 1000.0)  # of noise: what bends does so somewhere
+# The amplitude at which weights are measured. A power of two, so that scaling is exact, and large, so that a large bias
+# costs no digits of the weights.
+UNIT = 1024.0
+HALF_ULP = 2.0**-24  # the relative error of one rounding to float32, at most
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -96,29 +100,62 @@ def deviation(got: Doubles, expected: Doubles, scale: Doubles) -> float:
     return worst if np.isfinite(worst) else float("inf")
 
 
-def affinity(run: TailRun, spread: float) -> list[float]:
+def amplitudes(spread: float) -> list[float]:
+    """Of noise that a tail is asked with: around the values that were seen, and where weights are measured."""
+    around = [scale * spread for scale in SCALES]
+    return around if around[0] <= UNIT <= around[-1] else [*around, UNIT]
+
+
+def resolution(bias: NDArray[np.floating], terms: int, sums: NDArray[np.floating] | float = 0.0) -> Doubles:
+    """Size below which float32 can't tell two logits apart, as a scale: their rounding errors over `TOLERANCE`.
+
+    Each of n terms that are added to a bias b is a rounding of up to half an ulp of b, and their errors grow as √n
+    (the rule of thumb of Higham 2002, Accuracy and Stability of Numerical Algorithms); the sum Σ|w f| of the terms
+    themselves is off by half an ulp or so. Twice that, for two values that are compared.
+
+    Parameters
+    ----------
+    bias
+        What the terms are added to.
+    terms
+        How many there are at most.
+    sums
+        Σ|w f|, where it is known.
+    """
+    rounding = np.sqrt(terms) * np.abs(np.asarray(bias, np.float64)) + sums
+    return 2 * HALF_ULP / TOLERANCE * rounding
+
+
+def affinity(run: TailRun, spread: float, terms: int) -> list[float]:
     """For each end: how far it is from affine, f(x + y) - f(0) = f(x) - f(0) + f(y) - f(0), on noise of mixed signs.
 
     Rounding errors are relative to the values that are added up, biases included. Infinite for an end that never
     changes, as the softmax of logits that are all the same: that says nothing.
+
+    Parameters
+    ----------
+    spread
+        Of the values that were seen.
+    terms
+        How many may be added to a bias: the channels.
     """
     rng = np.random.default_rng(0)
     zero = run.run_one(np.zeros(run.shape, np.float32))
     worst, moved = [0.0] * len(zero), [False] * len(zero)
-    for scale in SCALES:
-        x, y = (scale * spread * rng.standard_normal((2, *run.shape))).astype(np.float32)
+    for amplitude in amplitudes(spread):
+        x, y = (amplitude * rng.standard_normal((2, *run.shape))).astype(np.float32)
         for inputs, total in (((x, y), x + y), ((x,), -x)):
             parts = [run.run_one(item) for item in inputs]
             whole = run.run_one(total)
             for end, nothing in enumerate(zero):
-                terms = [part[end] - nothing for part in parts]
-                expected = terms[0] + terms[1] if len(terms) == 2 else -terms[0]
-                size = np.max([np.abs(term) for term in terms], axis=0) + np.abs(nothing) / 1024
+                changes = [part[end] - nothing for part in parts]
+                expected = changes[0] + changes[1] if len(changes) == 2 else -changes[0]
+                size = np.max([np.abs(part) for part in changes], axis=0) + resolution(nothing, terms)
                 worst[end] = max(worst[end], deviation(whole[end] - nothing, expected, size))
                 moved[end] = moved[end] or bool((np.abs(expected) > 1e-6 * np.abs(nothing).max(initial=0)).any())
         if all(error > TOLERANCE for error in worst):
             break
-    return [error if changes else float("inf") for error, changes in zip(worst, moved, strict=True)]
+    return [error if changed else float("inf") for error, changed in zip(worst, moved, strict=True)]
 
 
 class Positions:
@@ -171,7 +208,7 @@ class Positions:
         return self._same(self._ask(other))
 
     def _same(self, answer: Doubles, slack: float = 1) -> bool:
-        size = self._size + np.abs(self._answer) / 1024
+        size = self._size + resolution(self._answer, self._layout.channels)
         summed = 2e-7 * self._rows.shape[1]  # rounding errors of a plain float32 sum over so many positions
         return deviation(answer, self._answer, size) <= slack * max(TOLERANCE, summed)
 

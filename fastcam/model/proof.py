@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.errors import HeadNotFoundError, ModelError
+from fastcam.errors import HeadNotFoundError, ModelError, NotLinearError
 from fastcam.model.graph import Graph
 from fastcam.model.head import Head
 from fastcam.model.layouts import Layout
-from fastcam.model.probing import SCALES, TOLERANCE, Doubles, TailRun
+from fastcam.model.probing import TOLERANCE, Doubles, TailRun, amplitudes, resolution
 from fastcam.model.quantised import is_quantised
 from fastcam.model.scene import Scene
 from fastcam.model.search import Find
 from fastcam.model.weights import channel_weights, pooled_weights, position_weights, too_many
-from fastcam.runtime import ORT_ERRORS
+from fastcam.runtime import ORT_ERRORS, reason_of
 
 # How far a model's own logits may be from its tail in float32. Measured: float16 5e-4; int8 up to 0.21 (clipping).
 GAPS = {"quantised": 0.3, "narrow": 0.05}
@@ -60,19 +60,31 @@ class Linear:
         flat = ordered.reshape(len(ordered), -1).astype(np.float64)
         return flat @ self.weights.reshape(len(self.bias), -1).T / places + self.bias
 
-    def deviation(self, predicted: Doubles, expected: NDArray[Any]) -> float:
-        """As `relative_deviation`, from this head's bias."""
-        return relative_deviation(predicted, expected, self.bias)
+    def deviation(self, maps: NDArray[Any], logits: NDArray[Any]) -> float:
+        """Relative deviation of logits from what this head makes of the maps, as `relative_deviation`."""
+        return relative_deviation(self(maps), logits, self.bias, self.resolution(maps))
+
+    def resolution(self, maps: NDArray[Any]) -> float:
+        """Size of logits that float32 can't tell from the bias, for these maps."""
+        ordered = np.abs(self.layout.channels_first(maps.astype(np.float32)).mean(axis=(2, 3), dtype=np.float64))
+        channels = ordered.shape[1]
+        weights = np.abs(self.weights).reshape(len(self.bias), channels, -1).mean(axis=2)
+        return float(resolution(self.bias, channels, ordered @ weights.T).max())
 
 
-def relative_deviation(predicted: Doubles, expected: NDArray[np.floating], bias: NDArray[np.floating]) -> float:
+def relative_deviation(
+    predicted: Doubles, expected: NDArray[np.floating], bias: NDArray[np.floating], least: float = 0.0
+) -> float:
     """max |predicted - expected| over images and classes, relative to max |expected - bias|; 0 / 0 = 0.
 
-    Where a bias dwarfs what the feature maps add, float32 has no more digits: then relative to |expected| / 1024.
+    Parameters
+    ----------
+    least
+        Relative to this at least: where a bias dwarfs what the feature maps add, float32 has no more digits.
     """
     with np.errstate(invalid="ignore", over="ignore"):  # infinity - infinity: a deviation without end
         expected = expected.astype(np.float64)
-        scale = max(float(np.abs(expected - bias).max()), float(np.abs(expected).max()) / 1024)
+        scale = max(float(np.abs(expected - bias).max()), least)
         ratio = float(np.abs(predicted - expected).max()) / (scale or 1.0)
     return ratio if np.isfinite(ratio) else float("inf")
 
@@ -84,8 +96,10 @@ def measure(scene: Scene, find: Find, cuts: Sequence[str]) -> Linear | None:
 
     Raises
     ------
-    ModelError
+    NotLinearError
         They aren't finite, or the tail isn't what they say.
+    ModelError
+        The tail can't be run.
     """
     classes = scene.values[find.logits][0].size
     if find.kind not in ("cam", "cam-spatial") or (find.kind == "cam-spatial" and too_many(find.run, classes)):
@@ -97,9 +111,9 @@ def measure(scene: Scene, find: Find, cuts: Sequence[str]) -> Linear | None:
         raise
     except ORT_ERRORS as error:
         scene.watch.check()
-        raise ModelError(f"the tail of the model failed: {error}") from error
+        raise ModelError(f"the tail of the model failed: {reason_of(error)}") from error
     if not error <= TOLERANCE:
-        raise ModelError(
+        raise NotLinearError(
             f"the logits aren't linear in the feature maps: off by {error:.2g} relative on noise, "
             f"expected {TOLERANCE:g}"
         )
@@ -111,8 +125,10 @@ def prove(graph: Graph, find: Find, linear: Linear, observed: Sequence[Observati
 
     Raises
     ------
+    NotLinearError
+        The identity fails on these feature maps.
     HeadNotFoundError
-        The identity fails or can't be shown; says where and by how much.
+        It can't be shown, or the model computes something else than its tail; says where and by how much.
     """
     try:
         usable = [one for one in observed if one.is_finite]
@@ -120,12 +136,18 @@ def prove(graph: Graph, find: Find, linear: Linear, observed: Sequence[Observati
             raise ModelError("NaN or infinity in the feature maps or logits of every probe image")
         expected = [find.run(one.maps.astype(np.float32))[0] for one in usable]
         return _error_on_maps(linear, usable, expected), _gap(graph, find.run, linear, usable, expected)
+    except NotLinearError:
+        raise
     except (ModelError, *ORT_ERRORS) as error:
-        raise HeadNotFoundError(
-            f"feature maps {find.feature_maps!r} and logits {find.logits!r} are no head for class activation maps: "
-            f"{error}",
-            candidates=[find.feature_maps],
-        ) from error
+        raise no_head(find, error) from error
+
+
+def no_head(find: Find, error: Exception) -> HeadNotFoundError:
+    """The refusal of feature maps and logits that were found, and why."""
+    return HeadNotFoundError(
+        f"feature maps {find.feature_maps!r} and logits {find.logits!r} are no head for class activation maps: {error}",
+        candidates=[find.feature_maps],
+    )
 
 
 def check_identity(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> float:
@@ -160,7 +182,7 @@ def identity_deviation(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> 
             f"{logits.shape}"
         )
     linear = Linear.of(head, maps.shape)
-    return linear.deviation(linear(maps), logits)
+    return linear.deviation(maps, logits)
 
 
 def check_deviation(head: Head, error: float) -> None:
@@ -221,9 +243,9 @@ def _error_on_noise(run: TailRun, linear: Linear, spread: float) -> float:
     """Identity error of the tail on noise: linear, and in the mean alone."""
     rng = np.random.default_rng(0)
     error = 0.0
-    for scale in SCALES:
-        maps = (spread * scale * rng.standard_normal((1, *run.shape))).astype(np.float32)
-        error = max(error, linear.deviation(linear(maps), run(maps)[0]))
+    for amplitude in amplitudes(spread):
+        maps = (amplitude * rng.standard_normal((1, *run.shape))).astype(np.float32)
+        error = max(error, linear.deviation(maps, run(maps)[0]))
     return error
 
 
@@ -234,11 +256,11 @@ def _error_on_maps(linear: Linear, observed: Sequence[Observation], expected: Se
         if one.logits.shape != logits.shape:
             raise ModelError(f"expected logits of shape (N, K) = {logits.shape}; got {one.logits.shape}")
         heard = heard or bool(np.abs(logits - linear.bias).max() > 0)
-        error = max(error, linear.deviation(linear(one.maps), logits))
+        error = max(error, linear.deviation(one.maps, logits))
     if not heard:
         raise ModelError("the logits are the same for every probe image, so the identity can't be shown")
     if not error <= TOLERANCE:
-        raise ModelError(f"mean(M_c) + b_c should be the logits to {TOLERANCE:g} relative; off by {error:.2g}")
+        raise NotLinearError(f"mean(M_c) + b_c should be the logits to {TOLERANCE:g} relative; off by {error:.2g}")
     return error
 
 
@@ -249,7 +271,10 @@ def _gap(
 
     On the probe image that suits a quantised model best: one outside the range that it was calibrated on saturates it.
     """
-    gaps = [linear.deviation(logits, one.logits) for one, logits in zip(observed, expected, strict=True)]
+    gaps = [
+        relative_deviation(logits, one.logits, linear.bias, linear.resolution(one.maps))
+        for one, logits in zip(observed, expected, strict=True)
+    ]
     dtypes = {values.dtype for one in observed for values in (one.maps, one.logits)}
     narrow = run.tail.floatised or dtypes != {np.dtype(np.float32)}
     gap = min(gaps) if narrow else max(gaps)

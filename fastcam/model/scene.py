@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from onnx import ValueInfoProto
 
 from fastcam.model.graph import Graph
-from fastcam.model.layouts import Layout, Size, layouts
+from fastcam.model.layouts import Layout, Size, layouts, planar
+from fastcam.model.places import Plane
 from fastcam.model.probing import TailRun
 from fastcam.model.quantised import is_quantised
 from fastcam.model.tail import Tail, cut_tail
@@ -22,6 +23,11 @@ from fastcam.watch import Watch
 # A ReLU is folded into a quantisation whose least value is at most so many steps below zero, where values before it
 # fall below that by more than an error of rounding.
 NEAR_ZERO, BELOW = 16.0, 2.0
+
+NOT_FINITE = (
+    "its values aren't finite on the probe image",
+    "its values aren't finite on the probe image: float16 ends at 65504",
+)
 
 
 def _variants(values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
@@ -47,6 +53,8 @@ class Scene:
         (height, width) of the image.
     grids
         (h, w) of feature maps that were seen, and of their halves.
+    planes
+        Tensors whose positions are places of the image by construction (`planes`).
     folder
         Where the model's weights are, if not inside.
     """
@@ -55,8 +63,14 @@ class Scene:
     values: Mapping[str, NDArray[Any]]
     image: Size
     grids: frozenset[Size]
+    planes: Mapping[str, Plane]
     folder: Path | None
     watch: Watch
+
+    @property
+    def lead(self) -> int:
+        """Number of images that the model was run on."""
+        return len(self.values[self.graph.image])
 
     def tail(self, start: str, ends: Sequence[str], clipped: Collection[str] | None = None) -> Tail:
         """The tail between tensors.
@@ -78,7 +92,7 @@ class Scene:
     def run(self, start: str, ends: Sequence[str], clipped: Collection[str] | None = None) -> TailRun:
         """The tail between tensors, to be asked; parameters and errors as of `tail`, or ONNX Runtime can't load it."""
         tail = self.tail(start, ends, clipped)
-        return TailRun(tail, self.folder, len(self.values[start]), self.values[start].shape[1:], self.watch)
+        return TailRun(tail, self.folder, self.lead, self.values[start].shape[1:], self.watch)
 
     @cached_property
     def _quantised(self) -> bool:
@@ -111,16 +125,49 @@ class Scene:
         return self.values[tensor].shape if tensor in self.values else None
 
     def holds_scores(self, tensor: str) -> bool:
-        """A vector for each image, axes of one entry aside; not a map of scores, nor boxes."""
-        values = self.values.get(tensor)
-        return values is not None and values.size > 0 and np.squeeze(values[:1]).ndim <= 1
+        """Whether a tensor is a vector for each image, axes of one entry aside: not a map of scores, nor boxes.
 
-    def layouts(self, tensor: str) -> list[Layout]:
-        """Every layout that a tensor can have; none if it can't hold feature maps."""
+        The first axis has to be that of the images; a model of one image may leave it out.
+        """
+        values = self.values.get(tensor)
+        if values is None or not values.size:
+            return False
+        if values.ndim == 1:
+            return self.lead in (1, len(values))
+        return self.is_by_image(tensor) and np.squeeze(values[0]).ndim <= 1
+
+    def is_by_image(self, tensor: str) -> bool:
+        """Whether a tensor's first axis is that of the images."""
+        shape = self.shape(tensor)
+        return bool(shape) and shape[0] == self.lead
+
+    def unfit(self, tensor: str) -> str:
+        """Why a tensor can't hold feature maps, whatever their layout is; empty if it can."""
         maps = self.values.get(tensor)
-        if maps is None or maps.dtype.kind != "f" or tensor == self.graph.image or not np.isfinite(maps).all():
+        if maps is None or tensor == self.graph.image or maps.dtype.kind != "f":
+            return "it holds no real numbers that the model makes of the image"
+        if not self.is_by_image(tensor):
+            return f"its first axis isn't that of the images (here {self.lead})"
+        if not np.isfinite(maps).all():
+            return NOT_FINITE[maps.dtype == np.float16]
+        return "" if maps.ndim in (3, 4) else "it has no axes of places"
+
+    def layouts(self, tensor: str, *, insisted: bool = False) -> list[Layout]:
+        """Every layout that a tensor can have; none if it can't hold feature maps.
+
+        Parameters
+        ----------
+        insisted
+            The caller says that it does: maps of any proportions will do.
+        """
+        if self.unfit(tensor):
             return []
-        return layouts(maps.shape, self.image, self.grids)
+        shape = self.values[tensor].shape
+        plane = self.planes.get(tensor)
+        if len(shape) == 4 and (plane or insisted):
+            made = planar(shape, (plane,) if plane else ("NCHW", "NHWC"))
+            return [layout for layout in made if layout.height * layout.width > 1]
+        return layouts(shape, self.image, self.grids)
 
     def is_convolution(self, tensor: str) -> bool:
         """A convolution made it: four axes, two of them places."""

@@ -6,7 +6,7 @@ No operator's name decides anything here. `fastcam.model.proof` holds what is fo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from fastcam.model.layouts import Layout
 from fastcam.model.logits import find_activation, keeps_classes
 from fastcam.model.probing import TOLERANCE, Positions, TailRun, affinity
 from fastcam.model.scene import Scene
-from fastcam.runtime import ORT_ERRORS
+from fastcam.runtime import ORT_ERRORS, reason_of
 
 LOGITS = 8  # tensors before the scores, of the same size, that are tried as logits
 CANDIDATES = 16  # tensors that are asked at most
@@ -27,11 +27,15 @@ SECOND_LOOKS = 3  # at earlier tensors, where a later one may have been no map a
 
 @dataclass(frozen=True)
 class Candidate:
-    """A tensor that was looked at: its shape as seen, and what came of it, in words."""
+    """A tensor on the way to the scores: its shape as seen, and what came of it, in words.
+
+    `fits` says whether its shape can be one of feature maps; if not, nothing else was asked.
+    """
 
     tensor: str
     shape: tuple[int, ...]
     verdict: str
+    fits: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +49,10 @@ class Find:
     run: TailRun
     reason: str = ""
 
+    def bent(self, reason: str) -> Find:
+        """The same feature maps as those of a head that isn't linear, though it seemed to be."""
+        return replace(self, kind="gap-nonlinear" if self.kind == "cam" else "generic", reason=reason)
+
     @property
     def chain(self) -> list[str]:
         """The operators between them in order, at most ten."""
@@ -52,7 +60,10 @@ class Find:
 
 
 class Search:
-    """The search behind one tensor of scores. `candidates` fills up with what was looked at."""
+    """The search behind one tensor of scores.
+
+    `candidates` fills up with the tensors that it came by, those of other shapes than feature maps included.
+    """
 
     def __init__(self, scene: Scene, cuts: Sequence[str], output: str) -> None:
         self.scene, self.cuts, self.output = scene, cuts, output
@@ -73,8 +84,8 @@ class Search:
         """
         best: Find | None = None
         looks = 0
-        for tensor in [wanted] if wanted else reversed(self.cuts[:-1]):
-            found = self._look_at(tensor) if len(self.candidates) < CANDIDATES else None
+        for tensor in [wanted] if wanted else reversed(self.cuts[1:-1]):
+            found = self._look_at(tensor, insisted=wanted is not None) if self._asked < CANDIDATES else None
             if found is None:
                 continue
             if found.kind == "cam":
@@ -87,10 +98,18 @@ class Search:
                 break
         return best
 
-    def _look_at(self, tensor: str) -> Find | None:
+    @property
+    def _asked(self) -> int:
+        return sum(candidate.fits for candidate in self.candidates)
+
+    def _look_at(self, tensor: str, *, insisted: bool = False) -> Find | None:
         """What the tail behind a tensor says; None where it holds no feature maps."""
-        possible = self.scene.layouts(tensor)
+        possible = self.scene.layouts(tensor, insisted=insisted)
         if not possible:
+            shape, verdict = self.scene.shape(tensor) or (), self.scene.unfit(tensor)
+            if len(shape) > 2 or insisted:  # vectors go without saying
+                verdict = verdict or "its sides are those of no grid of places"
+                self.candidates.append(Candidate(tensor, shape, verdict, fits=False))
             return None
         maps = self.scene.values[tensor]
         try:
@@ -99,7 +118,7 @@ class Search:
                 found = self._alignment.fault(tensor, found.layout) or found
         except (ModelError, *ORT_ERRORS) as error:
             self.scene.watch.check()
-            found = f"its tail doesn't run by itself ({str(error).splitlines()[0][:200]})"
+            found = f"its tail doesn't run by itself ({reason_of(error)[:200]})"
         verdict = found if isinstance(found, str) else f"{found.kind}" + (f": {found.reason}" if found.reason else "")
         self.candidates.append(Candidate(tensor, maps.shape, verdict))
         return None if isinstance(found, str) else found
@@ -108,7 +127,7 @@ class Search:
         place = self.cuts.index(tensor) if tensor in self.cuts else -1
         ends = [end for end in self._ends if self.cuts.index(end) > place] or [self.output]
         run = self.scene.run(tensor, ends)
-        errors = affinity(run, self.scene.spread(tensor))
+        errors = affinity(run, self.scene.spread(tensor), max(layout.channels for layout in possible))
         affine = [
             k
             for k, error in enumerate(errors)
@@ -178,7 +197,7 @@ class Search:
         for tensor in reversed(before):
             if not self.scene.layouts(tensor):
                 continue
-            if len(self.candidates) >= CANDIDATES:
+            if self._asked >= CANDIDATES:
                 break
             earlier = self._look_at(tensor)
             if earlier is None or earlier.kind != "cam":

@@ -1,8 +1,8 @@
-"""Whether a model can be run at an image size, as far as shapes alone can tell: before anything is run."""
+"""Shapes of a model's tensors at an image size, before anything is run, and whether it can be run at that size."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -42,6 +42,14 @@ def check_size(graph: Graph, shape: Sequence[int]) -> None:
         unsliced.graph.node.extend(kept)
         _check_sides(unsliced, shape)
     _check_sides(light, shape)
+
+
+def inferred_shapes(graph: Graph, shape: Sequence[int]) -> Mapping[str, tuple[int, ...]]:
+    """Shapes of tensors when the image has that shape; those that can't be inferred are left out."""
+    inferred = onnx.shape_inference.infer_shapes(_with_input_shape(graph, shape), data_prop=True).graph
+    sides = {value.name: value.type.tensor_type.shape.dim for value in (*inferred.value_info, *inferred.output)}
+    known = {name: tuple(side.dim_value for side in some) for name, some in sides.items() if some}
+    return {name: made for name, made in known.items() if min(made) > 0}
 
 
 def _check_sides(model: onnx.ModelProto, shape: Sequence[int]) -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastcam.errors import ModelError
+from fastcam.errors import NotLinearError
 from fastcam.model.layouts import Layout
-from fastcam.model.probing import Doubles, Floats, TailRun, blocks
+from fastcam.model.probing import UNIT, Doubles, Floats, TailRun, blocks
 
 PROBE_BYTES = 16 << 20
-# A power of two, so that scaling is exact, and large, so that a large bias costs no digits of the weights.
-UNIT = 1024.0
 MOST_PRODUCTS = 2e11  # multiplications that one weight for each position may cost: about 2 s
 
 
@@ -19,7 +17,7 @@ def channel_weights(run: TailRun, layout: Layout) -> tuple[Doubles, Doubles]:
 
     Raises
     ------
-    ModelError
+    NotLinearError
         They aren't finite.
     """
     count = layout.prefix + layout.height * layout.width
@@ -42,7 +40,7 @@ def position_weights(run: TailRun, layout: Layout) -> tuple[Doubles, Doubles]:
 
     Raises
     ------
-    ModelError
+    NotLinearError
         They aren't finite.
     """
     size = int(np.prod(run.shape))
@@ -65,5 +63,5 @@ def _measure(run: TailRun, tensors, units: int, size: int) -> tuple[Doubles, Dou
         with np.errstate(invalid="ignore"):  # infinity - infinity, refused below
             weights[:, block] = ((run(tensors(rows))[0] - bias) / UNIT).T
     if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
-        raise ModelError("the logits aren't finite for every mean of the feature maps, so they aren't linear in it")
+        raise NotLinearError("the logits aren't finite for every mean of the feature maps, so they aren't linear in it")
     return weights, bias
