@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
@@ -18,7 +18,7 @@ from fastcam.arrays import LONGEST, image_size
 from fastcam.baking import Baking
 from fastcam.discovery import as_onnx_source, discover, read_graph
 from fastcam.errors import HeadNotFoundError, InputError
-from fastcam.files import unwritable
+from fastcam.files import check_place, place_beside, rename_new, unwritable
 from fastcam.model.baked import CLASSES, Classes, Recipe, check_names, maps_said
 from fastcam.model.head import KINDS, Head
 from fastcam.model.source import Source, on_disk, read_source
@@ -141,7 +141,7 @@ def bake(
         with on_disk(as_onnx_source(source)) as readable, _staging(path) as folder:
             graph = read_graph(readable, opening)
             check_names(graph)
-            _check_weights(source, graph.parsed.files, path)
+            _check_weights(source, graph.parsed.files, path, force)
             found = discover(source, opening, head, model_output, sides)
             recipe = replace(recipe, method=_method(recipe, found.head))
             proof = Baking(found, recipe, opening, source, graph, sides).write(folder / path.name)
@@ -201,15 +201,20 @@ def _check_place(source: Source, path: Path, force: bool) -> None:
         raise InputError(f"output: expected a name that ends in .onnx; got {str(path)!r}")
     if not path.parent.is_dir():
         raise InputError(f"{path}: expected a folder that there is; got {str(path.parent)!r}. Make it first")
+    check_place(path)
     _check_different(source.path, path)
-    _check_replaceable(path, force)
+    _check_free(path, force)
 
 
-def _check_weights(source: Source, names: tuple[str, ...], path: Path) -> None:
-    """Neither file that is written is one of the model's weights."""
+def _check_weights(source: Source, names: tuple[str, ...], path: Path, force: bool) -> None:
+    """Neither file that is written is one of the model's weights, and there is a place for the new ones."""
+    if not names:
+        return
+    check_place(data_file(path))
     for name in names:
         for target in (path, data_file(path)):
             _check_different((source.path or Path()).parent / name, target)
+    _check_free(data_file(path), force)
 
 
 def _check_different(read: Path | None, written: Path) -> None:
@@ -217,9 +222,7 @@ def _check_different(read: Path | None, written: Path) -> None:
         raise InputError(f"{written}: expected another file than the model's own, which is never written to")
 
 
-def _check_replaceable(path: Path, force: bool) -> None:
-    if path.is_dir() or (path.exists() and not path.is_file()):
-        raise InputError(f"{path}: expected a place for a file; there is a directory, pipe or device")
+def _check_free(path: Path, force: bool) -> None:
     if os.path.lexists(path) and not force:
         raise InputError(f"{path}: expected a name that is free; there is one. force=True (--force) replaces it")
 
@@ -227,8 +230,12 @@ def _check_replaceable(path: Path, force: bool) -> None:
 @contextmanager
 def _staging(path: Path) -> Iterator[Path]:
     """A folder beside a path, for what is still to be checked; it is gone in the end."""
-    with TemporaryDirectory(prefix=f".{path.name}.", suffix=".part", dir=path.parent) as folder:
-        yield Path(folder)
+    folder = place_beside(path)
+    try:
+        folder.mkdir(0o700)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _place(made: Path, path: Path, force: bool) -> tuple[Path, ...]:
@@ -237,22 +244,35 @@ def _place(made: Path, path: Path, force: bool) -> tuple[Path, ...]:
     Weights of the file that it replaces, of the same name, go if it has none.
     """
     weights, target, aside = data_file(made), data_file(path), made.with_name("before")
-    if not weights.exists():
-        is_left_over = target.is_file() and refers_to(path, target.name)
-        made.replace(path)
+    if not os.path.exists(weights):  # Path.exists raises where a name is too long
+        is_left_over = os.path.isfile(target) and refers_to(path, target.name)
+        _rename(made, path, force)
         if is_left_over:
             target.unlink()
         return (path,)
-    _check_replaceable(target, force)
-    if os.path.lexists(target):
+    check_place(target)
+    if force and os.path.lexists(target):
         target.rename(aside)
     try:
-        weights.replace(target)
-        made.replace(path)
-    except OSError:
-        target.unlink(missing_ok=True)
-        raise
+        _rename(weights, target, force)
+        try:
+            _rename(made, path, force)
+        except BaseException:
+            target.unlink()
+            raise
     finally:
         if not os.path.lexists(target) and os.path.lexists(aside):
             aside.rename(target)
     return path, target
+
+
+def _rename(made: Path, path: Path, force: bool) -> None:
+    """Give a file its name; nothing is replaced without force, not even what came while the file was made."""
+    if force:
+        made.replace(path)
+        return
+    try:
+        rename_new(made, path)
+    except FileExistsError:
+        _check_free(path, force)
+        raise

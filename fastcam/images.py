@@ -14,13 +14,12 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fastcam.errors import InputError
 from fastcam.geometry import Region, visible
+from fastcam.image_formats import FILES, UPLOADS, open_image
 from fastcam.preprocess import NAMED, Fit, Preprocess
 from fastcam.session import ImageInput
+from fastcam.transparency import on_white
 
 Photo = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
-
-# Those that Pillow decodes by itself. Of what it can open, EPS for one is handed to a program of its own.
-OWN_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
 T = TypeVar("T")
 
@@ -75,7 +74,7 @@ def decode_photo(data: bytes, name: str = "photo") -> Image.Image:
     InputError
         As `read_photo`; the message begins with the name.
     """
-    return _read_file(io.BytesIO(data), name, OWN_FORMATS)
+    return _read_file(io.BytesIO(data), name, UPLOADS)
 
 
 def photo_pixels(photo: Photo) -> NDArray[np.uint8]:
@@ -95,13 +94,13 @@ def check_pixels(photo: NDArray[Any]) -> None:
         )
 
 
-def _read_file(file: Path | io.BytesIO, name: str, formats: tuple[str, ...] | None = None) -> Image.Image:
+def _read_file(file: Path | io.BytesIO, name: str, formats: tuple[str, ...] = FILES) -> Image.Image:
     try:
         if isinstance(file, Path) and file.exists() and not file.is_file():
             raise InputError(
                 f"{name}: expected a photo; got a directory, pipe or device, which can't be read as an image"
             )
-        with Image.open(file, formats=formats) as image:
+        with open_image(file, formats) as image:
             return _decode(image, name)
     except InputError:
         raise
@@ -110,7 +109,8 @@ def _read_file(file: Path | io.BytesIO, name: str, formats: tuple[str, ...] | No
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InputError(f"{name}: too large to be a photo, refused: {error}") from error
     except UnidentifiedImageError as error:
-        raise InputError(f"{name}: not an image that Pillow can read") from error
+        known = ", ".join(formats)
+        raise InputError(f"{name}: not an image that Pillow can read by itself; expected {known}") from error
     except Exception as error:  # Pillow's decoders raise all sorts on files that are broken
         raise InputError(f"{name}: can't be read as an image ({error})") from error
 
@@ -145,9 +145,7 @@ def _as_rgb(image: Image.Image, name: str) -> Image.Image:
     if image.mode == "F":
         raise InputError(f"{name}: expected 8 or 16 bits a pixel; got floating point. Scale it to uint8 first")
     if image.has_transparency_data or image.mode.endswith(("A", "a")):
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
+        return on_white(image)
     return image.convert("RGB")
 
 

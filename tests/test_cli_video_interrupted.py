@@ -13,7 +13,9 @@ import fastcam
 from tests.commands import LOSSLESS, as_process, lines, prepare, run
 from tests.disk import full_after
 from tests.models import overflowing
+from tests.signals import ENDINGS
 from tests.videos import cut, decoded, make, noise, packets, pictures
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -78,7 +80,8 @@ def test_a_full_disk_for_the_video(files, capsys):
     assert not [name for name in os.listdir() if name.startswith(".")]
 
 
-def test_ctrl_c_while_waiting_for_frames(files):
+@pytest.mark.parametrize("number", ENDINGS)
+def test_ctrl_c_while_waiting_for_frames(files, number):
     """An idle pipe: the source's thread is inside a read that never returns."""
     given = pictures(8, 50, 60)
     options = ["-", "--raw", "60x50", "--rate", "25", "-o", "out.mkv", "--jsonl", "-", *LOSSLESS]
@@ -88,8 +91,8 @@ def test_ctrl_c_while_waiting_for_frames(files):
         for _ in given:
             assert process.stdout.readline()
         time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
+        process.send_signal(number)
+        assert process.wait(30) == 128 + number
         err = process.stderr.read().decode()
     assert err.startswith("interrupted after 8 frames, ")
     assert err.endswith(": out.mkv\n")
@@ -109,15 +112,13 @@ def test_ctrl_c_while_a_live_source_says_nothing(files, live_source):
     assert len(decoded("out.mp4")[0]) >= 3
 
 
-def test_ctrl_c_in_the_middle_of_a_clip(files, shared):
+@pytest.mark.parametrize("number", ENDINGS)
+def test_ctrl_c_in_the_middle_of_a_clip(files, shared, number):
     add = ["-o", "out.mp4", "--jsonl", "out.jsonl"]
     with as_process(shared / "video" / "cockatoo.mp4", *add) as process:
-        part = files / f".out.jsonl.{process.pid}.part"
-        until = time.monotonic() + 60
-        while time.monotonic() < until and not (part.exists() and part.read_bytes().count(b"\n") > 10):
-            time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
+        until(lambda: any(part.read_bytes().count(b"\n") > 10 for part in files.glob(".out.jsonl.*.part")))
+        process.send_signal(number)
+        assert process.wait(60) == 128 + number
     count = len(decoded("out.mp4")[0])
     assert 10 <= count < 280
     assert abs(count - len(lines("out.jsonl"))) <= 1

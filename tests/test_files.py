@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import fastcam
-from fastcam.files import Lines, write_whole
+from fastcam.files import Lines, Part, rename_new, write_whole
 from tests.disk import full_after
 
 FULL = Path("/dev/full")
@@ -93,7 +93,104 @@ def test_places_that_are_none(tmp_path, write):
         write(tmp_path / "none" / "file")
     with pytest.raises(fastcam.InputError, match=r"can't be written \(File name too long\)"):
         write(tmp_path / ("x" * 300))
+    with pytest.raises(fastcam.InputError, match=r"can't be written \(embedded null byte\)"):
+        write(tmp_path / "a\0b")
     assert os.listdir(tmp_path) == ["folder"]
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "猫", "🐈"])
+def test_names_as_long_as_may_be(tmp_path, letter):
+    """255 bytes; those of the part on its way aren't more."""
+    name = letter * (251 // len(os.fsencode(letter))) + ".txt"
+    write_whole(tmp_path / name, b"new")
+    write_lines(tmp_path / name, ["one"])
+    assert (tmp_path / name).read_text() == "one\n"
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_several_that_write_one_file_at_once(tmp_path):
+    """What is there is always one of them, whole."""
+    path, contents = tmp_path / "file", [bytes([65 + k]) * 300_000 for k in range(8)]
+    write_whole(path, contents[0])
+    failures, over = [], threading.Event()
+
+    def write(content):
+        try:
+            for _ in range(20):
+                write_whole(path, content)
+        except Exception as error:
+            failures.append(error)
+
+    def read():
+        while not over.is_set():
+            if path.read_bytes() not in contents:
+                failures.append("torn")
+
+    reader = threading.Thread(target=read)
+    writers = [threading.Thread(target=write, args=(content,)) for content in contents]
+    for thread in (reader, *writers):
+        thread.start()
+    for writer in writers:
+        writer.join()
+    over.set()
+    reader.join()
+    assert not failures
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_several_that_write_lines_at_once(tmp_path):
+    """Whoever ends last is there, whole."""
+    with Lines(tmp_path / "file") as one:
+        one.write("1")
+        with Lines(tmp_path / "file") as other:
+            other.write("2")
+            one.write("1")
+        assert (tmp_path / "file").read_text() == "2\n"
+    assert (tmp_path / "file").read_text() == "1\n1\n"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_who_may_read_a_file_is_as_the_process_says(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        write_whole(tmp_path / "file", b"new")
+        write_lines(tmp_path / "lines", ["one"])
+    finally:
+        os.umask(before)
+    for name in ("file", "lines"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_a_part_that_nobody_keeps_is_gone(tmp_path):
+    part = Part(tmp_path / "file")
+    assert part.place.exists()
+    if (child := os.fork()) == 0:
+        part.drop()  # of a process that was forked, which it isn't
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert part.place.exists()
+    del part
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_new_name_replaces_nothing(tmp_path, monkeypatch):
+    def no_links(*_):
+        raise PermissionError("file systems of cameras and network drives have none")
+
+    for links in (True, False):
+        if not links:
+            monkeypatch.setattr(os, "link", no_links)
+        for name in ("made", "there"):
+            (tmp_path / name).write_text(name)
+        with pytest.raises(FileExistsError):
+            rename_new(tmp_path / "made", tmp_path / "there")
+        assert sorted(os.listdir(tmp_path)) == ["made", "there"]
+        assert (tmp_path / "there").read_text() == "there"
+        (tmp_path / "there").unlink()
+        rename_new(tmp_path / "made", tmp_path / "there")
+        assert os.listdir(tmp_path) == ["there"]
+        assert (tmp_path / "there").read_text() == "made"
 
 
 @needs_full

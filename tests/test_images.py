@@ -50,6 +50,18 @@ def test_modes_without_transparency(mode):
     np.testing.assert_array_equal(np.asarray(read_photo(image)), np.asarray(image.convert("RGB")))
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "RGBa", "P"])
+def test_transparency_of_large_pictures(mode):
+    """They are done in strips, which nobody sees."""
+    values = np.random.default_rng(0).integers(0, 256, (700, 30, 4), dtype=np.uint8)
+    image = Image.fromarray(values).convert(mode)
+    if mode == "P":
+        image.info["transparency"] = bytes(range(256))
+    white = Image.new("RGBA", image.size, "white")
+    expected = Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+    np.testing.assert_array_equal(np.asarray(read_photo(image)), np.asarray(expected))
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "RGBa"])
 def test_transparency_lies_on_white(mode):
     image = Image.new("RGBA", (4, 4), (10, 20, 30, 0))

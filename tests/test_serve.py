@@ -1,6 +1,5 @@
 """The local server: what it answers, and to whom; that it ends with all that it began."""
 
-import http.client
 import socket
 import threading
 import time
@@ -11,8 +10,8 @@ import fastcam
 from fastcam.serve import Server
 from fastcam.serve.handler import MOST_BYTES
 from tests.camera import Camera, frame
-from tests.client import ask, ask_json, connect, connections, next_part, png, port_of
-from tests.waiting import WAIT, until
+from tests.client import ask, ask_json, connect, next_part, png, port_of
+from tests.waiting import WAIT
 
 pytestmark = pytest.mark.usefixtures("nothing_left_running")
 
@@ -151,22 +150,6 @@ def test_requests_may_follow_each_other_on_one_connection(server):
             connection.request("GET", path)
             assert connection.getresponse().read()
             assert connection.sock is not None
-
-
-def test_there_is_room_for_so_many_connections_only(model, monkeypatch):
-    monkeypatch.setattr("fastcam.serve.server.CONNECTIONS", 3)
-    with Server(model) as server:
-        held = [http.client.HTTPConnection("127.0.0.1", port_of(server)) for _ in range(3)]
-        for connection in held:
-            connection.request("GET", "/model.json")
-            assert connection.getresponse().read()
-        with pytest.raises((ConnectionError, http.client.RemoteDisconnected)):
-            ask(server, "/")
-        held.pop().close()
-        until(lambda: connections() == 2)
-        assert ask(server, "/")[0] == 200
-        for connection in held:
-            connection.close()
 
 
 def test_closing_ends_every_connection(model):

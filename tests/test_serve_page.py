@@ -206,7 +206,7 @@ def test_bad_photos_are_named_and_change_nothing(browser, model, tmp_path, photo
         browser.open(server.url)
         browser.until(says("#status", "No photo yet."))
         browser.drop_file(tmp_path / "text.png", 300, 300)
-        browser.until(says("#problem", "text.png: not an image that Pillow can read"))
+        browser.until(begins("#problem", "text.png: not an image that Pillow can read by itself; expected JPEG, PNG"))
         assert browser.text("#status") == "No photo yet."
         browser.drop_file(photo, 300, 300)
         browser.until(begins("#status", "noise.png: "))

@@ -2,6 +2,8 @@
 
 import base64
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -26,6 +28,7 @@ def model(load_real):
 def server(model):
     """One that takes photos only."""
     with Server(model) as server:
+        ask_json(server, "/photo", "POST", png(frame()))  # begins the thread that explains them all
         yield server
 
 
@@ -103,6 +106,14 @@ def test_settings_that_are_refused(server, query):
 @pytest.mark.parametrize("body", [b"", b"no photo", png(frame())[:900], b"<svg xmlns='...'/>"])
 def test_bad_photos(server, body):
     assert "photo: " in ask_json(server, "/photo", "POST", body, status=400)["error"]
+
+
+def test_texts_in_a_photo_that_unpack_to_much_more(server):
+    """64 MB of zeros in a comment of a small PNG file."""
+    data = png(frame())
+    content = b"zTXtcomment\0\0" + zlib.compress(bytes(1 << 26))
+    chunk = struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
+    assert "photo: " in ask_json(server, "/photo", "POST", data[:33] + chunk + data[33:], status=400)["error"]
 
 
 # ---- the parts -------------------------------------------------------------------------------------------------------

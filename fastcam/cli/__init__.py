@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
 from fastcam import __version__
 from fastcam.cli import bake, demo, evaluate, explain, inspect, serve, video, warmup
+from fastcam.cli.interrupts import Interrupted, signals_interrupt
 from fastcam.cli.options import in_options
 from fastcam.errors import FastcamError
 
@@ -28,8 +30,9 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
-    0 when it did all of it, 2 after an error (told on stderr), 3 when it left photos out (`explain --lenient`),
-    130 after Ctrl-C, 141 when the reader of a pipe leaves.
+    0 when it did all of it, 2 after an error (told on stderr), 3 when it left photos out (`explain --lenient`), 130
+    after Ctrl-C, 143 after SIGTERM and 129 after SIGHUP, which end it as Ctrl-C does, 141 when the reader of a pipe
+    leaves.
     """
     parser = argparse.ArgumentParser(
         prog="fastcam", description="Class activation maps and their boxes for any ONNX image classifier."
@@ -46,8 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # terminals and pipes that have no "→" or "×"
     try:
         _silence_onnxruntime()
-        code = COMMANDS[options.command].run(options)
-        sys.stdout.flush()
+        with signals_interrupt():
+            code = COMMANDS[options.command].run(options)
+            sys.stdout.flush()
     except FastcamError as error:
         print(f"fastcam {options.command}: error: {in_options(str(error), options.command)}", file=sys.stderr)
         return 2
@@ -57,8 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:  # of the terminal or pipe: a full disk behind `>`
         print(f"fastcam {options.command}: error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        return 130
+    except KeyboardInterrupt as request:
+        return 128 + (request.number if isinstance(request, Interrupted) else signal.SIGINT)
     return code or 0
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from fastcam.errors import InputError
+from fastcam.image_formats import open_image
 
 ORIENTATION, TURNED = 0x0112, range(5, 9)  # EXIF's tag, and its values for photos that lie on their side
 
@@ -31,7 +32,7 @@ def read_header(path: Path) -> Header:
     limit = Image.MAX_IMAGE_PIXELS
     too_large = f"{path}: expected at most {limit} pixels; got more. Scale the image down"
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             (width, height), mode = image.size, image.mode
             if limit is not None and width * height > limit:
                 raise InputError(too_large)

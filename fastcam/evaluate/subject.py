@@ -17,6 +17,7 @@ from fastcam.evaluate.overlap import Truth, truth_of, wsol_truth
 from fastcam.evaluate.protocol import Protocol
 from fastcam.evaluate.pxap import IGNORED
 from fastcam.geometry import Part
+from fastcam.image_formats import open_image
 from fastcam.sweep import Sweep, sweep
 
 SIDE = 224  # of the maps of wsolevaluation
@@ -96,7 +97,7 @@ def read_mask(files: Sequence[Path], ignored: Path | None, size: tuple[int, int]
 
 def _nonzero(file: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
     try:
-        with Image.open(file) as opened:
+        with open_image(file) as opened:
             check_mask_mode(file, opened.mode)
             image = opened if opened.mode in PLAIN else opened.convert("RGB")
             if image.size != (size[1], size[0]):

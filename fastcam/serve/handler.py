@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from fastcam import __version__
 from fastcam.conventions import CONVENTIONS
 from fastcam.errors import FastcamError, InputError
-from fastcam.images import decode_photo
+from fastcam.serve.arrival import DEADLINE, MOST_HEAD, PATIENCE, Arrival
 from fastcam.serve.live import Live
-from fastcam.serve.picture import explained, settings_of
+from fastcam.serve.photos import Busy, Photos
+from fastcam.serve.picture import Settings, settings_of
 
 if TYPE_CHECKING:
     from fastcam.classifier import Classifier
 
 MOST_BYTES = 32 * 2**20  # of a photo's file
-PATIENCE = 10.0  # seconds that a client may keep a thread waiting
+PIECE = 2**18  # bytes that are read at once
 HEARTBEAT = 5.0  # seconds after which a picture is sent again: only by that is it noticed that a client has left
 SEND_BUFFER = 2**16  # bytes; the system's own is large enough to fill with old frames for a slow client
 
@@ -59,10 +59,27 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     default_request_version = "HTTP/1.0"  # of requests that can't be read: they are answered with a status as well
     timeout = PATIENCE
+    server: Any  # the `Listener`
 
-    def __init__(self, model: Classifier, live: Live | None, *connection: Any) -> None:
-        self.model, self.live = model, live
+    def __init__(self, model: Classifier, photos: Photos, live: Live | None, *connection: Any) -> None:
+        self.model, self.photos, self.live = model, photos, live
         super().__init__(*connection)  # which answers all requests
+
+    def setup(self) -> None:
+        """Read by deadlines, where the base class waits for each byte anew."""
+        super().setup()
+        self.rfile.close()
+        self._arrival = self.server.arrivals[self.connection] = Arrival(self.connection)
+        self.rfile = self._reader = io.BufferedReader(self._arrival)
+
+    def handle_one_request(self) -> None:
+        """Wait for a request, then read it by the deadline, and answer it."""
+        self.close_connection = True
+        self._arrival.expect(PATIENCE)
+        with suppress(TimeoutError):
+            if self._reader.peek(1):
+                self._arrival.expect(DEADLINE, MOST_HEAD)
+                super().handle_one_request()
 
     def do_GET(self) -> None:
         """Answer, or refuse."""
@@ -82,6 +99,8 @@ class Handler(BaseHTTPRequestHandler):
             respond(query)
         except Refused as refusal:
             self._send_error(refusal.status, str(refusal), **refusal.headers)
+        except Busy as error:
+            self._send_error(HTTPStatus.SERVICE_UNAVAILABLE, str(error), **{"Retry-After": "5"})
         except InputError as error:
             self._send_error(HTTPStatus.BAD_REQUEST, str(error))
         except FastcamError as error:
@@ -141,7 +160,16 @@ class Handler(BaseHTTPRequestHandler):
     def _send_frames(self, query: str) -> None:
         """Pictures one after the other, each the newest when the client is ready for it, until the source ends."""
         assert self.live, "it has this route"
-        settings, picture = settings_of(query, self.model.head.classes), self.live.newer(-1, HEARTBEAT)
+        settings = settings_of(query, self.model.head.classes)
+        if not self.live.views.acquire(blocking=False):
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "there are too many views", **{"Retry-After": "5"})
+        try:
+            self._send_parts(self.live, settings)
+        finally:
+            self.live.views.release()
+
+    def _send_parts(self, live: Live, settings: Settings) -> None:
+        picture = live.newer(-1, HEARTBEAT)
         if picture is None:
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "no frame yet", **{"Retry-After": "1"})
         picture.jpeg(settings)  # now, while it can still be refused
@@ -154,16 +182,31 @@ class Handler(BaseHTTPRequestHandler):
                 head = f"Content-Type: image/jpeg\r\nContent-Length: {len(data)}\r\nX-Frame-Index: {picture.number}"
                 # Browsers show a part when they see the boundary behind it.
                 self.wfile.write(head.encode() + b"\r\n\r\n" + data + b"\r\n--frame\r\n")
-                picture = self.live.newer(picture.number, HEARTBEAT)
+                picture = live.newer(picture.number, HEARTBEAT)
 
     def _send_photo(self, query: str) -> None:
-        data = self._body()
-        settings = settings_of(query, self.model.head.classes)
-        picture = explained(self.model, np.asarray(decode_photo(data)))
-        found, jpeg = picture.record(settings), b64encode(picture.jpeg(settings)).decode()
-        self._send_json(HTTPStatus.OK, {"found": found, "picture": f"data:image/jpeg;base64,{jpeg}"})
+        with self.photos.received(self._pieces()) as pieces:
+            found, jpeg = self.photos.explain(pieces, settings_of(query, self.model.head.classes))
+        self._send_json(
+            HTTPStatus.OK, {"found": found, "picture": f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"}
+        )
 
-    def _body(self) -> bytes:
+    def _pieces(self) -> Iterator[bytes]:
+        """The body, as it comes."""
+        size = left = self._body_size()
+        self._arrival.expect_body()
+        while left:
+            try:
+                piece = self.rfile.read(min(left, PIECE))
+            except TimeoutError:
+                message = f"photo: expected all of it in {DEADLINE:g} seconds; got {size - left} bytes"
+                raise Refused(HTTPStatus.REQUEST_TIMEOUT, message) from None
+            if not piece:
+                raise Refused(HTTPStatus.BAD_REQUEST, f"photo: expected {size} bytes; got {size - left}")
+            left -= len(piece)
+            yield piece
+
+    def _body_size(self) -> int:
         length = self.headers.get("Content-Length", "")
         if "Transfer-Encoding" in self.headers or not length:
             raise Refused(HTTPStatus.LENGTH_REQUIRED, "expected a body of a known length")
@@ -172,10 +215,7 @@ class Handler(BaseHTTPRequestHandler):
         if len(length) > 9 or int(length) > MOST_BYTES:
             message = f"photo: expected at most {MOST_BYTES >> 20} MB; got more"
             raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
-        data = self.rfile.read(int(length))
-        if len(data) < int(length):
-            raise Refused(HTTPStatus.BAD_REQUEST, f"photo: expected {length} bytes; got {len(data)}")
-        return data
+        return int(length)
 
     def _send_json(self, status: HTTPStatus, record: dict[str, Any], **headers: str) -> None:
         self._send(status, "application/json", json.dumps(record, allow_nan=False).encode(), **headers)

@@ -19,6 +19,7 @@ Timed = tuple[Any, float]
 LATE, EARLY = 1.0, 10.0  # seconds off the clock from which on time stamps are taken to have jumped
 QUIET = 3.0  # seconds without a new frame after which a source counts as stalled
 COUNTED = 30  # frames that the rate is taken over
+VIEWS = 32  # that may follow it at once
 
 
 def paced(frames: Iterable[Timed]) -> Iterator[Timed]:
@@ -52,6 +53,11 @@ def paced(frames: Iterable[Timed]) -> Iterator[Timed]:
 class Live:
     """Explains a source's frames on threads of its own, and keeps the newest. Views never hold it up.
 
+    Attributes
+    ----------
+    views
+        A semaphore, of which each view that follows the source holds one.
+
     Raises
     ------
     InputError
@@ -59,6 +65,7 @@ class Live:
     """
 
     def __init__(self, model: Classifier, frames: Iterable[Any]) -> None:
+        self.views = threading.BoundedSemaphore(VIEWS)
         self._model = model
         self._changed = threading.Condition()
         self._newest: Picture | None = None

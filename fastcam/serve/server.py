@@ -16,14 +16,19 @@ from typing import TYPE_CHECKING, Any
 
 from fastcam.checks import is_whole
 from fastcam.errors import InputError
-from fastcam.serve.handler import PATIENCE, Handler
+from fastcam.serve.arrival import PATIENCE, Arrival
+from fastcam.serve.handler import Handler
 from fastcam.serve.live import Live
+from fastcam.serve.photos import Photos
 
 if TYPE_CHECKING:
     from fastcam.classifier import Classifier
 
 HOST = "127.0.0.1"
-CONNECTIONS = 64  # at once; a browser has up to six
+# At once: those of photos and views, which have limits of their own, and as many as all pages need; a browser has up
+# to six.
+CONNECTIONS = 128
+MAKING_ROOM = 1.0  # seconds
 
 
 class Server:
@@ -31,7 +36,8 @@ class Server:
 
     Only programs of this machine reach it, and of the pages in a browser only its own. Settings come with each request,
     so views don't disturb each other. A view gets the newest frame whenever it is ready for one, and never holds up the
-    source. Nothing is written to disk.
+    source. Nothing is written to disk. Photos are explained one after the other, whoever sends them. Clients that keep
+    the server waiting make room for others.
 
     Parameters
     ----------
@@ -68,11 +74,11 @@ class Server:
         if not is_whole(port) or not 0 <= port < 2**16:
             raise InputError(f"port: expected 0 to 65535; got {port!r}")
         self._live = None if frames is None else Live(model, frames)
+        self._photos = Photos(model)
         try:
-            self._listener = Listener((HOST, int(port)), partial(Handler, model, self._live))
+            self._listener = Listener((HOST, int(port)), partial(Handler, model, self._photos, self._live))
         except OSError as error:
-            if self._live is not None:
-                self._live.close()
+            self._close_work()
             hint = "choose another, or 0 for any free one"
             raise InputError(f"port: expected one that is free; got {port} ({error.strerror}); {hint}") from error
         self.url = f"http://{HOST}:{self._listener.server_address[1]}/"
@@ -89,9 +95,13 @@ class Server:
     def close(self) -> None:
         """End all connections and threads, and let the port go."""
         self._listener.shutdown()
+        self._close_work()
+        self._listener.server_close()
+
+    def _close_work(self) -> None:
         if self._live is not None:
             self._live.close()
-        self._listener.server_close()
+        self._photos.close()
 
     def __enter__(self) -> Server:
         return self
@@ -101,7 +111,13 @@ class Server:
 
 
 class Listener(ThreadingHTTPServer):
-    """A thread for each connection; all of them end when it is closed."""
+    """A thread for each connection; all of them end when it is closed.
+
+    Attributes
+    ----------
+    arrivals
+        What comes from each connection.
+    """
 
     daemon_threads = True
     request_queue_size = CONNECTIONS
@@ -110,6 +126,7 @@ class Listener(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], handler: Any) -> None:
         self._changed = threading.Condition()
         self._open: set[socket.socket] = set()
+        self.arrivals: dict[socket.socket, Arrival] = {}
         super().__init__(address, handler)
 
     def server_bind(self) -> None:
@@ -117,8 +134,17 @@ class Listener(ThreadingHTTPServer):
         TCPServer.server_bind(self)
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        """Whether there is room for one more connection."""
-        return len(self._open) < CONNECTIONS
+        """Whether there is room for one more connection; that which is waited for the longest makes some."""
+        with self._changed:
+            if len(self._open) >= CONNECTIONS and self._end_slowest():
+                self._changed.wait_for(lambda: len(self._open) < CONNECTIONS, MAKING_ROOM)
+            return len(self._open) < CONNECTIONS
+
+    def _end_slowest(self) -> bool:
+        waiting = [request for request, arrival in self.arrivals.items() if arrival.is_awaited]
+        if waiting:
+            _end(min(waiting, key=lambda request: self.arrivals[request].since))
+        return bool(waiting)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """In a thread of its own."""
@@ -131,6 +157,7 @@ class Listener(ThreadingHTTPServer):
         super().shutdown_request(request)
         with self._changed:
             self._open.discard(request)
+            self.arrivals.pop(request, None)
             self._changed.notify_all()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -143,6 +170,11 @@ class Listener(ThreadingHTTPServer):
         super().server_close()
         with self._changed:
             for request in self._open:
-                with suppress(OSError):  # its client may have ended it
-                    request.shutdown(socket.SHUT_RDWR)
+                _end(request)
             self._changed.wait_for(lambda: not self._open, PATIENCE)
+
+
+def _end(request: socket.socket) -> None:
+    """Whatever waits for it goes on."""
+    with suppress(OSError):  # its client may have ended it
+        request.shutdown(socket.SHUT_RDWR)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import weakref
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
@@ -41,12 +40,11 @@ class Writer:
         self.count = 0
         self._path, self._rate = path, rate or (like.rate if like else None)
         self._part = Part(path)
-        self._drop = weakref.finalize(self, self._part.drop)  # of a writer that nobody closed
         try:
             suffix = path.suffix.lower()
             self._encoder = Encoder(self._part.place, suffix, like, self._rate or USUAL, **how)
         except BaseException:
-            self._drop()
+            self._part.drop()
             raise
         self._size: tuple[int, ...] | None = None
         self._last: int | None = None  # in ticks
@@ -142,7 +140,7 @@ class Writer:
             self._try(self._part.keep)
         else:
             self._encoder.release()
-        self._drop()
+        self._part.drop()
 
     def __enter__(self) -> Writer:
         return self
