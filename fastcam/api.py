@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from fastcam.classifier import Classifier
 from fastcam.discovery import Discovery, discover, verify
 from fastcam.errors import InputError
-from fastcam.labels import read_labels
+from fastcam.labels import Labels, read_labels
 from fastcam.model.head import Head
 from fastcam.model.source import read_source
 from fastcam.pool import check_threads
@@ -32,7 +32,7 @@ def load(
     *,
     head: str | Head | None = None,
     output: str | None = None,
-    labels: str | os.PathLike[str] | Iterable[str] | None = None,
+    labels: Labels | None = None,
     preprocess: str | Preprocess | Mapping[str, Any] | None = None,
     providers: Sequence[Provider] | None = None,
     threads: int | None = None,
@@ -54,7 +54,7 @@ def load(
     output
         The output to explain, where more than one has a head.
     labels
-        "imagenet", a text file with one name a line, or the names.
+        "imagenet", a text file with one name a line, a JSON file with a list or mapping of them, or the names.
     preprocess
         A name, mapping or `Preprocess` (see `fastcam.preprocess.preprocess`). None: what `preprocessor_config.json` or
         timm's `config.json` beside the model say, else "imagenet" ("raw" for uint8 inputs, "unit" in grey for one

@@ -19,8 +19,9 @@ from fastcam.errors import HeadNotFoundError, ModelError
 from fastcam.explained import Plan, Seen
 from fastcam.gradients import written_gradient
 from fastcam.model.backward import converted
-from fastcam.model.baked import CLASS, MAPS, Parts, Recipe, baked, maps_said
+from fastcam.model.baked import Parts, Recipe, baked, maps_said
 from fastcam.model.graph import Graph
+from fastcam.model.original import CLASS, LOGITS, MAPS, OUTPUTS
 from fastcam.model.proof import check_identity
 from fastcam.model.source import Source
 from fastcam.model.storing import save
@@ -122,17 +123,17 @@ class Baking:
     def _metadata(self) -> dict[str, str]:
         head = self.found.head
         said = {
-            "version": __version__,
-            "source_sha256": head.sha256,
-            "method": self.recipe.method,
-            "head": head.describe(),
-            "feature_maps": head.feature_maps,
-            "logits": head.logits,
-            "outputs": json.dumps({MAPS: maps_said(self.recipe)}),
+            "fastcam.version": __version__,
+            "fastcam.source_sha256": head.sha256,
+            "fastcam.method": self.recipe.method,
+            "fastcam.head": head.describe(),
+            "fastcam.feature_maps": head.feature_maps,
+            LOGITS: head.logits,
+            OUTPUTS: json.dumps({MAPS: maps_said(self.recipe)}),
         }
         if self.recipe.method == "cam":
-            said["bias"] = json.dumps([float(f"{value:.9g}") for value in head.bias])
-        return {f"fastcam.{key}": value for key, value in said.items()}
+            said["fastcam.bias"] = json.dumps([float(f"{value:.9g}") for value in head.bias])
+        return said
 
     # ---- what stays open --------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from fastcam.model.families import counts_boxes, embedding, family
 from fastcam.model.graph import Graph
 from fastcam.model.head import Activation, Head
 from fastcam.model.logits import find_activation
+from fastcam.model.original import CLASS, original
 from fastcam.model.proof import (
     Linear,
     Observation,
@@ -167,7 +168,7 @@ def as_onnx_source(source: Source) -> Source:
 
 
 def read_graph(source: Source, opening: Opening) -> Graph:
-    """Its graph, other inputs filled in.
+    """Its graph, other inputs filled in; of a baked model that of the one that was baked.
 
     Raises
     ------
@@ -175,7 +176,8 @@ def read_graph(source: Source, opening: Opening) -> Graph:
         It can't be read; names the source.
     """
     try:
-        return Graph.of(parse(source), opening.constants)
+        parsed = original(parse(source))
+        return Graph.of(parsed, {k: v for k, v in opening.constants.items() if k != CLASS or not parsed.logits})
     except ModelError as error:
         raise error if str(error).startswith(source.name) else ModelError(f"{source.name}: {error}") from error
 
@@ -346,7 +348,7 @@ def _as_head(request: _Request, scene: Scene, find: Find, linear: Linear | None,
             appendix=added(names, [one.node for one in exposed if one.node is not None]),
             outputs=names,
             files=parsed.files,
-            is_rewritten=graph.inlined or bool(parsed.files) or source.is_ort or not _says_all(graph),
+            is_rewritten=bool(graph.inlined or parsed.files or parsed.logits or source.is_ort or not _says_all(graph)),
         ),
         sha256=source.sha256(parsed.files, graph.constants),
         classes=scene.values[find.logits].size // len(scene.values[find.logits]),

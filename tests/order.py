@@ -25,6 +25,7 @@ ORDER = [
     "model.external",
     "model.source",
     "model.graph",
+    "model.original",
     "model.randomise",
     "model.quantised",
     "model.floatise",

@@ -177,7 +177,7 @@ def test_sizes_of_numpy(model_file, tmp_path):
 
 def test_models_that_can_not_be_baked(model_file, tmp_path):
     first = bake(model_file, tmp_path / "once.onnx").path
-    with pytest.raises(InputError, match=r"it has \['activation_maps', 'class_index', .*Is it baked already"):
+    with pytest.raises(InputError, match=r"it has \['activation_maps', 'class_index'\]. Is it baked already"):
         bake(first, tmp_path / "twice.onnx")
     with pytest.raises(InputError, match="model: expected a path or bytes, .*; got InferenceSession"):
         bake(ort.InferenceSession(first), tmp_path / "twice.onnx")  # pyright: ignore[reportArgumentType]

@@ -1,6 +1,5 @@
 """The command line, mostly in this process; once as a real one."""
 
-import io
 import json
 import os
 import re
@@ -14,7 +13,7 @@ from PIL import Image
 
 import fastcam
 from fastcam import methods
-from fastcam.cli import main, progress
+from fastcam.cli import main
 from fastcam.engines import ENGINES
 from tests.models import classifier, overflowing
 
@@ -112,27 +111,6 @@ def test_the_help_names_every_method_and_engine(command, capsys):
     assert {*methods.METHODS, *ENGINES} <= words
 
 
-def test_methods_that_ask_again_tell_a_terminal_how_far_they_are(files, monkeypatch, capsys):
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
-    command = ["explain", files / "model.onnx", *(files / name / "photo.png" for name in "ab"), "-o", files / "out"]
-    monkeypatch.setattr(progress, "INTERVAL", 0.0)
-    told = []
-    for options in (["--method", "scorecam"], ["--method", "scorecam", "--batch-size", "4"], []):
-        with monkeypatch.context() as patch:
-            terminal = Terminal()
-            patch.setattr(sys, "stderr", terminal)
-            assert run(*command, *options, "--force") == 0
-            told.append(re.findall(r"step (\d+ of \d+), [\d.]+ steps/s", terminal.getvalue()))
-            assert terminal.getvalue().split("\r")[-1] == ""
-    assert told == [["6 of 6"] * 2, ["4 of 6", "6 of 6"] * 2, []]
-    capsys.readouterr()
-    assert run(*command, "--method", "scorecam") == 0
-    assert capsys.readouterr().err == ""
-
-
 def test_a_map_without_a_box_is_written_as_such(files):
     data = classifier(w=-np.ones((5, 6), np.float32), b=np.ones(5, np.float32))
     (files / "model.onnx").write_bytes(data)
@@ -162,7 +140,7 @@ BAD = {
         "results.json: expected results of fastcam explain, or none; got another file",
     ),
     "top": (["explain", "model.onnx", "a/photo.png", "-o", "out", "--top", "6"], "top: expected 1 to 5"),
-    "class": (["explain", "model.onnx", "a/photo.png", "-o", "out", "--class", "5"], "class_index: expected 0 to 4"),
+    "class": (["explain", "model.onnx", "a/photo.png", "-o", "out", "--class", "5"], " --class: expected 0 to 4"),
     "class name": (
         ["explain", "model.onnx", "a/photo.png", "-o", "out", "--class", "gnu"],
         "--class: expected an index",
@@ -181,7 +159,10 @@ BAD = {
         ["explain", "model.onnx", "a/photo.png", "-o", "out", "--connectivity", "6"],
         "connectivity: expected",
     ),
-    "batch size": (["explain", "model.onnx", "a/photo.png", "-o", "out", "--batch-size", "0"], "batch_size: expected"),
+    "batch size": (
+        ["explain", "model.onnx", "a/photo.png", "-o", "out", "--batch-size", "0"],
+        " --batch-size: expected",
+    ),
     "colormap": (["explain", "model.onnx", "a/photo.png", "-o", "out", "--colormap", "x"], "colormap: expected"),
     "engine": (["explain", "model.onnx", "a/photo.png", "-o", "out", "--engine", "x"], "engine: expected"),
     "preprocess": (["explain", "model.onnx", "a/photo.png", "-o", "out", "--preprocess", "x"], "preprocess: name"),
@@ -189,9 +170,12 @@ BAD = {
         ["explain", "model.onnx", "a/photo.png", "-o", "out", "--labels", "imagenet"],
         "labels: expected 5 names",
     ),
-    "provider": (["inspect", "model.onnx", "--provider", "NoSuch"], "providers: expected some of"),
+    "provider": (["inspect", "model.onnx", "--provider", "NoSuch"], " --provider: expected some of"),
     "head": (["inspect", "model.onnx", "--head", "nothing"], "head: expected the name of a tensor"),
-    "output": (["inspect", "model.onnx", "--model-output", "nothing"], "output: expected one of the model's outputs"),
+    "output": (
+        ["inspect", "model.onnx", "--model-output", "nothing"],
+        " --model-output: expected one of the model's outputs",
+    ),
     "threads": (["inspect", "model.onnx", "--threads", "0"], "threads: expected 1 to "),
     "directory": (
         ["explain", "model.onnx", "a/photo.png", "-o", "labels.txt/out"],

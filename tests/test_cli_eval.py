@@ -131,7 +131,7 @@ def test_photos_that_cannot_be_decoded(shared, tmp_path, capsys):
         (("--shard", "3/2"), "--shard: expected I/N with 1 <= I <= N, such as 2/3; got '3/2'"),
         (("--shard", "21/21"), "shard: expected no more parts than photos, 20; 21/21 has none"),
         (("--method", "cam,scam"), "method: expected one of .*; got 'scam'"),
-        (("--method", "cam,auto"), "methods: expected each once; got cam, auto, which are cam"),
+        (("--method", "cam,auto"), "--method: expected each once; got cam, auto, which are cam"),
         (("--metrics", "energy,speed"), "metrics: expected some of localisation, .*; got speed"),
         (
             ("--metrics", "mean_iou", "--convention", "wsol"),
@@ -146,6 +146,17 @@ def test_photos_that_cannot_be_decoded(shared, tmp_path, capsys):
         (("--batch", "0"), "batch: expected 1 photo or more; got 0"),
         (("--classes", "labels"), "--classes: expected --labels with 'labels'"),
         (("--model", "a", "b", "c"), "--model: expected MODEL, or MODEL and its preprocessing; got a b c"),
+        (("--column", "path"), "--column: expected NAME=COLUMN, such as path=file; got 'path'"),
+        (("--column", "file=path"), "error: --column: expected some of path, label, .*; got file"),
+        (
+            ("--column", "path=Path", "--column", "label=Label"),
+            "without Path, Label. .*: --column path=path --column label=label$",
+        ),
+        (
+            ("--format", "coco", "--column", "path=file"),
+            "error: --column: expected only with the format table; this is coco",
+        ),
+        (("--model-output", "x"), "error: --model-output: expected one of the model's outputs"),
         (("--root", "nowhere"), "root: expected a folder; got nowhere"),
         (("more.csv",), "DATA: expected one file or folder"),
     ],

@@ -94,7 +94,7 @@ def test_a_lenient_run_leaves_broken_photos_out_and_says_so(files, capsys):
     out, err = capsys.readouterr()
     found = results()
     assert explained() == ["photos/a.JPG", "photos/below/c.png"]
-    assert [(one["file"], one["reason"]) for one in found["problems"]] == [
+    assert [(one["file"], one["reason"].split(" by itself")[0]) for one in found["problems"]] == [
         ("photos/b.png", "photos/b.png: not an image that Pillow can read"),
         ("none.png", "none.png: no such file; expected a photo"),
     ]
@@ -183,11 +183,12 @@ def test_no_explanation_is_kept(files, monkeypatch):
     assert max(alive) <= min(alive) + 1
 
 
-def test_a_terminal_sees_how_far_it_is(files, monkeypatch):
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
 
+
+def test_a_terminal_sees_how_far_it_is(files, monkeypatch):
     (files / "photos" / "b.png").write_bytes(b"no png")
     terminal = Terminal()
     monkeypatch.setattr(progress, "INTERVAL", 0.0)
@@ -198,3 +199,20 @@ def test_a_terminal_sees_how_far_it_is(files, monkeypatch):
     assert "photo 3 of 3" in shown
     assert "\rfastcam explain: left out: photos/b.png: not an image" in shown
     assert shown.split("\r")[-1] == ""
+
+
+def test_methods_that_ask_again_tell_a_terminal_how_far_they_are(files, monkeypatch, capsys):
+    command = ["photos/a.JPG", "photos/b.png"]
+    monkeypatch.setattr(progress, "INTERVAL", 0.0)
+    told = []
+    for options in (["--method", "scorecam"], ["--method", "scorecam", "--batch-size", "4"], []):
+        with monkeypatch.context() as patch:
+            terminal = Terminal()
+            patch.setattr(sys, "stderr", terminal)
+            assert run(*command, *options, "--force") == 0
+            told.append(re.findall(r"step (\d+ of \d+), [\d.]+ steps/s", terminal.getvalue()))
+            assert terminal.getvalue().split("\r")[-1] == ""
+    assert told == [["6 of 6"] * 2, ["4 of 6", "6 of 6"] * 2, []]
+    capsys.readouterr()
+    assert run(*command, "--method", "scorecam") == 0
+    assert capsys.readouterr().err == ""

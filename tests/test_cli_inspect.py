@@ -68,4 +68,4 @@ def test_onnxruntime_says_nothing_of_its_own(tmp_path, options):
         command, cwd=tmp_path, env={**environment, "HOME": os.devnull}, capture_output=True, text=True, check=False
     )
     assert done.returncode == (2 if options else 0)
-    assert [line for line in done.stderr.splitlines() if "fastcam inspect: error: providers: " not in line] == []
+    assert [line for line in done.stderr.splitlines() if "fastcam inspect: error: --provider: " not in line] == []

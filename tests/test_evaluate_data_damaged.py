@@ -30,9 +30,12 @@ FLAT = {"verify": False, "classes": "order"}
         ({"t_csv": "path,label,x0\na.jpg,1,0"}, "expected the columns path, .*without y0, x1, y1"),
         (
             {"t_csv": "Path,LABEL,x0,y0,x1,y1\na.jpg,1,0,0,9,9"},
-            "without path, label. columns= tells other names: path=Path, label=LABEL$",
+            "without path, label. Where .* say so: columns={'path': 'Path', 'label': 'LABEL'}$",
         ),
-        ({"t_csv": "file,label,x0,y0,x1,y1\na.jpg,1,0,0,9,9"}, "without path. columns= tells other names: path=file$"),
+        (
+            {"t_csv": "file,label,x0,y0,x1,y1\na.jpg,1,0,0,9,9"},
+            "without path. Where they are called otherwise, say so: columns={'path': '...'}$",
+        ),
         (
             {"t_csv": "path;label;x0;y0;x1;y1\na.jpg;1;0,5;0;9;9"},
             "t.csv:1: expected commas between values; got 'path;label;x0;",

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from fastcam import __version__
 from fastcam.cli import bake, demo, evaluate, explain, inspect, serve, video, warmup
 from fastcam.cli.interrupts import Interrupted, signals_interrupt
+from fastcam.cli.options import in_options
 from fastcam.errors import FastcamError
 
 COMMANDS = {
@@ -29,13 +30,9 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
-    <<<<<<< HEAD
-        0 when it did all of it, 2 after an error (told on stderr), 3 when it left photos out (`explain --lenient`),
-        130 after Ctrl-C, 141 when the reader of a pipe leaves.
-    =======
-        0 when it did all of it, 2 after an error (told on stderr), 130 after Ctrl-C, 143 after SIGTERM and 129 after
-        SIGHUP, which end it as Ctrl-C does, 141 when the reader of a pipe leaves.
-    >>>>>>> serve
+    0 when it did all of it, 2 after an error (told on stderr), 3 when it left photos out (`explain --lenient`), 130
+    after Ctrl-C, 143 after SIGTERM and 129 after SIGHUP, which end it as Ctrl-C does, 141 when the reader of a pipe
+    leaves.
     """
     parser = argparse.ArgumentParser(
         prog="fastcam", description="Class activation maps and their boxes for any ONNX image classifier."
@@ -56,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = COMMANDS[options.command].run(options)
             sys.stdout.flush()
     except FastcamError as error:
-        print(f"fastcam {options.command}: error: {error}", file=sys.stderr)
+        print(f"fastcam {options.command}: error: {in_options(str(error), options.command)}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader has had enough, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -72,7 +72,7 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
         "--column",
         metavar="NAME=COLUMN",
         action="append",
-        help="what a column of a table is called: path=file; may be repeated",
+        help="what a column of a table is called: path=file for a column 'file' of paths; may be repeated",
     )
     parser.add_argument("--lenient", action="store_true", help="leave out what is wrong in the data, and list it")
     parser.add_argument("--limit", type=int, metavar="N", help="the first N photos only")
@@ -192,9 +192,11 @@ def _annotations(options: argparse.Namespace, model: Classifier) -> Annotations:
         if model.labels is None:
             raise InputError("--classes: expected --labels with 'labels'; got none")
         classes = model.labels
-    columns = None
-    if options.column:
-        columns = dict(text.partition("=")[::2] for text in options.column)
+    for text in options.column or ():
+        name, _, column = text.partition("=")
+        if not name or not column:
+            raise InputError(f"--column: expected NAME=COLUMN, such as path=file; got {text!r}")
+    columns = dict(text.split("=", 1) for text in options.column) if options.column else None
     found = read_annotations(
         options.data[0],
         format=options.format,

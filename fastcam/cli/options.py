@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from fastcam.errors import InputError
+
+# What parameters of Python are called here, where that isn't --NAME.
+CALLED = {
+    "class_index": "--class",
+    "columns": "--column",
+    "constants": "--constant",
+    "methods": "--method",
+    "output": "--model-output",
+    "providers": "--provider",
+}
+OTHERS = ("batch_size", "format", "input_size", "layer", "method", "model_output", "preprocess")
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +35,9 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "--head", metavar="TENSOR", help="name of the feature maps' tensor, or an .npz file of `inspect --save-head`"
     )
     parser.add_argument("--model-output", metavar="NAME", help="the output to explain, where several have a head")
-    parser.add_argument("--labels", metavar="FILE", help="text file with one class name a line, or 'imagenet'")
+    parser.add_argument(
+        "--labels", metavar="FILE", help="text file with one class name a line, JSON file, or 'imagenet'"
+    )
     parser.add_argument(
         "--preprocess",
         metavar="SPEC",
@@ -142,3 +156,27 @@ def constants_of(given: Iterable[str]) -> dict[str, NDArray[Any]]:
             raise InputError(f"--constant: expected NAME=VALUE with a number or a JSON list of them; got {text!r}")
         found[name] = array.astype(np.float32) if array.dtype.kind == "f" else array.astype(np.int64)
     return found
+
+
+def in_options(message: str, command: str = "") -> str:
+    """Return an error's message with the options of a command in place of Python's parameters.
+
+    Examples
+    --------
+    >>> in_options("providers: expected some of A, B; got C")
+    '--provider: expected some of A, B; got C'
+    >>> in_options("2 heads fit; choose one by output=, out of ['a', 'b']. method='gradcam' asks the model once")
+    "2 heads fit; choose one by --model-output, out of ['a', 'b']. --method gradcam asks the model once"
+    >>> in_options("say so: columns={'path': 'file', 'label': '...'}")
+    'say so: --column path=file --column label=...'
+    """
+    called = CALLED | {name: f"--{name.replace('_', '-')}" for name in OTHERS}
+    if command == "bake":
+        called["output"] = "-o"
+    names = "|".join(called)
+    message = re.sub(rf"^({names})(?=[:,] )", lambda found: called[found[1]], message)
+    message = message.replace("constants={name: value}", "--constant NAME=VALUE")
+    pairs = re.compile(r"'([^']*)': '([^']*)',?")
+    message = re.sub(r"columns=\{(.*)\}", lambda found: pairs.sub(r"--column \1=\2", found[1]), message)
+    hint = re.compile(rf"(?<![\w.])({names})=(?:'([^']*)'|\['([^']*)'\]|\.\.\.(?=\W|$)|(?=[ ,.;]|$))")
+    return hint.sub(lambda found: " ".join(filter(None, (called[found[1]], found[2] or found[3]))), message)

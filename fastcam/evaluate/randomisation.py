@@ -18,6 +18,7 @@ from fastcam.evaluate.measure import Measure, Progress
 from fastcam.images import each_photo
 from fastcam.model.exposing import own_name
 from fastcam.model.graph import Graph
+from fastcam.model.original import original
 from fastcam.model.randomise import Noise, layers, randomised
 from fastcam.model.source import Parsed, read_source
 from fastcam.ops import heatmaps
@@ -72,7 +73,7 @@ def randomised_models(
     source = read_source(model.path)
     whole = onnx.load_from_string(as_onnx_source(source).read()) if source.is_ort else onnx.load(str(model.path))
     constants = model._explainer.session.constants
-    graph = Graph.of(Parsed(whole), constants)
+    graph = Graph.of(original(Parsed(whole)), constants)
     found, head = layers(graph), model.head
     if not found:
         raise ModelError(f"{source.name}: expected a model with stored weights; got one without")

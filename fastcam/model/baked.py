@@ -18,13 +18,13 @@ from fastcam.model.gradient import GRADIENT, OLDEST, SEED
 from fastcam.model.graph import Graph
 from fastcam.model.head import Head
 from fastcam.model.joining import PREFIX, join
+from fastcam.model.original import CLASS, MAPS
 from fastcam.model.storing import values_of
 from fastcam.model.tail import Tail
 from fastcam.model.writer import Writer
 
 Classes = Literal["top", "given", "all"]
 CLASSES: tuple[Classes, ...] = ("top", "given", "all")
-MAPS, CLASS = "activation_maps", "class_index"
 ALIKE = 1e-6  # class weights as they were measured, from those that the model stores, relative to the largest
 SMALLEST = float(np.finfo(np.float32).tiny)
 
@@ -94,6 +94,8 @@ def check_names(graph: Graph) -> None:
     body = graph.model.graph
     named = {value.name for value in (*body.input, *body.output)} | {*graph.producers, *graph.initializers}
     taken = sorted(name for name in named if name in (MAPS, CLASS) or name.startswith(PREFIX))
+    if graph.parsed.logits:  # of which these were taken out
+        taken = [MAPS, CLASS]
     if taken:
         raise InputError(
             f"expected a model without tensors named {MAPS!r}, {CLASS!r} or {PREFIX}...; it has {taken[:3]}. "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from onnx import TensorProto
 
 from fastcam.errors import HeadNotFoundError
+from fastcam.model.exposing import own_name
 from fastcam.model.graph import SHAPE_OPS, Graph
 
 # Operators that choose among scores. What they choose from are the scores.
@@ -21,6 +22,7 @@ def score_tensors(graph: Graph, output: str | None = None) -> dict[str, str]:
 
     Outputs that give labels or the best few scores stand for what these are chosen from; an output that another one
     is computed from (an embedding, feature maps, logits beside probabilities) isn't one of its own, unless asked for.
+    Of a baked model it is those that are computed from the logits that it was baked for.
 
     Raises
     ------
@@ -40,6 +42,9 @@ def score_tensors(graph: Graph, output: str | None = None) -> dict[str, str]:
     upstream = {score: _upstream(graph, score) for score in first.values()}
     inner = {name for name, score in first.items() if any(name in up for s, up in upstream.items() if s != score)}
     found = {score: found[score] for name, score in reversed(first.items()) if name not in inner}
+    if output is None and graph.parsed.logits:
+        baked = own_name(graph, graph.parsed.logits)
+        found = {score: name for score, name in found.items() if baked in _upstream(graph, score)} or found
     if not found:
         raise HeadNotFoundError(f"none of the outputs {list(graph.outputs)} is computed from the image")
     return found

@@ -94,6 +94,8 @@ class Parsed:
         Its files of external data, as the model names them.
     size
         Bytes, external data counted in.
+    logits
+        The tensor of logits that its metadata name, of a model that was baked; empty for others.
     """
 
     model: onnx.ModelProto
@@ -101,6 +103,7 @@ class Parsed:
     mapped: bool = False
     files: tuple[str, ...] = ()
     size: int = 0
+    logits: str = ""
 
 
 def read_source(model: str | os.PathLike[str] | bytes) -> Source:

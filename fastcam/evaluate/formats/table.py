@@ -29,11 +29,14 @@ def read(path: Path, root: Path | None, columns: Mapping[str, str] | None = None
     called = {name: name for name in NAMES} | dict(columns or {})
     images: dict[str, DraftImage] = {}
     for where, row in read_rows(path):
-        if missing := [called[name] for name in NEEDED if called[name] not in row]:
-            like = [f"{name}={column}" for column in row for name in NAMES if column != name == column.casefold()]
-            hint = f"columns= tells other names: {', '.join(like or ['path=file'])}"
-            got = f"{', '.join(row)}, without {', '.join(missing)}. {hint}"
-            raise InputError(f"{path}: expected the columns {', '.join(NEEDED)}; got {got}")
+        if missing := [name for name in NEEDED if called[name] not in row]:
+            like = {column.casefold(): column for column in row}
+            hint = {name: like.get(name, "...") for name in missing}
+            got = f"{', '.join(row)}, without {', '.join(called[name] for name in missing)}. Where they are called "
+            raise InputError(
+                f"{path}: expected the columns {', '.join(called[name] for name in NEEDED)}; got {got}otherwise, say "
+                f"so: columns={hint}"
+            )
         given = {name: row.get(called[name], "") for name in NAMES}
         _add(images, where, given)
     for image in images.values():
