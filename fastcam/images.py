@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fastcam.errors import InputError
-from fastcam.geometry import Region, visible
-from fastcam.preprocess import NAMED, Fit, Preprocess
+from fastcam.geometry import Region, View, visible, whole_view
+from fastcam.geometry import seen_region as seen_region
+from fastcam.preprocess import NAMED, Preprocess
 from fastcam.session import ImageInput
 
 Photo = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
@@ -151,36 +152,6 @@ def _as_rgb(image: Image.Image, name: str) -> Image.Image:
     return image.convert("RGB")
 
 
-def seen_region(size: tuple[int, int], target: tuple[int, int], fit: Fit, crop_fraction: float) -> Region:
-    """(x0, y0, x1, y1), the part of a photo's plane that becomes the network input, in whole pixels of the photo.
-
-    Whole pixels make the way back exact: the activation map covers just this rectangle. It lies inside the photo for
-    "center-crop" and around it for "letterbox". Resizing first and cropping then, as frameworks do, may
-    see up to one photo pixel more or less at a side.
-
-    Parameters
-    ----------
-    size, target
-        (height, width) of the photo and of the network input.
-
-    Examples
-    --------
-    >>> seen_region((300, 400), (224, 224), "center-crop", 0.875)
-    (69, 19, 331, 281)
-    >>> seen_region((300, 400), (224, 224), "letterbox", 1.0)
-    (0, -50, 400, 350)
-    """
-    height, width = size
-    if fit == "stretch":
-        return 0, 0, width, height
-    # One unit of scale = one network pixel's side in photo pixels.
-    sides = (height / target[0], width / target[1])
-    scale = min(sides) * crop_fraction if fit == "center-crop" else max(sides)
-    seen_height, seen_width = (max(1, round(side * scale)) for side in target)
-    x0, y0 = (width - seen_width) // 2, (height - seen_height) // 2
-    return x0, y0, x0 + seen_width, y0 + seen_height
-
-
 def default_preprocess(model: ImageInput) -> Preprocess:
     """For models that nothing is known of: ImageNet's, or what fits grey or uint8 inputs."""
     if model.channels == 1:
@@ -202,29 +173,38 @@ def target_size(spec: Preprocess, model: ImageInput) -> tuple[int, int]:
     return size
 
 
-def network_input(photo: Image.Image, region: Region, spec: Preprocess, model: ImageInput) -> NDArray[Any]:
+def network_input(photo: Image.Image, region: Region | View, spec: Preprocess, model: ImageInput) -> NDArray[Any]:
     """One network input (1, 3, H, W) or (1, H, W, 3), in the model's dtype, of a region of an RGB photo, by Pillow."""
-    height, width = model.sides(spec.size)
-    if visible(region, (photo.height, photo.width)) != region:
-        _check_canvas(region)
-        canvas = Image.new("RGB", (region[2] - region[0], region[3] - region[1]), (spec.fill,) * 3)
-        canvas.paste(photo, (-region[0], -region[1]))
-        photo, region = canvas, (0, 0, canvas.width, canvas.height)
-    resampling = Image.Resampling[spec.interpolation.upper()]
-    pixels = np.asarray(photo.resize((width, height), resampling, box=region))
-    values = _normalise(pixels, spec)
+    view = region if isinstance(region, View) else whole_view(region, model.sides(spec.size))
+    source = view.source
+    if view.alone or visible(source, (photo.height, photo.width)) != source:
+        photo, source = _on_canvas(photo, source, spec), (0, 0, source[2] - source[0], source[3] - source[1])
+    _check_canvas(view.size, spec.fit)
+    resized = photo.resize((view.size[1], view.size[0]), Image.Resampling[spec.interpolation.upper()], box=source)
+    if view.target != view.size:
+        resized = _on_canvas(resized, view.window, spec)
+    values = _normalise(np.asarray(resized), spec)
     if model.dtype == np.uint8:
         values = np.clip(np.rint(values), 0, 255)
     planes = values.transpose(2, 0, 1) if model.layout == "NCHW" else values
     return np.ascontiguousarray(planes[None], model.dtype)
 
 
-def _check_canvas(region: Region) -> None:
-    """A letterbox around a very long photo would take more memory than any photo may."""
-    width, height, limit = region[2] - region[0], region[3] - region[1], Image.MAX_IMAGE_PIXELS
-    if limit is not None and width * height > limit:
+def _on_canvas(photo: Image.Image, region: Region, spec: Preprocess) -> Image.Image:
+    """The region of the photo's plane, with borders in the grey level `fill` around the photo."""
+    x0, y0, x1, y1 = region
+    _check_canvas((y1 - y0, x1 - x0), spec.fit)
+    canvas = Image.new("RGB", (x1 - x0, y1 - y0), (spec.fill,) * 3)
+    canvas.paste(photo, (-x0, -y0))
+    return canvas
+
+
+def _check_canvas(size: tuple[int, int], fit: str) -> None:
+    """A letterbox around a very long photo, or the photo enlarged, would take more memory than any photo may."""
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and size[0] * size[1] > limit:
         raise InputError(
-            f"letterbox: expected at most {limit} pixels with borders; got {width}×{height}. Use fit='stretch'"
+            f"{fit}: expected at most {limit} pixels on the way; got {size[1]}×{size[0]}. Use fit='stretch'"
         )
 
 

@@ -20,7 +20,7 @@ from fastcam.labels import read_labels
 from fastcam.model.head import Head
 from fastcam.model.search import Candidate
 from fastcam.model.source import Source
-from fastcam.preprocess import Preprocess
+from fastcam.preprocess import NAMED, Preprocess
 from fastcam.results import InputGradient
 from fastcam.session import Opening, Session
 
@@ -34,8 +34,10 @@ class OpenModel:
         head: Head,
         *,
         labels: tuple[str, ...] | None = None,
+        labels_origin: str = "argument",
         preprocess: Preprocess | None = None,
         preprocess_origin: str = "argument",
+        preprocess_details: str = "",
         path: Path | None = None,
         source: Source | None = None,
         opening: Opening | None = None,
@@ -44,6 +46,7 @@ class OpenModel:
     ) -> None:
         self.head = head
         self.labels = labels
+        self.labels_origin = labels_origin if labels or labels_origin != "argument" else "none"
         self.input = session.input
         self.outputs = session.outputs
         self.provider = session.provider
@@ -52,6 +55,7 @@ class OpenModel:
         self.candidates, self.seconds = tuple(candidates), seconds
         self.preprocess = preprocess or default_preprocess(session.input)
         self.preprocess_origin = preprocess_origin if preprocess else "default"
+        self.preprocess_details = preprocess_details
         try:
             check_channels(self.preprocess, self.input)
             target = target_size(self.preprocess, self.input)
@@ -63,6 +67,15 @@ class OpenModel:
     def __repr__(self) -> str:
         described = f"{self.head.describe()}; preprocess {self.preprocess.describe()}"
         return f"<fastcam.{type(self).__name__} {self.path or ''}: {described}>"
+
+    @property
+    def assumed(self) -> str | None:
+        """What is assumed of the model, in words, where nothing says how it wants its input; else None."""
+        if self.preprocess_origin != "default":
+            return None
+        name = next((name for name, spec in NAMED.items() if spec == self.preprocess), self.preprocess.describe())
+        labels = f"{len(self.labels)}, {self.labels_origin}" if self.labels else "none"
+        return f"preprocess: {name}, assumed; labels: {labels}"
 
     def run(self, images: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Logits (N, K) and feature maps (N, C, h, w) of tensors that are preprocessed already.
@@ -133,6 +146,7 @@ class OpenModel:
             labels=None if labels is None else read_labels(labels, head.classes),
             preprocess=self.preprocess,
             preprocess_origin=self.preprocess_origin,
+            preprocess_details=self.preprocess_details,
             path=self.path,
         )
 

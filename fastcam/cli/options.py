@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from fastcam.errors import InputError
+from fastcam.errors import AssumedPreprocessWarning, InputError, LabelsWarning
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,12 +25,16 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "--head", metavar="TENSOR", help="name of the feature maps' tensor, or an .npz file of `inspect --save-head`"
     )
     parser.add_argument("--model-output", metavar="NAME", help="the output to explain, where several have a head")
-    parser.add_argument("--labels", metavar="FILE", help="text file with one class name a line, or 'imagenet'")
+    parser.add_argument(
+        "--labels",
+        metavar="FILE",
+        help="text file with one class name a line, or 'imagenet' (default: those in a config.json beside the model)",
+    )
     parser.add_argument(
         "--preprocess",
         metavar="SPEC",
-        help="imagenet, inception, caffe-bgr, unit or raw, with changes: imagenet,fit=stretch,size=256 "
-        "(default: the configuration beside the model, else imagenet)",
+        help="imagenet, inception, caffe-bgr, unit or raw, with changes: imagenet,fit=stretch,size=256; or changes "
+        "alone, fit=stretch, of the default: the configuration beside the model, else imagenet",
     )
     parser.add_argument(
         "--constant", metavar="NAME=VALUE", action="append", help="of another input than the images; may be repeated"
@@ -69,20 +75,31 @@ def check_map_arguments(options: argparse.Namespace) -> None:
     colormap(options.colormap)
 
 
-def open_model(options: argparse.Namespace) -> Classifier:
-    """The `Classifier` that these options describe."""
+def open_model(options: argparse.Namespace, *, aloud: bool = True) -> Classifier:
+    """Open the model that these options describe; print a line on stderr if something is assumed of it, if aloud."""
     from fastcam.api import load
 
-    return load(
-        options.model,
-        head=head_of(options.head),
-        constants=constants_of(options.constant or ()),
-        output=options.model_output,
-        labels=options.labels,
-        preprocess=options.preprocess,
-        providers=options.provider,
-        threads=options.threads,
-    )
+    head, constants = head_of(options.head), constants_of(options.constant or ())
+    with warnings.catch_warnings():  # they become lines
+        for category in (AssumedPreprocessWarning, LabelsWarning):
+            warnings.simplefilter("ignore", category)
+        model = load(
+            options.model,
+            head=head,
+            constants=constants,
+            output=options.model_output,
+            labels=options.labels,
+            preprocess=options.preprocess,
+            providers=options.provider,
+            threads=options.threads,
+        )
+    if not aloud:
+        return model
+    if model.assumed:
+        print(f"{options.model}: {model.assumed} (--preprocess, --labels)", file=sys.stderr)
+    elif model.labels is None and model.labels_origin != "none":
+        print(f"{options.model}: labels: {model.labels_origin} (--labels)", file=sys.stderr)
+    return model
 
 
 def head_of(given: str | None) -> str | Head | None:

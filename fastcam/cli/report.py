@@ -46,7 +46,13 @@ def model_record(model: Classifier) -> dict[str, Any]:
             "identity_error": None if isnan(head.identity_error) else head.identity_error,
             "quantisation_gap": head.quantisation_gap,
         },
-        "preprocess": {"specification": asdict(model.preprocess), "origin": model.preprocess_origin},
+        "preprocess": {
+            "specification": asdict(model.preprocess),
+            "size": model.input.sides(model.preprocess.size),
+            "origin": model.preprocess_origin,
+            "details": model.preprocess_details,
+        },
+        "labels": {"count": len(model.labels or ()), "origin": model.labels_origin},
         "provider": model.provider,
     }
 
