@@ -180,6 +180,7 @@ class Explainer:
             labels=self.labels,
             head=self.head,
             preprocess=self.preprocess.describe(),
+            levels=self.preprocess.levels,
             provider=self.session.provider,
         )
 
@@ -232,7 +233,7 @@ class Explainer:
     ) -> Seen:
         """A photo's way through preprocessing and network; of layers, and back to them from the first wanted class."""
         began = time.perf_counter()
-        pixels = photo_pixels(photo)
+        pixels = photo_pixels(photo, self.preprocess.levels)
         size = (pixels.shape[0], pixels.shape[1])
         view = view_of(size, self.target, self.preprocess)
         given = self._network_input(pixels, view)

@@ -15,10 +15,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from fastcam.errors import InputError
 from fastcam.geometry import Region, View, visible, whole_view
 from fastcam.geometry import seen_region as seen_region
+from fastcam.greys import Levels, check_colours, eight_bits, is_deep
 from fastcam.preprocess import NAMED, Preprocess
 from fastcam.session import ImageInput
 
-Photo = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
+Photo = str | os.PathLike[str] | Image.Image | NDArray[Any]
 
 # Those that Pillow decodes by itself. Of what it can open, EPS for one is handed to a program of its own.
 OWN_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
@@ -45,30 +46,35 @@ def each_photo(images: Any) -> Sequence[Photo] | NDArray[np.uint8]:
     return photos
 
 
-def read_photo(photo: Photo) -> Image.Image:
+def read_photo(photo: Photo, levels: Levels | None = None) -> Image.Image:
     """An RGB image: EXIF orientation applied, transparency put on white, 16 bits reduced to 8.
 
     Parameters
     ----------
     photo
-        A path, a PIL image, or an (H, W, 3) uint8 array in RGB order.
+        A path, a PIL image, an (H, W, 3) uint8 array in RGB order, or greys (H, W) of more than 8 bits.
+    levels
+        The values that become black and white, of greys of more than 8 bits: `Preprocess.levels`.
 
     Raises
     ------
     InputError
-        No such file, not an image, truncated, empty, absurdly large, or an array of another shape or dtype.
+        No such file, not an image, truncated, empty, absurdly large, an array of another shape or dtype, or of more
+        than 8 bits whose range isn't known.
     """
     if isinstance(photo, str | os.PathLike):
-        return _read_file(Path(photo), str(photo))
+        return _read_file(Path(photo), str(photo), levels)
     if isinstance(photo, Image.Image):
-        return _decode(photo, "image")
+        return _decode(photo, "image", levels)
     if isinstance(photo, np.ndarray):
+        if is_deep(photo):
+            return Image.fromarray(eight_bits(photo, "image", levels)).convert("RGB")
         check_pixels(photo)
         return Image.fromarray(np.ascontiguousarray(photo))
     raise InputError(f"image: expected a path, a PIL image or an (H, W, 3) uint8 array; got {type(photo).__name__}")
 
 
-def decode_photo(data: bytes, name: str = "photo") -> Image.Image:
+def decode_photo(data: bytes, name: str = "photo", levels: Levels | None = None) -> Image.Image:
     """An RGB image of a file's bytes, as `read_photo` makes it: JPEG, PNG, WebP, GIF, BMP or TIFF, from whomever.
 
     Raises
@@ -76,15 +82,15 @@ def decode_photo(data: bytes, name: str = "photo") -> Image.Image:
     InputError
         As `read_photo`; the message begins with the name.
     """
-    return _read_file(io.BytesIO(data), name, OWN_FORMATS)
+    return _read_file(io.BytesIO(data), name, levels, OWN_FORMATS)
 
 
-def photo_pixels(photo: Photo) -> NDArray[np.uint8]:
-    """(H, W, 3) of `read_photo`; an array is only looked at, and comes back itself."""
-    if isinstance(photo, np.ndarray):
+def photo_pixels(photo: Photo, levels: Levels | None = None) -> NDArray[np.uint8]:
+    """(H, W, 3) of `read_photo`; an array of 8 bits is only looked at, and comes back itself."""
+    if isinstance(photo, np.ndarray) and not is_deep(photo):
         check_pixels(photo)
         return photo
-    return np.asarray(read_photo(photo))
+    return np.asarray(read_photo(photo, levels))
 
 
 def check_pixels(photo: NDArray[Any]) -> None:
@@ -96,14 +102,16 @@ def check_pixels(photo: NDArray[Any]) -> None:
         )
 
 
-def _read_file(file: Path | io.BytesIO, name: str, formats: tuple[str, ...] | None = None) -> Image.Image:
+def _read_file(
+    file: Path | io.BytesIO, name: str, levels: Levels | None, formats: tuple[str, ...] | None = None
+) -> Image.Image:
     try:
         if isinstance(file, Path) and file.exists() and not file.is_file():
             raise InputError(
                 f"{name}: expected a photo; got a directory, pipe or device, which can't be read as an image"
             )
         with Image.open(file, formats=formats) as image:
-            return _decode(image, name)
+            return _decode(image, name, levels)
     except InputError:
         raise
     except FileNotFoundError:
@@ -116,7 +124,7 @@ def _read_file(file: Path | io.BytesIO, name: str, formats: tuple[str, ...] | No
         raise InputError(f"{name}: can't be read as an image ({error})") from error
 
 
-def _decode(image: Image.Image, name: str) -> Image.Image:
+def _decode(image: Image.Image, name: str, levels: Levels | None) -> Image.Image:
     limit = Image.MAX_IMAGE_PIXELS
     if limit is not None and image.width * image.height > limit:
         raise InputError(
@@ -126,25 +134,20 @@ def _decode(image: Image.Image, name: str) -> Image.Image:
     if image.width < 1 or image.height < 1:
         raise InputError(f"{name}: expected at least one pixel; got {image.width}×{image.height}")
     try:
+        deep = any(";16" in str(tile.args) for tile in getattr(image, "tile", ()))  # as long as it isn't decoded
         image.load()
-        return _as_rgb(ImageOps.exif_transpose(image), name)
+        if deep and image.mode in ("RGB", "RGBA"):
+            check_colours(max(high for _, high in image.getextrema()[:3]), name)  # type: ignore[misc]
+        return _as_rgb(ImageOps.exif_transpose(image), name, levels)
     except InputError:
         raise
     except Exception as error:  # as above
         raise InputError(f"{name}: the image is broken or truncated ({error})") from error
 
 
-def _as_rgb(image: Image.Image, name: str) -> Image.Image:
-    if image.mode.startswith("I"):  # 16-bit grey; Pillow's own conversion would clip it at 255
-        values = np.asarray(image).astype(np.int64)
-        if values.min() < 0 or values.max() > 65535 or (image.mode == "I" and values.max() < 256):
-            raise InputError(
-                f"{name}: expected 8 or 16 bits a pixel; got 32-bit values {values.min()} to {values.max()}, "
-                "whose range isn't known. Convert them to uint8"
-            )
-        return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
-    if image.mode == "F":
-        raise InputError(f"{name}: expected 8 or 16 bits a pixel; got floating point. Scale it to uint8 first")
+def _as_rgb(image: Image.Image, name: str, levels: Levels | None) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":  # which Pillow's own conversion would clip at 255
+        return Image.fromarray(eight_bits(np.asarray(image), name, levels)).convert("RGB")
     if image.has_transparency_data or image.mode.endswith(("A", "a")):
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")

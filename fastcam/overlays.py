@@ -126,7 +126,7 @@ def overlay(
     check_threads(threads)
     one, region, explained, own = _map_and_region(explanation, item, map)
     ends = limits_of(own if limits is None else limits, (1,))
-    photo = _pixels(image)
+    photo = _pixels(image, explanation.levels if isinstance(explanation, Explanation) else None)
     check_pixels(photo)
     run = engines.serving(engine, photo)
     if isinstance(one, np.ndarray):
@@ -180,11 +180,11 @@ def _map_and_region(
     return explanation.activation_maps[n, m], (x0, y0, x1, y1), (height, width), limits
 
 
-def _pixels(image: Photo) -> Any:
+def _pixels(image: Photo, levels: tuple[float, float] | None) -> Any:
     """(H, W, 3), on the device if it is there."""
     if is_on_device(image):
         return adopt("image", image)
-    return image if isinstance(image, np.ndarray) else photo_pixels(image)
+    return photo_pixels(image, levels)
 
 
 def _frame(photo: Pixels, scale: int, out: Pixels | None) -> Pixels:

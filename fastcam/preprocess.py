@@ -59,6 +59,9 @@ class Preprocess:
     resize
         Of the fit "resize-crop": length of the resized photo's shorter side, or its (height, width); None: the photo
         is not resized.
+    levels
+        (low, high), the values that become black and white, of greys of more than 8 bits a pixel: 16-bit, 32-bit and
+        floating point files and arrays. None: 0 and 65535, if the picture fills 16 bits. Photos of 8 bits stay.
     size
         (height, width) for models that leave it open; must agree with the model's otherwise.
     crop_fraction
@@ -91,6 +94,7 @@ class Preprocess:
     interpolation: str = "bilinear"
     fill: int = 0
     resize: int | tuple[int, int] | None = None
+    levels: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         numbers = 1 if self.channels == "grey" else 3
@@ -110,6 +114,11 @@ class Preprocess:
             object.__setattr__(self, "resize", sides if isinstance(self.resize, list | tuple) else sides[0])
             if self.fit != "resize-crop":
                 raise InputError(f"preprocess: resize: expected with fit='resize-crop' only; got fit={self.fit!r}")
+        if self.levels is not None:
+            levels = _floats("levels", self.levels)
+            if len(levels) != 2 or levels[0] >= levels[1]:
+                raise InputError(f"preprocess: levels: expected (low, high), low < high; got {self.levels!r}")
+            object.__setattr__(self, "levels", levels)
         for name in ("scale", "crop_fraction", "fill"):
             value, *more = _floats(name, getattr(self, name))
             if more:

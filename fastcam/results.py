@@ -87,6 +87,8 @@ class Explanation:
     frame_index, timestamp
         Of a frame of a stream: its number in the source, from 0, and its time in seconds, the source's own or since
         the stream began. None otherwise.
+    levels
+        `Preprocess.levels`: which values of greys of more than 8 bits are black and white, in `overlay` as well.
     """
 
     class_index: NDArray[np.int64]
@@ -112,6 +114,7 @@ class Explanation:
     steady: str | None = None
     frame_index: int | None = None
     timestamp: float | None = None
+    levels: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)

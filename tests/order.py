@@ -11,6 +11,7 @@ ORDER = [
     "watch",
     "runtime",
     "sampling",
+    "greys",
     "preprocess",
     "geometry",
     "resampling",

@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
     directory = report.prepare_directory(options.output)
     records = []
     for path, explanation, names in plans:
-        photo, maps = read_photo(path), map_records(explanation, 0)
+        photo, maps = read_photo(path, model.preprocess.levels), map_records(explanation, 0)
         for m, (record, name) in enumerate(zip(maps, names, strict=True)):
             record["overlay"] = name
             report.write_png(directory / name, _picture(photo, explanation, m, options.colormap))

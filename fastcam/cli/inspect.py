@@ -79,11 +79,12 @@ def _seeing(model: Classifier) -> list[tuple[str, str]]:
     named = f"{len(labels)}: {', '.join(labels[:3])}, ..." if labels else "none"
     details = f"; {model.preprocess_details}" if model.preprocess_details else ""
     assumed = "assumed (default)" if origin == "default" else origin
-    levels = f"mean {_joined(spec.mean)}, std {_joined(spec.std)}, scale {spec.scale:g}"
+    levels = f", levels {_joined(spec.levels)}" if spec.levels else ""
+    values = f"mean {_joined(spec.mean)}, std {_joined(spec.std)}, scale {spec.scale:g}"
     return [
         ("preprocess", f"{assumed}{details}"),
         ("fit", f"{spec.fit}{share}{resize}, size {size}, interpolation {spec.interpolation}, fill {spec.fill}"),
-        ("values", f"{levels}, channels {spec.channels}"),
+        ("values", f"{values}, channels {spec.channels}{levels}"),
         ("labels", f"{named} ({model.labels_origin})" if labels else model.labels_origin),
     ]
 

@@ -159,7 +159,7 @@ class Handler(BaseHTTPRequestHandler):
     def _send_photo(self, query: str) -> None:
         data = self._body()
         settings = settings_of(query, self.model.head.classes)
-        picture = explained(self.model, np.asarray(decode_photo(data)))
+        picture = explained(self.model, np.asarray(decode_photo(data, levels=self.model.preprocess.levels)))
         found, jpeg = picture.record(settings), b64encode(picture.jpeg(settings)).decode()
         self._send_json(HTTPStatus.OK, {"found": found, "picture": f"data:image/jpeg;base64,{jpeg}"})
 
