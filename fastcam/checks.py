@@ -6,6 +6,8 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
+from fastcam.errors import InputError
+
 
 def is_whole(value: Any) -> TypeGuard[int]:
     """Whether it is a whole number, of Python or NumPy; True and False are none."""
@@ -15,3 +17,10 @@ def is_whole(value: Any) -> TypeGuard[int]:
 def is_number(value: Any) -> bool:
     """Whether it is a real number, of Python or NumPy; True and False are none."""
     return is_whole(value) or isinstance(value, float | np.floating)
+
+
+def check_index(name: str, value: Any, length: int) -> int:
+    """An index into so many, as an int, or `InputError`."""
+    if not is_whole(value) or not 0 <= value < length:
+        raise InputError(f"{name}: expected 0 to {length - 1}; got {value!r}")
+    return int(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fastcam.preprocess import Fit, Preprocess
 
 Region = tuple[int, int, int, int]
+Values = TypeVar("Values", bound=np.generic)
 
 
 def visible(region: Region, size: tuple[int, int]) -> Region:
@@ -158,3 +159,11 @@ def part_of(region: Region, size: tuple[int, int]) -> Part:
     x0, y0, x1, y1 = region
     left, top, right, bottom = place = visible(region, size)
     return Part(place, (y1 - y0, x1 - x0), (left - x0, top - y0, right - x0, bottom - y0))
+
+
+def placed(seen: NDArray[Values], part: Part, size: tuple[int, int], unseen: float = 0) -> NDArray[Values]:
+    """(H, W): values of the pixels that the network saw, where these are in a photo of that size."""
+    left, top, right, bottom = part.place
+    found = np.full(size, unseen, seen.dtype)
+    found[top:bottom, left:right] = seen
+    return found

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fastcam import engines
 from fastcam.arrays import check_maps, check_threads, float_array, limits_of, out_array
-from fastcam.checks import is_number, is_whole
+from fastcam.checks import check_index, is_number, is_whole
 from fastcam.devices import adopt, check_together, is_on_device
 from fastcam.errors import InputError
 from fastcam.geometry import Region, part_of
@@ -173,7 +173,10 @@ def _map_and_region(
         if item != 0 or map != 0:
             raise InputError(f"item, map: expected with an Explanation only; got {item!r}, {map!r}")
         return float_array("explanation", explanation, 2), None, None, None
-    n, m = _index("item", item, len(explanation.class_index)), _index("map", map, explanation.class_index.shape[1])
+    n, m = (
+        check_index("item", item, len(explanation.class_index)),
+        check_index("map", map, explanation.class_index.shape[1]),
+    )
     x0, y0, x1, y1 = explanation.regions[n].tolist()
     height, width = explanation.image_sizes[n].tolist()
     limits = None if explanation.limits is None else explanation.limits[n, m]
@@ -210,12 +213,6 @@ def _frame_on_device(photo: Any, scale: int, out: Any) -> Any:
     frame = out_array("out", out, photo.shape, np.uint8, photo)
     frame[...] = photo
     return frame
-
-
-def _index(name: str, value: int, length: int) -> int:
-    if not is_whole(value) or not 0 <= value < length:
-        raise InputError(f"{name}: expected 0 to {length - 1}; got {value!r}")
-    return int(value)
 
 
 def _draw(frame: Pixels, explanation: Explanation, n: int, m: int, scale: int, label: bool, xp: Any) -> None:

@@ -1,41 +1,21 @@
-"""What `Classifier.explain` and `find_boxes` return: frozen values, arrays only."""
+"""What `Classifier.explain` and `input_gradient` return: frozen values, which show themselves as heatmaps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
+
+from fastcam.checks import check_index
+from fastcam.geometry import part_of, placed
+from fastcam.ops import heatmaps
+from fastcam.rectangles import Boxes as Boxes
 
 if TYPE_CHECKING:
     from fastcam.model.head import Head
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Boxes:
-    """Boxes around the connected components of maps: one for each map, or all, one after the other.
-
-    Attributes
-    ----------
-    xyxy
-        (..., 4) int32, half-open pixels: `image[y0:y1, x0:x1]` is the crop. All zero where there is no component.
-        `...` are the leading axes of the maps; of all components it is (B, 4).
-    area
-        (...) int32, pixels of the component; 0 = there is none.
-    peak
-        (...) float32, the maximum of the upsampled map, in units of the map (not normalised). On a device: NaN for a
-        map that isn't finite.
-    item
-        None for one box a map. Of all components (B,) int64, which map each box is of, ascending: maps are counted in
-        the order of their leading axes flattened (`np.unravel_index` turns it back). A map may have no box.
-    """
-
-    xyxy: NDArray[np.int32]
-    area: NDArray[np.int32]
-    peak: NDArray[np.float32]
-    item: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -116,6 +96,40 @@ class Explanation:
     timestamp: float | None = None
     levels: tuple[float, float] | None = None
 
+    def heatmap(self, n: int = 0, m: int = 0, *, dtype: DTypeLike | None = None) -> NDArray[Any]:
+        """Return map m of image n as a heatmap over the image, whatever part of it the network saw.
+
+        The map is scaled to [0, 1] by `limits`, or by the minimum and maximum that it has in the image, and upsampled
+        as by `fastcam.heatmaps`: `overlay` draws the same.
+
+        Parameters
+        ----------
+        n, m
+            Which image, and which of its maps.
+        dtype
+            float32, or uint8 for values in [0, 255]. None: float32.
+
+        Returns
+        -------
+        (H, W), of the size of image n, in [0, 1]. 0 where the network saw nothing of it, such as beside a centre crop.
+
+        Raises
+        ------
+        InputError
+            There is no such image or map, or another dtype.
+
+        Examples
+        --------
+        >>> from importlib.resources import files
+        >>> import fastcam
+        >>> from skimage.data import chelsea
+        >>> model = fastcam.load(str(files("fastcam.data") / "squeezenet1_1.onnx"), preprocess="caffe-bgr")
+        >>> heat = model.explain(chelsea()).heatmap()
+        >>> chelsea().shape[:2], heat.shape, heat.dtype, float(heat.max())
+        ((300, 451), (300, 451), dtype('float32'), 1.0)
+        """
+        return _heatmap(self, n, m, self.limits, dtype)
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class InputGradient:
@@ -163,3 +177,19 @@ class InputGradient:
     seed: int
     preprocess: str
     provider: str
+
+    def heatmap(self, n: int = 0, m: int = 0, *, dtype: DTypeLike | None = None) -> NDArray[Any]:
+        """Return map m of image n as a heatmap (H, W) in [0, 1] over the image: see `Explanation.heatmap`."""
+        return _heatmap(self, n, m, None, dtype)
+
+
+def _heatmap(
+    found: Explanation | InputGradient, n: int, m: int, limits: NDArray[np.float32] | None, dtype: DTypeLike | None
+) -> NDArray[Any]:
+    n, m = (check_index(*one) for one in zip(("n", "m"), (n, m), found.class_index.shape, strict=True))
+    height, width = found.image_sizes[n].tolist()
+    x0, y0, x1, y1 = found.regions[n].tolist()
+    own = None if limits is None else limits[n, m]
+    part = part_of((x0, y0, x1, y1), (height, width))
+    seen = heatmaps(found.activation_maps[n, m], part.sides, limits=own, dtype=dtype, window=part.window)
+    return placed(seen, part, (height, width))
