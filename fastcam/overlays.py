@@ -31,6 +31,7 @@ _ANCHORS = {
 }
 
 LEGIBLE = 320  # pixels of the shorter side from which on a label can be read
+MOST = 64  # times that a picture is enlarged
 LARGEST = 4096  # pixels of the longer side that enlarging stops at
 
 
@@ -121,8 +122,8 @@ def overlay(
     colours = _colour_pairs(colormap)
     if not is_number(opacity) or not 0 <= opacity <= 1:
         raise InputError(f"opacity: expected 0 to 1; got {opacity!r}")
-    if not is_whole(scale) or not 1 <= scale <= 64:
-        raise InputError(f"scale: expected a whole number from 1 to 64; got {scale!r}")
+    if not is_whole(scale) or not 1 <= scale <= MOST:
+        raise InputError(f"scale: expected a whole number from 1 to {MOST}; got {scale!r}")
     check_threads(threads)
     one, region, explained, own = _map_and_region(explanation, item, map)
     ends = limits_of(own if limits is None else limits, (1,))
@@ -154,7 +155,7 @@ def legible_scale(size: tuple[int, int]) -> int:
     >>> legible_scale((32, 48)), legible_scale((720, 1280))
     (10, 1)
     """
-    return max(1, min(-(-LEGIBLE // min(size)), LARGEST // max(size)))
+    return max(1, min(-(-LEGIBLE // min(size)), LARGEST // max(size), MOST))
 
 
 @lru_cache(maxsize=8)
