@@ -145,7 +145,7 @@ class InputGradient:
         (N, M, C, H, W) float32, raw: d logit / d network input, in the network input's own channels and units, channels
         first whatever the model's layout; or what the method has in place of that. (N, M, C, h, w) of a layer.
     activation_maps
-        (N, M, H, W) float32, 0 and more: what the method makes of them, for `find_boxes`, `heatmaps` and `overlay`.
+        (N, M, H, W) float32, 0 and more: what the method makes of them, for `heatmap`, `find_boxes` and `overlay`.
     network_inputs
         (N, C, H, W) float32: where the gradients were taken, noise aside; integers as they are.
     image_sizes, regions

@@ -70,6 +70,14 @@ def test_commands_print_a_line(folder, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_the_page_says_it_beside_its_address(folder, capsys, monkeypatch):
+    from fastcam.serve import Server
+
+    monkeypatch.setattr(Server, "wait", lambda self: None)  # for Ctrl-C
+    assert run("serve", folder / "model.onnx", "--port", "0") == 0
+    assert "(Ctrl-C ends it); preprocess: imagenet, assumed; labels: none (--pre" in capsys.readouterr().err
+
+
 def test_inspect_prints_all_of_it_always(folder, capsys):
     model = folder / "model.onnx"
     assert run("inspect", model) == 0

@@ -93,13 +93,18 @@ def open_model(options: argparse.Namespace, *, aloud: bool = True) -> Classifier
             providers=options.provider,
             threads=options.threads,
         )
-    if not aloud:
-        return model
-    if model.assumed:
-        print(f"{options.model}: {model.assumed} (--preprocess, --labels)", file=sys.stderr)
-    elif model.labels is None and model.labels_origin != "none":
-        print(f"{options.model}: labels: {model.labels_origin} (--labels)", file=sys.stderr)
+    if aloud and (note := assumptions(model)):
+        print(f"{options.model}: {note}", file=sys.stderr)
     return model
+
+
+def assumptions(model: Classifier) -> str | None:
+    """What is assumed of the model, and which options say it instead; None where nothing is."""
+    if model.assumed:
+        return f"{model.assumed} (--preprocess, --labels)"
+    if model.labels is None and model.labels_origin != "none":
+        return f"labels: {model.labels_origin} (--labels)"
+    return None
 
 
 def head_of(given: str | None) -> str | Head | None:
