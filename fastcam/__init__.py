@@ -1,7 +1,7 @@
 """Class activation maps and their boxes for any ONNX image classifier.
 
 >>> import fastcam
->>> model = fastcam.load("mobilenet_v2.onnx")             # doctest: +SKIP
+>>> model = fastcam.load("mobilenet_v2.onnx", preprocess="inception")  # doctest: +SKIP
 >>> explanation = model.explain("dog.jpg", top=5)         # doctest: +SKIP
 >>> explanation.boxes.xyxy                                # doctest: +SKIP
 """

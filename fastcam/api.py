@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +11,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastcam.classifier import Classifier
+from fastcam.configuration import named_classes, wanted
 from fastcam.discovery import Discovery, discover, verify
-from fastcam.errors import InputError
-from fastcam.labels import Labels, read_labels
+from fastcam.errors import AssumedPreprocessWarning, InputError, LabelsWarning
+from fastcam.images import default_preprocess
+from fastcam.labels import Labels
 from fastcam.model.head import Head
 from fastcam.model.source import read_source
 from fastcam.pool import check_threads
-from fastcam.preprocess import Preprocess, neighbouring
-from fastcam.preprocess import preprocess as as_preprocess
+from fastcam.preprocess import Preprocess
 from fastcam.scores import check_activation
 from fastcam.session import Opening, Session
 
@@ -54,11 +56,13 @@ def load(
     output
         The output to explain, where more than one has a head.
     labels
-        "imagenet", a text file with one name a line, a JSON file with a list or mapping of them, or the names.
+        "imagenet", a text file with one name a line, a JSON file with a list or mapping of them, or the names. None:
+        `id2label` of a `config.json` beside the model, if it fits. `Classifier.labels_origin` says where they are from.
     preprocess
         A name, mapping or `Preprocess` (see `fastcam.preprocess.preprocess`). None: what `preprocessor_config.json` or
         timm's `config.json` beside the model say, else "imagenet" ("raw" for uint8 inputs, "unit" in grey for one
-        channel). `Classifier.preprocess_origin` tells which.
+        channel), with a warning. `Classifier.preprocess_origin` says which. Changes alone, such as "fit=stretch", are
+        those of what None would be.
     providers
         Of ONNX Runtime, in order; strictly these. None: CPUExecutionProvider.
     threads
@@ -85,6 +89,13 @@ def load(
     InputError
         An option, the labels or the preprocessing don't fit the model.
 
+    Warns
+    -----
+    AssumedPreprocessWarning
+        Nothing says how the model wants its input.
+    LabelsWarning
+        The class names beside the model don't fit it, and aren't used.
+
     Examples
     --------
     >>> from importlib.resources import files
@@ -95,7 +106,6 @@ def load(
     """
     import onnxruntime as ort
 
-    spec, origin = (None, "default") if preprocess is None else (as_preprocess(preprocess), "argument")
     values = {name: np.asarray(value) for name, value in (constants or {}).items()}
     _check_options(head, output, threads, session_options, activation)
     path = source = opening = None
@@ -104,23 +114,22 @@ def load(
             raise InputError(
                 "model: with a session of your own give head=Head(...) and no providers, threads or options"
             )
+        told = wanted(preprocess, None)
         own = [head.output] if head.activation == "other" else []
         session = Session(model, [head.feature_maps, head.logits, *own], constants=values)
-        found = Discovery(session, verify(session, head, spec.size if spec else None))
+        found = Discovery(session, verify(session, head, told.size))
     else:
         source = read_source(model)
         path = source.path
-        if spec is None and path is not None and (beside := neighbouring(path)) is not None:
-            spec, origin = beside[0], str(beside[1])
+        told = wanted(preprocess, path)
         chosen = ("CPUExecutionProvider",) if providers is None else providers
         opening = Opening(chosen, threads, session_options, values)
-        found = discover(source, opening, head, output, spec.size if spec else None)
-    return Classifier(
+        found = discover(source, opening, head, output, told.size)
+    made = Classifier(
         found.session,
         found.head,
-        labels=None if labels is None else read_labels(labels, found.head.classes),
-        preprocess=spec,
-        preprocess_origin=origin,
+        **named_classes(labels, path, found.head.classes),
+        **told.for_model(default_preprocess(found.session.input)),
         path=path,
         source=source,
         opening=opening,
@@ -128,6 +137,16 @@ def load(
         seconds=found.seconds,
         activation=activation,
     )
+    _warn(made)
+    return made
+
+
+def _warn(model: Classifier) -> None:
+    """Of what is assumed, where the caller of `load` stands."""
+    if model.assumed:
+        warnings.warn(f"{model.assumed}. Give preprocess=..., as the model was trained", AssumedPreprocessWarning, 3)
+    if model.labels is None and model.labels_origin != "none":
+        warnings.warn(f"labels: {model.labels_origin}. Give labels=...", LabelsWarning, 3)
 
 
 def _check_options(head: Any, output: Any, threads: int | None, session_options: Any, activation: Any) -> None:

@@ -15,7 +15,7 @@ from fastcam.arrays import (
 )
 from fastcam.components import Search, all_boxes, search_of, smallest_area
 from fastcam.ops import checked_maps
-from fastcam.results import Boxes
+from fastcam.rectangles import Boxes
 
 
 def find_boxes(

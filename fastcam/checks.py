@@ -38,3 +38,10 @@ def finite_seconds(where: str, value: Any, hint: str = "") -> float:
     if not math.isfinite(seconds):
         raise InputError(f"{where}: expected seconds, a finite number; got {told}{hint}")
     return seconds
+
+
+def check_index(name: str, value: Any, length: int) -> int:
+    """An index into so many, as an int, or `InputError`."""
+    if not is_whole(value) or not 0 <= value < length:
+        raise InputError(f"{name}: expected 0 to {length - 1}; got {value!r}")
+    return int(value)

@@ -27,12 +27,14 @@ class Classifier(OpenModel):
     ----------
     head
         The proven `Head`.
-    labels
-        Class names, or None.
+    labels, labels_origin
+        Class names, or None; and where they come from: "argument", the path of a configuration file, or "none", with
+        the reason where some were found that don't fit.
     activation, activation_origin
         What makes scores of the logits, "softmax", "sigmoid", "none" or "other" (the model's own), and why it does.
-    preprocess, preprocess_origin
-        The `Preprocess`, and where it comes from: "argument", the path of a configuration file, or "default".
+    preprocess, preprocess_origin, preprocess_details
+        The `Preprocess`; where it comes from: "argument", the path of a configuration file, or "default"; and what was
+        taken from that file, and changed.
     input, outputs
         The model's `ImageInput`, and the names of its own outputs.
     provider

@@ -19,7 +19,7 @@ from fastcam.checks import is_whole
 from fastcam.conventions import Convention
 from fastcam.engines import Components, Engine
 from fastcam.errors import InputError
-from fastcam.results import Boxes
+from fastcam.rectangles import Boxes
 from fastcam.sampling import Grid
 
 Ring = NDArray[np.int32]

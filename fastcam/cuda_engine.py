@@ -17,8 +17,8 @@ from fastcam.devices import check_together, new_array
 from fastcam.engines import Components, Engine
 from fastcam.errors import InputError
 from fastcam.kernels.cuda import driver, launch
+from fastcam.rectangles import Boxes
 from fastcam.resampling import Memory, Resizing
-from fastcam.results import Boxes
 from fastcam.sampling import Grid
 
 # A map whose features are so many bytes is summed up by several blocks, unless there are maps for all processors.

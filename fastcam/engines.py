@@ -21,8 +21,8 @@ from fastcam.conventions import Convention
 from fastcam.devices import cupy_module, is_on_device
 from fastcam.errors import InputError, KernelError
 from fastcam.pool import spread
+from fastcam.rectangles import Boxes
 from fastcam.resampling import Memory, Resizing
-from fastcam.results import Boxes
 from fastcam.sampling import Grid
 
 ENGINES = {"cpu": "fastcam.kernels.cpu", "reference": "fastcam.reference", "cuda": "fastcam.kernels.cuda"}

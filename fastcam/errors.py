@@ -50,3 +50,15 @@ class BackendError(FastcamError, RuntimeError):
 
 class KernelError(FastcamError, RuntimeError):
     """A kernel was given arrays that its checks at the door should have refused: a defect of fastcam."""
+
+
+class FastcamWarning(UserWarning):
+    """Base of all warnings of this package: what was done may not be what was meant."""
+
+
+class AssumedPreprocessWarning(FastcamWarning):
+    """Nothing says how a model wants its input, so that a preprocessing is assumed: scores may be wrong."""
+
+
+class LabelsWarning(FastcamWarning):
+    """Class names were found beside a model that don't fit it, and aren't used."""

@@ -20,8 +20,8 @@ from fastcam.devices import check_ready, is_ready
 from fastcam.errors import InputError
 from fastcam.explained import Explained, Plan, Seen, gather
 from fastcam.forwards import Progress, check_asking
-from fastcam.geometry import Region, part_of
-from fastcam.images import Photo, of_each, photo_pixels, seen_region
+from fastcam.geometry import View, part_of, view_of
+from fastcam.images import Photo, of_each, photo_pixels
 from fastcam.input_gradients import Smoothing
 from fastcam.model.head import Head
 from fastcam.model.proof import check_identity
@@ -181,6 +181,7 @@ class Explainer:
             labels=self.labels,
             head=self.head,
             preprocess=self.preprocess.describe(),
+            levels=self.preprocess.levels,
             provider=self.session.provider,
             activation=self.scoring.activation,
         )
@@ -234,10 +235,10 @@ class Explainer:
     ) -> Seen:
         """A photo's way through preprocessing and network; of layers, and back to them from the first wanted class."""
         began = time.perf_counter()
-        pixels = photo_pixels(photo)
+        pixels = photo_pixels(photo, self.preprocess.levels)
         size = (pixels.shape[0], pixels.shape[1])
-        region = seen_region(size, self.target, self.preprocess.fit, self.preprocess.crop_fraction)
-        given = self._network_input(pixels, region)
+        view = view_of(size, self.target, self.preprocess)
+        given = self._network_input(pixels, view)
         prepared = time.perf_counter()
         first = None if isinstance(wanted, int) else wanted
         at_layers = self.attribution.at_layers(given, layered, first) if layered else None
@@ -251,7 +252,7 @@ class Explainer:
         if not np.isfinite(logits).all():
             raise InputError("expected finite logits; got NaN or infinity. Does the preprocessing fit the model?")
         seconds = (prepared - began, time.perf_counter() - prepared)
-        return Seen(logits[0], scores[0], feature_maps, given, size, region, seconds, at_layers)
+        return Seen(logits[0], scores[0], feature_maps, given, size, view.region, seconds, at_layers)
 
     def _best(self, seen: Seen, count: int) -> NDArray[np.int64]:
         """So many classes, best first."""
@@ -261,12 +262,12 @@ class Explainer:
         """(K,), by which classes are ranked: logits, which are finer than scores, if scores are made of them."""
         return seen.scores if self.scoring.activation == "other" else seen.logits
 
-    def _network_input(self, pixels: NDArray[np.uint8], region: Region) -> NDArray[Any]:
+    def _network_input(self, pixels: NDArray[np.uint8], view: View) -> NDArray[Any]:
         """By our own kernel, or by Pillow for the interpolations that only Pillow has."""
         if self.preprocess.interpolation in frames.INTERPOLATIONS:
-            return frames.network_input(pixels, region, self.preprocess, self.session.input)
+            return frames.network_input(pixels, view, self.preprocess, self.session.input)
         photo = Image.fromarray(np.ascontiguousarray(pixels))
-        return images.network_input(photo, region, self.preprocess, self.session.input)
+        return images.network_input(photo, view, self.preprocess, self.session.input)
 
     def _localize(self, seen: Seen, index: NDArray[np.int64], plan: Plan) -> Explained:
         """Maps (M, h, w) and boxes (M, 4) in an image's pixels, in the host's memory."""

@@ -12,7 +12,7 @@ from fastcam import engines
 from fastcam.arrays import LONGEST, check_threads, out_array
 from fastcam.devices import adopt, is_on_device
 from fastcam.errors import InputError
-from fastcam.geometry import Region
+from fastcam.geometry import Region, View, whole_view
 from fastcam.images import check_channels, normalised, target_size
 from fastcam.preprocess import Preprocess
 from fastcam.resampling import Memory, resizing
@@ -23,7 +23,7 @@ INTERPOLATIONS = ("bilinear", "opencv-linear")
 
 def network_input(
     frame: NDArray[np.uint8],
-    region: Region,
+    region: Region | View,
     spec: Preprocess,
     model: ImageInput,
     *,
@@ -44,8 +44,8 @@ def network_input(
         `rgba[..., :3]`, `planes.transpose(1, 2, 0)` or `np.broadcast_to(grey[..., None], (*grey.shape, 3))` aren't
         copied. It may be on a CUDA device: then so is the result.
     region
-        (x0, y0, x1, y1) in whole pixels of the frame, as `fastcam.images.seen_region` returns it. What lies outside the
-        frame is filled with `spec.fill`.
+        (x0, y0, x1, y1) in whole pixels of the frame, which is resized to the network input; or a `View`, as
+        `fastcam.geometry.view_of` returns it. What lies outside the frame is filled with `spec.fill`.
     spec
         How the model wants its input; interpolation "bilinear" or "opencv-linear".
     model
@@ -77,14 +77,12 @@ def network_input(
     """
     check_threads(threads)
     pixels = _checked(frame)
-    size = _checked_size(region, spec, model)
+    view = _checked_view(region, spec, model)
     run = engines.serving(engine, pixels)
     channels = 1 if spec.channels == "grey" else 3
-    shape = (1, channels, *size) if model.layout == "NCHW" else (1, *size, channels)
+    shape = (1, channels, *view.target) if model.layout == "NCHW" else (1, *view.target, channels)
     out = out_array("out", out, shape, np.dtype(model.dtype), pixels)
-    how = resizing(
-        (pixels.shape[0], pixels.shape[1]), _region(region), size, spec.fill, spec.interpolation == "bilinear"
-    )
+    how = resizing((pixels.shape[0], pixels.shape[1]), view, spec.fill, spec.interpolation == "bilinear")
     table = level_table(spec, np.dtype(model.dtype))
     run.preprocess(_memory(pixels, spec.channels == "bgr", run.xp), how, table, model.layout == "NHWC", out, threads)
     return out
@@ -128,16 +126,17 @@ def _checked(frame: Any) -> Any:
     raise InputError(f"frame: expected (H, W, 3) uint8, not empty; got {pixels.shape} {pixels.dtype}. {hint}")
 
 
-def _checked_size(region: Any, spec: Preprocess, model: ImageInput) -> tuple[int, int]:
-    """(height, width) of the network input, if all fits together."""
+def _checked_view(region: Any, spec: Preprocess, model: ImageInput) -> View:
+    """The view of the region, if all fits together."""
     if spec.interpolation not in INTERPOLATIONS:
         raise InputError(
             f"preprocess: interpolation: expected one of {', '.join(INTERPOLATIONS)}; got {spec.interpolation!r}. "
             "Others are Pillow's: fastcam.images.network_input(Image.fromarray(frame), ...)"
         )
     check_channels(spec, model)
-    _region(region)
-    return target_size(spec, model)
+    if isinstance(region, View):
+        return region
+    return whole_view(_region(region), target_size(spec, model))
 
 
 def _region(region: Any) -> Region:

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fastcam.errors import InputError
-from fastcam.geometry import Region, visible
+from fastcam.geometry import Region, View, visible, whole_view
+from fastcam.geometry import seen_region as seen_region
+from fastcam.greys import Levels, check_colours, eight_bits, is_deep
 from fastcam.image_formats import FILES, UPLOADS, open_image
-from fastcam.preprocess import NAMED, Fit, Preprocess
+from fastcam.preprocess import NAMED, Preprocess
 from fastcam.session import ImageInput
 from fastcam.transparency import on_white
 
-Photo = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
+Photo = str | os.PathLike[str] | Image.Image | NDArray[Any]
 
 T = TypeVar("T")
 
@@ -43,30 +45,35 @@ def each_photo(images: Any) -> Sequence[Photo] | NDArray[np.uint8]:
     return photos
 
 
-def read_photo(photo: Photo) -> Image.Image:
+def read_photo(photo: Photo, levels: Levels | None = None) -> Image.Image:
     """An RGB image: EXIF orientation applied, transparency put on white, 16 bits reduced to 8.
 
     Parameters
     ----------
     photo
-        A path, a PIL image, or an (H, W, 3) uint8 array in RGB order.
+        A path, a PIL image, an (H, W, 3) uint8 array in RGB order, or greys (H, W) of more than 8 bits.
+    levels
+        The values that become black and white, of greys of more than 8 bits: `Preprocess.levels`.
 
     Raises
     ------
     InputError
-        No such file, not an image, truncated, empty, absurdly large, or an array of another shape or dtype.
+        No such file, not an image, truncated, empty, absurdly large, an array of another shape or dtype, or of more
+        than 8 bits whose range isn't known.
     """
     if isinstance(photo, str | os.PathLike):
-        return _read_file(Path(photo), str(photo))
+        return _read_file(Path(photo), str(photo), levels)
     if isinstance(photo, Image.Image):
-        return _decode(photo, "image")
+        return _decode(photo, "image", levels)
     if isinstance(photo, np.ndarray):
+        if is_deep(photo):
+            return Image.fromarray(eight_bits(photo, "image", levels)).convert("RGB")
         check_pixels(photo)
         return Image.fromarray(np.ascontiguousarray(photo))
     raise InputError(f"image: expected a path, a PIL image or an (H, W, 3) uint8 array; got {type(photo).__name__}")
 
 
-def decode_photo(data: bytes, name: str = "photo") -> Image.Image:
+def decode_photo(data: bytes, name: str = "photo", levels: Levels | None = None) -> Image.Image:
     """An RGB image of a file's bytes, as `read_photo` makes it: JPEG, PNG, WebP, GIF, BMP or TIFF, from whomever.
 
     Raises
@@ -74,15 +81,15 @@ def decode_photo(data: bytes, name: str = "photo") -> Image.Image:
     InputError
         As `read_photo`; the message begins with the name.
     """
-    return _read_file(io.BytesIO(data), name, UPLOADS)
+    return _read_file(io.BytesIO(data), name, levels, UPLOADS)
 
 
-def photo_pixels(photo: Photo) -> NDArray[np.uint8]:
-    """(H, W, 3) of `read_photo`; an array is only looked at, and comes back itself."""
-    if isinstance(photo, np.ndarray):
+def photo_pixels(photo: Photo, levels: Levels | None = None) -> NDArray[np.uint8]:
+    """(H, W, 3) of `read_photo`; an array of 8 bits is only looked at, and comes back itself."""
+    if isinstance(photo, np.ndarray) and not is_deep(photo):
         check_pixels(photo)
         return photo
-    return np.asarray(read_photo(photo))
+    return np.asarray(read_photo(photo, levels))
 
 
 def check_pixels(photo: NDArray[Any]) -> None:
@@ -94,14 +101,16 @@ def check_pixels(photo: NDArray[Any]) -> None:
         )
 
 
-def _read_file(file: Path | io.BytesIO, name: str, formats: tuple[str, ...] = FILES) -> Image.Image:
+def _read_file(
+    file: Path | io.BytesIO, name: str, levels: Levels | None, formats: tuple[str, ...] = FILES
+) -> Image.Image:
     try:
         if isinstance(file, Path) and file.exists() and not file.is_file():
             raise InputError(
                 f"{name}: expected a photo; got a directory, pipe or device, which can't be read as an image"
             )
         with open_image(file, formats) as image:
-            return _decode(image, name)
+            return _decode(image, name, levels)
     except InputError:
         raise
     except FileNotFoundError:
@@ -115,7 +124,7 @@ def _read_file(file: Path | io.BytesIO, name: str, formats: tuple[str, ...] = FI
         raise InputError(f"{name}: can't be read as an image ({error})") from error
 
 
-def _decode(image: Image.Image, name: str) -> Image.Image:
+def _decode(image: Image.Image, name: str, levels: Levels | None) -> Image.Image:
     limit = Image.MAX_IMAGE_PIXELS
     if limit is not None and image.width * image.height > limit:
         raise InputError(
@@ -125,58 +134,23 @@ def _decode(image: Image.Image, name: str) -> Image.Image:
     if image.width < 1 or image.height < 1:
         raise InputError(f"{name}: expected at least one pixel; got {image.width}×{image.height}")
     try:
+        deep = any(";16" in str(tile.args) for tile in getattr(image, "tile", ()))  # as long as it isn't decoded
         image.load()
-        return _as_rgb(ImageOps.exif_transpose(image), name)
+        if deep and image.mode in ("RGB", "RGBA"):
+            check_colours(max(high for _, high in image.getextrema()[:3]), name)  # type: ignore[misc]
+        return _as_rgb(ImageOps.exif_transpose(image), name, levels)
     except InputError:
         raise
     except Exception as error:  # as above
         raise InputError(f"{name}: the image is broken or truncated ({error})") from error
 
 
-def _as_rgb(image: Image.Image, name: str) -> Image.Image:
-    if image.mode.startswith("I"):  # 16-bit grey; Pillow's own conversion would clip it at 255
-        values = np.asarray(image).astype(np.int64)
-        if values.min() < 0 or values.max() > 65535 or (image.mode == "I" and values.max() < 256):
-            raise InputError(
-                f"{name}: expected 8 or 16 bits a pixel; got 32-bit values {values.min()} to {values.max()}, "
-                "whose range isn't known. Convert them to uint8"
-            )
-        return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
-    if image.mode == "F":
-        raise InputError(f"{name}: expected 8 or 16 bits a pixel; got floating point. Scale it to uint8 first")
+def _as_rgb(image: Image.Image, name: str, levels: Levels | None) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":  # which Pillow's own conversion would clip at 255
+        return Image.fromarray(eight_bits(np.asarray(image), name, levels)).convert("RGB")
     if image.has_transparency_data or image.mode.endswith(("A", "a")):
         return on_white(image)
     return image.convert("RGB")
-
-
-def seen_region(size: tuple[int, int], target: tuple[int, int], fit: Fit, crop_fraction: float) -> Region:
-    """(x0, y0, x1, y1), the part of a photo's plane that becomes the network input, in whole pixels of the photo.
-
-    Whole pixels make the way back exact: the activation map covers just this rectangle. It lies inside the photo for
-    "center-crop" and around it for "letterbox". Resizing first and cropping then, as frameworks do, may
-    see up to one photo pixel more or less at a side.
-
-    Parameters
-    ----------
-    size, target
-        (height, width) of the photo and of the network input.
-
-    Examples
-    --------
-    >>> seen_region((300, 400), (224, 224), "center-crop", 0.875)
-    (69, 19, 331, 281)
-    >>> seen_region((300, 400), (224, 224), "letterbox", 1.0)
-    (0, -50, 400, 350)
-    """
-    height, width = size
-    if fit == "stretch":
-        return 0, 0, width, height
-    # One unit of scale = one network pixel's side in photo pixels.
-    sides = (height / target[0], width / target[1])
-    scale = min(sides) * crop_fraction if fit == "center-crop" else max(sides)
-    seen_height, seen_width = (max(1, round(side * scale)) for side in target)
-    x0, y0 = (width - seen_width) // 2, (height - seen_height) // 2
-    return x0, y0, x0 + seen_width, y0 + seen_height
 
 
 def default_preprocess(model: ImageInput) -> Preprocess:
@@ -200,29 +174,38 @@ def target_size(spec: Preprocess, model: ImageInput) -> tuple[int, int]:
     return size
 
 
-def network_input(photo: Image.Image, region: Region, spec: Preprocess, model: ImageInput) -> NDArray[Any]:
+def network_input(photo: Image.Image, region: Region | View, spec: Preprocess, model: ImageInput) -> NDArray[Any]:
     """One network input (1, 3, H, W) or (1, H, W, 3), in the model's dtype, of a region of an RGB photo, by Pillow."""
-    height, width = model.sides(spec.size)
-    if visible(region, (photo.height, photo.width)) != region:
-        _check_canvas(region)
-        canvas = Image.new("RGB", (region[2] - region[0], region[3] - region[1]), (spec.fill,) * 3)
-        canvas.paste(photo, (-region[0], -region[1]))
-        photo, region = canvas, (0, 0, canvas.width, canvas.height)
-    resampling = Image.Resampling[spec.interpolation.upper()]
-    pixels = np.asarray(photo.resize((width, height), resampling, box=region))
-    values = _normalise(pixels, spec)
+    view = region if isinstance(region, View) else whole_view(region, model.sides(spec.size))
+    source = view.source
+    if view.alone or visible(source, (photo.height, photo.width)) != source:
+        photo, source = _on_canvas(photo, source, spec), (0, 0, source[2] - source[0], source[3] - source[1])
+    _check_canvas(view.size, spec.fit)
+    resized = photo.resize((view.size[1], view.size[0]), Image.Resampling[spec.interpolation.upper()], box=source)
+    if view.target != view.size:
+        resized = _on_canvas(resized, view.window, spec)
+    values = _normalise(np.asarray(resized), spec)
     if model.dtype == np.uint8:
         values = np.clip(np.rint(values), 0, 255)
     planes = values.transpose(2, 0, 1) if model.layout == "NCHW" else values
     return np.ascontiguousarray(planes[None], model.dtype)
 
 
-def _check_canvas(region: Region) -> None:
-    """A letterbox around a very long photo would take more memory than any photo may."""
-    width, height, limit = region[2] - region[0], region[3] - region[1], Image.MAX_IMAGE_PIXELS
-    if limit is not None and width * height > limit:
+def _on_canvas(photo: Image.Image, region: Region, spec: Preprocess) -> Image.Image:
+    """The region of the photo's plane, with borders in the grey level `fill` around the photo."""
+    x0, y0, x1, y1 = region
+    _check_canvas((y1 - y0, x1 - x0), spec.fit)
+    canvas = Image.new("RGB", (x1 - x0, y1 - y0), (spec.fill,) * 3)
+    canvas.paste(photo, (-x0, -y0))
+    return canvas
+
+
+def _check_canvas(size: tuple[int, int], fit: str) -> None:
+    """A letterbox around a very long photo, or the photo enlarged, would take more memory than any photo may."""
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and size[0] * size[1] > limit:
         raise InputError(
-            f"letterbox: expected at most {limit} pixels with borders; got {width}×{height}. Use fit='stretch'"
+            f"{fit}: expected at most {limit} pixels on the way; got {size[1]}×{size[0]}. Use fit='stretch'"
         )
 
 

@@ -22,7 +22,7 @@ from fastcam.labels import read_labels
 from fastcam.model.head import Head
 from fastcam.model.search import Candidate
 from fastcam.model.source import Source, read_source
-from fastcam.preprocess import Preprocess
+from fastcam.preprocess import NAMED, Preprocess
 from fastcam.results import InputGradient
 from fastcam.scores import scoring
 from fastcam.session import Opening, Session
@@ -37,8 +37,10 @@ class OpenModel:
         head: Head,
         *,
         labels: tuple[str, ...] | None = None,
+        labels_origin: str = "argument",
         preprocess: Preprocess | None = None,
         preprocess_origin: str = "argument",
+        preprocess_details: str = "",
         path: Path | None = None,
         source: Source | None = None,
         opening: Opening | None = None,
@@ -52,6 +54,7 @@ class OpenModel:
         self._opening, self._base = opening, base
         self.head = head
         self.labels = labels
+        self.labels_origin = labels_origin if labels or labels_origin != "argument" else "none"
         self.input = session.input
         self.outputs = session.outputs
         self.provider = session.provider
@@ -60,6 +63,7 @@ class OpenModel:
         self.candidates, self.seconds = tuple(candidates), seconds
         self.preprocess = preprocess or default_preprocess(session.input)
         self.preprocess_origin = preprocess_origin if preprocess else "default"
+        self.preprocess_details = preprocess_details
         try:
             check_channels(self.preprocess, self.input)
             target = target_size(self.preprocess, self.input)
@@ -96,7 +100,7 @@ class OpenModel:
                 f"expected a model without {what} of your own, which ONNX Runtime can't pickle or copy; got one with. "
                 "Load the model where it is used, or by its path: fastcam.load and fastcam.evaluate.Worker take one"
             )
-        kept = ("labels", "preprocess", "preprocess_origin", "candidates")
+        kept = ("labels", "labels_origin", "preprocess", "preprocess_origin", "preprocess_details", "candidates")
         return reopen, (
             type(self),
             self._source,
@@ -104,6 +108,15 @@ class OpenModel:
             self.head,
             {name: getattr(self, name) for name in kept} | {"activation": self._wanted_activation},
         )
+
+    @property
+    def assumed(self) -> str | None:
+        """What is assumed of the model, in words, where nothing says how it wants its input; else None."""
+        if self.preprocess_origin != "default":
+            return None
+        name = next((name for name, spec in NAMED.items() if spec == self.preprocess), self.preprocess.describe())
+        labels = f"{len(self.labels)}, {self.labels_origin}" if self.labels else "none"
+        return f"preprocess: {name}, assumed; labels: {labels}"
 
     def run(self, images: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Logits (N, K) and feature maps (N, C, h, w) of tensors that are preprocessed already.
@@ -175,6 +188,7 @@ class OpenModel:
             labels=None if labels is None else read_labels(labels, head.classes),
             preprocess=self.preprocess,
             preprocess_origin=self.preprocess_origin,
+            preprocess_details=self.preprocess_details,
             path=self.path,
             activation="none" if activation == "none" else None,
             base=self,

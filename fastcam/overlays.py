@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fastcam import engines
 from fastcam.arrays import check_maps, check_out, check_threads, float_array, limits_of, out_array
-from fastcam.checks import is_number, is_whole
+from fastcam.checks import check_index, is_number, is_whole
 from fastcam.devices import adopt, check_together, is_on_device
 from fastcam.errors import InputError
 from fastcam.geometry import Region, part_of
@@ -31,6 +31,7 @@ _ANCHORS = {
 }
 
 LEGIBLE = 320  # pixels of the shorter side from which on a label can be read
+MOST = 64  # times that a picture is enlarged
 LARGEST = 4096  # pixels of the longer side that enlarging stops at
 
 
@@ -122,12 +123,12 @@ def overlay(
     colours = _colour_pairs(colormap)
     if not is_number(opacity) or not 0 <= opacity <= 1:
         raise InputError(f"opacity: expected 0 to 1; got {opacity!r}")
-    if not is_whole(scale) or not 1 <= scale <= 64:
-        raise InputError(f"scale: expected a whole number from 1 to 64; got {scale!r}")
+    if not is_whole(scale) or not 1 <= scale <= MOST:
+        raise InputError(f"scale: expected a whole number from 1 to {MOST}; got {scale!r}")
     check_threads(threads)
     one, region, explained, own = _map_and_region(explanation, item, map)
     ends = limits_of(own if limits is None else limits, (1,))
-    photo = _pixels(image)
+    photo = _pixels(image, explanation.levels if isinstance(explanation, Explanation) else None)
     check_pixels(photo)
     run = engines.serving(engine, photo)
     if isinstance(one, np.ndarray):
@@ -158,7 +159,7 @@ def legible_scale(size: tuple[int, int]) -> int:
     >>> legible_scale((32, 48)), legible_scale((720, 1280))
     (10, 1)
     """
-    return max(1, min(-(-LEGIBLE // min(size)), LARGEST // max(size)))
+    return max(1, min(-(-LEGIBLE // min(size)), LARGEST // max(size), MOST))
 
 
 @lru_cache(maxsize=8)
@@ -177,18 +178,21 @@ def _map_and_region(
         if item != 0 or map != 0:
             raise InputError(f"item, map: expected with an Explanation only; got {item!r}, {map!r}")
         return float_array("explanation", explanation, 2), None, None, None
-    n, m = _index("item", item, len(explanation.class_index)), _index("map", map, explanation.class_index.shape[1])
+    n, m = (
+        check_index("item", item, len(explanation.class_index)),
+        check_index("map", map, explanation.class_index.shape[1]),
+    )
     x0, y0, x1, y1 = explanation.regions[n].tolist()
     height, width = explanation.image_sizes[n].tolist()
     limits = None if explanation.limits is None else explanation.limits[n, m]
     return explanation.activation_maps[n, m], (x0, y0, x1, y1), (height, width), limits
 
 
-def _pixels(image: Photo) -> Any:
+def _pixels(image: Photo, levels: tuple[float, float] | None) -> Any:
     """(H, W, 3), on the device if it is there."""
     if is_on_device(image):
         return adopt("image", image)
-    return image if isinstance(image, np.ndarray) else photo_pixels(image)
+    return photo_pixels(image, levels)
 
 
 def _frame(photo: Pixels, scale: int, out: Pixels | None) -> Pixels:
@@ -224,12 +228,6 @@ def _frame_on_device(photo: Any, scale: int, out: Any) -> Any:
     frame = out_array("out", out, photo.shape, np.uint8, photo)
     frame[...] = photo
     return frame
-
-
-def _index(name: str, value: int, length: int) -> int:
-    if not is_whole(value) or not 0 <= value < length:
-        raise InputError(f"{name}: expected 0 to {length - 1}; got {value!r}")
-    return int(value)
 
 
 def _draw(frame: Pixels, explanation: Explanation, n: int, m: int, scale: int, label: bool, xp: Any) -> None:

@@ -1,18 +1,17 @@
-"""What a model expects of its input: plain values, named sets of them, or those in a configuration beside the model."""
+"""What a model expects of its input: plain values, or named sets of them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Any, Literal
 
 from fastcam.checks import is_whole
 from fastcam.errors import InputError
 
 LARGEST_SIDE = 1 << 14
-Fit = Literal["stretch", "center-crop", "letterbox"]
+Fit = Literal["stretch", "center-crop", "letterbox", "resize-crop", "crop-resize"]
+FITS = ("stretch", "center-crop", "letterbox", "resize-crop", "crop-resize")
 # In the order of PIL.Image.Resampling, whose numbers Hugging Face writes: 0 nearest, 1 lanczos, ..., 5 hamming.
 PILLOWS = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")
 
@@ -25,6 +24,13 @@ def _floats(name: str, value: Any) -> tuple[float, ...]:
     if not numbers or not all(abs(x) < 1e30 for x in numbers):  # False for NaN
         raise InputError(f"preprocess: {name}: expected numbers; got {value!r}")
     return numbers
+
+
+def _sides(name: str, value: Any) -> tuple[int, int]:
+    sides = tuple(value) if isinstance(value, list | tuple) else (value, value)
+    if len(sides) != 2 or not all(is_whole(side) and 1 <= side <= LARGEST_SIDE for side in sides):
+        raise InputError(f"preprocess: {name}: expected (height, width), 1 to {LARGEST_SIDE}; got {value!r}")
+    return int(sides[0]), int(sides[1])
 
 
 def _one_of(name: str, value: Any, allowed: Any) -> None:
@@ -46,7 +52,16 @@ class Preprocess:
         "rgb", "bgr", or "grey" (ITU-R 601 luma) for models with one channel.
     fit
         "stretch": the whole photo, its aspect ratio lost; "center-crop": the largest centred rectangle of the input's
-        aspect ratio, times `crop_fraction`; "letterbox": the whole photo, borders filled with `fill`.
+        aspect ratio, times `crop_fraction`; "letterbox": the whole photo, borders filled with `fill`. As frameworks do
+        it, pixel by pixel: "resize-crop": the photo is resized to `resize`, and the centre of that is cut out, with
+        borders where it is smaller; "crop-resize": the centred square, `crop_fraction` of the shorter side, is cut out
+        and then resized.
+    resize
+        Of the fit "resize-crop": length of the resized photo's shorter side, or its (height, width); None: the photo
+        is not resized.
+    levels
+        (low, high), the values that become black and white, of greys of more than 8 bits a pixel: 16-bit, 32-bit and
+        floating point files and arrays. None: 0 and 65535, if the picture fills 16 bits. Photos of 8 bits stay.
     size
         (height, width) for models that leave it open; must agree with the model's otherwise.
     crop_fraction
@@ -56,7 +71,7 @@ class Preprocess:
         of the four pixels around its centre, which is faster, and equal to OpenCV's INTER_LINEAR; or any of Pillow's:
         "nearest", "lanczos", "bicubic", "box", "hamming".
     fill
-        Grey level of letterbox borders, 0 to 255.
+        Grey level of borders, 0 to 255.
 
     Raises
     ------
@@ -78,6 +93,8 @@ class Preprocess:
     crop_fraction: float = 0.875
     interpolation: str = "bilinear"
     fill: int = 0
+    resize: int | tuple[int, int] | None = None
+    levels: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         numbers = 1 if self.channels == "grey" else 3
@@ -88,13 +105,20 @@ class Preprocess:
                 raise InputError(f"preprocess: {name}: expected {channels} (std not 0); got {value}")
             object.__setattr__(self, name, value)
         _one_of("channels", self.channels, ("rgb", "bgr", "grey"))
-        _one_of("fit", self.fit, ("stretch", "center-crop", "letterbox"))
+        _one_of("fit", self.fit, FITS)
         _one_of("interpolation", self.interpolation, (*PILLOWS, "opencv-linear"))
         if self.size is not None:
-            size = tuple(self.size) if isinstance(self.size, list | tuple) else (self.size, self.size)
-            if len(size) != 2 or not all(is_whole(side) and 1 <= side <= LARGEST_SIDE for side in size):
-                raise InputError(f"preprocess: size: expected (height, width), 1 to {LARGEST_SIDE}; got {self.size!r}")
-            object.__setattr__(self, "size", tuple(map(int, size)))
+            object.__setattr__(self, "size", _sides("size", self.size))
+        if self.resize is not None:
+            sides = _sides("resize", self.resize)
+            object.__setattr__(self, "resize", sides if isinstance(self.resize, list | tuple) else sides[0])
+            if self.fit != "resize-crop":
+                raise InputError(f"preprocess: resize: expected with fit='resize-crop' only; got fit={self.fit!r}")
+        if self.levels is not None:
+            levels = _floats("levels", self.levels)
+            if len(levels) != 2 or levels[0] >= levels[1]:
+                raise InputError(f"preprocess: levels: expected (low, high), low < high; got {self.levels!r}")
+            object.__setattr__(self, "levels", levels)
         for name in ("scale", "crop_fraction", "fill"):
             value, *more = _floats(name, getattr(self, name))
             if more:
@@ -122,7 +146,12 @@ NAMED = {
 }
 
 
-def preprocess(value: str | Preprocess | Mapping[str, Any]) -> Preprocess:
+def is_change(value: Any) -> bool:
+    """Whether it is a text of changes alone, such as "fit=stretch", of a specification that stands elsewhere."""
+    return isinstance(value, str) and "=" in value.split(",")[0]
+
+
+def preprocess(value: str | Preprocess | Mapping[str, Any], base: Preprocess | None = None) -> Preprocess:
     """A specification from what a caller may give.
 
     Parameters
@@ -130,7 +159,10 @@ def preprocess(value: str | Preprocess | Mapping[str, Any]) -> Preprocess:
     value
         A name: `imagenet`, `inception` (to [-1, 1]), `caffe-bgr`, `unit` (to [0, 1]) or `raw` (0 to 255), which may be
         followed by changes, as in "imagenet,fit=stretch,size=227x320,std=0.2/0.2/0.2,scale=1/255"; the fields of
-        `Preprocess` as a mapping, with the name to start from as "base" if wanted; or a `Preprocess`.
+        `Preprocess` as a mapping, with the name to start from as "base" if wanted; or a `Preprocess`. Changes without a
+        name, as in "fit=stretch", are those of `base`.
+    base
+        What stands beside the model, or is assumed of it.
 
     Raises
     ------
@@ -143,101 +175,46 @@ def preprocess(value: str | Preprocess | Mapping[str, Any]) -> Preprocess:
     "mean=(103.939, 116.779, 123.68), scale=1.0, channels='bgr', fit='stretch'"
     >>> preprocess({"base": "unit", "channels": "bgr"}).channels
     'bgr'
+    >>> preprocess("fit=stretch,size=64", NAMED["unit"]).describe()
+    "fit='stretch', size=(64, 64)"
     """
     if isinstance(value, Preprocess):
         return value
     if isinstance(value, str):
+        if base is not None and is_change(value):
+            return changed(base, _pairs(value, value.split(",")))
         name, *changes = value.split(",")
-        pairs = [change.split("=", 1) for change in changes]
-        if any(len(pair) != 2 for pair in pairs):
-            raise InputError(f"preprocess: expected 'NAME,key=value,...'; got {value!r}")
-        value = {"base": name, **{key.strip(): _parsed(key.strip(), text) for key, text in pairs}}
+        value = {"base": name, **_pairs(value, changes)}
     if not isinstance(value, Mapping):
         raise InputError(f"preprocess: expected a name, a mapping or a Preprocess; got {type(value).__name__}")
     changes = dict(value)
-    base = changes.pop("base", "unit")
-    _one_of("name", base, NAMED)
-    known = {f.name for f in fields(Preprocess)}
-    if unknown := sorted(str(name) for name in set(changes) - known):
-        raise InputError(f"preprocess: expected fields out of {sorted(known)}; got {unknown}")
-    return replace(NAMED[base], **changes)
+    name = changes.pop("base", "unit")
+    _one_of("name", name, NAMED)
+    return changed(NAMED[name], changes)
 
 
-def neighbouring(model: Path) -> tuple[Preprocess, Path] | None:
-    """The specification in `preprocessor_config.json` (Hugging Face) or `config.json` (timm) beside a model, if any.
+def changed(base: Preprocess, changes: Mapping[str, Any]) -> Preprocess:
+    """The specification with other values for some fields.
 
     Raises
     ------
     InputError
-        The file is there but can't be understood.
+        An unknown field, or a value that doesn't fit.
     """
-    for name, read in (("preprocessor_config.json", _from_hugging_face), ("config.json", _from_timm)):
-        file = model.parent / name
-        if not file.is_file():
-            continue
-        try:
-            found = read(json.loads(file.read_text(encoding="utf-8")))
-        except Exception as error:  # whatever a file may hold that isn't such a configuration
-            raise InputError(
-                f"{file}: can't be understood ({type(error).__name__}: {error}); give preprocess="
-            ) from error
-        if found is not None:
-            return found, file
-    return None
+    known = {f.name for f in fields(Preprocess)}
+    if unknown := sorted(str(name) for name in set(changes) - known):
+        raise InputError(f"preprocess: expected fields out of {sorted(known)}; got {unknown}")
+    if changes.get("fit", base.fit) != base.fit:
+        changes = {"resize": None, **changes}  # which belongs to the fit
+    return replace(base, **changes)
 
 
-def _from_hugging_face(config: dict[str, Any]) -> Preprocess:
-    size = config["size"] if config.get("do_resize", True) else None
-    crop = config["crop_size"] if config.get("do_center_crop") else None
-    fit, fraction, sides = "stretch", 1.0, None
-    if size is not None:
-        fit = "center-crop" if isinstance(size, dict) and "shortest_edge" in size else "stretch"
-        sides = _sides(size)
-    if crop is not None:
-        fit, fraction = "center-crop", min(1.0, _sides(crop)[0] / min(sides)) if sides else 1.0
-        sides = _sides(crop)
-    elif config.get("crop_pct") is not None and sides:
-        # ConvNeXt: smaller inputs are cropped out of an image resized to size / crop_pct, larger ones are stretched.
-        small = sides[0] < 384
-        fit, fraction = ("center-crop", float(config["crop_pct"])) if small else ("stretch", 1.0)
-    normalised = config.get("do_normalize", True)
-    return Preprocess(
-        mean=tuple(config["image_mean"]) if normalised else (0.0,),
-        std=tuple(config["image_std"]) if normalised else (1.0,),
-        scale=float(config.get("rescale_factor", 1 / 255)) if config.get("do_rescale", True) else 1.0,
-        fit=fit,  # type: ignore[arg-type]
-        size=sides,
-        crop_fraction=fraction,
-        interpolation=dict(enumerate(PILLOWS))[config.get("resample", 2)],
-    )
-
-
-def _from_timm(config: Any) -> Preprocess | None:
-    """timm writes it as `pretrained_cfg`; a `config.json` without that belongs to something else."""
-    if not isinstance(config, dict):
-        return None
-    timm = config.get("pretrained_cfg") or (config if "crop_pct" in config and "mean" in config else None)
-    if timm is None:
-        return None
-    channels, height, width = timm["input_size"]
-    mode = timm.get("crop_mode", "center")
-    return Preprocess(
-        mean=tuple(timm["mean"]),
-        std=tuple(timm["std"]),
-        channels="grey" if channels == 1 else "rgb",
-        fit={"center": "center-crop", "squash": "stretch", "border": "letterbox"}[mode],  # type: ignore[arg-type]
-        size=(int(height), int(width)),
-        crop_fraction=float(timm.get("crop_pct", 0.875)) if mode == "center" else 1.0,
-        interpolation=timm.get("interpolation", "bilinear"),
-    )
-
-
-def _sides(size: Any) -> tuple[int, int]:
-    """(height, width) of the forms that configurations use: n, {"height", "width"}, {"shortest_edge"}."""
-    if isinstance(size, dict):
-        size = (size["height"], size["width"]) if "height" in size else size["shortest_edge"]
-    height, width = size if isinstance(size, list | tuple) else (size, size)
-    return int(height), int(width)
+def _pairs(value: str, changes: list[str]) -> dict[str, Any]:
+    """The values of texts key=value."""
+    pairs = [change.split("=", 1) for change in changes]
+    if any(len(pair) != 2 for pair in pairs):
+        raise InputError(f"preprocess: expected 'NAME,key=value,...'; got {value!r}")
+    return {key.strip(): _parsed(key.strip(), text) for key, text in pairs}
 
 
 def _parsed(key: str, text: str) -> Any:

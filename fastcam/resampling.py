@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcam.geometry import View
+
 Ints = NDArray[np.int32]
 Shorts = NDArray[np.int16]
 
@@ -84,10 +86,11 @@ Made = TypeVar("Made", Linear, Sums)
 
 
 @lru_cache(maxsize=128)
-def linear(size: int, start: int, stop: int, count: int) -> Linear:
+def linear(size: int, start: int, stop: int, count: int, first: int = 0, shown: int | None = None) -> Linear:
     """`Linear` of pixels [start, stop) resized to `count`; the frame has pixels [0, size).
 
-    Beyond start and stop, their pixels are repeated, wherever the frame ends.
+    Beyond start and stop, their pixels are repeated, wherever the frame ends. Of the resized pixels, [first,
+    first + shown) are wanted; those outside [0, count) are outside the frame.
 
     Examples
     --------
@@ -96,25 +99,33 @@ def linear(size: int, start: int, stop: int, count: int) -> Linear:
     """
     # In the floating-point steps of OpenCV, on which the last bit of a weight may depend.
     scale = 1 / (count / (stop - start))
-    place = ((np.arange(count) + 0.5) * scale - 0.5).astype(np.float32)
-    first = np.floor(place).astype(np.int32)
-    part = place - first.astype(np.float32)
-    rows = start + np.clip(np.stack([first, first + 1], axis=1), 0, stop - start - 1)
-    rows = np.where((rows >= 0) & (rows < size), rows, -1).astype(np.int32)
+    number = _wanted(count, first, shown)
+    beyond = (number < 0) | (number >= count)
+    place = ((np.clip(number, 0, count - 1) + 0.5) * scale - 0.5).astype(np.float32)
+    low = np.floor(place).astype(np.int32)
+    part = place - low.astype(np.float32)
+    rows = start + np.clip(np.stack([low, low + 1], axis=1), 0, stop - start - 1)
+    rows = np.where((rows >= 0) & (rows < size) & ~beyond[:, None], rows, -1).astype(np.int32)
     row_weights = np.stack(_shares(part), axis=1)
 
     # Of columns, OpenCV takes one only at the edges.
-    single = (first < 0) | (first >= stop - start - 1)
-    left = start + np.clip(first, 0, stop - start - 1)
+    single = (low < 0) | (low >= stop - start - 1)
+    left = start + np.clip(low, 0, stop - start - 1)
     left_weight, right_weight = _shares(np.where(single, np.float32(0), part))
-    border = _taken(left_weight, (left < 0) | (left >= size)) + _taken(right_weight, (left < -1) | (left >= size - 1))
+    border = _taken(left_weight, beyond | (left < 0) | (left >= size))
+    border += _taken(right_weight, beyond | (left < -1) | (left >= size - 1))
     # The left one of two inside, if there are two at all.
     columns = np.clip(left, 0, max(0, size - 2))
-    weights = np.zeros((2, count), np.int16)
+    weights = np.zeros((2, len(number)), np.int16)
     for place, weight in ((left, left_weight), (left + 1, right_weight)):
         for side in range(2):
             weights[side] += np.where(place == columns + side, weight, 0).astype(np.int16)
     return _shared(Linear(rows, row_weights, columns.astype(np.int32), weights, border))
+
+
+def _wanted(count: int, first: int, shown: int | None) -> NDArray[np.int64]:
+    """The numbers of the resized pixels that are wanted: all of them, or a window."""
+    return np.arange(first, first + (count if shown is None else shown))
 
 
 def _taken(weight: Shorts, outside: NDArray[np.bool_]) -> Ints:
@@ -129,10 +140,13 @@ def _shares(part: NDArray[np.float32]) -> list[Shorts]:
 
 
 @lru_cache(maxsize=128)
-def antialiased(size: int, start: int, stop: int, count: int, low: int, high: int) -> Sums:
+def antialiased(
+    size: int, start: int, stop: int, count: int, low: int, high: int, first: int = 0, shown: int | None = None
+) -> Sums:
     """`Sums` of pixels [start, stop) resized to `count`; the frame has pixels [0, size), the canvas [low, high).
 
-    Pixels near the border are made of some beyond start and stop as well, as far as the canvas goes.
+    Pixels near the border are made of some beyond start and stop as well, as far as the canvas goes. Of the resized
+    pixels, [first, first + shown) are wanted; those outside [0, count) are outside the frame.
 
     Examples
     --------
@@ -142,16 +156,17 @@ def antialiased(size: int, start: int, stop: int, count: int, low: int, high: in
     """
     scale = (stop - start) / count
     radius = max(scale, 1.0)
-    centre = start - low + (np.arange(count) + 0.5) * scale
-    first = np.maximum((centre - radius + 0.5).astype(np.int64), 0)
+    number = _wanted(count, first, shown)
+    centre = start - low + (np.clip(number, 0, count - 1) + 0.5) * scale
+    begin = np.maximum((centre - radius + 0.5).astype(np.int64), 0)
     last = np.minimum((centre + radius + 0.5).astype(np.int64), high - low)
-    place = first[:, None] + np.arange(int((last - first).max()))
+    place = begin[:, None] + np.arange(int((last - begin).max()))
     weights = np.maximum(0, 1 - np.abs(place - centre[:, None] + 0.5) / radius) * (place < last[:, None])
     whole, bits = _whole(weights / weights.sum(axis=1, keepdims=True))
     place += low
-    inside = (place >= 0) & (place < size)
+    inside = (place >= 0) & (place < size) & ((number >= 0) & (number < count))[:, None]
     border = (whole * ~inside).sum(axis=1).astype(np.int32)
-    places = np.stack([np.clip(first + low, 0, size - 1), inside.sum(axis=1)], axis=1).astype(np.int32)
+    places = np.stack([np.clip(begin + low, 0, size - 1), inside.sum(axis=1)], axis=1).astype(np.int32)
     # Those inside, from the left.
     order = np.argsort(~inside, axis=1, kind="stable")
     whole = np.take_along_axis(whole * inside, order, axis=1)[:, : max(1, int(places[:, 1].max()))]
@@ -197,29 +212,28 @@ class Resizing(NamedTuple):
 
 
 @lru_cache(maxsize=128)
-def resizing(
-    frame: tuple[int, int], region: tuple[int, int, int, int], size: tuple[int, int], fill: int, antialias: bool
-) -> Resizing:
-    """The `Resizing` of a region (x0, y0, x1, y1) of a frame (height, width) to (height, width).
+def resizing(frame: tuple[int, int], view: View, fill: int, antialias: bool) -> Resizing:
+    """The `Resizing` of a view of a frame (height, width).
 
-    If the region is not inside the frame, it is put on a canvas of the grey level `fill` first, and nothing else is
-    seen.
+    If the view's source is not inside the frame, it is put on a canvas of the grey level `fill` first, and nothing
+    else is seen.
     """
-    x0, y0, x1, y1 = region
+    x0, y0, x1, y1 = view.source
+    count, (left, top, _, _), size = view.size, view.window, view.target
     if not antialias:
-        rows, row_weights, *_ = linear(frame[0], y0, y1, size[0])
-        *_, columns, column_weights, border = linear(frame[1], x0, x1, size[1])
+        rows, row_weights, *_ = linear(frame[0], y0, y1, count[0], top, size[0])
+        *_, columns, column_weights, border = linear(frame[1], x0, x1, count[1], left, size[1])
         return Resizing(
             "preprocess",
             (rows, row_weights, columns, column_weights, border, fill),
             size,
             (2, int(np.ptp(columns)) + 1),
         )
-    inside = min(x0, y0) >= 0 and x1 <= frame[1] and y1 <= frame[0]
-    left, top, right, bottom = (0, 0, frame[1], frame[0]) if inside else region
+    inside = min(x0, y0) >= 0 and x1 <= frame[1] and y1 <= frame[0] and not view.alone
+    canvas = (0, 0, frame[1], frame[0]) if inside else view.source
     down, across = (
-        antialiased(frame[0], y0, y1, size[0], top, bottom),
-        antialiased(frame[1], x0, x1, size[1], left, right),
+        antialiased(frame[0], y0, y1, count[0], canvas[1], canvas[3], top, size[0]),
+        antialiased(frame[1], x0, x1, count[1], canvas[0], canvas[2], left, size[1]),
     )
     extra = across.extra_bits
     arguments = (*down[:3], down.bits - extra, *across[:3], across.bits + extra, extra, fill)

@@ -1,41 +1,21 @@
-"""What `Classifier.explain` and `find_boxes` return: frozen values, arrays only."""
+"""What `Classifier.explain` and `input_gradient` return: frozen values, which show themselves as heatmaps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
+
+from fastcam.checks import check_index
+from fastcam.geometry import part_of, placed
+from fastcam.ops import heatmaps
+from fastcam.rectangles import Boxes as Boxes
 
 if TYPE_CHECKING:
     from fastcam.model.head import Activation, Head
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Boxes:
-    """Boxes around the connected components of maps: one for each map, or all, one after the other.
-
-    Attributes
-    ----------
-    xyxy
-        (..., 4) int32, half-open pixels: `image[y0:y1, x0:x1]` is the crop. All zero where there is no component.
-        `...` are the leading axes of the maps; of all components it is (B, 4).
-    area
-        (...) int32, pixels of the component; 0 = there is none.
-    peak
-        (...) float32, the maximum of the upsampled map, in units of the map (not normalised). On a device: NaN for a
-        map that isn't finite.
-    item
-        None for one box a map. Of all components (B,) int64, which map each box is of, ascending: maps are counted in
-        the order of their leading axes flattened (`np.unravel_index` turns it back). A map may have no box.
-    """
-
-    xyxy: NDArray[np.int32]
-    area: NDArray[np.int32]
-    peak: NDArray[np.float32]
-    item: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -90,6 +70,8 @@ class Explanation:
     frame_index, timestamp
         Of a frame of a stream: its number in the source, from 0, and its time in seconds, the source's own or since
         the stream began. None otherwise.
+    levels
+        `Preprocess.levels`: which values of greys of more than 8 bits are black and white, in `overlay` as well.
     """
 
     class_index: NDArray[np.int64]
@@ -116,6 +98,7 @@ class Explanation:
     frame_index: int | None = None
     timestamp: float | None = None
     activation: Activation = "softmax"
+    levels: tuple[float, float] | None = None
 
     @property
     def has_probabilities(self) -> bool:
@@ -126,6 +109,40 @@ class Explanation:
         """The score of map m of image n for people: a share in per cent, or a value of four digits."""
         score = float(self.scores[n, m])
         return f"{score:.1%}" if self.has_probabilities else f"{score:.4g}"
+
+    def heatmap(self, n: int = 0, m: int = 0, *, dtype: DTypeLike | None = None) -> NDArray[Any]:
+        """Return map m of image n as a heatmap over the image, whatever part of it the network saw.
+
+        The map is scaled to [0, 1] by `limits`, or by the minimum and maximum that it has in the image, and upsampled
+        as by `fastcam.heatmaps`: `overlay` draws the same.
+
+        Parameters
+        ----------
+        n, m
+            Which image, and which of its maps.
+        dtype
+            float32, or uint8 for values in [0, 255]. None: float32.
+
+        Returns
+        -------
+        (H, W), of the size of image n, in [0, 1]. 0 where the network saw nothing of it, such as beside a centre crop.
+
+        Raises
+        ------
+        InputError
+            There is no such image or map, or another dtype.
+
+        Examples
+        --------
+        >>> from importlib.resources import files
+        >>> import fastcam
+        >>> from skimage.data import chelsea
+        >>> model = fastcam.load(str(files("fastcam.data") / "squeezenet1_1.onnx"), preprocess="caffe-bgr")
+        >>> heat = model.explain(chelsea()).heatmap()
+        >>> chelsea().shape[:2], heat.shape, heat.dtype, float(heat.max())
+        ((300, 451), (300, 451), dtype('float32'), 1.0)
+        """
+        return _heatmap(self, n, m, self.limits, dtype)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -142,7 +159,7 @@ class InputGradient:
         (N, M, C, H, W) float32, raw: d logit / d network input, in the network input's own channels and units, channels
         first whatever the model's layout; or what the method has in place of that. (N, M, C, h, w) of a layer.
     activation_maps
-        (N, M, H, W) float32, 0 and more: what the method makes of them, for `find_boxes`, `heatmaps` and `overlay`.
+        (N, M, H, W) float32, 0 and more: what the method makes of them, for `heatmap`, `find_boxes` and `overlay`.
     network_inputs
         (N, C, H, W) float32: where the gradients were taken, noise aside; integers as they are.
     image_sizes, regions
@@ -174,3 +191,19 @@ class InputGradient:
     seed: int
     preprocess: str
     provider: str
+
+    def heatmap(self, n: int = 0, m: int = 0, *, dtype: DTypeLike | None = None) -> NDArray[Any]:
+        """Return map m of image n as a heatmap (H, W) in [0, 1] over the image: see `Explanation.heatmap`."""
+        return _heatmap(self, n, m, None, dtype)
+
+
+def _heatmap(
+    found: Explanation | InputGradient, n: int, m: int, limits: NDArray[np.float32] | None, dtype: DTypeLike | None
+) -> NDArray[Any]:
+    n, m = (check_index(*one) for one in zip(("n", "m"), (n, m), found.class_index.shape, strict=True))
+    height, width = found.image_sizes[n].tolist()
+    x0, y0, x1, y1 = found.regions[n].tolist()
+    own = None if limits is None else limits[n, m]
+    part = part_of((x0, y0, x1, y1), (height, width))
+    seen = heatmaps(found.activation_maps[n, m], part.sides, limits=own, dtype=dtype, window=part.window)
+    return placed(seen, part, (height, width))

@@ -201,7 +201,7 @@ def segment(
     >>> labels.shape, np.unique(labels).tolist()
     ((300, 451), [0, 1])
     """
-    photo = photo_pixels(image)
+    photo = photo_pixels(image, explanation.levels if isinstance(explanation, Explanation) else None)
     maps, part = _maps_and_part(explanation, item, (photo.shape[0], photo.shape[1]))
     left, top, right, bottom = part.place
     known = seeds(maps, part.sides, foreground=foreground, background=background, window=part.window)

@@ -23,11 +23,11 @@ def prepare(folder: Path) -> Path:
 
 
 def run(*arguments):
-    return main(["video", "model.onnx", *(str(argument) for argument in arguments)])
+    return main(["video", "model.onnx", "--preprocess", "imagenet", *map(str, arguments)])
 
 
 def as_process(*arguments, code="import sys; from fastcam.cli import main; sys.exit(main(sys.argv[1:]))", **how) -> Any:
-    command = [sys.executable, "-c", code, "video", "model.onnx", *(str(argument) for argument in arguments)]
+    command = [sys.executable, "-c", code, "video", "model.onnx", "--preprocess", "imagenet", *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how)
 
 

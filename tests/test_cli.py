@@ -193,7 +193,7 @@ def test_bad_input_ends_with_code_2_and_nothing_written(files, monkeypatch, caps
     assert main(arguments) == 2
     captured = capsys.readouterr()
     assert message in captured.err
-    assert captured.err.startswith(f"fastcam {arguments[0]}: error: ")
+    assert f"\nfastcam {arguments[0]}: error: " in f"\n{captured.err}"  # what is assumed of the model comes before
     assert "Traceback" not in captured.err
     assert captured.out == ""
     assert sorted(files.rglob("*")) == before
@@ -250,6 +250,14 @@ def test_long_thin_photos_are_not_enlarged_beyond_measure(files):
     assert run("explain", files / "model.onnx", files / "thin.png", "-o", files / "out", *options) == 0
     with Image.open(files / "out" / "thin-overlay.png") as picture:
         assert picture.size == (3000, 3)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 1), (3, 4)])
+def test_tiny_photos_are_enlarged_as_far_as_it_goes(files, size):
+    Image.new("RGB", size, "red").save(files / "tiny.png")
+    assert run("explain", files / "model.onnx", files / "tiny.png", "-o", files / "out", "--preprocess", "unit") == 0
+    with Image.open(files / "out" / "tiny-overlay.png") as picture:
+        assert picture.size == (64 * size[0], 64 * size[1])
 
 
 def test_files_are_replaced_whole_or_not_at_all(tmp_path, monkeypatch):

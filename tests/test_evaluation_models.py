@@ -84,7 +84,7 @@ def test_each_model_has_preprocessing_of_its_own(shared, one_box, tmp_path, caps
     assert told[0].endswith("(as given)")
     assert told[1].endswith("preprocessor_config.json)")
     assert told[2].endswith("(assumed, as nothing was given and no file beside the model tells)")
-    assert capsys.readouterr().err.count("preprocessing isn't given, and is taken to be imagenet's") == 1
+    assert capsys.readouterr().err.count("preprocess: imagenet, assumed; labels: none") == 1
 
 
 def test_what_was_lenient_is_strict_when_resumed_so(model_and_data, tmp_path):

@@ -9,6 +9,7 @@ from numpy.lib.stride_tricks import as_strided
 from PIL import Image
 
 from fastcam import images
+from fastcam.geometry import view_of
 from fastcam.images import read_photo, seen_region
 from fastcam.preprocess import NAMED, Preprocess, preprocess
 from fastcam.resampling import antialiased, linear
@@ -94,6 +95,37 @@ def test_any_regions(data):
             for engine in ("cpu", "reference")
         )
         np.testing.assert_array_equal(ours, slow)
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_any_views(data):
+    """Resized whole and then cropped, with borders where it is smaller; or cut out first: as Pillow and OpenCV do it."""
+    height, width = data.draw(st.integers(1, 90)), data.draw(st.integers(1, 90))
+    size = (data.draw(st.integers(1, 40)), data.draw(st.integers(1, 40)))
+    frame, fill = random_frame((height, width), height), data.draw(st.integers(0, 255))
+    resize = data.draw(st.one_of(st.none(), st.integers(1, 60), st.tuples(st.integers(1, 60), st.integers(1, 60))))
+    fit = data.draw(st.sampled_from([{"fit": "resize-crop", "resize": resize}, {"fit": "crop-resize"}]))
+    spec, model = Preprocess(scale=1.0, fill=fill, size=size, **fit), model_of(size)
+    view = view_of((height, width), size, spec)
+    x0, y0, x1, y1 = view.source
+    cut = frame[y0:y1, x0:x1]
+    for antialias in (False, True):
+        ours, slow = (
+            network_input(frame, view, spec, model, antialias=antialias, engine=engine)[0]
+            for engine in ("cpu", "reference")
+        )
+        np.testing.assert_array_equal(ours, slow)
+        if antialias:
+            resized = np.asarray(Image.fromarray(cut).resize((view.size[1], view.size[0]), Image.Resampling.BILINEAR))
+        else:
+            resized = by_opencv(cut, view.size)
+        expected = np.full((*size, 3), fill, np.uint8)
+        left, top, right, bottom = images.visible(view.window, view.size)
+        dx, dy = view.window[:2]
+        expected[top - dy : bottom - dy, left - dx : right - dx] = resized[top:bottom, left:right]
+        assert np.abs(ours.astype(int) - expected).max() <= antialias
+    within_a_level(ours, by_pillow(frame, view, size, spec))
 
 
 @pytest.mark.parametrize("fit", ["stretch", "center-crop", "letterbox"])

@@ -115,6 +115,54 @@ def assert_box_is_exact(explanation, height, width):
     assert explanation.boxes.area[0, 0] == area
 
 
+@pytest.mark.parametrize("fit", ["stretch", "center-crop", "letterbox", "resize-crop", "crop-resize"])
+@pytest.mark.parametrize("size", [(512, 640), (640, 512), (40, 300)])
+def test_heatmaps_lie_where_the_thing_is(fit, size):
+    """The brightest pixel of a photo is the peak of the heatmap, which lies in the box, as the overlay has it."""
+    height, width = size
+    photo = np.zeros((height, width, 3), np.uint8)
+    y, x = height // 2 + height // 8, width // 2 + min(size) // 5
+    photo[y - 5 : y + 6, x - 8 : x + 9] = RED
+    model = fastcam.load(red_finder(*NETWORK), preprocess=f"unit,fit={fit}" + ",resize=36" * (fit == "resize-crop"))
+    explanation = model.explain([photo[::-1], photo], class_index=0)
+    heat = explanation.heatmap(1, 0)
+    assert (heat.shape, heat.dtype, heat.min(), heat.max()) == (size, np.float32, 0, pytest.approx(1))
+    top, left = np.unravel_index(heat.argmax(), size)
+    region = explanation.regions[1]
+    slack = 1 + max((region[2] - region[0]) / NETWORK[1], (region[3] - region[1]) / NETWORK[0])
+    assert abs(top - y) <= 5 + slack
+    assert abs(left - x) <= 8 + slack
+    x0, y0, x1, y1 = explanation.boxes.xyxy[1, 0]
+    assert x0 <= left < x1
+    assert y0 <= top < y1
+    grey = fastcam.overlay(photo, explanation, item=1, opacity=1, colormap="gray", box=False, label=False)[..., 0]
+    seen = tuple(
+        slice(*ends) for ends in zip(*np.reshape(visible(tuple(region.tolist()), size), (2, 2))[:, ::-1], strict=True)
+    )
+    assert np.abs(grey[seen] - 255 * heat[seen]).max() <= 1.5
+    unseen = np.ones(size, bool)
+    unseen[seen] = False
+    assert not heat[unseen].any()
+    np.testing.assert_allclose(explanation.heatmap(1, dtype="uint8") / 255, heat, atol=0.003)
+
+
+def test_heatmaps_of_maps_and_images_that_are_not_there(find_red):
+    explanation = find_red["stretch"].explain(np.zeros((9, 9, 3), np.uint8), class_index=0)
+    assert not explanation.heatmap().any()  # constant
+    with pytest.raises(InputError, match="n: expected 0 to 0; got 1"):
+        explanation.heatmap(1)
+    with pytest.raises(InputError, match="m: expected 0 to 0; got -1"):
+        explanation.heatmap(0, -1)
+    with pytest.raises(InputError, match="dtype: expected float32 or uint8"):
+        explanation.heatmap(dtype="int8")
+
+
+def test_gradients_at_the_input_have_heatmaps_as_well(find_red):
+    photo = np.zeros((64, 200, 3), np.uint8)
+    found = find_red["center-crop"].input_gradient(photo, class_index=0)
+    assert found.heatmap().shape == (64, 200)
+
+
 def test_a_photo_of_the_networks_size_is_boxed_exactly(find_red):
     photo = np.zeros((*NETWORK, 3), np.uint8)
     photo[5:17, 11:40] = RED

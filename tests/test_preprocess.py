@@ -1,6 +1,7 @@
 """Preprocessing specifications: named, changed, given as values, or read from the files beside a model."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -24,7 +25,10 @@ def test_names_and_changes():
     [
         ("imagnet", "preprocess: name: expected one of imagenet, inception, caffe-bgr, unit, raw; got 'imagnet'"),
         ("imagenet,fit", "preprocess: expected 'NAME,key=value"),
-        ("imagenet,fit=crop", "preprocess: fit: expected one of stretch, center-crop, letterbox; got 'crop'"),
+        (
+            "imagenet,fit=crop",
+            "preprocess: fit: expected one of stretch, center-crop, letterbox, resize-crop, crop-resize; got 'crop'",
+        ),
         ("unit,size=0", r"preprocess: size: expected \(height, width\)"),
         ("unit,size=2.5", r"preprocess: size: expected \(height, width\)"),
         ("unit,interpolation=cubic", "preprocess: interpolation: expected one of nearest"),
@@ -43,6 +47,9 @@ def test_names_and_changes():
         ({"mean": float("nan")}, "preprocess: mean: expected numbers; got nan"),
         ({"base": ["x"]}, "preprocess: name: expected one of"),
         ({"crop_fraction": 0}, "preprocess: expected 0 < crop_fraction <= 1"),
+        ("unit,resize=9", "preprocess: resize: expected with fit='resize-crop' only; got fit='center-crop'"),
+        ("unit,fit=resize-crop,resize=1x2x3", r"preprocess: resize: expected \(height, width\), 1 to 16384"),
+        ("fit=stretch", "preprocess: name: expected one of"),
         ({"channels": "rgba"}, "preprocess: channels: expected one of rgb, bgr, grey"),
         (3, "preprocess: expected a name, a mapping or a Preprocess; got int"),
     ],
@@ -55,25 +62,35 @@ def test_values_that_are_refused(value, match):
 HUGGING_FACE = {
     "vit": (
         {"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "size": {"height": 16, "width": 16}, "resample": 2},
-        Preprocess(mean=(0.5,) * 3, std=(0.5,) * 3, fit="stretch", size=(16, 16), crop_fraction=1.0),
+        Preprocess(mean=(0.5,) * 3, std=(0.5,) * 3, fit="stretch", size=(16, 16)),
     ),
     "resnet": (
         {
+            "image_processor_type": "ConvNextImageProcessor",
             "image_mean": [0.4, 0.5, 0.6],
             "image_std": [0.2] * 3,
             "size": {"shortest_edge": 16},
             "crop_pct": 0.875,
             "resample": 3,
         },
-        Preprocess(mean=(0.4, 0.5, 0.6), std=(0.2,) * 3, size=(16, 16), crop_fraction=0.875, interpolation="bicubic"),
+        Preprocess(
+            mean=(0.4, 0.5, 0.6),
+            std=(0.2,) * 3,
+            fit="resize-crop",
+            size=(16, 16),
+            resize=18,
+            interpolation="bicubic",
+        ),
     ),
     "convnext-384": (
-        {"image_mean": [0.5], "image_std": [0.5], "size": {"shortest_edge": 384}, "crop_pct": 0.875},
-        Preprocess(mean=(0.5,), std=(0.5,), fit="stretch", size=(384, 384), crop_fraction=1.0),
-    ),
-    "no-crop": (
-        {"image_mean": [0.5], "image_std": [0.5], "size": {"shortest_edge": 16}, "crop_pct": None},
-        Preprocess(mean=(0.5,), std=(0.5,), size=(16, 16), crop_fraction=1.0),
+        {
+            "image_processor_type": "ConvNextImageProcessor",
+            "image_mean": [0.5],
+            "image_std": [0.5],
+            "size": {"shortest_edge": 384},
+            "crop_pct": 0.875,
+        },
+        Preprocess(mean=(0.5,), std=(0.5,), fit="stretch", size=(384, 384), interpolation="bicubic"),
     ),
     "cropped": (
         {
@@ -82,11 +99,11 @@ HUGGING_FACE = {
             "crop_size": {"height": 16, "width": 16},
             "do_normalize": False,
         },
-        Preprocess(size=(16, 16), crop_fraction=0.8),
+        Preprocess(fit="resize-crop", resize=20, size=(16, 16)),
     ),
     "unscaled": (
         {"size": 16, "do_rescale": False, "do_normalize": False, "resample": 0},
-        Preprocess(scale=1.0, fit="stretch", size=(16, 16), crop_fraction=1.0, interpolation="nearest"),
+        Preprocess(scale=1.0, fit="stretch", size=(16, 16), interpolation="nearest"),
     ),
 }
 
@@ -118,6 +135,42 @@ def test_the_timm_configuration_beside_a_model(tmp_path):
             mean=(0.1, 0.2, 0.3), std=(1, 1, 2), size=(16, 16), crop_fraction=0.95, interpolation="bicubic"
         )
         assert fastcam.load(tmp_path / "model.onnx").preprocess == expected
+
+
+def test_the_squash_of_timm(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(classifier())
+    timm = {"mean": [0], "std": [1], "input_size": [3, 16, 16], "crop_mode": "squash"}
+    for share, expected in (
+        (1, Preprocess(fit="stretch", size=(16, 16))),
+        (0.9, Preprocess(fit="resize-crop", resize=(17, 17), size=(16, 16))),
+    ):
+        (tmp_path / "config.json").write_text(json.dumps(timm | {"crop_pct": share}), encoding="utf-8")
+        assert fastcam.load(tmp_path / "model.onnx").preprocess == expected
+    (tmp_path / "config.json").write_text(json.dumps(timm | {"crop_pct": 1, "crop_mode": "border"}), encoding="utf-8")
+    with pytest.raises(InputError, match="timm's crop_mode 'border' can't be followed"):
+        fastcam.load(tmp_path / "model.onnx")
+
+
+def test_changes_alone_are_those_of_the_configuration_beside_the_model(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(classifier())
+    config = {"image_processor_type": "DeiTImageProcessor", "size": 20, "crop_size": 16}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(config), encoding="utf-8")
+    whole = fastcam.load(tmp_path / "model.onnx")
+    for text, changes in (
+        ("fit=stretch", {"fit": "stretch", "resize": None}),
+        ("mean=0.1/0.2/0.3,interpolation=box", {"mean": (0.1, 0.2, 0.3), "interpolation": "box"}),
+        ("resize=18", {"resize": 18}),
+    ):
+        model = fastcam.load(tmp_path / "model.onnx", preprocess=text)
+        assert model.preprocess == replace(whole.preprocess, **changes)
+        assert model.preprocess_origin == str(tmp_path / "preprocessor_config.json")
+        assert model.preprocess_details.endswith(f"; changed: {text}")
+    model = fastcam.load(classifier(), preprocess="fit=stretch")
+    assert (model.preprocess, model.preprocess_origin) == (replace(NAMED["imagenet"], fit="stretch"), "default")
+    with pytest.raises(InputError, match="preprocess: fit: expected one of stretch"):
+        fastcam.load(tmp_path / "model.onnx", preprocess="fit=squash")
+    with pytest.raises(InputError, match=r"expected fields out of .*; got \['fill_colour'\]"):
+        fastcam.load(tmp_path / "model.onnx", preprocess="fit=stretch,fill_colour=3")
 
 
 def test_a_configuration_of_something_else_is_not_read(tmp_path):

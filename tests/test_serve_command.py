@@ -32,7 +32,8 @@ def serving():
     started = []
 
     def start(*arguments):
-        command = [sys.executable, "-m", "fastcam", "serve", *map(str, arguments), "--port", "0"]
+        given = [*map(str, arguments), "--port", "0", "--preprocess", "unit"]
+        command = [sys.executable, "-m", "fastcam", "serve", *given]
         process: Any = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         started.append(process)
         line = process.stderr.readline()

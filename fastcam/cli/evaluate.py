@@ -179,8 +179,6 @@ def _models(options: argparse.Namespace) -> dict[str, Classifier]:
             number += 1
             name = f"{Path(given[0]).stem}-{number}"
         found[name] = open_model(own)
-        if found[name].preprocess_origin == "default":
-            print(f"{given[0]}: preprocessing isn't given, and is taken to be imagenet's", file=sys.stderr)
     return found
 
 

@@ -97,7 +97,8 @@ def _known_or_new(
     if record := journal.known(path, sha256):
         return record["maps"]
     try:
-        explanation, photo = explain(path), read_photo(path)
+        explanation = explain(path)
+        photo = read_photo(path, explanation.levels)
     except InputError as error:
         told = str(error)
         raise PhotoError(told if told.startswith(f"{path}: ") else f"{path}: {told}") from error

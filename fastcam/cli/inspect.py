@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ def run(options: argparse.Namespace) -> None:
 
     if options.save_head and not options.save_head.endswith(".npz"):
         raise InputError(f"--save-head: expected a name that ends in .npz; got {options.save_head!r}")
-    model = open_model(options)
+    model = open_model(options, aloud=False)  # what is assumed stands among the lines
     if options.save_head:
         model.head.save(options.save_head)
     if options.json:
@@ -63,11 +64,34 @@ def _lines(model: Classifier) -> list[tuple[str, str]]:
         ("head", head.describe()),
         ("scores", f"{model.activation}: {model.activation_origin}"),
         ("proven", _proven(model)),
-        ("preprocess", f"{model.preprocess.describe()} ({model.preprocess_origin})"),
+        *_seeing(model),
         ("provider", model.provider),
         ("took", f"{model.seconds:.2f} s to open and prove"),
     ]
     return lines[:8] + ([("note", head.reason)] if head.reason else []) + lines[8:]
+
+
+def _seeing(model: Classifier) -> list[tuple[str, str]]:
+    """Preprocessing, every value of it, and labels."""
+    spec, labels, origin = model.preprocess, model.labels, model.preprocess_origin
+    size = _joined(model.input.sides(spec.size), "×")
+    share = f", crop_fraction {spec.crop_fraction:g}" if spec.fit in ("center-crop", "crop-resize") else ""
+    resize = f", resize {_joined(spec.resize, '×')}" if spec.fit == "resize-crop" else ""
+    named = f"{len(labels)}: {', '.join(labels[:3])}, ..." if labels else "none"
+    details = f"; {model.preprocess_details}" if model.preprocess_details else ""
+    assumed = "assumed (default)" if origin == "default" else origin
+    levels = f", levels {_joined(spec.levels)}" if spec.levels else ""
+    values = f"mean {_joined(spec.mean)}, std {_joined(spec.std)}, scale {spec.scale:g}"
+    return [
+        ("preprocess", f"{assumed}{details}"),
+        ("fit", f"{spec.fit}{share}{resize}, size {size}, interpolation {spec.interpolation}, fill {spec.fill}"),
+        ("values", f"{values}, channels {spec.channels}{levels}"),
+        ("labels", f"{named} ({model.labels_origin})" if labels else model.labels_origin),
+    ]
+
+
+def _joined(numbers: int | Sequence[float] | None, separator: str = "/") -> str:
+    return separator.join(f"{number:g}" for number in numbers) if isinstance(numbers, tuple) else str(numbers).lower()
 
 
 def _proven(model: Classifier) -> str:

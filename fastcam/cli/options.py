@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
+import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from fastcam.errors import InputError
+from fastcam.errors import AssumedPreprocessWarning, InputError, LabelsWarning
 
 # What parameters of Python are called here, where that isn't --NAME.
 CALLED = {
@@ -36,13 +38,16 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model-output", metavar="NAME", help="the output to explain, where several have a head")
     parser.add_argument(
-        "--labels", metavar="FILE", help="text file with one class name a line, JSON file, or 'imagenet'"
+        "--labels",
+        metavar="FILE",
+        help="text file with one class name a line, JSON file, or 'imagenet' (default: those in a config.json beside "
+        "the model)",
     )
     parser.add_argument(
         "--preprocess",
         metavar="SPEC",
-        help="imagenet, inception, caffe-bgr, unit or raw, with changes: imagenet,fit=stretch,size=256 "
-        "(default: the configuration beside the model, else imagenet)",
+        help="imagenet, inception, caffe-bgr, unit or raw, with changes: imagenet,fit=stretch,size=256; or changes "
+        "alone, fit=stretch, of the default: the configuration beside the model, else imagenet",
     )
     parser.add_argument(
         "--activation",
@@ -89,21 +94,37 @@ def check_map_arguments(options: argparse.Namespace) -> None:
     colormap(options.colormap)
 
 
-def open_model(options: argparse.Namespace) -> Classifier:
-    """The `Classifier` that these options describe."""
+def open_model(options: argparse.Namespace, *, aloud: bool = True) -> Classifier:
+    """Open the model that these options describe; print a line on stderr if something is assumed of it, if aloud."""
     from fastcam.api import load
 
-    return load(
-        options.model,
-        head=head_of(options.head),
-        constants=constants_of(options.constant or ()),
-        output=options.model_output,
-        labels=options.labels,
-        preprocess=options.preprocess,
-        providers=options.provider,
-        threads=options.threads,
-        activation=options.activation,
-    )
+    head, constants = head_of(options.head), constants_of(options.constant or ())
+    with warnings.catch_warnings():  # they become lines
+        for category in (AssumedPreprocessWarning, LabelsWarning):
+            warnings.simplefilter("ignore", category)
+        model = load(
+            options.model,
+            head=head,
+            constants=constants,
+            output=options.model_output,
+            labels=options.labels,
+            preprocess=options.preprocess,
+            providers=options.provider,
+            threads=options.threads,
+            activation=options.activation,
+        )
+    if aloud and (note := assumptions(model)):
+        print(f"{options.model}: {note}", file=sys.stderr)
+    return model
+
+
+def assumptions(model: Classifier) -> str | None:
+    """What is assumed of the model, and which options say it instead; None where nothing is."""
+    if model.assumed:
+        return f"{model.assumed} (--preprocess, --labels)"
+    if model.labels is None and model.labels_origin != "none":
+        return f"labels: {model.labels_origin} (--labels)"
+    return None
 
 
 def head_of(given: str | None) -> str | Head | None:

@@ -45,7 +45,13 @@ def model_record(model: Classifier) -> dict[str, Any]:
             "quantisation_gap": head.quantisation_gap,
         },
         "scores": {"activation": model.activation, "origin": model.activation_origin},
-        "preprocess": {"specification": asdict(model.preprocess), "origin": model.preprocess_origin},
+        "preprocess": {
+            "specification": asdict(model.preprocess),
+            "size": model.input.sides(model.preprocess.size),
+            "origin": model.preprocess_origin,
+            "details": model.preprocess_details,
+        },
+        "labels": {"count": len(model.labels or ()), "origin": model.labels_origin},
         "provider": model.provider,
     }
 

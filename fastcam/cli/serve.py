@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
-from fastcam.cli.options import add_model_arguments, open_model
+from fastcam.cli.options import add_model_arguments, assumptions, open_model
 from fastcam.errors import InputError
 
 
@@ -33,8 +33,10 @@ def run(options: argparse.Namespace) -> None:
         raise InputError("--loop: expected with a video file as SOURCE; got none")
     with ExitStack() as stack:
         frames = None if options.source is None else _frames(options, stack)
-        server = stack.enter_context(Server(open_model(options), frames, port=options.port))
-        print(f"{server.url} (Ctrl-C ends it)", file=sys.stderr, flush=True)
+        model = open_model(options, aloud=False)
+        server = stack.enter_context(Server(model, frames, port=options.port))
+        note = assumptions(model)
+        print(f"{server.url} (Ctrl-C ends it){f'; {note}' if note else ''}", file=sys.stderr, flush=True)
         server.wait()
 
 

@@ -113,6 +113,7 @@ def evaluate(
     if not isinstance(annotations, Annotations):
         raise InputError(f"annotations: expected what read_annotations returns; got {annotations!r:.80}")
     _check_models(named, annotations, rule)
+    _check_levels(named)
     _check_metrics(annotations, rule)
     _check_parts(len(annotations), shard, batch)
     plans = {name: _plans(model, methods, layer, rule) for name, model in named.items()}
@@ -184,6 +185,13 @@ def _check_models(models: Mapping[str, Classifier], annotations: Annotations, pr
                 f"convention: 'wsol' expects models that see whole photos, as in its source; {name} has the fit "
                 f"{fit!r}. Load it with preprocess=..., such as 'imagenet,fit=stretch'"
             )
+
+
+def _check_levels(models: Mapping[str, Classifier]) -> None:
+    """They see the same picture in each file."""
+    levels = {name: model.preprocess.levels for name, model in models.items()}
+    if len(set(levels.values())) > 1:
+        raise InputError(f"models: expected the same levels in the preprocessing of all; got {levels}")
 
 
 def _check_metrics(annotations: Annotations, protocol: Protocol) -> None:

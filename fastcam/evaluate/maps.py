@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastcam.checks import is_number
 from fastcam.errors import InputError
-from fastcam.geometry import Part, part_of
+from fastcam.geometry import part_of, placed
 from fastcam.ops import heatmaps
 from fastcam.results import Explanation
 from fastcam.sampling import cubic_axis
-
-Values = TypeVar("Values", bound=np.generic)
 
 
 def photo_map(explanation: Explanation, n: int, m: int = 0, *, unseen: float = 0.0) -> NDArray[np.float32]:
@@ -40,14 +38,6 @@ def photo_map(explanation: Explanation, n: int, m: int = 0, *, unseen: float = 0
     part = part_of((x0, y0, x1, y1), (height, width))
     seen = heatmaps(explanation.activation_maps[n, m], part.sides, normalise=False, window=part.window)
     return placed(seen, part, (height, width), unseen)
-
-
-def placed(seen: NDArray[Values], part: Part, size: tuple[int, int], unseen: float = 0) -> NDArray[Values]:
-    """(H, W): values of the pixels that the network saw, where these are in a photo of that size."""
-    left, top, right, bottom = part.place
-    found = np.full(size, unseen, seen.dtype)
-    found[top:bottom, left:right] = seen
-    return found
 
 
 def score_map(values: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.float64]:

@@ -56,7 +56,8 @@ class Pictures:
             return str(error)
 
     def _drawn(self, model: Classifier, method: str, one: Mapping[str, Any]) -> NDArray[np.uint8]:
-        photo, rule = read_photo(self._paths.get(one["id"]) or one["path"]), self._protocol.rule
+        path, rule = self._paths.get(one["id"]) or one["path"], self._protocol.rule
+        photo = read_photo(path, model.preprocess.levels)
         layers: Sequence[str] | None = self._results["plan"]["layers"] or None
         found = model.explain(
             photo,

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from fastcam.classifier import Classifier
 from fastcam.components import label_images
 from fastcam.evaluate.localisation import heuristics
-from fastcam.evaluate.maps import centre_gaussian, centre_point, nearest, peak_points, placed, score_map
+from fastcam.evaluate.maps import centre_gaussian, centre_point, nearest, peak_points, score_map
 from fastcam.evaluate.overlap import truth_of
 from fastcam.evaluate.protocol import FAITHFULNESS, OF_BEST, OF_BOXES, OF_MASKS, TIGHT, Protocol
 from fastcam.evaluate.subject import SIDE, Cutter, Subject
 from fastcam.explained import Explained, Plan, gather
-from fastcam.geometry import Part, part_of
+from fastcam.geometry import Part, part_of, placed
 from fastcam.images import Photo
 from fastcam.ops import heatmaps
 from fastcam.results import Boxes

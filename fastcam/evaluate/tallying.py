@@ -39,6 +39,7 @@ class Tallying:
         strict: bool,
     ) -> None:
         self._models, self._plans, self._data, self._strict = models, plans, annotations, strict
+        self._levels = next((model.preprocess.levels for model in models.values()), None)  # of all, the same
         self._scorer = Scorer(protocol)
         self._baselines = baselines_of(protocol)
         self._rows = sum(map(len, plans.values())) + len(self._baselines)
@@ -67,7 +68,7 @@ class Tallying:
 
     def _read(self, n: int, problems: list[tuple[int, Problem]]) -> tuple[Image.Image, Subject] | None:
         try:
-            photo = read_photo(self._data.paths[n])
+            photo = read_photo(self._data.paths[n], self._levels)
             return photo, subject_of(self._data, n, (photo.height, photo.width), masks=self._masks)
         except InputError as error:
             if self._strict:

@@ -99,7 +99,8 @@ class Photos:
     def _explain(self, pieces: list[bytes], settings: Settings) -> tuple[dict[str, Any], bytes]:
         """In the thread."""
         try:
-            picture = explained(self._model, np.asarray(decode_photo(b"".join(pieces))))
+            photo = decode_photo(b"".join(pieces), levels=self._model.preprocess.levels)
+            picture = explained(self._model, np.asarray(photo))
             return picture.record(settings), picture.jpeg(settings)
         except FastcamError as error:
             failure = InputError(str(error)) if isinstance(error, InputError) else FastcamError(str(error))

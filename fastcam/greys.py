@@ -1,0 +1,71 @@
+"""Greys of more than 8 bits a pixel as 8-bit ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcam.errors import InputError
+
+FILLED = 1 << 15  # values of 16 bits that fill them reach this, or lie in the darker half of their range
+Levels = tuple[float, float]
+
+
+def is_deep(values: NDArray[Any]) -> bool:
+    """Whether these are greys (H, W) of more than 8 bits."""
+    return values.ndim == 2 and values.dtype.kind in "uif" and values.dtype.itemsize > 1 and values.size > 0
+
+
+def eight_bits(values: NDArray[Any], name: str, levels: Levels | None) -> NDArray[np.uint8]:
+    """Return greys (H, W) of any depth as (H, W) uint8, linear between the levels that become black and white.
+
+    Without levels, 16 bits are taken whole, 0 to 65535, if they are filled: if the largest value is 32768 or more. Of
+    12 bits in a 16-bit file all would become almost black.
+
+    Raises
+    ------
+    InputError
+        There are no levels, and the values have a range that isn't known, or leave 16 bits unfilled; or NaN.
+
+    Examples
+    --------
+    >>> eight_bits(np.array([[0, 1000, 4095, 9000]], np.uint16), "scan.png", (0, 4095))
+    array([[  0,  62, 255, 255]], dtype=uint8)
+    """
+    if not np.isfinite(values).all():
+        raise InputError(f"{name}: expected finite values; got NaN or infinity")
+    if levels is None:
+        _check_filled(values, name)
+    low, high = levels or (0, 65535)
+    share = (np.clip(values.astype(np.float64), low, high) - low) / (high - low)
+    return np.rint(255 * share).astype(np.uint8)
+
+
+def check_colours(largest: int, name: str) -> None:
+    """Colours of 16 bits, of which Pillow leaves the upper 8, fill them; or `InputError`."""
+    if largest < FILLED >> 8:
+        raise InputError(
+            f"{name}: expected 8 bits a channel, or 16 that are filled; got colours below {(largest + 1) << 8}, which "
+            "leave 16 bits unfilled. Scale them to 8 bits"
+        )
+
+
+def _check_filled(values: NDArray[Any], name: str) -> None:
+    least, largest = values.min(), values.max()
+    if values.dtype.kind == "f":
+        got, low, high = f"floating point, {least:g} to {largest:g}", least, largest
+    elif least < 0 or largest > 65535:
+        got, low, high = f"32-bit values {least} to {largest}, whose range isn't known", least, largest
+    elif largest < FILLED:
+        bits = max(8, int(largest).bit_length())
+        got = f"values {least} to {largest}, which leave 16 bits unfilled: those of {bits} bits, or dark"
+        got, low, high = f"{got}, whose range isn't known" if bits == 8 else got, 0, 2**bits - 1
+    else:
+        return
+    raise InputError(
+        f"{name}: expected 8 or 16 bits a pixel; got {got}. Give levels=(low, high) in preprocess, the values that "
+        f"become black and white, such as {{'levels': ({low:g}, {high:g})}} or --preprocess levels={low:g}/{high:g}; "
+        "of whole 16 bits, levels=0/65535"
+    )

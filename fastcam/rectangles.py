@@ -1,0 +1,33 @@
+"""Boxes as values: what engines and `find_boxes` return."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Boxes:
+    """Boxes around the connected components of maps: one for each map, or all, one after the other.
+
+    Attributes
+    ----------
+    xyxy
+        (..., 4) int32, half-open pixels: `image[y0:y1, x0:x1]` is the crop. All zero where there is no component.
+        `...` are the leading axes of the maps; of all components it is (B, 4).
+    area
+        (...) int32, pixels of the component; 0 = there is none.
+    peak
+        (...) float32, the maximum of the upsampled map, in units of the map (not normalised). On a device: NaN for a
+        map that isn't finite.
+    item
+        None for one box a map. Of all components (B,) int64, which map each box is of, ascending: maps are counted in
+        the order of their leading axes flattened (`np.unravel_index` turns it back). A map may have no box.
+    """
+
+    xyxy: NDArray[np.int32]
+    area: NDArray[np.int32]
+    peak: NDArray[np.float32]
+    item: NDArray[np.int64] | None = None
