@@ -210,7 +210,7 @@ def _frame(photo: Pixels, scale: int, out: Pixels | None) -> Pixels:
     if scale == 1:
         frame[:] = photo
     else:
-        frame[:] = Image.fromarray(photo).resize((frame.shape[1], len(frame)), Image.Resampling.BILINEAR)
+        frame[:] = np.asarray(Image.fromarray(photo).resize((shape[1], shape[0]), Image.Resampling.BILINEAR))
     return frame
 
 
