@@ -19,7 +19,7 @@ from fastcam.features import Reclassified, features, with_classes
 from fastcam.images import check_channels, default_preprocess, each_photo, target_size, value_range
 from fastcam.input_gradients import Smoothing
 from fastcam.labels import read_labels
-from fastcam.model.head import Head
+from fastcam.model.head import Activation, Head
 from fastcam.model.search import Candidate
 from fastcam.model.source import Source, read_source
 from fastcam.preprocess import NAMED, Preprocess
@@ -70,7 +70,8 @@ class OpenModel:
         except InputError as error:
             raise InputError(f"{error} (preprocess from: {self.preprocess_origin})") from error
         self._wanted_activation, how = activation, scoring(head, activation)
-        self.activation, self.activation_origin = how
+        self.activation: Activation = how.activation
+        self.activation_origin = how.origin
         attribution = Attribution(session, source, opening, head, target, value_range(self.preprocess))
         self._explainer = Explainer(session, head, self.preprocess, target, labels, how, attribution)
 

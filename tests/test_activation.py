@@ -67,8 +67,8 @@ def test_the_caller_may_say_otherwise():
 
 
 def test_scores_at_a_layer_are_the_same():
-    for options in ({}, {"activation": "none"}, {"activation": "sigmoid"}):
-        model = fastcam.load(proto(f"{POOLED} {GEMM}").SerializeToString(), preprocess="unit", **options)
+    for activation in (None, "none", "sigmoid"):
+        model = fastcam.load(proto(f"{POOLED} {GEMM}").SerializeToString(), preprocess="unit", activation=activation)
         np.testing.assert_allclose(
             model.explain(PHOTO, layer="f", method="gradcam").scores, model.explain(PHOTO).scores, rtol=1e-5
         )

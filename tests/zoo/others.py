@@ -74,7 +74,7 @@ def yolo_v2(channels=125):
 def yolo_v3(channels=255):
     heads = " ".join(f"o{level} = Conv(p{level}, e{level})" for level in (1, 2, 3))
     outputs = f"float[N, {channels}, 16, 24] o1, float[N, {channels}, 8, 12] o2, float[N, {channels}, 4, 6] o3"
-    stored = {f"e{level}": noise(level, channels, 8, 1, 1) for level in (1, 2, 3)}
+    stored: dict[str, Any] = {f"e{level}": noise(level, channels, 8, 1, 1) for level in (1, 2, 3)}
     return model(f"{BACKBONE} {heads}", outputs, **stored)
 
 
@@ -106,9 +106,8 @@ def retina(classes=10):
     heads = " ".join(f"s{n} = Conv(p{n}, e{n}) b{n} = Conv(p{n}, d{n})" for n in (1, 2, 3))
     sides = {1: "16, 24", 2: "8, 12", 3: "4, 6"}
     outputs = ", ".join(f"float[N, {classes}, {sides[n]}] s{n}, float[N, 4, {sides[n]}] b{n}" for n in (1, 2, 3))
-    stored = {f"e{n}": noise(n, classes, 8, 1, 1) for n in (1, 2, 3)} | {
-        f"d{n}": noise(n, 4, 8, 1, 1) for n in (1, 2, 3)
-    }
+    stored: dict[str, Any] = {f"e{n}": noise(n, classes, 8, 1, 1) for n in (1, 2, 3)}
+    stored |= {f"d{n}": noise(n, 4, 8, 1, 1) for n in (1, 2, 3)}
     return model(f"{BACKBONE} {heads}", outputs, **stored)
 
 
