@@ -5,6 +5,7 @@ ORDER = [
     "checks",
     "files",
     "once",
+    "threads",
     "kernels",
     "conventions",
     "pool",
