@@ -5,7 +5,7 @@ from numba import int32, int64
 
 from fastcam.kernels.cpu.jit import kernel, writable
 
-# built on 3b1f5562c82d9d2a
+# built on e254b12a84d76ef1
 
 END, UNSEEN = -1, -2
 

@@ -1,0 +1,165 @@
+"""Machine code kept between processes: read from any of several folders, written to the first that lets it.
+
+Numba's own cache reads only where it can write, and passes on whatever a damaged file makes `pickle` raise.
+"""
+
+import hashlib
+import inspect
+import os
+import pickle
+import sys
+import warnings
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from numba import __version__ as numba_version
+from numba.core import caching, compiler, config, serialize
+from numba.misc.appdirs import AppDirs
+
+VARIABLE = "FASTCAM_CACHE_DIR"
+
+_warned: set[str] = set()
+
+
+class DamagedError(Exception):
+    """A file isn't as it was written."""
+
+
+class KernelFiles(caching.IndexDataCacheFile):
+    """The index and data files of a kernel in one folder, as Numba has them, with a checksum in front."""
+
+    def __init__(self, folder: Path, name: str, stamp: str) -> None:
+        super().__init__(cache_path=str(folder), filename_base=name, source_stamp=stamp)
+        self.folder = folder
+
+    def keep(self, key: Any, data: Any) -> None:
+        """Write an entry, over files that are damaged. Raises OSError where it can't be written."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.save(key, data)
+        except DamagedError:
+            self.flush()
+            self.save(key, data)
+
+    def _load_index(self) -> dict[Any, str]:
+        try:
+            version, stamp, entries = self._read(self._index_path)
+        except OSError:  # no such file or folder, or one that can't be read
+            return {}
+        return entries if (version, stamp) == (numba_version, self._source_stamp) else {}
+
+    def _save_index(self, overloads: dict[Any, str]) -> None:
+        self._write(self._index_path, (numba_version, self._source_stamp, overloads))
+
+    def _load_data(self, name: str) -> Any:
+        return self._read(self._data_path(name))
+
+    def _save_data(self, name: str, data: Any) -> None:
+        self._write(self._data_path(name), data)
+
+    def _read(self, path: str) -> Any:
+        whole = Path(path).read_bytes()
+        if hashlib.sha256(whole[32:]).digest() != whole[:32]:
+            raise DamagedError(path)
+        return pickle.loads(whole[32:])
+
+    def _write(self, path: str, value: Any) -> None:
+        data = serialize.dumps(value)
+        with self._open_for_write(path) as file:
+            file.write(hashlib.sha256(data).digest() + data)
+
+
+class KernelCache(caching.Cache):
+    """What Numba asks for a kernel's machine code, and gives it to. No file makes a call fail: it is compiled then.
+
+    Warns
+    -----
+    RuntimeWarning
+        Once in a process: a file is damaged; nothing can be kept.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._name, self._py_func = repr(function), function
+        source = _source(function)
+        name = f"{function.__name__}.{sys.implementation.cache_tag}"
+        stamp = _digest(source, os.stat(source).st_mtime_ns)
+        self._files = [KernelFiles(folder, name, stamp) for folder in folders(source)]
+        self._place: Path | None = None
+        self.enable()
+
+    @property
+    def cache_path(self) -> str | None:
+        """The folder that the kernel came from, or is kept in; None: nowhere."""
+        return None if self._place is None else str(self._place)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The compiled kernel, or None."""
+        target_context.refresh()
+        key, damaged = self._index_key(sig, target_context.codegen()), ""
+        for files in self._files:
+            try:
+                data = files.load(key)
+                found = data and compiler.CompileResult._rebuild(target_context, *data)
+            except Exception as error:  # of pickle and LLVM: whatever there is in a file
+                damaged = damaged or f"{files.folder}: expected whole files of {files._index_name}; got {error!r}"
+                continue
+            if found:
+                self._place = files.folder
+                return found
+        if damaged:
+            _warn("damaged", f"{damaged}. The kernel is compiled anew, and kept instead where that is possible")
+        return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep a compiled kernel, if that is possible."""
+        problems = []
+        for files in self._files:
+            try:
+                files.keep(self._index_key(sig, data.codegen), data._reduce())
+            except Exception as error:  # OSError, and what another Numba may raise
+                problems.append(f"{files.folder}: {getattr(error, 'strerror', None) or repr(error)}")
+            else:
+                self._place = files.folder
+                return
+        _warn(
+            "nowhere",
+            f"compiled kernels can't be kept ({'; '.join(problems)}): every process compiles them again, for tens of "
+            f"seconds. Set {VARIABLE} to a folder that can be written to, or that `fastcam warmup --cache` has filled",
+        )
+
+
+def folders(source: str) -> list[Path]:
+    """Where the kernels of a source file may be kept: where the environment says, else beside the file or in the home.
+
+    `NUMBA_CACHE_DIR` counts as well, as for all that Numba compiles, unless there is a folder for these kernels alone.
+    """
+    apart = caching._CacheLocator.get_suitable_cache_subpath(source)
+    if named := os.environ.get(VARIABLE):
+        return [Path(named)]
+    if numbas := getattr(config, "CACHE_DIR", ""):
+        return [Path(numbas) / apart]
+    beside = [] if _is_frozen() else [Path(source).parent / "__pycache__"]
+    return [*beside, Path(AppDirs(appname="numba", appauthor=False).user_cache_dir) / apart]
+
+
+def _is_frozen() -> bool:
+    return bool(getattr(sys, "frozen", False))
+
+
+def _source(function: Callable[..., Any]) -> str:
+    """The file that changes when the kernel does; of a frozen application, which has no others, its program."""
+    return sys.executable if _is_frozen() else inspect.getfile(function)
+
+
+@lru_cache
+def _digest(path: str, changed: int) -> str:
+    """Of a file's contents, which are the same in any copy of it."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def _warn(kind: str, message: str) -> None:
+    if kind not in _warned:
+        _warned.add(kind)
+        warnings.warn(f"cache: {message}", RuntimeWarning, stacklevel=3)
