@@ -151,6 +151,8 @@ ORDER = [
     "api",
     "fastcam",
     "data",
+    "pyinstaller",
+    "pyinstaller.hook-fastcam",
     "baking",
     "bake",
     "evaluate.measure",
