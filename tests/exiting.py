@@ -231,6 +231,7 @@ def end(way: Way) -> tuple[int, str]:
 
 def main(runs: int, names: list[str]) -> int:
     """End processes so many times each way, of all or the named ones; print how often the status was their own."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell in the background has ignored
     wrong = 0
     for name in names or WAYS:
         way, began = WAYS[name], time.monotonic()

@@ -10,8 +10,6 @@ from time import perf_counter
 
 from fastcam.errors import KernelError
 
-VARIABLE = "FASTCAM_CACHE_DIR"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where the cache is."""
@@ -19,8 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cache",
         metavar="DIR",
         type=Path,
-        help=f"keep the kernels there; later processes find them, without writing, if {VARIABLE} names it "
-        f"(default: {VARIABLE}, NUMBA_CACHE_DIR, beside the package or in the home directory)",
+        help="keep the kernels there; later processes find them, without writing, if FASTCAM_CACHE_DIR names it "
+        "(default: FASTCAM_CACHE_DIR, NUMBA_CACHE_DIR, beside the package or in the home directory)",
     )
 
 
@@ -32,16 +30,19 @@ def run(options: argparse.Namespace) -> None:
     KernelError
         They can't be kept, which the first of them shows.
     """
-    if options.cache is not None:
-        os.environ[VARIABLE] = str(options.cache.absolute())
     start = perf_counter()
     from fastcam.kernels import cpu
+    from fastcam.kernels.cpu.cache import VARIABLE
+
+    if options.cache is not None:
+        os.environ[VARIABLE] = str(options.cache.absolute())
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        stats = [cpu.load(cpu.KERNELS[0]).stats]
+        first, *others = cpu.HOST_ONLY + cpu.KERNELS
+        stats = [cpu.load(first).stats]
         if stats[0].cache_path is not None:
-            stats += [cpu.load(name).stats for name in (*cpu.KERNELS[1:], *cpu.HOST_ONLY)]
+            stats += [cpu.load(name).stats for name in others]
     said = [str(one.message) for one in caught]
     if unkept := sum(one.cache_path is None for one in stats):
         raise KernelError("; ".join(said) or f"cache: expected a place for {len(stats)} kernels; {unkept} have none")

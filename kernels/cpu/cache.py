@@ -45,13 +45,13 @@ class KernelFiles(caching.IndexDataCacheFile):
 
     def _load_index(self) -> dict[Any, str]:
         try:
-            version, stamp, entries = self._read(self._index_path)
+            stamp, entries = self._read(self._index_path)
         except OSError:  # no such file or folder, or one that can't be read
             return {}
-        return entries if (version, stamp) == (numba_version, self._source_stamp) else {}
+        return entries if stamp == self._source_stamp else {}
 
     def _save_index(self, overloads: dict[Any, str]) -> None:
-        self._write(self._index_path, (numba_version, self._source_stamp, overloads))
+        self._write(self._index_path, (self._source_stamp, overloads))
 
     def _load_data(self, name: str) -> Any:
         return self._read(self._data_path(name))
@@ -82,10 +82,11 @@ class KernelCache(caching.Cache):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._name, self._py_func = repr(function), function
+        # Whatever another Numba or Python writes isn't even opened.
+        name = f"{function.__name__}.{sys.implementation.cache_tag}.numba-{numba_version}"
         source = _source(function)
-        name = f"{function.__name__}.{sys.implementation.cache_tag}"
-        stamp = _digest(source, os.stat(source).st_mtime_ns)
-        self._files = [KernelFiles(folder, name, stamp) for folder in folders(source)]
+        stamp = source and _digest(source, source.stat().st_mtime_ns)
+        self._files = [KernelFiles(folder, name, stamp) for folder in folders(source)] if source and stamp else []
         self._place: Path | None = None
         self.enable()
 
@@ -125,38 +126,36 @@ class KernelCache(caching.Cache):
                 return
         _warn(
             "nowhere",
-            f"compiled kernels can't be kept ({'; '.join(problems)}): every process compiles them again, for tens of "
-            f"seconds. Set {VARIABLE} to a folder that can be written to, or that `fastcam warmup --cache` has filled",
+            f"compiled kernels can't be kept ({'; '.join(problems) or 'no source file'}): every process compiles them "
+            f"again, for tens of seconds. Set {VARIABLE} to a folder that can be written to, or that "
+            "`fastcam warmup --cache` has filled",
         )
 
 
-def folders(source: str) -> list[Path]:
+def folders(source: Path) -> list[Path]:
     """Where the kernels of a source file may be kept: where the environment says, else beside the file or in the home.
 
     `NUMBA_CACHE_DIR` counts as well, as for all that Numba compiles, unless there is a folder for these kernels alone.
     """
-    apart = caching._CacheLocator.get_suitable_cache_subpath(source)
+    apart = caching._CacheLocator.get_suitable_cache_subpath(str(source))
     if named := os.environ.get(VARIABLE):
         return [Path(named)]
     if numbas := getattr(config, "CACHE_DIR", ""):
         return [Path(numbas) / apart]
-    beside = [] if _is_frozen() else [Path(source).parent / "__pycache__"]
+    beside = [source.parent / "__pycache__"] if source.suffix == ".py" else []
     return [*beside, Path(AppDirs(appname="numba", appauthor=False).user_cache_dir) / apart]
 
 
-def _is_frozen() -> bool:
-    return bool(getattr(sys, "frozen", False))
-
-
-def _source(function: Callable[..., Any]) -> str:
-    """The file that changes when the kernel does; of a frozen application, which has no others, its program."""
-    return sys.executable if _is_frozen() else inspect.getfile(function)
+def _source(function: Callable[..., Any]) -> Path | None:
+    """The file that changes when the kernel does: its own, its archive, or the program of a frozen application."""
+    file = Path(sys.executable if getattr(sys, "frozen", False) else inspect.getfile(function))
+    return next((place for place in (file, *file.parents) if place.is_file()), None)
 
 
 @lru_cache
-def _digest(path: str, changed: int) -> str:
+def _digest(path: Path, changed: int) -> str:
     """Of a file's contents, which are the same in any copy of it."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _warn(kind: str, message: str) -> None:
