@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -41,6 +40,7 @@ from fastcam.model.wire import Access, added
 from fastcam.probes import NORMALISED, PIXELS, image_input, look, probe_images
 from fastcam.runtime import VERSION, as_onnx
 from fastcam.session import ImageInput, Opening, Session
+from fastcam.threads import begin
 from fastcam.watch import Watch
 
 CONTRASTS = (1.0, 1 / 16, 1 / 256)  # of the probe images; less where feature maps overflow
@@ -122,19 +122,17 @@ def verify(session: Session, head: Head, size: tuple[int, int] | None) -> Head:
 
 def _open_known(source: Source, opening: Opening, head: Head, size: tuple[int, int] | None) -> Discovery:
     """A session for a head that was proven before, for this very model."""
-    with ThreadPoolExecutor(
-        1, "fastcam hash"
-    ) as pool:  # while the session is opened; hashing leaves the interpreter free
-        graph = read_graph(as_onnx_source(source), opening) if head.access.is_rewritten or opening.constants else None
-        digest = pool.submit(source.sha256, head.access.files, graph.constants if graph else None)
-        try:
-            session = _open(source, graph, opening, head)
-        finally:
-            if digest.result() != head.sha256:
-                raise HeadNotFoundError(
-                    f"head: it was found in another model than {source.name}, or with other constants: "
-                    f"expected sha256 {head.sha256}. Find it anew"
-                )
+    graph = read_graph(as_onnx_source(source), opening) if head.access.is_rewritten or opening.constants else None
+    check = partial(source.sha256, head.access.files, graph.constants if graph else None)
+    digest = begin(check, name="fastcam-hash")  # while the session is opened; hashing leaves the interpreter free
+    try:
+        session = _open(source, graph, opening, head)
+    finally:
+        if digest.result() != head.sha256:
+            raise HeadNotFoundError(
+                f"head: it was found in another model than {source.name}, or with other constants: "
+                f"expected sha256 {head.sha256}. Find it anew"
+            )
     # Each time: a file can be changed, and what the first run takes longer than others is needed anyway.
     return Discovery(session, verify(session, head, size))
 

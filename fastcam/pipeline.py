@@ -6,6 +6,7 @@ and frames run side by side. So no core waits for the slowest stage, and nothing
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -16,6 +17,7 @@ from typing import Any
 from fastcam.checks import finite_seconds
 from fastcam.errors import InputError
 from fastcam.results import Explanation
+from fastcam.threads import Thread
 
 Work = Callable[[Any], Any]  # of one frame, on any thread
 Finish = Callable[[Any, float], Explanation]  # of what work made of it, and its time in seconds; in order
@@ -45,7 +47,9 @@ class Pipeline:
     def __init__(self, work: Work, finish: Finish | None, *, every: int, workers: int, queue: int, drop: bool) -> None:
         self._work, self._finish, self._every, self._queue, self._drop = work, finish, every, queue, drop
         self._most = workers + (0 if drop else queue)
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()  # Ctrl-C can't leave it locked, as it can a condition
+        self._changed = threading.Condition(self._lock)
+        self._process = os.getpid()
         self._waiting: deque[Item] = deque()
         self._taken: deque[Item] = deque()  # by workers, in order, until somebody takes them out
         self._count = self._begun = 0  # frames put in, and frames that workers took
@@ -53,9 +57,7 @@ class Pipeline:
         self._ended, self._stopped = False, False
         self._error: BaseException | None = None
         self.dropped = 0
-        self._threads = [
-            threading.Thread(target=self._run, name=f"fastcam-stream-{k}", daemon=True) for k in range(workers)
-        ]
+        self._threads = [Thread(self._run, name=f"fastcam-stream-{k}", stop=self.abandon) for k in range(workers)]
         for thread in self._threads:
             thread.start()
 
@@ -64,7 +66,7 @@ class Pipeline:
         arrived = time.perf_counter()
         frame, timestamp = given if isinstance(given, tuple) and len(given) == 2 else (given, arrived - self._began)
         item = Item(frame, self._count, self._seconds(timestamp), arrived)
-        with self._changed:
+        with self._lock:
             self._count += 1
             if self._drop:
                 while len(self._waiting) >= self._queue:
@@ -82,7 +84,7 @@ class Pipeline:
 
     def end(self, error: BaseException | None = None) -> None:
         """No more frames: the source has ended, or failed."""
-        with self._changed:
+        with self._lock:
             if error is not None and not isinstance(error, InputError):
                 error.add_note(f"raised by the source of a stream, in place of frame {self._count}")
             self._ended, self._error = True, error
@@ -90,6 +92,11 @@ class Pipeline:
 
     def take(self) -> Item | None:
         """The next frame with its result; None at the end. Raises what the source raised, after all its frames."""
+        if self._is_inherited:
+            raise InputError(
+                "stream: expected to be iterated over in the process that opened it; this one was forked from it, and "
+                "has none of its threads. Open the model and the stream here"
+            )
         item = self._pop()
         if item is not None and item.wanted and not isinstance(item.result, BaseException):
             try:
@@ -101,7 +108,7 @@ class Pipeline:
         return item
 
     def _pop(self) -> Item | None:
-        with self._changed:
+        with self._lock:
             self._changed.wait_for(lambda: self._stopped or self._is_over or (self._taken and self._taken[0].done))
             if self._stopped:
                 return None
@@ -116,9 +123,16 @@ class Pipeline:
     def _is_over(self) -> bool:
         return self._ended and not self._waiting and not self._taken
 
+    @property
+    def _is_inherited(self) -> bool:
+        """Whether this is a forked child: without the threads, one of which may have held the lock."""
+        return self._process != os.getpid()
+
     def stop(self) -> None:
         """End all threads, and let go of all frames."""
-        with self._changed:
+        if self._is_inherited:
+            return
+        with self._lock:
             self._stopped = True
             self._waiting.clear()
             self._taken.clear()
@@ -129,7 +143,9 @@ class Pipeline:
 
     def abandon(self) -> None:
         """Let all threads end, without waiting: nobody is left who would take results."""
-        with self._changed:
+        if self._is_inherited:
+            return
+        with self._lock:
             self._stopped = True
             self._changed.notify_all()
 
@@ -141,13 +157,13 @@ class Pipeline:
                     item.result = self._work(item.frame)
                 except BaseException as error:
                     item.result = error
-            with self._changed:
+            with self._lock:
                 item.done = True
                 self._changed.notify_all()
 
     def _next(self) -> Item | None:
         """A frame for a worker; None when there are no more."""
-        with self._changed:
+        with self._lock:
             self._changed.wait_for(
                 lambda: (
                     (self._waiting and len(self._taken) < self._most)

@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastcam.checks import is_whole
 from fastcam.errors import InputError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 Result = TypeVar("Result")
 
@@ -58,7 +60,9 @@ def spread(work: Callable[[int, int], Result], count: int, cost: float, threads:
         return [work(0, count)]
     bounds = [count * part // parts for part in range(parts + 1)]
     handed: list[Future[Result]] = []
-    with suppress(RuntimeError):  # no more threads to be had, or the interpreter shuts down: this one does the rest
+    with suppress(
+        RuntimeError, ImportError
+    ):  # no more threads to be had, or the interpreter shuts down: this one does the rest
         for part in range(1, parts):
             handed.append(_shared_pool().submit(work, bounds[part], bounds[part + 1]))  # noqa: PERF401
     try:
@@ -70,6 +74,8 @@ def spread(work: Callable[[int, int], Result], count: int, cost: float, threads:
 
 
 def _shared_pool() -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor  # here: it can't be imported once the main thread has ended
+
     global _pool
     with _lock:
         if _pool is None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import weakref
 from collections.abc import Sequence
+from ctypes import py_object, pythonapi
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +16,7 @@ import onnxruntime as ort
 from fastcam.errors import BackendError, ModelError
 from fastcam.pool import processors
 from fastcam.providers import CPU, Provider, wanted_names, why_not_started
+from fastcam.threads import NATIVE
 from fastcam.watch import Watch
 
 # ONNX Runtime's exceptions share no base class of their own.
@@ -33,6 +37,36 @@ CPP = re.compile(r"\S+\.(?:h|hpp|cc|cpp|cu):\d+ (?:[\w:~<>]+\(.*?\)(?: const)? |
 FOLDER = "session.model_external_initializers_file_folder_path"
 VERSION: str = ort.__version__
 SILENT = 4  # the severity of what is fatal
+
+
+_sessions: weakref.WeakSet[_Session] = weakref.WeakSet()
+
+
+class _Session(ort.InferenceSession):
+    """One whose runs the end of the interpreter waits for, whatever thread they are on."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        with NATIVE:
+            super().__init__(*arguments, **options)
+        _sessions.add(self)
+
+    def run(self, *arguments: Any, **options: Any) -> Any:
+        with NATIVE:
+            return super().run(*arguments, **options)
+
+    def run_with_iobinding(self, *arguments: Any, **options: Any) -> None:
+        with NATIVE:
+            super().run_with_iobinding(*arguments, **options)
+
+
+def _keep() -> None:
+    """Keep sessions for ever that a forked child inherits: their end would wait for threads that aren't there."""
+    for session in list(_sessions):
+        pythonapi.Py_IncRef(py_object(session))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_keep)
 
 
 def open_session(
@@ -98,7 +132,7 @@ def _start(
         settings.add_session_config_entry(FOLDER, str(folder.resolve()))
     try:
         given = str(data) if isinstance(data, Path) else data
-        return ort.InferenceSession(given, settings, providers=list(providers), enable_fallback=0)
+        return _Session(given, settings, providers=list(providers), enable_fallback=0)
     except ORT_ERRORS as error:
         raise ModelError(f"{name}: ONNX Runtime {ort.__version__} can't load it: {reason_of(error)}") from error
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from typing import Any, Literal
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from functools import partial
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from fastcam.errors import InputError
 from fastcam.pipeline import Finish, Item, Pipeline, Work
 from fastcam.pool import processors
 from fastcam.results import Explanation
+from fastcam.threads import Thread, begin
 
+Result = TypeVar("Result")
 Pair = tuple[Any, Explanation]
 
 PATIENCE = 1.0  # seconds that closing waits for a source which is blocked: its thread ends when that returns
@@ -41,8 +43,8 @@ class Stream(Iterator[Pair], AsyncIterator[Pair]):
         if isinstance(frames, AsyncIterable):
             self._frames = frames
         else:
-            given = (pipeline, iter(frames))
-            self._reader = threading.Thread(target=_read, args=given, name="fastcam-stream-source", daemon=True)
+            read = partial(_read, pipeline, iter(frames))
+            self._reader = Thread(read, name="fastcam-stream-source", stop=pipeline.abandon, patience=PATIENCE)
             self._reader.start()
 
     def __reduce__(self) -> Any:
@@ -70,9 +72,12 @@ class Stream(Iterator[Pair], AsyncIterator[Pair]):
         if self._frames is not None and self._feeder is None:
             self._feeder = asyncio.create_task(_feed(self._pipeline, self._frames))
         try:
-            item = await asyncio.to_thread(self._pipeline.take)
+            item = await _in_thread(self._pipeline.take, self._pipeline)
             if item is not None:
                 return self._pair(item)
+        except GeneratorExit:  # the coroutine is thrown away, and may not wait
+            self._pipeline.abandon()
+            raise
         except BaseException:
             await self.aclose()
             raise
@@ -98,7 +103,7 @@ class Stream(Iterator[Pair], AsyncIterator[Pair]):
 
     async def aclose(self) -> None:
         """The same, of a source of either kind."""
-        await asyncio.to_thread(self.close)
+        await _in_thread(self.close, self._pipeline)
         if self._feeder is not None:
             self._feeder.cancel()
 
@@ -111,8 +116,11 @@ class Stream(Iterator[Pair], AsyncIterator[Pair]):
     async def __aenter__(self) -> Stream:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
+    async def __aexit__(self, kind: object, *_: object) -> None:
+        if kind is GeneratorExit:  # as above
+            self._pipeline.abandon()
+        else:
+            await self.aclose()
 
     def __del__(self) -> None:
         self._pipeline.abandon()  # may be called on any thread, by the garbage collector, with any lock held
@@ -132,12 +140,20 @@ def _read(pipeline: Pipeline, frames: Iterator[Any]) -> None:
 async def _feed(pipeline: Pipeline, frames: AsyncIterable[Any]) -> None:
     try:
         async for given in frames:
-            if not await asyncio.to_thread(pipeline.put, given):
+            if not await _in_thread(partial(pipeline.put, given), pipeline):
                 return
     except Exception as error:
         pipeline.end(error)
+    except BaseException:  # the loop ends, or its task was cancelled: nobody puts in frames any more
+        pipeline.abandon()
+        raise
     else:
         pipeline.end()
+
+
+async def _in_thread(work: Callable[[], Result], pipeline: Pipeline) -> Result:
+    """What work returns, which waits for the pipeline."""
+    return await asyncio.wrap_future(begin(work, name="fastcam-stream-await", stop=pipeline.abandon))
 
 
 def open_stream(

@@ -1,8 +1,12 @@
 """Compiled kernels: kept between processes where that is possible, and no trouble where it isn't."""
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 import fastcam.kernels.cpu
 
@@ -11,11 +15,6 @@ import sys, fastcam, fastcam.kernels.cpu as cpu
 print(fastcam.find_boxes([[0.0, 4.0, 0.0]], (6, 12)).xyxy.tolist())
 print(sum(sum(cpu.load(name).stats.cache_misses.values()) for name in cpu.KERNELS + cpu.HOST_ONLY))
 print(sum(sum(cpu.load(name).stats.cache_hits.values()) for name in cpu.KERNELS + cpu.HOST_ONLY))
-"""
-
-NO_PLACE = """
-from numba.core import caching
-vars(caching).get('CacheImpl', vars(caching).get('_CacheImpl'))._locator_classes = []
 """
 
 
@@ -32,13 +31,6 @@ def run(code, **environment):
     return box, int(misses), int(hits)
 
 
-def test_without_any_place_for_a_cache_kernels_compile_in_the_process():
-    """As in a container with read-only site-packages and no home; Numba's decorator raises there."""
-    code = NO_PLACE + "import fastcam; print(fastcam.find_boxes([[0.0, 4.0, 0.0]], (6, 12)).xyxy.tolist())"
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("[3, 0, 9, 6]\n", "")
-
-
 def test_kernels_are_safe_after_fork():
     code = (
         "import os, fastcam; fastcam.find_boxes([[1.0]], (4, 4)); pid = os.fork()\n"
@@ -48,9 +40,9 @@ def test_kernels_are_safe_after_fork():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def warmup(**environment):
+def warmup(*options, **environment):
     return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "fastcam", "warmup"],
+        [sys.executable, "-W", "error", "-m", "fastcam", "warmup", *options],
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
@@ -60,20 +52,126 @@ def warmup(**environment):
 
 def test_warmup_compiles_all_kernels_for_later_processes(tmp_path):
     kernels = len(fastcam.kernels.cpu.KERNELS + fastcam.kernels.cpu.HOST_ONLY)
-    first, second = warmup(NUMBA_CACHE_DIR=str(tmp_path)), warmup(NUMBA_CACHE_DIR=str(tmp_path))
+    first, second = warmup("--cache", str(tmp_path)), warmup(FASTCAM_CACHE_DIR=str(tmp_path))
     assert first.stdout.startswith(f"{kernels} kernels: {kernels} compiled, 0 from the cache")
     assert second.stdout.startswith(f"{kernels} kernels: 0 compiled, {kernels} from the cache")
-    assert f"cache: {tmp_path}" in second.stdout
+    assert second.stdout.endswith(f"cache: {tmp_path}\n")
     assert (first.returncode, second.returncode) == (0, 0)
-    assert run(CODE, NUMBA_CACHE_DIR=str(tmp_path)) == ("[3, 0, 9, 6]", 0, kernels)
+    assert run(CODE, FASTCAM_CACHE_DIR=str(tmp_path)) == ("[3, 0, 9, 6]", 0, kernels)
 
 
-def test_warmup_says_when_there_is_no_place_for_a_cache():
-    code = NO_PLACE + "from fastcam.cli import main; raise SystemExit(main(['warmup']))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+def test_warmup_says_when_there_is_no_place_for_a_cache(tmp_path):
+    (tmp_path / "file").touch()
+    done = warmup("--cache", str(tmp_path / "file"))
     assert done.returncode == 2
-    assert done.stdout == ""  # at once: nothing is compiled that would be lost
-    assert "set NUMBA_CACHE_DIR" in done.stderr
+    assert done.stdout == ""  # after the first: nothing more is compiled that would be lost
+    assert "can't be kept" in done.stderr
+    assert f"{tmp_path / 'file'}: File exists" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory):
+    """A folder with all kernels, copied from where this machine has them."""
+    place = warmup().stdout.splitlines()[-1].removeprefix("cache: ")
+    folder = tmp_path_factory.mktemp("warm")
+    for name in fastcam.kernels.cpu.KERNELS + fastcam.kernels.cpu.HOST_ONLY:
+        for file in Path(place).glob(f"{name}.cpython*.nb?"):
+            shutil.copy(file, folder)
+    return folder
+
+
+# The kernel that is compiled fastest, by itself.
+FILL = """
+import numpy as np, fastcam.kernels.cpu as cpu
+fill = cpu.load("fill_holes")
+framed = np.zeros((5, 5), np.int32)
+framed[1:4, 1:4] = 3
+framed[2, 2] = 1
+fill(framed, np.empty(4, np.int32), np.empty(25, np.int32))
+print(framed[2].tolist(), sum(fill.stats.cache_hits.values()))
+"""
+FILLED = "[0, 3, 3, 3, 0]"
+
+
+def fill(folder, before=""):
+    environment = {**os.environ, "FASTCAM_CACHE_DIR": str(folder)}
+    command = [sys.executable, "-c", before + FILL]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+
+
+def flip(data):
+    """One bit of the machine code."""
+    return data[:-100] + bytes([data[-100] ^ 1]) + data[-99:]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "damage"),
+    [
+        ("nbi", lambda data: b""),
+        ("nbi", lambda data: bytes(range(256)) * 4),
+        ("nbc", lambda data: data[: len(data) // 2]),
+        ("nbc", flip),
+    ],
+    ids=["empty index", "noisy index", "cut code", "one bit of the code"],
+)
+def test_a_damaged_file_is_told_and_replaced(warm, tmp_path, suffix, damage):
+    for file in warm.glob("fill_holes.*"):
+        shutil.copy(file, tmp_path)
+    (file,) = tmp_path.glob(f"*.{suffix}")
+    file.write_bytes(damage(file.read_bytes()))
+    first, second = fill(tmp_path), fill(tmp_path)
+    assert first.stdout == f"{FILLED} 0\n"
+    assert first.stderr.count("RuntimeWarning: cache: ") == 1
+    assert str(tmp_path) in first.stderr
+    assert (second.stdout, second.stderr) == (f"{FILLED} 1\n", "")
+
+
+FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))\n"  # bytes of a file
+GONE = "import os, shutil, fastcam.kernels.cpu.cache; shutil.rmtree(os.environ['FASTCAM_CACHE_DIR'])\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs limits of POSIX")
+def test_a_full_disk_is_told_and_nothing_breaks(tmp_path):
+    done = fill(tmp_path, FULL)
+    assert done.stdout == f"{FILLED} 0\n"
+    assert done.stderr.count("RuntimeWarning: cache: compiled kernels can't be kept") == 1
+    assert f"{tmp_path}: File too large" in done.stderr
+    assert not list(tmp_path.glob("*.nbc*"))
+
+
+def test_a_folder_that_went_away_is_made_again(warm, tmp_path):
+    folder = shutil.copytree(warm, tmp_path / "gone")
+    done = fill(folder, GONE)
+    assert (done.stdout, done.stderr) == (f"{FILLED} 0\n", "")
+    assert len(list(folder.glob("fill_holes.*"))) == 2
+
+
+def without_writing(folder, *command):
+    """A command's process where all file systems are read-only, as a user who doesn't own the folder."""
+    if not (sys.platform == "linux" and shutil.which("unshare") and shutil.which("setpriv")):
+        pytest.skip("needs unshare and setpriv")
+    folder.chmod(0o755)
+    for parent in folder.parents[:3]:  # pytest's own are private
+        if parent.owner() == folder.owner():
+            parent.chmod(0o755)
+    script = 'mount -o remount,bind,ro / || exit 99; exec setpriv --reuid 65534 --regid 65534 --clear-groups "$@"'
+    environment = {**os.environ, "FASTCAM_CACHE_DIR": str(folder), "HOME": "/nonexistent"}
+    begin = ["unshare", "--mount", "sh", "-c", script, "sh", sys.executable]
+    if subprocess.run([*begin, "-c", "import numpy"], env=environment, capture_output=True, check=False).returncode:
+        pytest.skip("needs namespaces, and an interpreter that others may run")
+    return subprocess.run([*begin, *command], env=environment, capture_output=True, text=True, check=False)
+
+
+def test_another_user_on_a_read_only_file_system_compiles_nothing(warm):
+    """The steps of the Dockerfile in docs/deployment.md: `warmup` as root, run as somebody else."""
+    kernels = len(fastcam.kernels.cpu.KERNELS + fastcam.kernels.cpu.HOST_ONLY)
+    unwritable = "import os; open(os.environ['FASTCAM_CACHE_DIR'] + '/new', 'w')"
+    assert "Error" in without_writing(warm, "-c", unwritable).stderr
+    done = without_writing(warm, "-W", "error", "-c", CODE)
+    assert done.stderr == ""
+    assert done.stdout.split("\n")[:3] == ["[3, 0, 9, 6]", "0", str(kernels)]
+    told = without_writing(warm, "-m", "fastcam", "warmup")
+    assert f"{kernels} kernels: 0 compiled, {kernels} from the cache" in told.stdout, told.stderr
 
 
 BOUNDS = """

@@ -3,30 +3,50 @@
 from __future__ import annotations
 
 import argparse
+import os
+import warnings
+from pathlib import Path
 from time import perf_counter
 
 from fastcam.errors import KernelError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of this command: none."""
-    del parser
+    """Where the cache is."""
+    parser.add_argument(
+        "--cache",
+        metavar="DIR",
+        type=Path,
+        help="keep the kernels there; later processes find them, without writing, if FASTCAM_CACHE_DIR names it "
+        "(default: FASTCAM_CACHE_DIR, NUMBA_CACHE_DIR, beside the package or in the home directory)",
+    )
 
 
 def run(options: argparse.Namespace) -> None:
-    """Import the kernels, which compiles those that aren't in the cache, and tell where they are."""
-    del options
+    """Import the kernels, which compiles those that aren't in the cache, and say where they are.
+
+    Raises
+    ------
+    KernelError
+        They can't be kept, which the first of them shows.
+    """
     start = perf_counter()
     from fastcam.kernels import cpu
+    from fastcam.kernels.cpu.cache import VARIABLE
 
-    first = cpu.load(cpu.KERNELS[0]).stats
-    if first.cache_path is None:
-        raise KernelError(
-            "cache: expected a writable place beside the package or in the home directory; got none. Every process "
-            "compiles all kernels again; set NUMBA_CACHE_DIR to a directory that can be written to"
-        )
-    stats = [cpu.load(name).stats for name in cpu.KERNELS + cpu.HOST_ONLY]
+    if options.cache is not None:
+        os.environ[VARIABLE] = str(options.cache.absolute())
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        first, *others = cpu.HOST_ONLY + cpu.KERNELS
+        stats = [cpu.load(first).stats]
+        if stats[0].cache_path is not None:
+            stats += [cpu.load(name).stats for name in others]
+    said = [str(one.message) for one in caught]
+    if unkept := sum(one.cache_path is None for one in stats):
+        raise KernelError("; ".join(said) or f"cache: expected a place for {len(stats)} kernels; {unkept} have none")
     took = perf_counter() - start
     kept = sum(bool(one.cache_hits) for one in stats)
-    print(f"{len(stats)} kernels: {len(stats) - kept} compiled, {kept} from the cache, {took:.1f} s")
-    print(f"cache: {first.cache_path}")
+    print(*said, f"{len(stats)} kernels: {len(stats) - kept} compiled, {kept} from the cache, {took:.1f} s", sep="\n")
+    print(*(f"cache: {place}" for place in dict.fromkeys(one.cache_path for one in stats)), sep="\n")

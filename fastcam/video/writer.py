@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from fastcam.checks import finite_seconds
 from fastcam.errors import FastcamError, InputError
 from fastcam.files import Part, unwritable
 from fastcam.images import check_pixels
+from fastcam.threads import begin
 from fastcam.video.encoder import FORMATS, Encoder
 from fastcam.video.ffmpeg import pyav
 from fastcam.video.source import Source, checked_rate
@@ -27,7 +29,7 @@ USUAL = Fraction(25)  # frames a second, which only tells the encoder what to ex
 class Writer:
     """A video file that grows frame by frame; a context manager. Made by `write`.
 
-    A thread of its own encodes: one frame, while the next is made, and Ctrl-C never hits between encoder and file.
+    Threads of its own encode: one frame, while the next is made, and Ctrl-C never hits between encoder and file.
     Leaving the block finishes the file and gives it its name, after an error of others or Ctrl-C as well: what was
     written until then plays. If writing itself failed, or there is no frame, the file that was there before stays.
 
@@ -50,7 +52,6 @@ class Writer:
         self._size: tuple[int, ...] | None = None
         self._last: int | None = None  # in ticks
         self._failure: FastcamError | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fastcam-video")
         self._encoding: Future[None] | None = None
         self._is_closed = False
 
@@ -79,7 +80,7 @@ class Writer:
         if self._failure is not None:
             raise self._failure
         self._size, self._last = frame.shape, ticks
-        self._encoding = self._thread.submit(self._try, lambda: self._encoder.encode(picture))
+        self._encoding = begin(partial(self._try, partial(self._encoder.encode, picture)), name="fastcam-video")
         self.count += 1
 
     def _check(self, frame: Any) -> None:
@@ -110,7 +111,7 @@ class Writer:
         return ticks
 
     def _try(self, work: Callable[[], None]) -> None:
-        """In the thread; a failure is kept for whoever asks next, and all work after it left out."""
+        """In a thread; a failure is kept for whoever asks next, and all work after it left out."""
         if self._failure is not None:
             return
         try:
@@ -128,14 +129,14 @@ class Writer:
         """
         if not self._is_closed:
             self._is_closed = True
-            finishing = self._thread.submit(self._finish)
-            self._thread.shutdown(wait=False)
-            finishing.result()  # Ctrl-C ends the waiting, not the work
+            begin(self._finish, name="fastcam-video").result()  # Ctrl-C ends the waiting, not the work
         if self._failure is not None:
             raise self._failure
 
     def _finish(self) -> None:
-        """In the thread, after all frames."""
+        """In a thread, after all frames."""
+        if self._encoding is not None:
+            self._encoding.exception()  # wait
         if self.count:
             self._try(self._encoder.finish)
             self._encoder.release()

@@ -5,7 +5,7 @@ from numba import int32, int64
 
 from fastcam.kernels.cpu.jit import kernel, writable
 
-# built on 3b1f5562c82d9d2a
+# built on 89d09463714ed4cb
 
 END, UNSEEN = -1, -2
 

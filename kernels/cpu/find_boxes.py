@@ -6,7 +6,7 @@ from fastcam.kernels.cpu.components import write_largest
 from fastcam.kernels.cpu.jit import GRID, RULE, TABLES, kernel, readable, writable
 from fastcam.kernels.cpu.runs import components_of
 
-# built on d7345e00df1fa779
+# built on 9dfb24aa80f41a4b
 
 
 @kernel(

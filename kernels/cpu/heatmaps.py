@@ -7,7 +7,7 @@ from fastcam.kernels.cpu.extrema import LARGEST, pad
 from fastcam.kernels.cpu.jit import CELLS, GRID, kernel, readable, writable
 from fastcam.kernels.cpu.upsampling import pad_normalised, upsample_row
 
-# built on 6c4e82c5862d2e6b
+# built on 25d36efad75a8d67
 
 
 @kernel(

@@ -4,15 +4,18 @@ No fast-math flag at all: the results decide pixels, and every engine must agree
 these loops over positions, which needs no reassociation). No `parallel=True`: Numba's default threading layer aborts
 the process when two threads enter such a function.
 
-Numba's cache looks for changes in a kernel's own file only. A file that uses functions of another one therefore names
+The cache looks for changes in a kernel's own file only. A file that uses functions of another one therefore names
 the state of those files in its `# built on` line; a test computes it and tells what it has to be.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numba
 from numba import types
+
+from fastcam.kernels.cpu.cache import KernelCache
 
 OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": False, "error_model": "numpy"}
 
@@ -40,13 +43,14 @@ def kernel(result: types.Type, *parameters: types.Type) -> Callable[[Callable[..
     signature = result(*parameters)
 
     def compile_kernel(function: Callable[..., Any]) -> Any:
-        try:
-            return numba.njit(signature, cache=True, **OPTIONS)(function)
-        except RuntimeError as error:
-            # Read-only site-packages and no writable home, as in many containers: compile in each process.
-            if "no locator available" not in str(error):
-                raise
-            return numba.njit(signature, cache=False, **OPTIONS)(function)
+        compiled: Any = numba.njit(**OPTIONS)(function)
+        if compiled is function:  # NUMBA_DISABLE_JIT
+            return compiled
+        with suppress(AttributeError, TypeError, OSError):  # another Numba, or no source: compiled in each process
+            compiled._cache = KernelCache(function)
+        compiled.compile(signature)
+        compiled.disable_compile()
+        return compiled
 
     return compile_kernel
 

@@ -7,7 +7,7 @@ from fastcam.kernels.cpu.jit import GRID, RULE, TABLES, kernel, readable, writab
 from fastcam.kernels.cpu.runs import components_of
 from fastcam.kernels.cpu.weighted_sum import weighted_sums
 
-# built on 9db294e24659b74a
+# built on 2aff716872a750c1
 
 
 @kernel(

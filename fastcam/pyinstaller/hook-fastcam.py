@@ -1,0 +1,21 @@
+"""All modules, of which PyInstaller doesn't see those that are imported by name, and all files beside them."""
+
+import os
+from pathlib import Path
+
+_root = Path(__file__).parents[1]
+_files = [  # links followed: in a checkout, kernels is one
+    Path(folder, name)
+    for folder, _, names in os.walk(_root, followlinks=True)
+    for name in names
+    if not folder.endswith("__pycache__")
+]
+
+hiddenimports = [
+    ".".join((_root.name, *file.relative_to(_root).with_suffix("").parts)).removesuffix(".__init__")
+    for file in _files
+    if file.suffix == ".py" and file.stem.replace("_", "a").isalnum()
+]
+datas = [
+    (str(file), str(file.parent.relative_to(_root.parent))) for file in _files if file.suffix not in (".py", ".typed")
+]
