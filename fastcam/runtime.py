@@ -10,6 +10,7 @@ from ctypes import py_object, pythonapi
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import onnxruntime as ort
 
