@@ -36,6 +36,12 @@ def test_an_embedding_beside_logits_leaves_them_the_only_ones(name):
     assert fastcam.load(data.SerializeToString(), preprocess="unit").head.logits == "logits"
 
 
+@pytest.mark.parametrize("name", ["features_logits", "class_of_embedding", "hidden_scores"])
+def test_names_that_speak_of_scores_are_none_of_an_embedding(name):
+    data = proto(f"{POOLED} {GEMM.replace('logits', name)}", outputs=f"float[N, 5] {name}")
+    assert fastcam.load(data.SerializeToString(), preprocess="unit").head.kind == "cam"
+
+
 def test_logits_of_norm_one_by_chance_are_none_of_an_embedding():
     """Probabilities have no signs; a vector of few entries may have any norm."""
     body = f"{POOLED} s = Gemm<transB = 1>(q, w, b) logits = Softmax(s)"

@@ -20,6 +20,7 @@ ANCHORS = 9  # boxes for each cell of a grid, at most
 LEVELS = 6  # grids of a detector, at most
 FEW = 8  # boxes are more than so many, where their count alone tells
 EMBEDDING = re.compile(r"(?<![a-z])(embed\w*|feat(ure)?s?|descriptors?|hidden|pooler|latents?)(?![a-z])")
+SCORES = re.compile(r"(?<![a-z])(logits?|scores?|prob\w*|class\w*|pred\w*)(?![a-z])")
 AUDIO = re.compile(r"(?<![a-z])(audio|wave\w*|mel|mels|spectrogram|speech|sound|pcm|fbank|mfcc)(?![a-z])")
 UNIT_NORM = 1e-3  # how far from 1 the norm of a vector may be that was divided by it, in float16 as well
 SHORTEST = 8  # entries of a vector whose norm says anything
@@ -99,7 +100,8 @@ def embedding(scene: Scene, output: str) -> str:
     values = scene.values.get(output)
     if values is None or values.dtype.kind != "f" or not values.size:
         return ""
-    if EMBEDDING.search(output.lower().replace("_", " ")):
+    words = output.lower().replace("_", " ")
+    if EMBEDDING.search(words) and not SCORES.search(words):
         return "is called so"
     rows = values.reshape(scene.lead, -1).astype(np.float64) if values.size % scene.lead == 0 else np.zeros((1, 1))
     norms = np.sqrt((rows**2).sum(axis=1))
