@@ -29,7 +29,10 @@ def prepare(folder: Path, monkeypatch) -> Path:
 
 
 def run(*arguments):
-    return main(["explain", "model.onnx", *map(str, arguments), "-o", "out"])
+    return main(["explain", "model.onnx", *KNOWN, *map(str, arguments), "-o", "out"])
+
+
+KNOWN = ("--preprocess", "imagenet")  # so that nothing has to be said of what is assumed
 
 
 def results(folder="out"):

@@ -9,7 +9,7 @@ import time
 import pytest
 
 import fastcam
-from tests.explaining import explained, make, names, prepare, run, state
+from tests.explaining import KNOWN, explained, make, names, prepare, run, state
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def files(tmp_path, monkeypatch):
 def test_a_run_that_is_ended_loses_no_photo_and_goes_on(files, number):
     for seed in range(40):
         make(files / "many" / f"{seed:03}.png", seed)
-    command = [sys.executable, "-m", "fastcam", "explain", "model.onnx", "many", "--threads", "1", "-o"]
+    command = [sys.executable, "-m", "fastcam", "explain", "model.onnx", "many", *KNOWN, "--threads", "1", "-o"]
     process = subprocess.Popen([*command, "out"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     while not (files / "out" / "003-overlay.png").exists():
         assert process.poll() is None
@@ -70,7 +70,7 @@ def test_a_kill_leaves_no_results_of_other_options(files):
         "os._exit(9) if os.path.exists('out/a-overlay-2.png') else draw(photo, explanation, m, colours); "
         "main(sys.argv[1:])"
     )
-    command = [sys.executable, "-c", code, "explain", "model.onnx", "photos", "-o", "out", "--top", "2"]
+    command = [sys.executable, "-c", code, "explain", "model.onnx", "photos", "-o", "out", "--top", "2", *KNOWN]
     assert subprocess.run(command, check=False, capture_output=True).returncode == 9
     assert names() == [".results.json.journal", "a-overlay-1.png", "a-overlay-2.png"]
     before = state()

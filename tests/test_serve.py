@@ -188,7 +188,7 @@ def test_closing_twice(model):
 
 def test_a_defect_is_logged_and_the_server_goes_on(model, caplog):
     class Broken:
-        head, labels = model.head, None
+        head, labels, preprocess = model.head, None, model.preprocess
 
         def explain(self, *_, **__):
             raise ZeroDivisionError("a defect")

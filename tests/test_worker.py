@@ -88,7 +88,9 @@ def test_what_is_refused(cifar, tmp_path):
     model, photos = cifar
     with pytest.raises(InputError, match="explain: expected options out of batch_size, class_index, .*; got tpo"):
         Worker(model.path, tpo=5)
-    with pytest.raises(InputError, match="load: expected options out of constants, .*; got session_options"):
+    with pytest.raises(
+        InputError, match="load: expected options out of activation, constants, .*; got session_options"
+    ):
         Worker(model.path, load={"session_options": None})
     with pytest.raises(ModelError, match="none.onnx: no such file"):
         Worker(tmp_path / "none.onnx")

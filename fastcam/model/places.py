@@ -53,11 +53,13 @@ def planes(graph: Graph, image: Plane, shapes: Mapping[str, Sequence[int]]) -> M
         Of tensors, as far as they are known.
     """
     found: dict[str, Plane] = {graph.image: image}
+    padded = {node.output[0] for node in graph.nodes if node.op_type == "Pad"}
     for node in graph.nodes:
         made = _plane(graph, node, found, shapes)
         if made is not None:
             found.update((name, made) for name in node.output if name)
-    return found
+    # What was padded has places again behind the next window only: its own are shifted.
+    return {name: plane for name, plane in found.items() if name not in padded}
 
 
 def _plane(
