@@ -76,7 +76,7 @@ class _Output:
 
 
 def family(scene: Scene, cuts: Sequence[str]) -> Family | None:
-    """What a model seems to be; None where nothing tells.
+    """The family of models that are no classifiers that this one seems to be of; None where nothing tells.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def family(scene: Scene, cuts: Sequence[str]) -> Family | None:
 
 
 def embedding(scene: Scene, output: str) -> str:
-    """Why an output holds a vector that means nothing entry by entry; empty where nothing says so."""
+    """The reason to take an output for a vector that means nothing entry by entry; empty where there is none."""
     values = scene.values.get(output)
     if values is None or values.dtype.kind != "f" or not values.size:
         return ""
@@ -112,7 +112,7 @@ def embedding(scene: Scene, output: str) -> str:
 
 
 def counts_boxes(scene: Scene, output: str) -> str:
-    """Why an output holds one score for each box, not for each class; empty where nothing says so."""
+    """The reason to take an output for one score a box, not a class; empty where there is none."""
     known = {one.name: one for one in _outputs(scene)}
     mine = known.get(output)
     if mine is None:
@@ -126,10 +126,10 @@ def _outputs(scene: Scene) -> list[_Output]:
 
 
 def _boxes_of(output: _Output) -> int:
-    """How many boxes an output holds, corners or centres and sizes; 0 if none."""
+    """The number of boxes that an output holds, corners or centres and sizes; 0 if none."""
     if output.values.ndim == 4 or len(output.sides) != 2 or 4 not in output.sides or output.values.dtype.kind != "f":
         return 0
-    return max(output.sides) if output.sides != (4, 4) else 4
+    return output.sides[0] if output.sides[1] == 4 else output.sides[1]
 
 
 def _folded(scene: Scene, cuts: Sequence[str]) -> Family | None:
@@ -174,7 +174,7 @@ def _grids_of_boxes(scene: Scene, outputs: Sequence[_Output]) -> Family | None:
 
 
 def _is_anchored(scene: Scene, output: _Output) -> bool:
-    """As many entries as grids of the model have cells, several levels of them or several boxes for each cell."""
+    """Check for as many entries as grids have cells, several levels of them or several boxes for each cell."""
     if output.values.ndim == 4:
         return False
     few, many = sorted(output.sides)

@@ -125,7 +125,7 @@ class Scene:
         return self.values[tensor].shape if tensor in self.values else None
 
     def holds_scores(self, tensor: str) -> bool:
-        """Whether a tensor is a vector for each image, axes of one entry aside: not a map of scores, nor boxes.
+        """Check that a tensor is a vector for each image, axes of one entry aside: not a map of scores, nor boxes.
 
         The first axis has to be that of the images; a model of one image may leave it out.
         """
@@ -137,12 +137,12 @@ class Scene:
         return self.is_by_image(tensor) and np.squeeze(values[0]).ndim <= 1
 
     def is_by_image(self, tensor: str) -> bool:
-        """Whether a tensor's first axis is that of the images."""
+        """Check that a tensor's first axis is that of the images."""
         shape = self.shape(tensor)
         return bool(shape) and shape[0] == self.lead
 
     def unfit(self, tensor: str) -> str:
-        """Why a tensor can't hold feature maps, whatever their layout is; empty if it can."""
+        """The reason why a tensor can't hold feature maps, whatever their layout is; empty if it can."""
         maps = self.values.get(tensor)
         if maps is None or tensor == self.graph.image or maps.dtype.kind != "f":
             return "it holds no real numbers that the model makes of the image"
