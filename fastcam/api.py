@@ -16,7 +16,7 @@ from fastcam.discovery import Discovery, discover, verify
 from fastcam.errors import AssumedPreprocessWarning, InputError, LabelsWarning
 from fastcam.images import default_preprocess
 from fastcam.labels import Labels
-from fastcam.model.head import Head
+from fastcam.model.head import OWN, Head
 from fastcam.model.source import read_source
 from fastcam.pool import check_threads
 from fastcam.preprocess import Preprocess
@@ -115,7 +115,7 @@ def load(
                 "model: with a session of your own give head=Head(...) and no providers, threads or options"
             )
         told = wanted(preprocess, None)
-        own = [head.output] if head.activation == "other" else []
+        own = [head.output] if head.activation in OWN else []
         session = Session(model, [head.feature_maps, head.logits, *own], constants=values)
         found = Discovery(session, verify(session, head, told.size))
     else:

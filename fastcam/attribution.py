@@ -15,7 +15,7 @@ from fastcam.input_gradients import PLAIN, InputGradients, Smoothing
 from fastcam.layers import LayerRun, Layers
 from fastcam.masking import Masking
 from fastcam.methods import cam, guidedgradcam, layercam
-from fastcam.model.head import Head
+from fastcam.model.head import OWN, Head
 from fastcam.model.source import Source
 from fastcam.once import Recent
 from fastcam.probes import NORMALISED
@@ -66,7 +66,7 @@ class Attribution:
         None where the logits of that graph aren't the model's, or don't rank the classes.
         """
         layers = self._opened(plan)
-        if not layers.has_own_logits or self.head.activation == "other":
+        if not layers.has_own_logits or self.head.activation in OWN:
             return None
         return layers(network_input, None if wanted is None else methods.one_hot(wanted[:1], self.head.classes)[0])
 

@@ -21,6 +21,7 @@ from fastcam.gradients import written_gradient
 from fastcam.model.backward import converted
 from fastcam.model.baked import Parts, Recipe, baked, maps_said
 from fastcam.model.graph import Graph
+from fastcam.model.head import OWN
 from fastcam.model.original import CLASS, LOGITS, MAPS, OUTPUTS
 from fastcam.model.proof import check_identity
 from fastcam.model.source import Source
@@ -183,7 +184,7 @@ class Baking:
     def _observed(self, images: NDArray[Any]) -> list[NDArray[Any]]:
         """Feature maps, and the scores by which classes are ranked."""
         head = self.found.head
-        ranking = head.output if head.activation == "other" else head.logits
+        ranking = head.output if head.activation in OWN else head.logits
         return self.found.session.run(images, [head.feature_maps, ranking])
 
     def _proven(self, path: Path, batches: list[NDArray[Any]]) -> float:

@@ -31,7 +31,8 @@ class Classifier(OpenModel):
         Class names, or None; and where they come from: "argument", the path of a configuration file, or "none", with
         the reason where some were found that don't fit.
     activation, activation_origin
-        What makes scores of the logits, "softmax", "sigmoid", "none" or "other" (the model's own), and why it does.
+        What makes scores of the logits: "softmax", "sigmoid", "none", or "probabilities" or "other" where they are the
+        model's own; and why it does.
     preprocess, preprocess_origin, preprocess_details
         The `Preprocess`; where it comes from: "argument", the path of a configuration file, or "default"; and what was
         taken from that file, and changed.

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.errors import FastcamError, HeadNotFoundError, ModelError, NotFiniteError, NotLinearError
-from fastcam.model.choice import check_wanted, choose
+from fastcam.model.choice import NO_SCORES, check_wanted, choose
 from fastcam.model.cuts import score_tensors
 from fastcam.model.exposing import expose
-from fastcam.model.families import counts_boxes, embedding, family
+from fastcam.model.families import embedding, entries_apart, family
 from fastcam.model.graph import Graph
-from fastcam.model.head import Activation, Head
-from fastcam.model.logits import find_activation
+from fastcam.model.head import OWN, Activation, Head
+from fastcam.model.logits import find_activation, gives_shares
 from fastcam.model.original import CLASS, original
 from fastcam.model.proof import (
     Linear,
@@ -37,13 +37,11 @@ from fastcam.model.search import Candidate, Find, Search
 from fastcam.model.shapes import check_size
 from fastcam.model.source import Source, on_disk, parse, session_bytes
 from fastcam.model.wire import Access, added
-from fastcam.probes import NORMALISED, PIXELS, image_input, look, probe_images
+from fastcam.probes import CONTRASTS, image_input, look, probes_of
 from fastcam.runtime import VERSION, as_onnx
 from fastcam.session import ImageInput, Opening, Session
 from fastcam.threads import begin
 from fastcam.watch import Watch
-
-CONTRASTS = (1.0, 1 / 16, 1 / 256)  # of the probe images; less where feature maps overflow
 
 # A head, what is to be proven of it, and what was looked at.
 _Found = tuple[Head, tuple[Find, Linear] | None, tuple[Candidate, ...]]
@@ -104,20 +102,31 @@ def verify(session: Session, head: Head, size: tuple[int, int] | None) -> Head:
     HeadNotFoundError
         They don't fit, or the identity doesn't hold.
     """
-    errors, is_known = [], head.proven_with == _circumstances(session)
-    probes = probe_images(session.input, size)
-    for probe in probes[: 1 if is_known and head.quantisation_gap is None else None]:
-        maps, logits = session.run(probe, [head.feature_maps, head.logits])
-        logits = logits.reshape(len(logits), -1)
-        check_shapes(head, maps, logits)
-        if head.is_exact and np.isfinite(maps).all() and np.isfinite(logits).all():
-            errors.append(identity_deviation(head, maps, logits))
-    if not head.is_exact or (is_known and not errors):  # it was proven on images of less contrast
+    is_known = head.proven_with == _circumstances(session)
+    count = 1 if is_known and head.quantisation_gap is None else 2
+    errors: list[float] = []
+    for contrast in CONTRASTS:
+        errors = _deviations(session, head, probes_of(session.input, size, contrast)[1:][:count])
+        if errors or not head.is_exact:
+            break
+    if not head.is_exact:
         return head
     # As when it was proven: an image outside the range that a quantised model is made for saturates it.
     error = (min if head.quantisation_gap is not None else max)(errors, default=float("inf"))
     check_deviation(head, error)
     return head if is_known else replace(head, identity_error=error, proven_with=_circumstances(session))
+
+
+def _deviations(session: Session, head: Head, probes: Sequence[NDArray[Any]]) -> list[float]:
+    """The identity's deviation on those images that don't overflow; of a head that isn't exact, its shapes alone."""
+    found = []
+    for probe in probes:
+        maps, logits = session.run(probe, [head.feature_maps, head.logits])
+        logits = logits.reshape(len(logits), -1)
+        check_shapes(head, maps, logits)
+        if head.is_exact and np.isfinite(maps).all() and np.isfinite(logits).all():
+            found.append(identity_deviation(head, maps, logits))
+    return found
 
 
 def _open_known(source: Source, opening: Opening, head: Head, size: tuple[int, int] | None) -> Discovery:
@@ -148,7 +157,7 @@ def _open(source: Source, graph: Graph | None, opening: Opening, head: Head) -> 
         data, folder = graph.model.SerializeToString(), graph.parsed.folder
     else:
         data, folder = session_bytes(source)
-    names = [head.feature_maps, head.logits, *([head.output] if head.activation == "other" else [])]
+    names = [head.feature_maps, head.logits, *([head.output] if head.activation in OWN else [])]
     return Session.open(
         data + head.access.appendix,
         names,
@@ -216,11 +225,6 @@ class _Request:
         check_wanted(graph, wanted, scores)
         return cls(source, graph, image, scores, wanted, given or output is not None, size)
 
-    def probes(self, contrast: float) -> list[NDArray[Any]]:
-        """Images: one to search with, two to prove what was found."""
-        ranges = [(contrast * low, contrast * high) for low, high in (NORMALISED, NORMALISED, PIXELS)]
-        return probe_images(self.image, self.size, ranges)
-
 
 def _discover(
     source: Source,
@@ -231,30 +235,45 @@ def _discover(
     size: tuple[int, int] | None,
 ) -> Discovery:
     request = _Request.of(source, graph, head, output, size)
-    watch = Watch(source.name, graph.parsed.size, opening.options if graph.has_custom_operators else None)
-    with watch:
-        (found, claim, candidates), probes = _find_somehow(request, watch)
-    session = _open(source, graph, opening, found)  # may take its time: some providers compile the model
-    found = replace(found, proven_with=_circumstances(session))
-    if claim is not None:
-        with watch:
-            observed = [_observe(session, found, probe, watch) for probe in probes]
-            found = _proven(graph, found, claim, observed)
-    if isinstance(head, Head):
-        check_same(head, found)
-        found = found if head.activation == "none" else replace(found, activation=head.activation)
-    return Discovery(session, found, candidates)
-
-
-def _find_somehow(request: _Request, watch: Watch) -> tuple[_Found, list[NDArray[Any]]]:
-    """A head, and the images to prove it on: of less contrast where feature maps overflow."""
     *first, last = CONTRASTS
     for contrast in first:
         with suppress(NotFiniteError):
-            probe, *others = request.probes(contrast)
-            return _find(request, probe, watch), others
-    probe, *others = request.probes(last)
-    return _find(request, probe, watch), others
+            found = _discover_at(request, opening, contrast, settle=False)
+            break
+    else:
+        found = _discover_at(request, opening, last, settle=True)
+    if isinstance(head, Head):
+        check_same(head, found.head)
+        kept = found.head.activation if head.activation == "none" else head.activation
+        found = replace(found, head=replace(found.head, activation=kept))
+    return found
+
+
+def _discover_at(request: _Request, opening: Opening, contrast: float, *, settle: bool) -> Discovery:
+    """A head that is found and proven on images of that contrast.
+
+    Parameters
+    ----------
+    settle
+        Take an earlier head than the last feature maps, though these overflow.
+
+    Raises
+    ------
+    NotFiniteError
+        Feature maps or logits overflow on all images.
+    """
+    graph, name = request.graph, request.source.name
+    probe, *others = probes_of(request.image, request.size, contrast)
+    watch = Watch(name, graph.parsed.size, opening.options if graph.has_custom_operators else None)
+    with watch:
+        found, claim, candidates = _find(request, probe, watch, settle=settle)
+    session = _open(request.source, graph, opening, found)  # may take its time: some providers compile the model
+    found = replace(found, proven_with=_circumstances(session))
+    if claim is not None:
+        with watch:
+            observed = [_observe(session, found, other, watch) for other in others]
+            found = _proven(graph, found, claim, observed)
+    return Discovery(session, found, candidates)
 
 
 def _proven(graph: Graph, head: Head, claim: tuple[Find, Linear], observed: Sequence[Observation]) -> Head:
@@ -267,7 +286,7 @@ def _proven(graph: Graph, head: Head, claim: tuple[Find, Linear], observed: Sequ
     return replace(head, identity_error=error, quantisation_gap=gap)
 
 
-def _find(request: _Request, probe: NDArray[Any], watch: Watch) -> _Found:
+def _find(request: _Request, probe: NDArray[Any], watch: Watch, *, settle: bool) -> _Found:
     """A head, what is to be proven of it, and what was looked at. What the search held in memory ends here."""
     wanted, scores = request.wanted, request.scores
     try:
@@ -276,7 +295,14 @@ def _find(request: _Request, probe: NDArray[Any], watch: Watch) -> _Found:
         raise _with_size_hint(error, request.image) from error
     seems = partial(family, scene, [name for path in paths.values() for name in path])
     searches = _searches(scene, paths, request, seems)
-    find, search = choose(searches, scores, wanted, seems)
+    find, search = choose(
+        searches,
+        scores,
+        wanted,
+        fault=lambda find, search: entries_apart(scene, find, scores[search.output], request.insisted),
+        seems=seems,
+        settle=settle,
+    )
     try:
         linear = measure(scene, find, search.cuts)
     except NotLinearError as error:
@@ -304,7 +330,7 @@ def _searches(
     if not searches:
         kind = seems()
         raise HeadNotFoundError(
-            "no output holds one score for each class, (N, K)" + (f". {kind}" if kind else ""),
+            NO_SCORES + (f". {kind}" if kind else ""),
             reasons=[f"output {scores[score]!r} {fault}" for score, fault in faults.items()],
         )
     return searches
@@ -314,7 +340,7 @@ def _fault(scene: Scene, score: str, output: str, insisted: bool) -> str:
     """Why an output holds no score for each class; empty if it may."""
     if not scene.holds_scores(score):
         return f"has shape {scene.shape(score)}"
-    return counts_boxes(scene, output) or ("" if insisted else embedding(scene, output))
+    return "" if insisted else embedding(scene, output)
 
 
 def _as_head(request: _Request, scene: Scene, find: Find, linear: Linear | None, output: str) -> Head:
@@ -325,7 +351,10 @@ def _as_head(request: _Request, scene: Scene, find: Find, linear: Linear | None,
     # The entries of an embedding are explained by the caller's will: they are no probabilities.
     is_embedding = bool(embedding(scene, request.scores[output]))
     activation: Activation = "other" if is_embedding else find_activation(scene, find.logits, output)
-    tensors = [find.feature_maps, find.logits, *([output] if activation == "other" else [])]
+    is_linear = find.kind in ("cam", "cam-spatial")
+    if activation == "none" and not is_linear and gives_shares(find.run, scene.spread(find.feature_maps)):
+        activation = "probabilities"
+    tensors = [find.feature_maps, find.logits, *([output] if activation in OWN else [])]
     exposed = expose(graph, tensors)
     names = tuple(dict.fromkeys(one.name for one in exposed if one.name not in graph.outputs))
     parsed = graph.parsed
@@ -340,7 +369,7 @@ def _as_head(request: _Request, scene: Scene, find: Find, linear: Linear | None,
         feature_shape=(layout.channels, layout.height, layout.width),
         kind=find.kind,
         prefix=layout.prefix,
-        output=exposed[2].name if activation == "other" else output,
+        output=exposed[2].name if activation in OWN else output,
         reason=find.reason + (", too many to be measured" if too_many else ""),
         access=Access(
             appendix=added(names, [one.node for one in exposed if one.node is not None]),

@@ -23,7 +23,7 @@ from fastcam.forwards import Progress, check_asking
 from fastcam.geometry import View, part_of, view_of
 from fastcam.images import Photo, of_each, photo_pixels
 from fastcam.input_gradients import Smoothing
-from fastcam.model.head import Head
+from fastcam.model.head import OWN, Head
 from fastcam.model.proof import check_identity
 from fastcam.pipeline import Finish, Work
 from fastcam.preprocess import Preprocess
@@ -188,7 +188,7 @@ class Explainer:
 
     def run(self, images: NDArray[Any], run: engines.Engine) -> tuple[NDArray[np.float32], Any, NDArray[np.float32]]:
         """Logits (N, K), feature maps (N, ...) as the model has them, where the engine works, and scores (N, K)."""
-        own = [self.head.output] if self.scoring.activation == "other" else []
+        own = [self.head.output] if self.scoring.activation in OWN else []
         wanted = [self.head.logits, *own]
         if run.name == "cuda":
             maps, (logits, *outputs) = self.session.run_on_device(
@@ -247,7 +247,7 @@ class Explainer:
                 logits, feature_maps, scores = self.run(given, run)
         else:
             feature_maps, logits = None, at_layers.logits[None]
-            is_own = self.scoring.activation == "other"
+            is_own = self.scoring.activation in OWN
             scores = self.run(given, run)[2] if is_own else scores_of(logits, self.scoring.activation)
         if not np.isfinite(logits).all():
             raise InputError("expected finite logits; got NaN or infinity. Does the preprocessing fit the model?")
@@ -260,7 +260,7 @@ class Explainer:
 
     def _ranked(self, seen: Seen) -> NDArray[np.float32]:
         """(K,), by which classes are ranked: logits, which are finer than scores, if scores are made of them."""
-        return seen.scores if self.scoring.activation == "other" else seen.logits
+        return seen.scores if self.scoring.activation in OWN else seen.logits
 
     def _network_input(self, pixels: NDArray[np.uint8], view: View) -> NDArray[Any]:
         """By our own kernel, or by Pillow for the interpolations that only Pillow has."""

@@ -23,6 +23,7 @@ from fastcam.watch import Watch
 KINDS = {1: "tensor(float)", 2: "tensor(uint8)", 10: "tensor(float16)", 11: "tensor(double)"}
 LAST_CUTS = 150  # tensors before the scores that are looked at, at most
 LAST_CONVOLUTIONS = 40  # whose sizes tell which grids there are
+CONTRASTS = (1.0, 1 / 16, 1 / 256)  # less where feature maps overflow, as those of float16
 NORMALISED, PIXELS = (-2.0, 2.0), (0.0, 255.0)
 
 
@@ -56,6 +57,13 @@ def probe_images(
         image = image if model.layout == "NCHW" else image.transpose(0, 2, 3, 1)
         probes.append(np.ascontiguousarray(image, model.dtype))
     return probes
+
+
+def probes_of(model: ImageInput, size: tuple[int, int] | None, contrast: float) -> list[NDArray[Any]]:
+    """Probe images of a contrast: one to search for a head with, two to prove what was found."""
+    return probe_images(
+        model, size, [(contrast * low, contrast * high) for low, high in (NORMALISED, NORMALISED, PIXELS)]
+    )
 
 
 def look(

@@ -41,8 +41,9 @@ class Explanation:
         (N, 4) int64, xyxy: the part of the image's plane that the network saw and the activation map covers.
         Smaller than the image after a centre crop, larger after letterboxing.
     activation
-        What made the scores of the logits: "softmax" or "sigmoid", "none" where the logits are the values, or "other"
-        where the scores are the model's own. `Classifier.activation_origin` says why.
+        What made the scores of the logits: "softmax" or "sigmoid"; "none" where the logits are the values;
+        "probabilities" or "other" where the scores are the model's own, in [0, 1] or not.
+        `Classifier.activation_origin` says why.
     labels
         Class names by class index, or None.
     method, convention, threshold, connectivity
@@ -103,7 +104,7 @@ class Explanation:
     @property
     def has_probabilities(self) -> bool:
         """Whether the scores are probabilities, not values of another kind."""
-        return self.activation in ("softmax", "sigmoid")
+        return self.activation in ("softmax", "sigmoid", "probabilities")
 
     def score_text(self, n: int, m: int) -> str:
         """The score of map m of image n for people: a share in per cent, or a value of four digits."""

@@ -16,8 +16,8 @@ CHOICES: tuple[Activation, ...] = ("softmax", "sigmoid", "none")
 class Scoring(NamedTuple):
     """How scores are made of logits, and why in this way.
 
-    `activation`: "softmax" or "sigmoid", which make probabilities; "none": the logits are the values; "other": scores
-    are what the model itself returns.
+    `activation`: "softmax" or "sigmoid", which make probabilities; "none": the logits are the values; "probabilities"
+    or "other": scores are what the model itself returns.
     """
 
     activation: Activation

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 
 import fastcam
@@ -48,6 +49,30 @@ def test_a_single_class_that_the_model_gives_a_probability_keeps_it(nodes, activ
     assert (model.activation, model.activation_origin) == (activation, "the model's own")
     found = model.explain(PHOTO)
     np.testing.assert_allclose(found.scores[0], 1 / (1 + np.exp(-found.logits[0])), rtol=1e-6)
+    assert found.score_text(0, 0).endswith("%")
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        "y = Softmax(logits) s = Mul(y, most) out = Add(s, little)",
+        "y = Sigmoid(logits) n = ReduceSum(y, axis) out = Div(y, n)",
+        "y = Softmax(logits) t = Div(logits, two) z = Softmax(t) s = Add(y, z) out = Div(s, two)",
+        "y = Softmax(logits) out = Slice(y, first, last, axis)",
+    ],
+)
+def test_probabilities_of_any_making_are_shown_as_the_model_gives_them(nodes):
+    body = f"{POOLED} {GEMM} {nodes}"
+    stored = {"most": np.float32(0.9), "little": np.float32(0.02), "axis": [1], "two": np.float32(2)}
+    stored |= {"first": [1], "last": [5]}
+    classes = 4 if "Slice" in nodes else 5
+    data = proto(body, outputs=f"float[N, {classes}] out", stored=stored).SerializeToString()
+    model = fastcam.load(data, preprocess="unit,fit=stretch")
+    assert model.activation == "probabilities"
+    found = model.explain(PHOTO)
+    image = np.ascontiguousarray(PHOTO.transpose(2, 0, 1)[None], np.float32) / 255
+    (own,) = ort.InferenceSession(data).run(None, {"image": image})
+    np.testing.assert_allclose(found.scores[0, 0], np.asarray(own).max(), rtol=1e-3)
     assert found.score_text(0, 0).endswith("%")
 
 

@@ -1,5 +1,6 @@
 """Small inputs that failed in strangers' hands, with the truth by construction; and further cases of their kinds."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import fastcam
 from fastcam import HeadNotFoundError
 from tests.models import build
-from tests.zoo.case import GEMM, POOLED, B, W, noise, proto
+from tests.zoo.case import GEMM, MAPS, POOLED, B, W, noise, proto
 
 # name → (size, kind, (C, h, w))
 RIGHT = {
@@ -131,6 +132,24 @@ def test_maps_of_any_proportions_that_convolutions_made(nodes, strides, grid):
     np.testing.assert_allclose(model.head.class_weights, arrays["w"], atol=1e-5)
 
 
+@pytest.mark.parametrize("perm", [[0, 1, 3, 2], [0, 3, 2, 1]])
+def test_what_turns_rows_into_columns_has_no_places_any_more(perm):
+    """The turned maps would add up as well."""
+    inputs = "float[N, 3, 24, 36] image" if perm[1] == 1 else "float[N, 24, 36, 3] image"
+    first = "maps" if perm[1] == 1 else "image"
+    body = f"{MAPS} t = Transpose<perm = {perm}>({first}) g = Conv<pads = [1, 1, 1, 1]>(t, k2) turned = Relu(g)"
+    body = body if perm[1] == 1 else body[body.index("t = ") :]
+    body += f" p = GlobalAveragePool(turned) q = Flatten(p) {GEMM}"
+    channels = 7 if perm[1] == 1 else 3
+    data = proto(body, inputs=inputs, stored={"k2": noise(8, 7, channels, 3, 3) / 8}).SerializeToString()
+    try:
+        head = fastcam.load(data, preprocess="unit").head
+    except HeadNotFoundError:
+        return
+    assert head.kind == "generic"
+    assert head.feature_maps == "maps"
+
+
 def test_tensors_that_were_rejected_by_shape_are_named_and_may_be_given():
     """Tokens in a row, made by a reshape: nothing says that they are places, but the caller may."""
     body = (
@@ -189,6 +208,23 @@ def test_float16_maps_that_overflow_on_the_probes_are_asked_with_less_contrast()
     model = fastcam.load(half_precision(30000.0), preprocess="unit")
     assert (model.head.kind, model.head.feature_maps) == ("cam", "maps")
     assert np.isfinite(model.explain(np.full((24, 36, 3), 3, np.uint8)).activation_maps).all()
+
+
+def test_float16_maps_that_overflow_late_are_asked_with_less_contrast():
+    """Earlier tensors are finite, and would do for an explanation: of another layer than is meant."""
+    body = (
+        "f = Conv<strides = [4, 4], pads = [1, 1, 1, 1]>(image, k) early = Relu(f) g = Conv(early, k2) big = Relu(g) "
+        "maps = Mul(big, gain) p = GlobalAveragePool(maps) q = Flatten(p) logits = Gemm<transB = 1>(q, w, b)"
+    )
+    arrays = {"k": noise(1, 7, 3, 5, 5) / 8, "k2": noise(2, 7, 7, 1, 1), "gain": 60000.0, "w": W / 1000, "b": B}
+    halves: dict[str, Any] = {name: np.asarray(value, np.float16) for name, value in arrays.items()}
+    data = build(body, "float16[N, 3, 24, 36] image", "float16[N, 5] logits", **halves)
+    for wanted in (None, "maps"):
+        head = fastcam.load(data, preprocess="unit", head=wanted).head
+        assert (head.kind, head.feature_maps) == ("cam", "maps")
+    # With another ONNX Runtime than then it is proven anew.
+    other = dataclasses.replace(head, proven_with="onnxruntime 1.0, CPUExecutionProvider")
+    assert fastcam.load(data, preprocess="unit", head=other).head.identity_error < 1e-3
 
 
 def test_float16_maps_that_always_overflow_are_named():

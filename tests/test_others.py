@@ -6,8 +6,8 @@ import pytest
 import fastcam
 from fastcam import HeadNotFoundError, ModelError
 from tests.models import build
-from tests.zoo.case import GEMM, POOLED, proto
-from tests.zoo.others import BACKBONE, OTHERS, embedding
+from tests.zoo.case import GEMM, POOLED, noise, proto
+from tests.zoo.others import BACKBONE, OTHERS, embedding, model
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -19,8 +19,31 @@ def test_what_it_seems_to_be(name):
 
 
 def test_anchors_are_no_classes_even_where_the_output_is_named():
-    with pytest.raises(HeadNotFoundError, match="output 'scores' has one entry for each box of output 'boxes'"):
+    with pytest.raises(HeadNotFoundError, match=r"output 'scores' has entries that stand for places, .* changes \d+%"):
         fastcam.load(OTHERS["blaze-face"][1](), preprocess="unit", output="scores")
+
+
+@pytest.mark.parametrize(("classes", "numbers"), [(10, 4), (4, 4), (7, 5)])
+def test_scores_of_classes_may_have_boxes_or_poses_beside_them(classes, numbers):
+    """A box for each class: what is made of means has no place of its own."""
+    body = f"{POOLED} {GEMM} r = Gemm<transB = 1>(q, v) boxes = Reshape(r, sides)"
+    stored = {"w": noise(1, classes, 7), "b": noise(2, classes), "v": noise(3, classes * numbers, 7)}
+    outputs = f"float[N, {classes}] logits, float[N, {classes}, {numbers}] boxes"
+    data = proto(body, outputs=outputs, stored={**stored, "sides": [0, classes, numbers]}).SerializeToString()
+    assert fastcam.load(data, preprocess="unit").head.kind == "cam"
+
+
+def test_queries_are_no_classes_but_for_who_names_them():
+    """One score a query, made of all places, as DETR's of one class: shapes alone can't tell."""
+    body = (
+        f"{BACKBONE} r = Reshape(p3, flat) s = MatMul(q, r) a = Softmax<axis = -1>(s) t = Transpose<perm = [0, 2, 1]>(r) "
+        "o = MatMul(a, t) l = MatMul(o, w) scores = Squeeze(l, two) boxes = MatMul(o, v)"
+    )
+    stored = {"flat": [0, 8, -1], "q": noise(1, 1, 9, 8), "w": noise(2, 8, 1), "v": noise(3, 8, 4), "two": [2]}
+    data = model(body, "float[N, 9] scores, float[N, 9, 4] boxes", **stored)
+    with pytest.raises(HeadNotFoundError, match="a detector: output 'boxes' .* holds boxes, and output 'scores'"):
+        fastcam.load(data, preprocess="unit")
+    assert fastcam.load(data, preprocess="unit", output="scores").head.classes == 9
 
 
 def test_an_embedding_whose_output_is_named_is_explained_entry_by_entry():
@@ -34,6 +57,13 @@ def test_an_embedding_beside_logits_leaves_them_the_only_ones(name):
     body = f"{POOLED} {GEMM} {name} = Gemm<transB = 1>(q, v)"
     data = proto(body, outputs=f"float[N, 9] {name}, float[N, 5] logits", stored={"v": np.ones((9, 7), np.float32)})
     assert fastcam.load(data.SerializeToString(), preprocess="unit").head.logits == "logits"
+
+
+@pytest.mark.parametrize("name", ["features_softmax", "hidden_out"])
+def test_probabilities_are_none_of_an_embedding(name):
+    body = f"{POOLED} {GEMM} {name} = Softmax(logits)"
+    model = fastcam.load(proto(body, outputs=f"float[N, 5] {name}").SerializeToString(), preprocess="unit")
+    assert model.activation == "softmax"
 
 
 @pytest.mark.parametrize("name", ["features_logits", "class_of_embedding", "hidden_scores"])

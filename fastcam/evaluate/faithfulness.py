@@ -22,6 +22,7 @@ from fastcam.classifier import Classifier
 from fastcam.evaluate.measure import Measure, Progress
 from fastcam.forwards import Forwards, check_asking
 from fastcam.images import each_photo
+from fastcam.model.head import OWN
 from fastcam.ops import heatmaps
 from fastcam.results import Explanation
 from fastcam.scores import scores_of
@@ -152,7 +153,7 @@ def as_input(model: Classifier, image: Floats) -> NDArray[Any]:
 def _forwards(model: Classifier) -> Forwards:
     """Forwards to what scores are made of. New for each update, so that no photo's scores depend on those before it."""
     head = model.head
-    tensor = head.output if model.activation == "other" else head.logits
+    tensor = head.output if model.activation in OWN else head.logits
     return Forwards.of_model(model._explainer.session, tensor, head.classes)
 
 

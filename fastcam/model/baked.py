@@ -16,7 +16,7 @@ from fastcam.errors import InputError, ModelError
 from fastcam.model.exposing import expose, own_name
 from fastcam.model.gradient import GRADIENT, OLDEST, SEED
 from fastcam.model.graph import Graph
-from fastcam.model.head import Head
+from fastcam.model.head import OWN, Head
 from fastcam.model.joining import PREFIX, join
 from fastcam.model.original import CLASS, MAPS
 from fastcam.model.storing import values_of
@@ -141,7 +141,7 @@ def _class_index(to: Writer, parts: Parts, recipe: Recipe) -> str:
     """The name of the classes (N,); empty for all of them."""
     if recipe.classes == "top":
         head = parts.head
-        ranking = head.output if head.activation == "other" else head.logits
+        ranking = head.output if head.activation in OWN else head.logits
         scores = _plain(to, _inner(to.graph, ranking), parts.types[1], [-1, head.classes])
         to.add("ArgMax", scores, output=CLASS, axis=1, keepdims=0)
     return "" if recipe.classes == "all" else CLASS

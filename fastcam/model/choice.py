@@ -10,6 +10,7 @@ from fastcam.model.scene import NOT_FINITE
 from fastcam.model.search import Find, Search
 
 FEATURE_MAPS = "expected feature maps of floats, (N, C, h, w), (N, h, w, C) or tokens of a grid (N, L, C)"
+NO_SCORES = "no output holds one score for each class, (N, K)"
 OVERFLOWED = (
     "no head found: feature maps that every path to the scores crosses aren't finite, on images of less contrast "
     "neither. Convert the model to float32, or keep the layers that overflow in float32"
@@ -35,21 +36,42 @@ def check_wanted(graph: Graph, wanted: str | None, scores: Iterable[str]) -> Non
 
 
 def choose(
-    searches: Sequence[Search], scores: Mapping[str, str], wanted: str | None, seems: Callable[[], object]
+    searches: Sequence[Search],
+    scores: Mapping[str, str],
+    wanted: str | None,
+    *,
+    fault: Callable[[Find, Search], object],
+    seems: Callable[[], object],
+    settle: bool,
 ) -> tuple[Find, Search]:
     """The only head, and the search that found it. Where several outputs have one, exact or not, the caller chooses.
 
     Parameters
     ----------
+    fault
+        Tells what the model seems to be, if what was found doesn't lead to scores of classes; None if it does.
+    settle
+        Take what there is, though tensors behind it overflowed.
     seems
         Tells what the model seems to be, if it is no classifier; None where nothing tells.
 
     Raises
     ------
+    NotFiniteError
+        Feature maps overflowed, and there is no head, or it isn't the time to settle for an earlier one.
     HeadNotFoundError
         There is none, or more than one.
     """
     found = [(find, search) for search in searches if (find := search.find(wanted)) is not None]
+    if (not found or not settle) and any(one.verdict in NOT_FINITE for search in searches for one in search.candidates):
+        raise NotFiniteError(OVERFLOWED, reasons=_reasons(searches, scores))
+    faults = [(find, search, why) for find, search in found if (why := fault(find, search))]
+    if found and len(faults) == len(found):
+        raise HeadNotFoundError(
+            f"{NO_SCORES}. {seems() or faults[0][-1]}",
+            reasons=[f"output {scores[search.output]!r}: {why}" for _, search, why in faults],
+        )
+    found = [one for one in found if one not in [(find, search) for find, search, _ in faults]]
     outputs = [scores[search.output] for _, search in found]
     if len({find.logits for find, _ in found}) > 1:
         raise HeadNotFoundError(
@@ -66,8 +88,6 @@ def choose(
             reasons=[FEATURE_MAPS, *_reasons(searches, scores)],
         )
     if not found:
-        if any(one.verdict in NOT_FINITE for search in searches for one in search.candidates):
-            raise NotFiniteError(OVERFLOWED, reasons=_reasons(searches, scores))
         kind = seems()
         raise HeadNotFoundError(
             "no head found: no tensor of feature maps that every path from the image to the scores crosses"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fastcam.model.layouts import Size
 from fastcam.model.scene import Scene
+from fastcam.model.search import Find
 
 BOX_OPS = frozenset({"NonMaxSuppression", "RoiAlign", "MaxRoiPool", "EfficientNMS_TRT", "BatchedNMSDynamic_TRT"})
 RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
@@ -23,6 +24,7 @@ EMBEDDING = re.compile(r"(?<![a-z])(embed\w*|feat(ure)?s?|descriptors?|hidden|po
 SCORES = re.compile(r"(?<![a-z])(logits?|scores?|prob\w*|class\w*|pred\w*)(?![a-z])")
 AUDIO = re.compile(r"(?<![a-z])(audio|wave\w*|mel|mels|spectrogram|speech|sound|pcm|fbank|mfcc)(?![a-z])")
 UNIT_NORM = 1e-3  # how far from 1 the norm of a vector may be that was divided by it, in float16 as well
+ALL_HEAR = 0.75  # of the scores of classes: where places are apart, at most half of the entries hear of one
 SHORTEST = 8  # entries of a vector whose norm says anything
 
 ADVICE = {
@@ -98,7 +100,7 @@ def family(scene: Scene, cuts: Sequence[str]) -> Family | None:
 def embedding(scene: Scene, output: str) -> str:
     """The reason to take an output for a vector that means nothing entry by entry; empty where there is none."""
     values = scene.values.get(output)
-    if values is None or values.dtype.kind != "f" or not values.size:
+    if values is None or values.dtype.kind != "f" or not values.size or _ends_in_softmax(scene, output):
         return ""
     words = output.lower().replace("_", " ")
     if EMBEDDING.search(words) and not SCORES.search(words):
@@ -111,14 +113,61 @@ def embedding(scene: Scene, output: str) -> str:
     return ""
 
 
-def counts_boxes(scene: Scene, output: str) -> str:
-    """The reason to take an output for one score a box, not a class; empty where there is none."""
+def entries_apart(scene: Scene, find: Find, output: str, insisted: bool) -> Family | None:
+    """The family of a model whose output is one score a box, pixel or step, not a class; None if it may be a class.
+
+    Scores of classes are made of the whole image. What is made of means has no place of its own; elsewhere a single
+    place of the feature maps is changed, to see whether all scores hear of it.
+
+    Parameters
+    ----------
+    insisted
+        The caller named the output: then another output with a row for each entry tells nothing.
+    """
+    if find.kind in ("cam", "gap-nonlinear"):
+        return None
+    share = _heard(find, scene.values[find.feature_maps])
+    if share < ALL_HEAR:
+        entries = scene.values[find.logits].size // scene.lead
+        name = "a detector" if entries in set(_box_counts(scene.grids)) else "a segmenter"
+        name = "a reader of sequences" if entries in _sides(scene) else name
+        told = f"a single place of {find.feature_maps!r} changes {share:.0%} of them"
+        return Family(name, f"output {output!r} has entries that stand for places, {told}")
+    beside = None if insisted else _rows_beside(scene, output)
+    return None if beside is None else Family("a detector", f"output {output!r} has an entry for each row of {beside}")
+
+
+def _heard(find: Find, maps: NDArray[Any]) -> float:
+    """The least share of the scores that hear of a single place, out of some places that any hears of."""
+    layout, run = find.layout, find.run
+    rows = layout.rows(maps[:1].astype(np.float32))
+    loud = (
+        30 * (float(rows.std(dtype=np.float64)) or 1.0) * np.random.default_rng(8).uniform(1, 2, rows.shape)
+    ).astype(np.float32)
+
+    def changed(places: Sequence[int] | slice) -> NDArray[np.bool_]:
+        found = np.zeros(len(before), bool)
+        for sign in (1, -1):
+            other = rows.copy()
+            other[:, layout.prefix :][:, places] += sign * loud[:, layout.prefix :][:, places]
+            after = run.run_one(layout.tensor(other)[0])[0]
+            found |= ~(np.abs(after - before) <= 1e-6 * float(np.abs(before).max(initial=0)))
+        return found
+
+    before = run.run_one(layout.tensor(rows)[0])[0]
+    alive = changed(slice(None))
+    h, w = layout.height, layout.width
+    corners = {0, w - 1, (h - 1) * w, h * w - 1, (h // 2) * w + w // 2}
+    shares = [float(changed([place])[alive].mean()) for place in sorted(corners)] if alive.sum() > 1 else []
+    return min((share for share in shares if share), default=1.0)
+
+
+def _rows_beside(scene: Scene, output: str) -> _Output | None:
+    """Another output with a row of numbers for each entry of this one."""
     known = {one.name: one for one in _outputs(scene)}
-    mine = known.get(output)
-    if mine is None:
-        return ""
-    beside = next((one for one in known.values() if one.name != output and _boxes_of(one) in mine.sides[:1]), None)
-    return "" if beside is None else f"has one entry for each box of {beside}"
+    entries = max(known[output].sides, default=1) if output in known else 1
+    others = (one for name, one in known.items() if name != output and len(one.sides) == 2)
+    return next((one for one in others if entries > 1 and entries in one.sides), None)
 
 
 def _outputs(scene: Scene) -> list[_Output]:
@@ -129,14 +178,16 @@ def _boxes_of(output: _Output) -> int:
     """The number of boxes that an output holds, corners or centres and sizes; 0 if none."""
     if output.values.ndim == 4 or len(output.sides) != 2 or 4 not in output.sides or output.values.dtype.kind != "f":
         return 0
-    return output.sides[0] if output.sides[1] == 4 else output.sides[1]
+    first, second = output.sides
+    return first if second == 4 else second
 
 
 def _folded(scene: Scene, cuts: Sequence[str]) -> Family | None:
     for name in cuts:
         shape = scene.shape(name) or ()
-        if name in scene.planes and len(shape) == 4 and shape[0] != scene.lead and shape[0] % scene.lead == 0:
-            because = f"{name!r} {shape} holds {shape[0] // scene.lead} images for each one that goes in"
+        count, rest = divmod(shape[0], scene.lead) if scene.is_convolution(name) and shape else (1, 0)
+        if count > 1 and not rest:
+            because = f"{name!r} {shape} holds {count} images for each one that goes in"
             return Family("a model that makes a batch inside its graph", because)
     return None
 
@@ -152,7 +203,8 @@ def _detector(scene: Scene, outputs: Sequence[_Output]) -> Family | None:
     for one in (one for one in outputs if len(one.sides) == 2 and one.values.dtype.kind == "f"):
         if _is_anchored(scene, one):
             return Family("a detector", f"{one} has an entry for each box of its grids")
-        if one.sides[1] in (6, 7) and one.sides[0] > FEW and _has(scene, "TopK"):
+        count, width = one.sides
+        if width in (6, 7) and count > FEW and _has(scene, "TopK"):
             return Family("a detector", f"{one} holds the best boxes, with their classes and scores")
     return _grids_of_boxes(scene, outputs)
 
@@ -201,6 +253,8 @@ def _sequence(scene: Scene, outputs: Sequence[_Output]) -> Family | None:
     for one in outputs:
         if one.values.ndim != 3 or one.values.dtype.kind != "f" or len(one.sides) != 2:
             continue
+        if one.sides == scene.image:
+            return Family("an image-to-image model", f"{one} has a value at each pixel")
         steps = one.sides[0]
         if recurrent or steps in columns:
             because = f"the operator {recurrent}" if recurrent else f"a step for each of {steps} columns"
@@ -245,7 +299,7 @@ def _channels(output: _Output) -> int:
 
 def _ends_in_softmax(scene: Scene, output: str) -> bool:
     node = scene.graph.producers.get(output)
-    return node is not None and node.op_type in ("Softmax", "LogSoftmax", "Sigmoid")
+    return node is not None and node.op_type in ("Softmax", "LogSoftmax", "Sigmoid", "HardSigmoid")
 
 
 def _has(scene: Scene, operator: str) -> bool:

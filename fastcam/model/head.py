@@ -16,8 +16,9 @@ from fastcam.model.layouts import ORDERS, Layout, Order
 from fastcam.model.wire import Access
 
 Kind = Literal["cam", "cam-spatial", "gap-nonlinear", "pool-nonlinear", "generic"]
-Activation = Literal["softmax", "sigmoid", "none", "other"]
-ACTIVATIONS: tuple[Activation, ...] = ("softmax", "sigmoid", "none", "other")
+Activation = Literal["softmax", "sigmoid", "none", "other", "probabilities"]
+ACTIVATIONS: tuple[Activation, ...] = ("softmax", "sigmoid", "none", "other", "probabilities")
+OWN: frozenset[Activation] = frozenset({"other", "probabilities"})  # where scores are what the model returns
 Floats = NDArray[np.float32]
 
 # What each kind says about the logits, as a function of the feature maps.
@@ -49,8 +50,8 @@ class Head:
     layout
         Axes of the feature maps in the model: "NCHW", "NHWC", or tokens "NLC" or "NCL".
     activation
-        What the model makes of the logits before it returns them; "none": it returns logits; "other": something in
-        which each class rises with its logit, found in the tensor `output`.
+        What the model makes of the logits before it returns them; "none": it returns logits; "probabilities" or
+        "other": something else in which each class rises with its logit, in [0, 1] or not, in the tensor `output`.
     pooling
         The operators between feature maps and logits, in order.
     identity_error

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from fastcam.errors import ModelError
 from fastcam.model.head import Activation
-from fastcam.model.probing import Doubles, Floats, TailRun
+from fastcam.model.probing import Doubles, Floats, TailRun, amplitudes
 from fastcam.model.scene import Scene
 from fastcam.runtime import ORT_ERRORS
 from fastcam.scores import scores_of
@@ -56,7 +56,7 @@ def _follow(run: TailRun, base: Floats, raised: NDArray[np.bool_]) -> bool:
 
 
 def find_activation(scene: Scene, logits: str, output: str) -> Activation:
-    """What the model makes of its logits, by what comes out; "other" for what is none of these functions."""
+    """What the model makes of its logits, by what comes out; "probabilities" or "other" for none of these functions."""
     if logits == output:
         return "none"
     run, shape = scene.run(logits, [output]), scene.values[logits].shape[1:]
@@ -76,4 +76,16 @@ def _function(run: TailRun, base: Floats) -> Activation:
     for activation, values in expected:
         if given.shape == values[0].shape and np.allclose(given, values[0], rtol=1e-4, atol=1e-5):
             return activation
-    return "other"
+    return "probabilities" if are_shares(given) else "other"
+
+
+def are_shares(values: Doubles) -> bool:
+    """Check that all values are in [0, 1], give or take a rounding."""
+    return bool(((values > -1e-6) & (values < 1 + 1e-6)).all())
+
+
+def gives_shares(run: TailRun, spread: float) -> bool:
+    """Check that what a tail gives stays in [0, 1] whatever goes in: probabilities, whose logits aren't to be seen."""
+    rng = np.random.default_rng(7)
+    asked = (amplitude * rng.standard_normal(run.shape) for amplitude in amplitudes(spread))
+    return all(are_shares(run.run_one(one.astype(np.float32))[0]) for one in asked)

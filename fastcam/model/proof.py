@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.errors import HeadNotFoundError, ModelError, NotLinearError
+from fastcam.errors import HeadNotFoundError, ModelError, NotFiniteError, NotLinearError
 from fastcam.model.graph import Graph
 from fastcam.model.head import Head
 from fastcam.model.layouts import Layout
@@ -127,24 +127,28 @@ def prove(graph: Graph, find: Find, linear: Linear, observed: Sequence[Observati
     ------
     NotLinearError
         The identity fails on these feature maps.
+    NotFiniteError
+        Nothing is finite on these images.
     HeadNotFoundError
         It can't be shown, or the model computes something else than its tail; says where and by how much.
     """
     try:
         usable = [one for one in observed if one.is_finite]
         if not usable:
-            raise ModelError("NaN or infinity in the feature maps or logits of every probe image")
+            raise NotFiniteError("NaN or infinity in the feature maps or logits of every probe image")
         expected = [find.run(one.maps.astype(np.float32))[0] for one in usable]
         return _error_on_maps(linear, usable, expected), _gap(graph, find.run, linear, usable, expected)
     except NotLinearError:
         raise
+    except NotFiniteError as error:
+        raise no_head(find, error, NotFiniteError) from error
     except (ModelError, *ORT_ERRORS) as error:
         raise no_head(find, error) from error
 
 
-def no_head(find: Find, error: Exception) -> HeadNotFoundError:
+def no_head(find: Find, error: Exception, kind: type[HeadNotFoundError] = HeadNotFoundError) -> HeadNotFoundError:
     """The refusal of feature maps and logits that were found, and why."""
-    return HeadNotFoundError(
+    return kind(
         f"feature maps {find.feature_maps!r} and logits {find.logits!r} are no head for class activation maps: {error}",
         candidates=[find.feature_maps],
     )

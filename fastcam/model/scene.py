@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,6 @@ from onnx import ValueInfoProto
 
 from fastcam.model.graph import Graph
 from fastcam.model.layouts import Layout, Size, layouts, planar
-from fastcam.model.places import Plane
 from fastcam.model.probing import TailRun
 from fastcam.model.quantised import is_quantised
 from fastcam.model.tail import Tail, cut_tail
@@ -24,6 +23,7 @@ from fastcam.watch import Watch
 # fall below that by more than an error of rounding.
 NEAR_ZERO, BELOW = 16.0, 2.0
 
+UPRIGHT: tuple[Literal["NCHW", "NHWC"], ...] = ("NCHW", "NHWC")
 NOT_FINITE = (
     "its values aren't finite on the probe image",
     "its values aren't finite on the probe image: float16 ends at 65504",
@@ -63,7 +63,7 @@ class Scene:
     values: Mapping[str, NDArray[Any]]
     image: Size
     grids: frozenset[Size]
-    planes: Mapping[str, Plane]
+    planes: Mapping[str, str]
     folder: Path | None
     watch: Watch
 
@@ -148,6 +148,8 @@ class Scene:
             return "it holds no real numbers that the model makes of the image"
         if not self.is_by_image(tensor):
             return f"its first axis isn't that of the images (here {self.lead})"
+        if self.planes.get(tensor, "NCHW") not in UPRIGHT:
+            return "its rows are columns of the image"
         if not np.isfinite(maps).all():
             return NOT_FINITE[maps.dtype == np.float16]
         return "" if maps.ndim in (3, 4) else "it has no axes of places"
@@ -165,7 +167,7 @@ class Scene:
         shape = self.values[tensor].shape
         plane = self.planes.get(tensor)
         if len(shape) == 4 and (plane or insisted):
-            made = planar(shape, (plane,) if plane else ("NCHW", "NHWC"))
+            made = planar(shape, [order for order in UPRIGHT if plane in (None, order)])
             return [layout for layout in made if layout.height * layout.width > 1]
         return layouts(shape, self.image, self.grids)
 

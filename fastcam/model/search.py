@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fastcam.errors import ModelError
 from fastcam.model.alignment import Alignment
-from fastcam.model.head import Activation, Kind
+from fastcam.model.head import OWN, Activation, Kind
 from fastcam.model.layouts import Layout
 from fastcam.model.logits import find_activation, keeps_classes
 from fastcam.model.probing import TOLERANCE, Positions, TailRun, affinity
@@ -217,7 +217,7 @@ class Search:
         """The scores are a known function of the tensor."""
         if tensor not in self._activations and self._keeps_classes(tensor):
             self._activations[tensor] = find_activation(self.scene, tensor, self.output)
-        return tensor == self.output or self._activations.get(tensor, "other") != "other"
+        return tensor == self.output or self._activations.get(tensor, "other") not in OWN
 
 
 def turned_first(scene: Scene, tensor: str, possible: Sequence[Layout]) -> Layout:

@@ -85,21 +85,39 @@ def ssd(classes=21, names=("scores", "boxes")):
     return model(body, outputs, **stored, zero=[0], classes=[classes], end=[1000], two=[2])
 
 
-def blaze_face():
-    """One score for each anchor, and sixteen numbers: a vector that looks like one of classes."""
-    body, stored = rows(5, 2)
-    body += " s = Slice(all, zero, one, two) scores = Squeeze(s, two) boxes = Slice(all, one, end, two)"
-    return model(
-        body, f"float[N, {2 * ALL}] scores, float[N, {2 * ALL}, 4] boxes", **stored, zero=[0], one=[1], end=[9], two=[2]
-    )
+def one_score_a_box(numbers=16, axis=True):
+    """One score for each anchor, beside corners, sizes or key points: a vector that looks like one of classes."""
+    body, stored = rows(1 + numbers, 2)
+    body += " s = Slice(all, zero, one, two) boxes = Slice(all, one, end, two)"
+    body += " scores = Sigmoid(s)" if axis else " scores = Squeeze(s, two)"
+    shape = f"N, {2 * ALL}, 1" if axis else f"N, {2 * ALL}"
+    outputs = f"float[{shape}] scores, float[N, {2 * ALL}, {numbers}] boxes"
+    return model(body, outputs, **stored, zero=[0], one=[1], end=[99], two=[2])
 
 
-def ssd_one_class():
-    body, stored = rows(5, 1)
-    body += " s = Slice(all, zero, one, two) scores = Sigmoid(s) boxes = Slice(all, one, end, two)"
-    return model(
-        body, f"float[N, {ALL}, 1] scores, float[N, {ALL}, 4] boxes", **stored, zero=[0], one=[1], end=[9], two=[2]
-    )
+def yolo_v4():
+    body, stored = rows(5)
+    body += " b = Slice(all, zero, four, two) boxes = Unsqueeze(b, two) confs = Slice(all, four, end, two)"
+    outputs = f"float[N, {ALL}, 1, 4] boxes, float[N, {ALL}, 1] confs"
+    return model(body, outputs, **stored, zero=[0], four=[4], end=[9], two=[2])
+
+
+def anchors_alone():
+    body, stored = rows(1, 2)
+    return model(f"{body} out = Squeeze(all, two)", f"float[N, {2 * ALL}] out", **stored, two=[2])
+
+
+def flattened(channels=1, end="Identity"):
+    """A map of scores that was flattened into a vector."""
+    body = f"{BACKBONE} c = Conv(p3, e) f = Flatten(c) out = {end}(f)"
+    return model(body, f"float[N, {channels * 24}] out", e=noise(1, channels, 8, 1, 1))
+
+
+def columns(shape):
+    """One score for each column."""
+    body = f"{BACKBONE} line = ReduceMean<axes = [2]>(p3) c = Conv(line, e) out = Reshape(c, shape)"
+    sides = ", ".join("N" if side < 0 else str(side) for side in shape)
+    return model(body, f"float[{sides}] out", e=noise(1, 1, 8, 1, 1), shape=list(shape))
 
 
 def retina(classes=10):
@@ -217,6 +235,7 @@ NORM = "n = ReduceL2<axes = [1], keepdims = 1>(e) out = Div(e, n)"
 NORM_LP = "out = LpNormalization<axis = 1, p = 2>(e)"
 DETECTOR, SEGMENTER, READER = "a detector", "a segmenter", "a reader of sequences"
 EMBEDDING, PICTURES, BACKBONES = "an embedding", "an image-to-image model", "a backbone"
+PLACES = "(a detector|a segmenter|a reader of sequences)"  # which can't be told of a plain vector
 FOLDED = "a model that makes a batch inside its graph"
 
 OTHERS = {
@@ -232,8 +251,15 @@ OTHERS = {
     "yolo-v3-one-class": (DETECTOR, partial(yolo_v3, 18)),
     "ssd": (DETECTOR, ssd),
     "ssd-of-two-classes": (DETECTOR, partial(ssd, 2, ("conf", "loc"))),
-    "ssd-of-one-class": (DETECTOR, ssd_one_class),
-    "blaze-face": (DETECTOR, blaze_face),
+    "ssd-of-one-class": (DETECTOR, partial(one_score_a_box, 4)),
+    "blaze-face": (DETECTOR, one_score_a_box),
+    "blaze-face-without-an-axis": (DETECTOR, partial(one_score_a_box, 16, False)),
+    "palms": (DETECTOR, partial(one_score_a_box, 18)),
+    "rotated-boxes": (DETECTOR, partial(one_score_a_box, 5)),
+    "distributed-edges": (DETECTOR, partial(one_score_a_box, 32, False)),
+    "key-points": (DETECTOR, partial(one_score_a_box, 2, False)),
+    "yolo-v4-of-one-class": (DETECTOR, yolo_v4),
+    "scores-of-anchors-alone": (DETECTOR, anchors_alone),
     "retina-net": (DETECTOR, retina),
     "fcos-of-one-class": (DETECTOR, partial(retina, 1)),
     "center-net": (DETECTOR, center_net),
@@ -260,6 +286,11 @@ OTHERS = {
     "super-resolution": (PICTURES, partial(image_to_image, 3, 2)),
     "denoiser": (PICTURES, partial(image_to_image, 3, 1, " out = Add(u, image)")),
     "style": (PICTURES, partial(image_to_image, 3, 1, " out = Tanh(u)")),
+    "flattened-map": (PLACES, flattened),
+    "flattened-map-softmax": (PLACES, partial(flattened, 1, "Softmax")),
+    "flattened-segmenter": (PLACES, partial(flattened, 5)),
+    "scores-of-columns": (PLACES, partial(columns, (-1, 6, 1))),
+    "scores-of-columns-last": (PLACES, partial(columns, (-1, 1, 6))),
     "ctc-time-first": (READER, partial(reader, "T")),
     "ctc-batch-first": (READER, reader),
     "ctc-softmax": (READER, partial(reader, "N", "", "Softmax")),
