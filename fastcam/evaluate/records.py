@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fastcam.checks import is_whole
 from fastcam.errors import InputError
-from fastcam.files import unwritable, write_whole
+from fastcam.files import remove_parts, unwritable, write_whole
 
 Columns = dict[str, NDArray[Any]]
 PLAN, BATCHES, RESULTS, TABLES = "plan.json", "batches", "results.json", "results.md"
@@ -95,9 +95,9 @@ class Records:
         return found
 
     def remove_parts(self) -> None:
-        """What killed runs left of files that they were writing."""
-        for part in (*self.folder.glob(".*.part"), *(self.folder / BATCHES).glob(".*.part")):
-            part.unlink(missing_ok=True)
+        """Remove what killed runs left of files that they were writing."""
+        remove_parts(self.folder, (PLAN, RESULTS, TABLES, PAGE))
+        remove_parts(self.folder / BATCHES)
 
 
 class Batch(NamedTuple):
