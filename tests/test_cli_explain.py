@@ -12,6 +12,7 @@ import fastcam
 from fastcam.cli import main, progress
 from fastcam.cli.photos import find_photos
 from fastcam.results import Explanation
+from fastcam.cli.explain import overlay_names
 from tests.explaining import explained, make, names, prepare, results, run, state
 from tests.models import classifier
 
@@ -68,6 +69,14 @@ def test_long_names_and_names_that_differ_by_case(files):
 
 
 # ---- broken photos ---------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("letters", ["a" + "é" * 120, "ab" + "猫" * 80, "abc" + "🐈" * 60], ids=len)
+def test_long_names_are_cut_between_characters(letters):
+    ((name,),) = overlay_names([f"{letters}.png"], 1)
+    stem = name.removesuffix("-overlay.png")
+    assert letters.startswith(stem)
+    assert 196 < len(stem.encode()) <= 200
+
 
 
 def test_a_broken_photo_ends_the_run_and_loses_none_of_the_others(files, capsys):

@@ -141,7 +141,9 @@ def overlay_names(paths: Sequence[str], maps: int) -> list[list[str]]:
     taken: set[str] = set()
     names = []
     for path in paths:
-        stem = os.fsdecode(os.fsencode(Path(path).stem)[:LONGEST])
+        stem = Path(path).stem
+        while len(os.fsencode(stem)) > LONGEST:
+            stem = stem[:-1]
         name, number = stem, 1
         while name.casefold() in taken:  # some file systems don't tell cases apart
             number += 1
