@@ -6,7 +6,9 @@ import os
 import re
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import fastcam
 from fastcam.cli import main, progress
@@ -14,7 +16,7 @@ from fastcam.cli.photos import find_photos
 from fastcam.results import Explanation
 from fastcam.cli.explain import overlay_names
 from tests.explaining import explained, make, names, prepare, results, run, state
-from tests.models import classifier
+from tests.models import WEIGHTS, build, classifier
 
 
 @pytest.fixture
@@ -122,6 +124,26 @@ def test_a_photo_that_breaks_later_loses_its_old_results(files):
     (files / "photos" / "b.png").write_bytes(b"no png")
     assert run("photos", "--lenient") == 3
     assert names() == ["a-overlay.png", "c-overlay.png", "results.json"]
+
+
+PICKY = (
+    "d = Sub(image, grey) a = Abs(d) far = ReduceMax<keepdims = 0>(a) near = Less(far, little) place = Cast<to = 7>(near) "
+    "zero = Gather(zeros, place) i = Add(image, zero) f = Conv<pads = [1, 1, 1, 1]>(i, k) maps = Relu(f) "
+    "p = GlobalAveragePool(maps) q = Flatten(p) logits = Gemm<transB = 1>(q, w, b)"
+)
+
+
+def test_a_photo_that_the_model_fails_on_is_left_out(files, capsys):
+    """As others are whose file is broken: here, by an index out of range for one that is evenly grey."""
+    more = {"grey": np.float32(0.2), "little": np.float32(0.001), "zeros": np.zeros(1, np.float32)}
+    (files / "model.onnx").write_bytes(build(PICKY, **WEIGHTS | more))
+    Image.new("RGB", (20, 20), (51, 51, 51)).save(files / "photos" / "b.png")
+    options = ("photos", "--preprocess", "unit")
+    assert run(*options) == 2
+    assert "fastcam explain: error: photos/b.png: the model failed" in capsys.readouterr().err
+    assert run(*options, "--lenient") == 3
+    assert explained() == ["photos/a.JPG", "photos/below/c.png"]
+    assert [one["file"] for one in results()["problems"]] == ["photos/b.png"]
 
 
 # ---- going on --------------------------------------------------------------------------------------------------------

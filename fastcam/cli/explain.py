@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fastcam.cli.journal import RESULTS, Journal, digest, overlays_of, read_earlier
 from fastcam.cli.options import add_map_arguments, add_model_arguments, check_map_arguments, map_options, open_model
 from fastcam.cli.progress import Progress
-from fastcam.errors import InputError
+from fastcam.errors import BackendError, FastcamError, GradientError, InputError
 from fastcam.export.lines import map_records
 
 if TYPE_CHECKING:
@@ -99,7 +99,9 @@ def _known_or_new(
     try:
         explanation = explain(path)
         photo = read_photo(path, explanation.levels)
-    except InputError as error:
+    except (BackendError, GradientError):  # of any photo
+        raise
+    except FastcamError as error:
         told = str(error)
         raise PhotoError(told if told.startswith(f"{path}: ") else f"{path}: {told}") from error
     maps = [one | {"overlay": name} for one, name in zip(map_records(explanation, 0), names, strict=True)]
