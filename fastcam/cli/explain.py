@@ -28,7 +28,7 @@ LONGEST = 200  # bytes of a photo's name in those of its overlays
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of this command."""
+    """Add what `fastcam explain` takes."""
     add_model_arguments(parser)
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="photos, folders of photos, or patterns ('*.jpg')")
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="directory for overlays and results.json")
