@@ -12,9 +12,9 @@ from PIL import Image
 
 import fastcam
 from fastcam.cli import main, progress
+from fastcam.cli.explain import overlay_names
 from fastcam.cli.photos import find_photos
 from fastcam.results import Explanation
-from fastcam.cli.explain import overlay_names
 from tests.explaining import explained, make, names, prepare, results, run, state
 from tests.models import WEIGHTS, build, classifier
 
@@ -70,8 +70,6 @@ def test_long_names_and_names_that_differ_by_case(files):
     assert made[1:] == ["b-overlay.png", "B.2-overlay.png"]
 
 
-# ---- broken photos ---------------------------------------------------------------------------------------------------
-
 @pytest.mark.parametrize("letters", ["a" + "é" * 120, "ab" + "猫" * 80, "abc" + "🐈" * 60], ids=len)
 def test_long_names_are_cut_between_characters(letters):
     ((name,),) = overlay_names([f"{letters}.png"], 1)
@@ -79,6 +77,8 @@ def test_long_names_are_cut_between_characters(letters):
     assert letters.startswith(stem)
     assert 196 < len(stem.encode()) <= 200
 
+
+# ---- broken photos ---------------------------------------------------------------------------------------------------
 
 
 def test_a_broken_photo_ends_the_run_and_loses_none_of_the_others(files, capsys):
@@ -190,9 +190,52 @@ def test_nothing_goes_that_was_not_written(files):
     for name in ("../photos/a.JPG", "notes-overlay.txt", "../model.onnx"):
         (files / "out" / "notes-overlay.txt").write_text("mine", encoding="utf-8")
         (files / "out" / "results.json").write_text(text.replace("b-overlay.png", name), encoding="utf-8")
+        (files / "out" / "c-overlay.png").unlink(missing_ok=True)
         assert run("photos/below/c.png") == 0
         assert {"a.JPG", "b.png"} <= set(names("photos"))
         assert names() == ["b-overlay.png", "c-overlay.png", "notes-overlay.txt", "results.json"]
+
+
+EDITS: dict[str, tuple[str, str]] = {
+    "no box": ('"box"', '"bux"'),
+    "a box of text": ('"box": [', '"box": [[], '),
+    "no score": ('"probability"', '"p"'),
+    "a score of text": ('"probability": ', '"probability": "x", "q": '),
+    "no class": ('"class_index"', '"c"'),
+    "a class of nothing": ('"class_index": ', '"class_index": null, "q": '),
+    "a name of nothing": ('"overlay": ', '"overlay": 5, "q": '),
+    "a name with a null": ('"b-overlay', '"a\\u0000-overlay'),
+    "maps of text": ('"maps": [', '"maps": "maps", "q": ['),
+    "maps of numbers": ('"maps": [', '"maps": [5, '),
+    "a list for a file": ('"file": ', '"file": [], "q": '),
+    "a number for a digest": ('"sha256": "', '"sha256": 5, "q": "'),
+    "not a number": ('"probability": ', '"probability": NaN, "q": '),
+}
+
+
+UNNAMED = ("a name of nothing", "a name with a null", "maps of text")
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_record_that_was_edited_is_none(files, edit):
+    """Its photo is explained anew."""
+    assert run("photos/b.png") == 0
+    whole = (files / "out" / "results.json").read_text(encoding="utf-8")
+    if edit in UNNAMED:  # the overlay is nobody's then, and it would take --force to replace it
+        (files / "out" / "b-overlay.png").unlink()
+    head, begin, images = whole.partition('"images": [')
+    (files / "out" / "results.json").write_text(head + begin + images.replace(*EDITS[edit]), encoding="utf-8")
+    assert run("photos/b.png") == 0
+    assert (files / "out" / "results.json").read_text(encoding="utf-8") == whole
+
+
+@pytest.mark.parametrize("header", ['"x": ' + "[" * 100_000, '"model": 5', '"model": []', '"model": {"a": NaN', "5"])
+def test_a_header_that_was_edited_is_refused(files, capsys, header):
+    (files / "out").mkdir()
+    (files / "out" / "results.json").write_text(f'{{\n  {header},\n  "images": [\n  ]\n}}\n', encoding="utf-8")
+    assert run("photos/b.png") == 2
+    assert "results.json: expected results of fastcam explain, or none; got another file" in capsys.readouterr().err
+    assert names() == ["results.json"]
 
 
 # ---- many of them ----------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastcam.cli.journal import RESULTS, Journal, digest, overlays_of, read_earlier
+from fastcam.cli.journal import RESULTS, Journal, digest, hold, overlays_of, read_earlier
 from fastcam.cli.options import add_map_arguments, add_model_arguments, check_map_arguments, map_options, open_model
 from fastcam.cli.progress import Progress
 from fastcam.errors import BackendError, FastcamError, GradientError, InputError
@@ -42,7 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lenient", action="store_true", help="leave out photos that can't be explained, and list them (exit code 3)"
     )
-    parser.add_argument("--force", action="store_true", help="explain photos anew that DIR has results of")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="explain photos anew that DIR has results of",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -51,24 +55,41 @@ def run(options: argparse.Namespace) -> int:
     from fastcam.cli.photos import find_photos
 
     check_map_arguments(options)
-    folder = Path(options.output)
-    earlier = read_earlier(folder)
-    beside = {str((folder / name).absolute()) for name in overlays_of(earlier)}
-    photos = find_photos(options.images, beside=beside, missing=options.lenient)
-    model = open_model(options)
-    how = map_options(options, model) | {"batch_size": options.batch_size}
-    names = overlay_names(photos, _maps_of_each(model, how))
-    header = {"model": report.model_record(model), "versions": report.versions(), "options": _record(options, model)}
-    journal = Journal(folder, header, earlier, dict(zip(photos, names, strict=True)), anew=options.force)
-    _check_nothing_is_lost(photos, folder, {RESULTS, *journal.stale, *(name for several in names for name in several)})
+    with hold(Path(options.output)) as held:
+        earlier = read_earlier(held.folder)
+        beside = {str((held.folder / name).absolute()) for name in overlays_of(earlier)}
+        photos = find_photos(options.images, beside=beside, missing=options.lenient)
+        model = open_model(options)
+        how = map_options(options, model) | {"batch_size": options.batch_size}
+        names = dict(zip(photos, overlay_names(photos, _maps_of_each(model, how)), strict=True))
+        header = {
+            "model": report.model_record(model),
+            "versions": report.versions(),
+            "options": _record(options, model),
+        }
+        journal = Journal(held, header, earlier, names, anew=options.force)
+        written = {name for several in names.values() for name in several}
+        _check_nothing_is_lost(photos, held.folder, {RESULTS, *journal.stale, *written})
+        return _explain_each(journal, names, partial(_explained, model, how), held.folder, options)
+
+
+def _explain_each(
+    journal: Journal,
+    names: Mapping[str, Sequence[str]],
+    explain: Callable[[Progress, str], Explanation],
+    folder: Path,
+    options: argparse.Namespace,
+) -> int:
+    """Explain photo by photo, and say what was done."""
+    from fastcam.cli import report
+
     with ExitStack() as stack:
-        stack.push(lambda kind, *_: _sum_up(journal, len(photos), folder, kind is None))
+        stack.push(lambda kind, *_: _sum_up(journal, len(names), folder, kind is None))
         stack.enter_context(journal)
-        progress = stack.enter_context(Progress(sys.stderr, len(photos), "photo"))
-        explain = partial(_explained, model, how, progress)
-        for n, (path, several) in enumerate(zip(photos, names, strict=True)):
+        progress = stack.enter_context(Progress(sys.stderr, len(names), "photo"))
+        for n, (path, several) in enumerate(names.items()):
             try:
-                maps = _known_or_new(journal, path, several, explain, options.colormap)
+                maps = _known_or_new(journal, path, several, partial(explain, progress), options.colormap)
             except PhotoError as error:
                 if not options.lenient:
                     raise
@@ -78,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
             else:
                 with progress.aside():
                     print(path, *map(report.line, maps), sep="\n")
-            progress.reach(n + 1, len(photos))
+            progress.reach(n + 1, len(names))
     return LEFT_OUT if journal.problems else 0
 
 
@@ -113,7 +134,7 @@ def _known_or_new(
     return maps
 
 
-def _explained(model: Classifier, how: dict[str, Any], progress: Progress, path: str) -> Explanation:
+def _explained(model: Classifier, how: Mapping[str, Any], progress: Progress, path: str) -> Explanation:
     """Explain one photo, with a line on the terminal while a method asks the model again."""
     with progress.aside(), Progress(sys.stderr, None, "step") as steps:
         return model.explain(path, progress=steps.reach, **how)
