@@ -196,6 +196,21 @@ def test_nothing_goes_that_was_not_written(files):
         assert names() == ["b-overlay.png", "c-overlay.png", "notes-overlay.txt", "results.json"]
 
 
+def test_a_file_of_somebody_else_is_replaced_by_force_only(files, capsys):
+    (files / "out").mkdir()
+    (files / "out" / "b-overlay.png").write_bytes(b"mine")
+    before = state()
+    assert run("photos") == 2
+    err = capsys.readouterr().err
+    assert "b-overlay.png: expected a name that is free, or of an overlay that results.json lists; there is" in err
+    assert "--force" in err
+    assert state() == before
+    assert run("photos/a.JPG") == 0
+    assert (files / "out" / "b-overlay.png").read_bytes() == b"mine"
+    assert run("photos", "--force") == 0
+    assert (files / "out" / "b-overlay.png").read_bytes() != b"mine"
+
+
 EDITS: dict[str, tuple[str, str]] = {
     "no box": ('"box"', '"bux"'),
     "a box of text": ('"box": [', '"box": [[], '),

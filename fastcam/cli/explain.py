@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force",
         action="store_true",
-        help="explain photos anew that DIR has results of",
+        help="explain photos anew that DIR has results of, and replace files that no earlier run wrote",
     )
 
 
@@ -70,6 +70,8 @@ def run(options: argparse.Namespace) -> int:
         journal = Journal(held, header, earlier, names, anew=options.force)
         written = {name for several in names.values() for name in several}
         _check_nothing_is_lost(photos, held.folder, {RESULTS, *journal.stale, *written})
+        if not (options.force or held.was_left):  # after a kill, a record may be cut whose overlays are there
+            _check_free(held.folder, written - overlays_of(earlier))
         return _explain_each(journal, names, partial(_explained, model, how), held.folder, options)
 
 
@@ -198,6 +200,16 @@ def _check_nothing_is_lost(paths: Sequence[str], folder: Path, names: Collection
             raise InputError(f"{target}: expected photos; an overlay would be written over this one. Choose another -o")
         if target.is_dir():
             raise InputError(f"{target}: expected a place for a file; there is a directory of that name")
+
+
+def _check_free(folder: Path, names: Collection[str]) -> None:
+    """Refuse to replace files that no earlier run lists: they are somebody's own."""
+    for name in sorted(names):
+        if os.path.lexists(folder / name):
+            raise InputError(
+                f"{folder / name}: expected a name that is free, or of an overlay that results.json lists; there is "
+                "another file. Choose another -o, or --force to replace it"
+            )
 
 
 def _picture(photo: Photo, explanation: Explanation, m: int, colormap: str) -> Any:
