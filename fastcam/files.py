@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import secrets
 import stat
+import sys
 import weakref
+from collections.abc import Collection
 from pathlib import Path
+from typing import BinaryIO
 
 from fastcam.errors import InputError
 
 KEPT = 24  # characters of a file's name in that of its part, which then fits wherever the file's own does
+PART = re.compile(r"\.(.*)\.[0-9a-f]{16}\.part", re.DOTALL)  # the names that `place_beside` gives
+TRIES = 10  # to open a file that others make and delete
+TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)  # what a lock says that another one holds
+
+if sys.platform == "win32":
+    import msvcrt
+
+    FAR = (1 << 31) - 2  # the byte that stands for the file, where nobody reads: others can't read what is locked
+
+    def _lock(file: BinaryIO) -> None:
+        file.seek(FAR)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(file: BinaryIO) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 class Part:
@@ -57,6 +80,72 @@ def _remove(place: Path, owner: int) -> None:
 def place_beside(path: Path) -> Path:
     """A new place beside a path for what is to have its name; hidden, it ends in .part, and its name isn't too long."""
     return path.with_name(f".{path.name[:KEPT]}.{secrets.token_hex(8)}.part")
+
+
+def remove_parts(folder: Path, names: Collection[str] | None = None) -> None:
+    """Remove what killed processes left of files that they were writing: of these names, or of any.
+
+    Raises
+    ------
+    InputError
+        They can't be removed.
+    """
+    beginnings = None if names is None else {name[:KEPT] for name in names}
+    try:
+        for name in os.listdir(folder):
+            found = PART.fullmatch(name)
+            if found and (beginnings is None or found[1] in beginnings):
+                (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
+def open_alone(path: Path) -> BinaryIO | None:
+    """Open a file, unbuffered, to read it and to append to it, or None where somebody else has it open so.
+
+    It is made if need be. Its lock ends with the object or the process, however that ends; file systems without locks
+    keep nobody out. Whoever deletes the file does so before it is closed, where the system lets him.
+
+    Raises
+    ------
+    InputError
+        It can't be written.
+    """
+    for _ in range(TRIES):
+        try:
+            file = open(path, "a+b", buffering=0)  # noqa: SIM115
+        except (OSError, ValueError) as error:
+            raise unwritable(path, error) from error
+        try:
+            _lock(file)
+        except OSError as error:
+            if error.errno in TAKEN:
+                file.close()
+                return None
+        if _is_at(file, path):
+            return file
+        file.close()  # it was deleted between opening and locking
+    return None  # others come and go all the time
+
+
+def _is_at(file: BinaryIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except OSError:
+        return False
+
+
+def write_fully(file: BinaryIO, data: bytes) -> None:
+    """Write all of it to an unbuffered file, which may take a part at a time.
+
+    Raises
+    ------
+    OSError
+        The rest can't be written.
+    """
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def check_place(path: Path) -> None:
@@ -160,7 +249,11 @@ def rename_new(made: Path, path: Path) -> None:
         raise
     except OSError:  # a file system without hard links: take the name, then replace what holds it
         path.touch(exist_ok=False)
-        made.replace(path)
+        try:
+            made.replace(path)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
     else:
         made.unlink()
 

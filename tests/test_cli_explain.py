@@ -6,14 +6,17 @@ import os
 import re
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import fastcam
 from fastcam.cli import main, progress
+from fastcam.cli.explain import overlay_names
 from fastcam.cli.photos import find_photos
 from fastcam.results import Explanation
 from tests.explaining import explained, make, names, prepare, results, run, state
-from tests.models import classifier
+from tests.models import WEIGHTS, build, classifier
 
 
 @pytest.fixture
@@ -67,6 +70,14 @@ def test_long_names_and_names_that_differ_by_case(files):
     assert made[1:] == ["b-overlay.png", "B.2-overlay.png"]
 
 
+@pytest.mark.parametrize("letters", ["a" + "é" * 120, "ab" + "猫" * 80, "abc" + "🐈" * 60], ids=len)
+def test_long_names_are_cut_between_characters(letters):
+    ((name,),) = overlay_names([f"{letters}.png"], 1)
+    stem = name.removesuffix("-overlay.png")
+    assert letters.startswith(stem)
+    assert 196 < len(stem.encode()) <= 200
+
+
 # ---- broken photos ---------------------------------------------------------------------------------------------------
 
 
@@ -115,6 +126,26 @@ def test_a_photo_that_breaks_later_loses_its_old_results(files):
     assert names() == ["a-overlay.png", "c-overlay.png", "results.json"]
 
 
+PICKY = (
+    "d = Sub(image, grey) a = Abs(d) far = ReduceMax<keepdims = 0>(a) near = Less(far, little) place = Cast<to = 7>(near) "
+    "zero = Gather(zeros, place) i = Add(image, zero) f = Conv<pads = [1, 1, 1, 1]>(i, k) maps = Relu(f) "
+    "p = GlobalAveragePool(maps) q = Flatten(p) logits = Gemm<transB = 1>(q, w, b)"
+)
+
+
+def test_a_photo_that_the_model_fails_on_is_left_out(files, capsys):
+    """As others are whose file is broken: here, by an index out of range for one that is evenly grey."""
+    more = {"grey": np.float32(0.2), "little": np.float32(0.001), "zeros": np.zeros(1, np.float32)}
+    (files / "model.onnx").write_bytes(build(PICKY, **WEIGHTS | more))
+    Image.new("RGB", (20, 20), (51, 51, 51)).save(files / "photos" / "b.png")
+    options = ("photos", "--preprocess", "unit")
+    assert run(*options) == 2
+    assert "fastcam explain: error: photos/b.png: the model failed" in capsys.readouterr().err
+    assert run(*options, "--lenient") == 3
+    assert explained() == ["photos/a.JPG", "photos/below/c.png"]
+    assert [one["file"] for one in results()["problems"]] == ["photos/b.png"]
+
+
 # ---- going on --------------------------------------------------------------------------------------------------------
 
 
@@ -159,9 +190,67 @@ def test_nothing_goes_that_was_not_written(files):
     for name in ("../photos/a.JPG", "notes-overlay.txt", "../model.onnx"):
         (files / "out" / "notes-overlay.txt").write_text("mine", encoding="utf-8")
         (files / "out" / "results.json").write_text(text.replace("b-overlay.png", name), encoding="utf-8")
+        (files / "out" / "c-overlay.png").unlink(missing_ok=True)
         assert run("photos/below/c.png") == 0
         assert {"a.JPG", "b.png"} <= set(names("photos"))
         assert names() == ["b-overlay.png", "c-overlay.png", "notes-overlay.txt", "results.json"]
+
+
+def test_a_file_of_somebody_else_is_replaced_by_force_only(files, capsys):
+    (files / "out").mkdir()
+    (files / "out" / "b-overlay.png").write_bytes(b"mine")
+    before = state()
+    assert run("photos") == 2
+    err = capsys.readouterr().err
+    assert "b-overlay.png: expected a name that is free, or of an overlay that results.json lists; there is" in err
+    assert "--force" in err
+    assert state() == before
+    assert run("photos/a.JPG") == 0
+    assert (files / "out" / "b-overlay.png").read_bytes() == b"mine"
+    assert run("photos", "--force") == 0
+    assert (files / "out" / "b-overlay.png").read_bytes() != b"mine"
+
+
+EDITS: dict[str, tuple[str, str]] = {
+    "no box": ('"box"', '"bux"'),
+    "a box of text": ('"box": [', '"box": [[], '),
+    "no score": ('"probability"', '"p"'),
+    "a score of text": ('"probability": ', '"probability": "x", "q": '),
+    "no class": ('"class_index"', '"c"'),
+    "a class of nothing": ('"class_index": ', '"class_index": null, "q": '),
+    "a name of nothing": ('"overlay": ', '"overlay": 5, "q": '),
+    "a name with a null": ('"b-overlay', '"a\\u0000-overlay'),
+    "maps of text": ('"maps": [', '"maps": "maps", "q": ['),
+    "maps of numbers": ('"maps": [', '"maps": [5, '),
+    "a list for a file": ('"file": ', '"file": [], "q": '),
+    "a number for a digest": ('"sha256": "', '"sha256": 5, "q": "'),
+    "not a number": ('"probability": ', '"probability": NaN, "q": '),
+}
+
+
+UNNAMED = ("a name of nothing", "a name with a null", "maps of text")
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_record_that_was_edited_is_none(files, edit):
+    """Its photo is explained anew."""
+    assert run("photos/b.png") == 0
+    whole = (files / "out" / "results.json").read_text(encoding="utf-8")
+    if edit in UNNAMED:  # the overlay is nobody's then, and it would take --force to replace it
+        (files / "out" / "b-overlay.png").unlink()
+    head, begin, images = whole.partition('"images": [')
+    (files / "out" / "results.json").write_text(head + begin + images.replace(*EDITS[edit]), encoding="utf-8")
+    assert run("photos/b.png") == 0
+    assert (files / "out" / "results.json").read_text(encoding="utf-8") == whole
+
+
+@pytest.mark.parametrize("header", ['"x": ' + "[" * 100_000, '"model": 5', '"model": []', '"model": {"a": NaN', "5"])
+def test_a_header_that_was_edited_is_refused(files, capsys, header):
+    (files / "out").mkdir()
+    (files / "out" / "results.json").write_text(f'{{\n  {header},\n  "images": [\n  ]\n}}\n', encoding="utf-8")
+    assert run("photos/b.png") == 2
+    assert "results.json: expected results of fastcam explain, or none; got another file" in capsys.readouterr().err
+    assert names() == ["results.json"]
 
 
 # ---- many of them ----------------------------------------------------------------------------------------------------

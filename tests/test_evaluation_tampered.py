@@ -1,5 +1,6 @@
 """Folders of evaluations that were damaged or edited end in errors that name the file."""
 
+import contextlib
 import copy
 import hashlib
 import io
@@ -58,6 +59,35 @@ def test_every_value_of_a_plan_that_is_edited(folder, tmp_path):
         with pytest.raises(InputError, match=r"plan\.json"):
             merge([folder], tmp_path / "merged")
     assert not (tmp_path / "merged").exists()
+
+
+def test_every_value_of_a_plan_that_is_edited_with_its_check_sum(folder, tmp_path, model_and_data):
+    """By somebody who knows how: an error of ours that names the folder, or figures of what is there."""
+
+    def write(edited):
+        text = json.dumps(edited, indent=2) + "\n"
+        (folder / "plan.json").write_text(
+            json.dumps({**edited, "sum": hashlib.sha256(text.encode()).hexdigest()}), encoding="utf-8"
+        )
+
+    plan = json.loads((folder / "plan.json").read_bytes())
+    del plan["sum"]
+    for k, (*outer, last) in enumerate(path for path in places(plan) if path):
+        for odd in ODD if len(outer) < 2 and last in (*plan, "images", "problems", 0, 1) else ODD[k % len(ODD) :][:1]:
+            edited = copy.deepcopy(plan)
+            inner = edited
+            for key in outer:
+                inner = inner[key]
+            inner[last] = odd
+            write(edited)
+            with contextlib.suppress(FastcamError):
+                merge([folder], tmp_path / "merged", force=True)
+    for odd in ({}, {"asked": []}, plan | {"shard": [1, 0]}, plan | {"asked": {}, "batch": 0}):
+        write(odd)
+        with pytest.raises(
+            InputError, match=r"plan\.json: expected the plan of an evaluation; '\w+' in it isn't one's.*--force"
+        ):
+            again((model_and_data[0], model_and_data[1].take(np.arange(6))), folder, batch=3)
 
 
 def test_a_plan_that_was_edited_is_not_resumed(folder, model_and_data):

@@ -1,13 +1,15 @@
 """Files that are there whole or not at all, however writing them ends."""
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
 import fastcam
-from fastcam.files import Lines, Part, rename_new, write_whole
+from fastcam.files import Lines, Part, open_alone, place_beside, remove_parts, rename_new, write_fully, write_whole
 from tests.disk import full_after
 
 FULL = Path("/dev/full")
@@ -191,6 +193,66 @@ def test_a_new_name_replaces_nothing(tmp_path, monkeypatch):
         rename_new(tmp_path / "made", tmp_path / "there")
         assert os.listdir(tmp_path) == ["there"]
         assert (tmp_path / "there").read_text() == "made"
+
+
+def test_a_new_name_that_fails_is_free(tmp_path, monkeypatch):
+    """Where there are no hard links: the name is taken before what is to have it comes."""
+
+    def fail(*_):
+        raise OSError("no links, no replacing")
+
+    (tmp_path / "made").write_text("made")
+    monkeypatch.setattr(os, "link", fail)
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="no replacing"):
+        rename_new(tmp_path / "made", tmp_path / "there")
+    assert os.listdir(tmp_path) == ["made"]
+
+
+def test_a_file_that_one_has_alone(tmp_path):
+    path = tmp_path / "file"
+    first = open_alone(path)
+    assert first is not None
+    write_fully(first, b"one")
+    assert open_alone(path) is None
+    assert path.read_bytes() == b"one"
+    first.close()
+    code = "import sys; from pathlib import Path; from fastcam.files import open_alone; f = open_alone(Path(sys.argv[1])); "
+    command = [sys.executable, "-c", f"{code}print(f and f.read(), flush=True); input()", path]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"b''\n"
+        assert open_alone(path) is None
+        process.kill()
+    again = open_alone(path)  # the lock was the process's
+    assert again is not None
+    path.unlink()
+    other = open_alone(path)  # another file of that name
+    assert other is not None
+    again.close()
+    other.close()
+    with pytest.raises(fastcam.InputError, match=r"none/file: can't be written \(No such file or directory\)"):
+        open_alone(tmp_path / "none" / "file")
+
+
+def test_bytes_that_do_not_all_fit_are_an_error(tmp_path):
+    """Of an unbuffered file, whose `write` says only how many it took."""
+    with open(tmp_path / "file", "wb", buffering=0) as file:
+        with full_after(900), pytest.raises(OSError, match="File too large"):
+            write_fully(file, b"x" * 1000)
+        assert file.tell() == 900
+
+
+def test_only_parts_go_that_were_made_here(tmp_path):
+    long = "é" * 100
+    gone = [place_beside(tmp_path / name) for name in ("out.png", long)]
+    left = [tmp_path / ".mine.part", tmp_path / ".out.png.0123.part", place_beside(tmp_path / "other")]
+    for place in (*gone, *left):
+        place.touch()
+    remove_parts(tmp_path, ("out.png", long))
+    assert set(tmp_path.iterdir()) == set(left)
+    remove_parts(tmp_path)
+    assert set(tmp_path.iterdir()) == set(left[:2])
 
 
 @needs_full

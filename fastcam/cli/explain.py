@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastcam.cli.journal import RESULTS, Journal, digest, overlays_of, read_earlier
+from fastcam.cli.journal import RESULTS, Journal, digest, hold, overlays_of, read_earlier
 from fastcam.cli.options import add_map_arguments, add_model_arguments, check_map_arguments, map_options, open_model
 from fastcam.cli.progress import Progress
-from fastcam.errors import InputError
+from fastcam.errors import BackendError, FastcamError, GradientError, InputError
 from fastcam.export.lines import map_records
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ LONGEST = 200  # bytes of a photo's name in those of its overlays
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of this command."""
+    """Add what `fastcam explain` takes."""
     add_model_arguments(parser)
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="photos, folders of photos, or patterns ('*.jpg')")
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="directory for overlays and results.json")
@@ -42,7 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lenient", action="store_true", help="leave out photos that can't be explained, and list them (exit code 3)"
     )
-    parser.add_argument("--force", action="store_true", help="explain photos anew that DIR has results of")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="explain photos anew that DIR has results of, and replace files that no earlier run wrote",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -51,24 +55,43 @@ def run(options: argparse.Namespace) -> int:
     from fastcam.cli.photos import find_photos
 
     check_map_arguments(options)
-    folder = Path(options.output)
-    earlier = read_earlier(folder)
-    beside = {str((folder / name).absolute()) for name in overlays_of(earlier)}
-    photos = find_photos(options.images, beside=beside, missing=options.lenient)
-    model = open_model(options)
-    how = map_options(options, model) | {"batch_size": options.batch_size}
-    names = overlay_names(photos, _maps_of_each(model, how))
-    header = {"model": report.model_record(model), "versions": report.versions(), "options": _record(options, model)}
-    journal = Journal(folder, header, earlier, dict(zip(photos, names, strict=True)), anew=options.force)
-    _check_nothing_is_lost(photos, folder, {RESULTS, *journal.stale, *(name for several in names for name in several)})
+    with hold(Path(options.output)) as held:
+        earlier = read_earlier(held.folder)
+        beside = {str((held.folder / name).absolute()) for name in overlays_of(earlier)}
+        photos = find_photos(options.images, beside=beside, missing=options.lenient)
+        model = open_model(options)
+        how = map_options(options, model) | {"batch_size": options.batch_size}
+        names = dict(zip(photos, overlay_names(photos, _maps_of_each(model, how)), strict=True))
+        header = {
+            "model": report.model_record(model),
+            "versions": report.versions(),
+            "options": _record(options, model),
+        }
+        journal = Journal(held, header, earlier, names, anew=options.force)
+        written = {name for several in names.values() for name in several}
+        _check_nothing_is_lost(photos, held.folder, {RESULTS, *journal.stale, *written})
+        if not (options.force or held.was_left):  # after a kill, a record may be cut whose overlays are there
+            _check_free(held.folder, written - overlays_of(earlier))
+        return _explain_each(journal, names, partial(_explained, model, how), held.folder, options)
+
+
+def _explain_each(
+    journal: Journal,
+    names: Mapping[str, Sequence[str]],
+    explain: Callable[[Progress, str], Explanation],
+    folder: Path,
+    options: argparse.Namespace,
+) -> int:
+    """Explain photo by photo, and say what was done."""
+    from fastcam.cli import report
+
     with ExitStack() as stack:
-        stack.push(lambda kind, *_: _sum_up(journal, len(photos), folder, kind is None))
+        stack.push(lambda kind, *_: _sum_up(journal, len(names), folder, kind is None))
         stack.enter_context(journal)
-        progress = stack.enter_context(Progress(sys.stderr, len(photos), "photo"))
-        explain = partial(_explained, model, how, progress)
-        for n, (path, several) in enumerate(zip(photos, names, strict=True)):
+        progress = stack.enter_context(Progress(sys.stderr, len(names), "photo"))
+        for n, (path, several) in enumerate(names.items()):
             try:
-                maps = _known_or_new(journal, path, several, explain, options.colormap)
+                maps = _known_or_new(journal, path, several, partial(explain, progress), options.colormap)
             except PhotoError as error:
                 if not options.lenient:
                     raise
@@ -78,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
             else:
                 with progress.aside():
                     print(path, *map(report.line, maps), sep="\n")
-            progress.reach(n + 1, len(photos))
+            progress.reach(n + 1, len(names))
     return LEFT_OUT if journal.problems else 0
 
 
@@ -99,7 +122,9 @@ def _known_or_new(
     try:
         explanation = explain(path)
         photo = read_photo(path, explanation.levels)
-    except InputError as error:
+    except (BackendError, GradientError):  # of any photo
+        raise
+    except FastcamError as error:
         told = str(error)
         raise PhotoError(told if told.startswith(f"{path}: ") else f"{path}: {told}") from error
     maps = [one | {"overlay": name} for one, name in zip(map_records(explanation, 0), names, strict=True)]
@@ -111,7 +136,7 @@ def _known_or_new(
     return maps
 
 
-def _explained(model: Classifier, how: dict[str, Any], progress: Progress, path: str) -> Explanation:
+def _explained(model: Classifier, how: Mapping[str, Any], progress: Progress, path: str) -> Explanation:
     """Explain one photo, with a line on the terminal while a method asks the model again."""
     with progress.aside(), Progress(sys.stderr, None, "step") as steps:
         return model.explain(path, progress=steps.reach, **how)
@@ -141,7 +166,9 @@ def overlay_names(paths: Sequence[str], maps: int) -> list[list[str]]:
     taken: set[str] = set()
     names = []
     for path in paths:
-        stem = os.fsdecode(os.fsencode(Path(path).stem)[:LONGEST])
+        stem = Path(path).stem
+        while len(os.fsencode(stem)) > LONGEST:
+            stem = stem[:-1]
         name, number = stem, 1
         while name.casefold() in taken:  # some file systems don't tell cases apart
             number += 1
@@ -173,6 +200,16 @@ def _check_nothing_is_lost(paths: Sequence[str], folder: Path, names: Collection
             raise InputError(f"{target}: expected photos; an overlay would be written over this one. Choose another -o")
         if target.is_dir():
             raise InputError(f"{target}: expected a place for a file; there is a directory of that name")
+
+
+def _check_free(folder: Path, names: Collection[str]) -> None:
+    """Refuse to replace files that no earlier run lists: they are somebody's own."""
+    for name in sorted(names):
+        if os.path.lexists(folder / name):
+            raise InputError(
+                f"{folder / name}: expected a name that is free, or of an overlay that results.json lists; there is "
+                "another file. Choose another -o, or --force to replace it"
+            )
 
 
 def _picture(photo: Photo, explanation: Explanation, m: int, colormap: str) -> Any:

@@ -7,17 +7,17 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
-from fastcam.cli.report import prepare_directory
+from fastcam.cli.report import line, prepare_directory
 from fastcam.errors import InputError
-from fastcam.files import Part, unwritable
+from fastcam.files import Part, open_alone, remove_parts, unwritable, write_fully
 
 RESULTS, JOURNAL = "results.json", ".results.json.journal"
 BEGIN, END = b'  "images": [\n', b"  ]"  # the lines around those of photos
-OVERLAY = re.compile(r"[^/\\]+-overlay(-\d+)?\.png")
+OVERLAY = re.compile(r"[^/\\\0]+-overlay(-\d+)?\.png")
 
 
 class Entry(NamedTuple):
@@ -31,10 +31,65 @@ class Entry(NamedTuple):
 
 
 class Earlier(NamedTuple):
-    """What an earlier run left: its header, and its photos by their paths."""
+    """What an earlier run left: its header, its photos by their paths, and the names of all overlays.
+
+    The latter are also those of records that somebody edited, which aren't used.
+    """
 
     header: dict[str, Any]
     entries: dict[str, Entry]
+    overlays: set[str]
+
+
+class Held(NamedTuple):
+    """A folder that no other run writes to: its journal, open, and whether a run that was killed left that."""
+
+    folder: Path
+    file: BinaryIO
+    was_left: bool
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[Held]:
+    """Keep other runs out of a folder, made if need be, in the block; what is empty then is gone again.
+
+    Raises
+    ------
+    InputError
+        Another run holds it, or it can't be written to.
+    """
+    made = [one for one in (folder, *folder.parents) if not os.path.lexists(one)]
+    place = prepare_directory(str(folder)) / JOURNAL
+    file = open_alone(place)
+    if file is None:
+        raise InputError(
+            f"{folder}: expected a folder that nobody else writes to; another `fastcam explain` does. Wait until it "
+            "has ended, or choose another -o"
+        )
+    try:
+        yield Held(folder, file, _size(file) > 0)
+    finally:
+        if not _size(file):
+            _remove(place, file)
+        file.close()
+        with suppress(OSError):
+            for one in made:
+                one.rmdir()
+
+
+def _size(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size
+
+
+def _remove(place: Path, file: BinaryIO) -> None:
+    """Delete a file that is open, and close it: first the former, lest another run takes it up in between."""
+    try:
+        place.unlink(missing_ok=True)
+    except OSError:  # Windows deletes none that is open; if another run has taken it up, it stays
+        file.close()
+        with suppress(OSError):
+            place.unlink(missing_ok=True)
+    file.close()
 
 
 def read_earlier(folder: Path) -> list[Earlier]:
@@ -54,7 +109,7 @@ def read_earlier(folder: Path) -> list[Earlier]:
 
 def overlays_of(earlier: Iterable[Earlier]) -> set[str]:
     """Return the names of all overlays that earlier runs wrote."""
-    return {name for one in earlier for entry in one.entries.values() for name in entry.overlays}
+    return {name for one in earlier for name in one.overlays}
 
 
 class Journal:
@@ -66,6 +121,8 @@ class Journal:
 
     Parameters
     ----------
+    held
+        The folder, which is this run's alone.
     header
         What the results are of: model, versions, options. Photos of an earlier run with another one are explained anew.
     planned
@@ -83,20 +140,21 @@ class Journal:
 
     def __init__(
         self,
-        folder: Path,
+        held: Held,
         header: Mapping[str, Any],
         earlier: Sequence[Earlier],
         planned: Mapping[str, Sequence[str]],
         *,
         anew: bool = False,
     ) -> None:
-        self._folder, self._header, self._planned = folder, header, planned
+        self._folder, self._file, self._header, self._planned = held.folder, held.file, header, planned
         self._entries: dict[str, Entry] = {}
-        self._file: IO[bytes] | None = None
+        self._is_begun = False
         wanted = {path: tuple(names) for path, names in planned.items()}
         for one in earlier:
             if not anew and _compared(one.header) == _compared(header):
                 self._entries |= {p: entry for p, entry in one.entries.items() if wanted.get(p) == entry.overlays}
+        self._own = {RESULTS, *overlays_of(earlier), *(name for names in wanted.values() for name in names)}
         self._stale = overlays_of(earlier) - {name for entry in self._entries.values() for name in entry.overlays}
         self.problems: list[dict[str, str]] = []
         self.done = self.reused = 0
@@ -130,14 +188,14 @@ class Journal:
         """
         overlays = tuple(one["overlay"] for one in record["maps"])
         self._stale.update(overlays)  # of that name: after a kill, one that is there is of this record
-        file, line = self._begun(), f"    {json.dumps(record, allow_nan=False)},\n".encode()
-        place = self._folder / JOURNAL
+        place, text = self._folder / JOURNAL, f"    {json.dumps(record, allow_nan=False)},\n".encode()
+        self._begin()
         try:
-            offset = os.fstat(file.fileno()).st_size
-            file.write(line)
+            offset = self._file.seek(0, os.SEEK_END)
+            write_fully(self._file, text)
         except OSError as error:
             raise unwritable(place, error) from error
-        self._entries[record["file"]] = Entry(record["sha256"], overlays, place, offset, len(line))
+        self._entries[record["file"]] = Entry(record["sha256"], overlays, place, offset, len(text))
         try:
             yield self._folder
         except BaseException:
@@ -145,25 +203,23 @@ class Journal:
             raise
         self.done += 1
 
-    def _begun(self) -> IO[bytes]:
-        """Return the journal, open; what is stale is gone."""
-        if self._file is None:
-            prepare_directory(str(self._folder))
+    def _begin(self) -> None:
+        """Have the journal's header written, and what is stale gone."""
         self._remove_stale()
-        if self._file is None:
-            place, results = self._folder / JOURNAL, self._folder / RESULTS
-            known = [entry for entry in self._entries.values() if entry.place == place]
-            try:
-                if all(entry.place == place for entry in self._entries.values()):
-                    results.unlink(missing_ok=True)  # which tells of overlays that are gone
-                self._file = open(place, "ab" if known else "wb", buffering=0)  # noqa: SIM115
-                if known:
-                    self._file.truncate(max(entry.offset + entry.size for entry in known))  # before a line that was cut
-                else:
-                    self._file.write(_head(self._header))
-            except OSError as error:
-                raise unwritable(place, error) from error
-        return self._file
+        if self._is_begun:
+            return
+        remove_parts(self._folder, self._own)
+        place, results = self._folder / JOURNAL, self._folder / RESULTS
+        known = [entry for entry in self._entries.values() if entry.place == place]
+        try:
+            if all(entry.place == place for entry in self._entries.values()):
+                results.unlink(missing_ok=True)  # which tells of overlays that are gone
+            self._file.truncate(max((entry.offset + entry.size for entry in known), default=0))  # before a line cut off
+            if not known:
+                write_fully(self._file, _head(self._header))
+        except OSError as error:
+            raise unwritable(place, error) from error
+        self._is_begun = True
 
     def leave_out(self, path: str, reason: str) -> None:
         """List a photo that can't be explained, and why."""
@@ -179,12 +235,11 @@ class Journal:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
-            self._begun()
-        if self._file is not None:
-            self._file.close()
+            self._begin()
+        if self._is_begun:
             self._write_results()
             self._remove_stale()
-            (self._folder / JOURNAL).unlink(missing_ok=True)
+            self._file.truncate(0)  # all of it is in results.json
 
     def _write_results(self) -> None:
         """Put the lines of all photos together, in the order of the run."""
@@ -230,23 +285,43 @@ def _read(path: Path) -> Earlier:
     try:
         with open(path, "rb") as file:
             head: list[bytes] = []
-            while (line := file.readline()) != BEGIN:
-                if not line:
+            while (text := file.readline()) != BEGIN:
+                if not text:
                     raise ValueError("no images")
-                head.append(line)
+                head.append(text)
             header: dict[str, Any] = json.loads(b"".join(head).rstrip().rstrip(b",") + b"}")
             _compared(header)
-            entries, offset = {}, file.tell()
-            while (line := file.readline()).endswith(b"\n") and not line.startswith(END):
-                record = json.loads(line.rstrip().rstrip(b","))
-                overlays = tuple(str(one["overlay"]) for one in record["maps"])
-                entries[record["file"]] = Entry(record["sha256"], overlays, path, offset, len(line))
-                offset += len(line)
-            return Earlier(header, entries)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+            earlier, offset = Earlier(header, {}, set()), file.tell()
+            while (text := file.readline()).endswith(b"\n") and not text.startswith(END):
+                record = json.loads(text.rstrip().rstrip(b","))
+                overlays = _overlays(record)
+                earlier.overlays.update(overlays)
+                if _is_told(record) and len(overlays) == len(record["maps"]):
+                    earlier.entries[record["file"]] = Entry(record["sha256"], overlays, path, offset, len(text))
+                offset += len(text)
+            return earlier
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             f"{path}: expected results of fastcam explain, or none; got another file. Choose another -o, or move it"
         ) from error
+
+
+def _overlays(record: Any) -> tuple[str, ...]:
+    """Return the names of a record's overlays, as far as they are such as `Journal` gives."""
+    maps = record.get("maps") if isinstance(record, dict) else None
+    named = [one.get("overlay") for one in maps if isinstance(one, dict)] if isinstance(maps, list) else []
+    return tuple(name for name in named if isinstance(name, str) and OVERLAY.fullmatch(name))
+
+
+def _is_told(record: Any) -> bool:
+    """Whether a record has what is used of it: one that somebody edited may not, whose photo is explained anew."""
+    try:
+        json.dumps(record, allow_nan=False)
+        for one in record["maps"]:
+            line(one)
+        return isinstance(record["file"] + record["sha256"], str)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
+        return False
 
 
 def _compared(header: Mapping[str, Any]) -> dict[str, Any]:

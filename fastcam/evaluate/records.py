@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import sys
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -15,15 +16,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcam.checks import is_whole
 from fastcam.errors import InputError
-from fastcam.files import unwritable, write_whole
+from fastcam.files import remove_parts, unwritable, write_whole
 
 Columns = dict[str, NDArray[Any]]
 PLAN, BATCHES, RESULTS, TABLES = "plan.json", "batches", "results.json", "results.md"
 DIGEST, SUM = "plan", "sum"
 CHECK = 32  # bytes of a check sum behind each file
 LARGEST = 1 << 30  # bytes of a batch, unpacked
-# Of damaged files.
+MOST = 10**8  # photos of a plan that is read: whoever asks for more has edited it
+# Errors of damaged files.
 UNSOUND = (
     OSError,
     ValueError,
@@ -33,7 +36,7 @@ UNSOUND = (
     MemoryError,
     zipfile.BadZipFile,
     zlib.error,
-)  # of damaged files
+)
 PAGE = "report.html"
 
 
@@ -92,9 +95,9 @@ class Records:
         return found
 
     def remove_parts(self) -> None:
-        """What killed runs left of files that they were writing."""
-        for part in (*self.folder.glob(".*.part"), *(self.folder / BATCHES).glob(".*.part")):
-            part.unlink(missing_ok=True)
+        """Remove what killed runs left of files that they were writing."""
+        remove_parts(self.folder, (PLAN, RESULTS, TABLES, PAGE))
+        remove_parts(self.folder / BATCHES)
 
 
 class Batch(NamedTuple):
@@ -164,7 +167,30 @@ def read_plan(folder: Path) -> dict[str, Any]:
         raise InputError(f"{folder}: expected a folder that an evaluation began, with its {PLAN} ({error})") from error
     if not is_whole:
         raise InputError(f"{folder / PLAN}: expected the plan of an evaluation; it was changed. Start anew: --force")
+    if part := _unfit_part(plan):
+        told = f"expected the plan of an evaluation; {part!r} in it isn't one's"
+        raise InputError(f"{folder / PLAN}: {told}. Start anew: --force")
     return plan
+
+
+def _unfit_part(plan: Mapping[str, Any]) -> str | None:
+    """The part of a plan that isn't as an evaluation writes it: who edited it may have corrected its check sum."""
+    asked, told, shard, batch = (plan.get(name) for name in ("asked", "told", "shard", "batch"))
+    images = asked.get("images") if isinstance(asked, dict) else None
+    pair = shard if isinstance(shard, list) and len(shard) == 2 and all(map(is_whole, shard)) else (0, 0)
+    problems = told.get("problems") if isinstance(told, dict) else None
+    fits = {
+        "fastcam": isinstance(plan.get("fastcam"), str),
+        "asked": is_whole(images) and 1 <= images <= MOST,
+        "told": isinstance(problems, list) and all(map(_is_problem, problems)),
+        "shard": is_whole(images) and 1 <= pair[0] <= pair[1] <= images,
+        "batch": is_whole(batch) and 1 <= batch <= sys.maxsize,
+    }
+    return next((name for name, is_fit in fits.items() if not is_fit), None)
+
+
+def _is_problem(one: Any) -> bool:
+    return isinstance(one, dict) and all(isinstance(value, str) for value in one.values())
 
 
 def _sum(plan: Mapping[str, Any]) -> str:
