@@ -5,7 +5,7 @@ from numba import int32, int64
 
 from fastcam.kernels.cpu.jit import kernel, writable
 
-# built on 89d09463714ed4cb
+# built on bd07921bdb71ae19
 
 END, UNSEEN = -1, -2
 

@@ -5,7 +5,7 @@ from numba import float32, float64, int32, int64
 
 from fastcam.kernels.cpu.jit import helper, kernel, readable, writable
 
-# built on 89d09463714ed4cb
+# built on bd07921bdb71ae19
 
 
 @helper
