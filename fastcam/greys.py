@@ -44,7 +44,7 @@ def eight_bits(values: NDArray[Any], name: str, levels: Levels | None) -> NDArra
 
 
 def check_colours(largest: int, name: str) -> None:
-    """Colours of 16 bits, of which Pillow leaves the upper 8, fill them; or `InputError`."""
+    """Refuse, with `InputError`, colours of 16 bits, of which Pillow leaves the upper 8, that don't fill them."""
     if largest < FILLED >> 8:
         raise InputError(
             f"{name}: expected 8 bits a channel, or 16 that are filled; got colours below {(largest + 1) << 8}, which "

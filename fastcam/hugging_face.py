@@ -224,7 +224,7 @@ def _crop(values: Mapping[str, Any]) -> tuple[int, int] | None:
 
 
 def _sides(key: str, size: Any) -> int | tuple[int, int]:
-    """Of the forms that configurations use: n, [h, w], {"height", "width"}, {"shortest_edge"}."""
+    """A size in any of the forms that configurations use: n, [h, w], {"height", "width"}, {"shortest_edge"}."""
     if isinstance(size, Mapping):
         if set(size) == {"shortest_edge"}:
             return int(size["shortest_edge"])

@@ -93,7 +93,7 @@ def photo_pixels(photo: Photo, levels: Levels | None = None) -> NDArray[np.uint8
 
 
 def check_pixels(photo: NDArray[Any]) -> None:
-    """(H, W, 3) uint8, or `InputError`."""
+    """Refuse, with `InputError`, what isn't (H, W, 3) uint8."""
     if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or photo.size == 0:
         raise InputError(
             f"image: expected (H, W, 3) uint8 in RGB order, not empty; got {photo.shape} {photo.dtype}. "
@@ -154,7 +154,7 @@ def _as_rgb(image: Image.Image, name: str, levels: Levels | None) -> Image.Image
 
 
 def default_preprocess(model: ImageInput) -> Preprocess:
-    """For models that nothing is known of: ImageNet's, or what fits grey or uint8 inputs."""
+    """The preprocessing of models that nothing is known of: ImageNet's, or what fits grey or uint8 inputs."""
     if model.channels == 1:
         return Preprocess(channels="grey", scale=1.0 if model.dtype == np.uint8 else 1 / 255)
     return NAMED["raw" if model.dtype == np.uint8 else "imagenet"]

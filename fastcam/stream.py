@@ -102,7 +102,7 @@ class Stream(Iterator[Pair], AsyncIterator[Pair]):
             self._reader.join(PATIENCE)
 
     async def aclose(self) -> None:
-        """The same, of a source of either kind."""
+        """End all threads, as `close` does, and the task that reads an asynchronous source."""
         await _in_thread(self.close, self._pipeline)
         if self._feeder is not None:
             self._feeder.cancel()

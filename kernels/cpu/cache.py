@@ -163,7 +163,7 @@ def _source(function: Callable[..., Any]) -> Path | None:
 
 @lru_cache
 def _digest(path: Path, changed: int) -> str:
-    """Of a file's contents, which are the same in any copy of it."""
+    """The digest of a file's contents, which are the same in any copy of it."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -7,7 +7,7 @@ from fastcam.kernels.cpu.extrema import LARGEST, pad
 from fastcam.kernels.cpu.jit import CELLS, GRID, kernel, readable, writable
 from fastcam.kernels.cpu.upsampling import pad_normalised, upsample_row
 
-# built on 439177053052bbe6
+# built on c5eea99f83e88dfb
 
 
 @kernel(

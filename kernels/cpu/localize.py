@@ -7,7 +7,7 @@ from fastcam.kernels.cpu.jit import GRID, RULE, TABLES, kernel, readable, writab
 from fastcam.kernels.cpu.runs import components_of
 from fastcam.kernels.cpu.weighted_sum import weighted_sums
 
-# built on c1d78e8d9d8a081b
+# built on 6484a85cd5a5bac8
 
 
 @kernel(
