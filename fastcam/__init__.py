@@ -11,6 +11,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from fastcam import threads as _threads  # noqa: F401  # exit handlers registered from here on come before its own
+
 if TYPE_CHECKING:
     from fastcam.api import load as load
     from fastcam.boxes import find_boxes as find_boxes

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fastcam.errors import InputError
-from fastcam.hugging_face import Understood, from_hugging_face
+from fastcam.hugging_face import Understood, from_hugging_face, leaves_it_to_timm
 from fastcam.labels import read_labels
 from fastcam.preprocess import NAMED, Preprocess, is_change, preprocess
 
@@ -95,7 +95,10 @@ def neighbouring(model: Path) -> Found | None:
                 config = config.get(within)
             if config is None:
                 continue
-            found = _from_timm(config) if name == CONFIG else from_hugging_face(config, _model_config(folder))
+            model_config = _model_config(folder)
+            if name != CONFIG and leaves_it_to_timm(config, model_config) and _timms(model_config):
+                continue
+            found = _from_timm(config) if name == CONFIG else from_hugging_face(config, model_config)
         except Exception as error:  # whatever a file may hold that isn't such a configuration
             reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
             raise InputError(f"{file}: can't be understood ({reason}); give preprocess=") from error
@@ -145,9 +148,13 @@ def _read(file: Path) -> Mapping[str, Any]:
     return config
 
 
+def _timms(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What timm writes, as `pretrained_cfg`; a `config.json` without that belongs to something else."""
+    return config.get("pretrained_cfg") or (config if "crop_pct" in config and "mean" in config else None)
+
+
 def _from_timm(config: Mapping[str, Any]) -> Understood | None:
-    """timm writes it as `pretrained_cfg`; a `config.json` without that belongs to something else."""
-    timm = config.get("pretrained_cfg") or (config if "crop_pct" in config and "mean" in config else None)
+    timm = _timms(config)
     if timm is None:
         return None
     channels, height, width = timm["input_size"]

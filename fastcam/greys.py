@@ -44,7 +44,7 @@ def eight_bits(values: NDArray[Any], name: str, levels: Levels | None) -> NDArra
 
 
 def check_colours(largest: int, name: str) -> None:
-    """Colours of 16 bits, of which Pillow leaves the upper 8, fill them; or `InputError`."""
+    """Refuse, with `InputError`, colours of 16 bits, of which Pillow leaves the upper 8, that don't fill them."""
     if largest < FILLED >> 8:
         raise InputError(
             f"{name}: expected 8 bits a channel, or 16 that are filled; got colours below {(largest + 1) << 8}, which "
@@ -57,7 +57,7 @@ def _check_filled(values: NDArray[Any], name: str) -> None:
     if values.dtype.kind == "f":
         got, low, high = f"floating point, {least:g} to {largest:g}", least, largest
     elif least < 0 or largest > 65535:
-        got, low, high = f"32-bit values {least} to {largest}, whose range isn't known", least, largest
+        got, low, high = f"{values.dtype.name} values {least} to {largest}, whose range isn't known", least, largest
     elif largest < FILLED:
         bits = max(8, int(largest).bit_length())
         got = f"values {least} to {largest}, which leave 16 bits unfilled: those of {bits} bits, or dark"

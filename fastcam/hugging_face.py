@@ -60,22 +60,38 @@ def from_hugging_face(config: Mapping[str, Any], model: Mapping[str, Any]) -> Un
     return Understood(found, f"{name or 'an unnamed '}ImageProcessor: from the file {taken}; by default {silent}")
 
 
+def leaves_it_to_timm(config: Mapping[str, Any], model: Mapping[str, Any]) -> bool:
+    """Whether the class that such files name, as of `from_hugging_face`, reads timm's `config.json` instead.
+
+    Examples
+    --------
+    >>> leaves_it_to_timm({"image_processor_type": "TimmWrapperImageProcessor"}, {})
+    True
+    """
+    return _named_class(config, model)[0] == "TimmWrapper"
+
+
 def _class_of(config: Mapping[str, Any], model: Mapping[str, Any]) -> str:
-    """The class's name without "ImageProcessor"; "" where there is none."""
-    written = config.get("image_processor_type") or config.get("feature_extractor_type")
-    written = written or model.get("image_processor_type")
-    if written is None:
-        name = MODEL_TYPES.get(str(model.get("model_type")), "")
-        written = f"{name}ImageProcessor"
-    else:
-        name = str(written)
-        for ending in ("Fast", "Pil", "FeatureExtractor", "ImageProcessor"):
-            name = name.removesuffix(ending)
+    """The class's name without "ImageProcessor", if it can be followed; "" where there is none."""
+    name, written = _named_class(config, model)
     if name in REFUSED:
         raise InputError(f"{written} {REFUSED[name]}, which can't be followed")
     if name not in PROCESSORS:
         raise InputError(f"{written}: expected an image processor that is known, {', '.join(filter(None, PROCESSORS))}")
     return name
+
+
+def _named_class(config: Mapping[str, Any], model: Mapping[str, Any]) -> tuple[str, str]:
+    """The class's name without "ImageProcessor", and as it is written."""
+    written = config.get("image_processor_type") or config.get("feature_extractor_type")
+    written = written or model.get("image_processor_type")
+    if written is None:
+        name = MODEL_TYPES.get(str(model.get("model_type")), "")
+        return name, f"{name}ImageProcessor"
+    name = str(written)
+    for ending in ("Fast", "Pil", "FeatureExtractor", "ImageProcessor"):
+        name = name.removesuffix(ending)
+    return name, str(written)
 
 
 def _check_steps(name: str, config: Mapping[str, Any]) -> None:
@@ -208,7 +224,7 @@ def _crop(values: Mapping[str, Any]) -> tuple[int, int] | None:
 
 
 def _sides(key: str, size: Any) -> int | tuple[int, int]:
-    """Of the forms that configurations use: n, [h, w], {"height", "width"}, {"shortest_edge"}."""
+    """A size in any of the forms that configurations use: n, [h, w], {"height", "width"}, {"shortest_edge"}."""
     if isinstance(size, Mapping):
         if set(size) == {"shortest_edge"}:
             return int(size["shortest_edge"])

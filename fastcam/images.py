@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from fastcam.errors import InputError
 from fastcam.geometry import Region, View, visible, whole_view
@@ -24,6 +26,8 @@ from fastcam.transparency import on_white
 Photo = str | os.PathLike[str] | Image.Image | NDArray[Any]
 
 T = TypeVar("T")
+
+DEEP = re.compile(r"(RGBA?|LA);16B|SGI16|ppm.*, 65535\)")  # in what Pillow says of colours of 16 bits
 
 
 def each_photo(images: Any) -> Sequence[Photo] | NDArray[np.uint8]:
@@ -51,7 +55,9 @@ def read_photo(photo: Photo, levels: Levels | None = None) -> Image.Image:
     Parameters
     ----------
     photo
-        A path, a PIL image, an (H, W, 3) uint8 array in RGB order, or greys (H, W) of more than 8 bits.
+        A path, a PIL image, an (H, W, 3) uint8 array in RGB order, or greys (H, W) of more than 8 bits. Of an image
+        that was decoded already, and whose file isn't known any more (a copy; a PNG out of memory), nobody can tell
+        whether it had colours of 16 bits: it's taken as Pillow made it, 12-bit colours almost black.
     levels
         The values that become black and white, of greys of more than 8 bits: `Preprocess.levels`.
 
@@ -93,7 +99,7 @@ def photo_pixels(photo: Photo, levels: Levels | None = None) -> NDArray[np.uint8
 
 
 def check_pixels(photo: NDArray[Any]) -> None:
-    """(H, W, 3) uint8, or `InputError`."""
+    """Refuse, with `InputError`, what isn't (H, W, 3) uint8."""
     if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or photo.size == 0:
         raise InputError(
             f"image: expected (H, W, 3) uint8 in RGB order, not empty; got {photo.shape} {photo.dtype}. "
@@ -134,15 +140,26 @@ def _decode(image: Image.Image, name: str, levels: Levels | None) -> Image.Image
     if image.width < 1 or image.height < 1:
         raise InputError(f"{name}: expected at least one pixel; got {image.width}×{image.height}")
     try:
-        deep = any(";16" in str(tile.args) for tile in getattr(image, "tile", ()))  # as long as it isn't decoded
+        deep = image.mode in ("RGB", "RGBA") and _has_deep_colours(image)
         image.load()
-        if deep and image.mode in ("RGB", "RGBA"):
+        if deep:
             check_colours(max(high for _, high in image.getextrema()[:3]), name)  # type: ignore[misc]
         return _as_rgb(ImageOps.exif_transpose(image), name, levels)
     except InputError:
         raise
     except Exception as error:  # as above
         raise InputError(f"{name}: the image is broken or truncated ({error})") from error
+
+
+def _has_deep_colours(image: Image.Image) -> bool:
+    """Whether its file has 16 bits a colour, of which Pillow leaves 8; False where that can't be told any more."""
+    if tags := getattr(image, "tag_v2", None):  # of TIFF
+        return max(tags.get(ExifTags.Base.BitsPerSample, (8,))) > 8
+    tiles, file = getattr(image, "tile", ()), getattr(image, "filename", "")
+    if not tiles and file and image.format in ("PNG", "PPM", "SGI"):  # decoded already
+        with suppress(Exception), open_image(Path(os.fsdecode(file)), [image.format]) as again:
+            tiles = getattr(again, "tile", ())
+    return any(DEEP.search(str(tile)) for tile in tiles)
 
 
 def _as_rgb(image: Image.Image, name: str, levels: Levels | None) -> Image.Image:
@@ -154,7 +171,7 @@ def _as_rgb(image: Image.Image, name: str, levels: Levels | None) -> Image.Image
 
 
 def default_preprocess(model: ImageInput) -> Preprocess:
-    """For models that nothing is known of: ImageNet's, or what fits grey or uint8 inputs."""
+    """The preprocessing of models that nothing is known of: ImageNet's, or what fits grey or uint8 inputs."""
     if model.channels == 1:
         return Preprocess(channels="grey", scale=1.0 if model.dtype == np.uint8 else 1 / 255)
     return NAMED["raw" if model.dtype == np.uint8 else "imagenet"]

@@ -17,7 +17,12 @@ from typing import Any
 from fastcam.checks import finite_seconds
 from fastcam.errors import InputError
 from fastcam.results import Explanation
-from fastcam.threads import Thread
+from fastcam.threads import NATIVE, Thread
+
+ENDED = (
+    "stream: expected to be iterated over while the program runs; the interpreter ends, and has ended the stream's "
+    "threads. Exit handlers come before that if they are registered after `import fastcam`"
+)
 
 Work = Callable[[Any], Any]  # of one frame, on any thread
 Finish = Callable[[Any, float], Explanation]  # of what work made of it, and its time in seconds; in order
@@ -54,10 +59,11 @@ class Pipeline:
         self._taken: deque[Item] = deque()  # by workers, in order, until somebody takes them out
         self._count = self._begun = 0  # frames put in, and frames that workers took
         self._began = time.perf_counter()
-        self._ended, self._stopped = False, False
+        self._ended = False
+        self._stopped = self._is_cut = NATIVE.is_closed  # is_cut: by the end of the interpreter
         self._error: BaseException | None = None
         self.dropped = 0
-        self._threads = [Thread(self._run, name=f"fastcam-stream-{k}", stop=self.abandon) for k in range(workers)]
+        self._threads = [Thread(self._run, name=f"fastcam-stream-{k}", stop=self.cut) for k in range(workers)]
         for thread in self._threads:
             thread.start()
 
@@ -91,7 +97,11 @@ class Pipeline:
             self._changed.notify_all()
 
     def take(self) -> Item | None:
-        """The next frame with its result; None at the end. Raises what the source raised, after all its frames."""
+        """The next frame with its result; None at the end. Raises what the source raised, after all its frames.
+
+        Where the end of the interpreter came before that of the frames, the main thread gets an error, and others,
+        which are daemons, end silently, as they do anywhere then.
+        """
         if self._is_inherited:
             raise InputError(
                 "stream: expected to be iterated over in the process that opened it; this one was forked from it, and "
@@ -110,7 +120,9 @@ class Pipeline:
     def _pop(self) -> Item | None:
         with self._lock:
             self._changed.wait_for(lambda: self._stopped or self._is_over or (self._taken and self._taken[0].done))
-            if self._stopped:
+            if self._is_cut and not self._is_over:
+                raise InputError(ENDED) if threading.current_thread() is threading.main_thread() else SystemExit
+            if self._stopped and not self._is_cut:
                 return None
             if self._taken:
                 self._changed.notify_all()
@@ -148,6 +160,14 @@ class Pipeline:
         with self._lock:
             self._stopped = True
             self._changed.notify_all()
+
+    def cut(self) -> None:
+        """Let all threads end since the interpreter does: whoever takes results is told that there would be more."""
+        if self._is_inherited:
+            return
+        with self._lock:
+            self._is_cut = self._is_cut or not self._stopped
+        self.abandon()
 
     def _run(self) -> None:
         while (item := self._next()) is not None:

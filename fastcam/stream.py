@@ -44,7 +44,7 @@ class Stream(Iterator[Pair], AsyncIterator[Pair]):
             self._frames = frames
         else:
             read = partial(_read, pipeline, iter(frames))
-            self._reader = Thread(read, name="fastcam-stream-source", stop=pipeline.abandon, patience=PATIENCE)
+            self._reader = Thread(read, name="fastcam-stream-source", stop=pipeline.cut, patience=PATIENCE)
             self._reader.start()
 
     def __reduce__(self) -> Any:
@@ -75,7 +75,7 @@ class Stream(Iterator[Pair], AsyncIterator[Pair]):
             item = await _in_thread(self._pipeline.take, self._pipeline)
             if item is not None:
                 return self._pair(item)
-        except GeneratorExit:  # the coroutine is thrown away, and may not wait
+        except (GeneratorExit, SystemExit):  # the coroutine is thrown away, or the interpreter ends: neither may wait
             self._pipeline.abandon()
             raise
         except BaseException:
@@ -102,7 +102,7 @@ class Stream(Iterator[Pair], AsyncIterator[Pair]):
             self._reader.join(PATIENCE)
 
     async def aclose(self) -> None:
-        """The same, of a source of either kind."""
+        """End all threads, as `close` does, and the task that reads an asynchronous source."""
         await _in_thread(self.close, self._pipeline)
         if self._feeder is not None:
             self._feeder.cancel()
@@ -117,7 +117,7 @@ class Stream(Iterator[Pair], AsyncIterator[Pair]):
         return self
 
     async def __aexit__(self, kind: object, *_: object) -> None:
-        if kind is GeneratorExit:  # as above
+        if kind in (GeneratorExit, SystemExit):  # as above
             self._pipeline.abandon()
         else:
             await self.aclose()
@@ -153,7 +153,7 @@ async def _feed(pipeline: Pipeline, frames: AsyncIterable[Any]) -> None:
 
 async def _in_thread(work: Callable[[], Result], pipeline: Pipeline) -> Result:
     """What work returns, which waits for the pipeline."""
-    return await asyncio.wrap_future(begin(work, name="fastcam-stream-await", stop=pipeline.abandon))
+    return await asyncio.wrap_future(begin(work, name="fastcam-stream-await", stop=pipeline.cut))
 
 
 def open_stream(

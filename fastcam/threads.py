@@ -11,8 +11,10 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 Result = TypeVar("Result")
 
@@ -87,6 +89,8 @@ def begin(work: Callable[[], Result], *, name: str, stop: Callable[[], None] | N
     >>> begin(lambda: 2 + 2, name="adds").result()
     4
     """
+    from concurrent.futures import Future  # here: `import fastcam` imports this module, and that takes its time
+
     future: Future[Result] = Future()
     future.set_running_or_notify_cancel()  # from now on it can't be cancelled
 
@@ -107,6 +111,11 @@ class Gate:
     daemon threads do then. The main thread isn't counted, which ends the interpreter itself, and which Ctrl-C may
     interrupt anywhere.
 
+    Attributes
+    ----------
+    is_closed
+        Whether the interpreter ends.
+
     Examples
     --------
     >>> gate = Gate()
@@ -121,18 +130,18 @@ class Gate:
     def reset(self) -> None:
         """Open it, with nobody inside: as in a forked child, where no other thread lives on."""
         self._changed = threading.Condition(threading.Lock())
-        self._inside, self._is_closed = 0, False
+        self._inside, self.is_closed = 0, False
 
     def close(self, patience: float) -> None:
         """Let no other thread in any more, and wait until none is inside, for so many seconds at most."""
         with self._changed:
-            self._is_closed = True
+            self.is_closed = True
             self._changed.wait_for(lambda: not self._inside, patience)
 
     def __enter__(self) -> None:
         if threading.current_thread() is not threading.main_thread():
             with self._changed:
-                if self._is_closed:
+                if self.is_closed:
                     raise SystemExit
                 self._inside += 1
 
@@ -148,7 +157,11 @@ NATIVE = Gate()  # of ONNX Runtime
 
 @atexit.register
 def _end() -> None:
-    """After all threads that aren't daemons, and after the handlers of a program, which may still use streams."""
+    """Stop all threads and wait for them.
+
+    The interpreter calls this after the threads that aren't daemons, and after the exit handlers that were registered
+    since `import fastcam`, which may still use streams.
+    """
     began = time.monotonic()
     while True:
         try:

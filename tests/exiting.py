@@ -31,11 +31,12 @@ async def endless_async():
 
 
 class Way(NamedTuple):
-    """How a process ends, and with which status."""
+    """How a process ends, and with which status; `before`: what it does before it imports fastcam."""
 
     code: str
     status: int
     is_interactive: bool = False
+    before: str = ""
 
 
 WAYS = {
@@ -93,11 +94,56 @@ WAYS = {
         first = threading.Event()
         def consume():
             for pair in load().stream(endless()): first.set()
+            os._exit(1)  # as though there were no more frames
         threading.Thread(target=consume, daemon=True).start()
         first.wait()
         sys.exit(7)
         """,
         7,
+    ),
+    "daemon thread with a loop": Way(
+        """
+        first = threading.Event()
+        async def consume():
+            async for pair in load().stream(endless()): first.set()
+            os._exit(1)
+        threading.Thread(target=lambda: asyncio.run(consume()), daemon=True).start()
+        first.wait()
+        sys.exit(7)
+        """,
+        7,
+    ),
+    "exit handler": Way(
+        """
+        import atexit
+        def finish():
+            os._exit(7 if sum(1 for pair in stream) == 5 else 1)
+        atexit.register(finish)  # before anything of fastcam is used
+        stream = load().stream([frame] * 6)
+        next(stream)
+        """,
+        7,
+    ),
+    "exit handler of before the import": Way(
+        """
+        model = load()
+        stream = model.stream([frame] * 6)
+        next(stream)
+        """,
+        7,
+        before="""
+        import atexit
+        def finish():
+            for frames in (stream, model.stream([frame])):
+                try:
+                    next(frames)
+                except fastcam.InputError as error:
+                    assert "registered after `import fastcam`" in str(error)
+                else:
+                    os._exit(1)
+            os._exit(7)
+        atexit.register(finish)
+        """,
     ),
     "daemon thread without a stream": Way(
         """
@@ -218,7 +264,7 @@ def leave(status: int) -> None:
 
 def end(way: Way) -> tuple[int, str]:
     """The status with which a process ends that way, and what it says; -SIGKILL if it doesn't."""
-    code = OPEN + "\n".join(line.removeprefix(" " * 8) for line in way.code.splitlines())
+    code = _unindented(way.before) + OPEN + _unindented(way.code)
     arguments = ["-q", "-i", "-c", OPEN] if way.is_interactive else ["-c", code]
     command = [sys.executable, "-W", "ignore::DeprecationWarning", *arguments]  # of 3.12: fork beside threads
     given = way.code if way.is_interactive else None
@@ -227,6 +273,10 @@ def end(way: Way) -> tuple[int, str]:
     except subprocess.TimeoutExpired:
         return -signal.SIGKILL, "it didn't end"
     return done.returncode, done.stderr
+
+
+def _unindented(code: str) -> str:
+    return "\n".join(line.removeprefix(" " * 8) for line in code.splitlines())
 
 
 def main(runs: int, names: list[str]) -> int:

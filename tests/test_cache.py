@@ -1,5 +1,6 @@
 """Compiled kernels: kept between processes where that is possible, and no trouble where it isn't."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import fastcam.kernels.cpu
+from fastcam.kernels.cpu.cache import KernelFiles
 
 CODE = """
 import sys, fastcam, fastcam.kernels.cpu as cpu
@@ -75,7 +77,9 @@ def warm(tmp_path_factory):
     place = warmup().stdout.splitlines()[-1].removeprefix("cache: ")
     folder = tmp_path_factory.mktemp("warm")
     for name in fastcam.kernels.cpu.KERNELS + fastcam.kernels.cpu.HOST_ONLY:
-        for file in Path(place).glob(f"{name}.cpython*.nb?"):
+        source = Path(fastcam.kernels.cpu.__file__).with_name(f"{name}.py")
+        version = hashlib.sha256(source.read_bytes()).hexdigest()[:12]  # others may lie there, of earlier ones
+        for file in Path(place).glob(f"{name}.cpython*.{version}.*nb?"):
             shutil.copy(file, folder)
     return folder
 
@@ -124,6 +128,39 @@ def test_a_damaged_file_is_told_and_replaced(warm, tmp_path, suffix, damage):
     assert first.stderr.count("RuntimeWarning: cache: ") == 1
     assert str(tmp_path) in first.stderr
     assert (second.stdout, second.stderr) == (f"{FILLED} 1\n", "")
+
+
+def test_versions_share_a_folder_side_by_side(warm, tmp_path):
+    """Two copies of the package whose kernels differ, in turn: none replaces what the other one keeps."""
+    package, beside = Path(fastcam.__file__).parent, shutil.ignore_patterns("__pycache__", "data")
+    copy = shutil.copytree(package, tmp_path / "other" / "fastcam", ignore=beside)
+    with (copy / "kernels" / "cpu" / "fill_holes.py").open("a", encoding="utf-8") as file:
+        file.write("# of another version\n")
+    other = f"import sys; sys.path.insert(0, {str(copy.parent)!r})\n"
+    folder = shutil.copytree(warm, tmp_path / "shared")
+    done = [fill(folder, before) for before in (other, "", other)]
+    assert [one.stdout for one in done] == [f"{FILLED} {hits}\n" for hits in (0, 1, 1)]
+    assert [one.stderr for one in done] == [""] * 3
+
+
+def test_processes_that_keep_kernels_at_once_load_their_own(tmp_path, monkeypatch):
+    """As machines with processors of two kinds may: both read the index, then write the first data file."""
+    old, new = (KernelFiles(tmp_path, "kernel", "version") for _ in range(2))
+    write = old._save_data
+
+    def write_late(name, data):
+        with monkeypatch.context() as context:
+            context.setattr(new, "_load_index", dict)  # it read it before the other one wrote
+            new.keep("new processor", "its code")
+        write(name, data)
+
+    with monkeypatch.context() as context:
+        context.setattr(old, "_save_data", write_late)
+        old.keep("old processor", "code of the old one")
+    assert (old.load("old processor"), new.load("new processor")) == (None, None)
+    old.keep("old processor", "code of the old one")
+    new.keep("new processor", "its code")
+    assert (old.load("old processor"), new.load("new processor")) == ("code of the old one", "its code")
 
 
 FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))\n"  # bytes of a file

@@ -6,7 +6,8 @@ from tests.exiting import WAYS, end
 
 FEW = [
     *("exit", "ctrl-c twice", "four streams", "steady", "blocked source", "daemon thread without a stream"),
-    *("after the main thread", "async source", "loop that stops", "inherited by a child"),
+    *("after the main thread", "async source", "loop that stops", "inherited by a child", "exit handler"),
+    "exit handler of before the import",
 ]
 
 

@@ -1,5 +1,6 @@
 """Greys of more than 8 bits a pixel: a window of levels, or 16 bits that are filled; never black by accident."""
 
+import io
 import json
 import struct
 import zlib
@@ -7,6 +8,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
+from tifffile import imwrite
 
 import fastcam
 from fastcam import InputError, overlay
@@ -43,8 +45,6 @@ def twelve_bits(request, tmp_path):
         return Image.fromarray(values)
     path = tmp_path / f"scan.{'png' if request.param == 'png' else 'tif'}"
     if request.param == "int16":
-        from tifffile import imwrite
-
         imwrite(path, RAMP.astype(np.int16))
     else:
         Image.fromarray(values).save(path)
@@ -79,9 +79,9 @@ def test_the_network_and_the_overlay_see_the_same_picture(twelve_bits):
         (np.zeros((4, 4), np.uint16), "whose range isn't known.*levels=0/255"),
         (
             np.array([[-1024, 3000]], np.int16),
-            "32-bit values -1024 to 3000, whose range isn't known.*levels=-1024/3000",
+            "got int16 values -1024 to 3000, whose range isn't known.*levels=-1024/3000",
         ),
-        (np.array([[0, 70000]], np.uint32), "32-bit values 0 to 70000"),
+        (np.array([[0, 70000]], np.uint32), "got uint32 values 0 to 70000"),
         (np.array([[0, 1]], np.float32), "floating point, 0 to 1.*levels=0/1"),
         (np.array([[0, np.nan]], np.float32), "expected finite values"),
     ],
@@ -104,6 +104,58 @@ def test_colours_of_sixteen_bits_are_looked_at_as_well(channels):
         decode_photo(png(dark), "scan.png", (0, 4095))
     assert np.asarray(decode_photo(png(filled))).min() == 255
     assert np.asarray(decode_photo(png(RAMP[..., None]), levels=(0, 4095)))[-1, -1].tolist() == [255] * 3
+
+
+def colours(value, depth, kind):
+    """A file's bytes: 5×6 pixels of one grey, as colours of so many bits."""
+    values = np.full((5, 6, 3), value, np.uint8 if depth == 8 else np.uint16)
+    file = io.BytesIO()
+    if kind == "tif":
+        imwrite(file, values, photometric="rgb")
+    elif kind == "ppm":
+        file.write(b"P6 6 5 %d\n" % (2**depth - 1) + values.astype(f">u{depth // 8}").tobytes())
+    elif kind == "sgi":  # Pillow writes zeros for the lower 8 bits
+        Image.fromarray((values >> (depth - 8)).astype(np.uint8)).save(file, "SGI", bpc=depth // 8)
+    elif depth == 16:
+        file.write(png(values))
+    else:
+        Image.fromarray(values).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["png", "tif", "sgi", "ppm"])
+@pytest.mark.parametrize("is_decoded", [False, True])
+def test_colours_of_a_file_that_pillow_opened_are_looked_at(tmp_path, kind, is_decoded):
+    for depth, value, seen in ((16, 4095, None), (16, 65535, 255), (8, 15, 15), (8, 0, 0)):
+        path = tmp_path / f"{depth}-{value}.{kind}"
+        path.write_bytes(colours(value, depth, kind))
+        with Image.open(path) as image:
+            if is_decoded:
+                image.load()
+            if seen is None:
+                with pytest.raises(InputError, match=r"image: expected 8 bits a channel.*colours below 4\d{3}"):
+                    read_photo(image)
+            else:
+                assert np.asarray(read_photo(image)).max() == seen
+
+
+def test_colours_whose_file_is_not_known_any_more_are_taken_as_they_are(tmp_path):
+    """Of 16 bits Pillow left 8, as of any dark photo; a TIFF has its tags still."""
+    with Image.open(io.BytesIO(colours(4095, 16, "png"))) as image:
+        image.load()
+        assert np.asarray(read_photo(image)).max() == 15
+    with Image.open(io.BytesIO(colours(4095, 16, "tif"))) as image:
+        assert np.asarray(read_photo(image.copy())).max() == 15
+        with pytest.raises(InputError, match="expected 8 bits a channel"):
+            read_photo(image)
+
+
+def test_sixteen_bits_a_pixel_are_not_sixteen_a_colour(tmp_path):
+    """As in a bitmap of 5, 6 and 5 bits."""
+    pixels = np.full((8, 8), 0x2104, "<u2").tobytes()
+    head = struct.pack("<IiiHHIIiiII3I", 40, 8, 8, 1, 16, 3, len(pixels), 0, 0, 0, 0, 0xF800, 0x7E0, 0x1F)
+    data = b"BM" + struct.pack("<IHHI", 66 + len(pixels), 0, 0, 66) + head + pixels
+    assert 16 < np.asarray(decode_photo(data)).max() < 64
 
 
 def test_levels_as_texts_and_values():

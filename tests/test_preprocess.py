@@ -137,6 +137,29 @@ def test_the_timm_configuration_beside_a_model(tmp_path):
         assert fastcam.load(tmp_path / "model.onnx").preprocess == expected
 
 
+@pytest.mark.parametrize(
+    ("file", "written"),
+    [
+        ("preprocessor_config.json", {"image_processor_type": "TimmWrapperImageProcessor"}),
+        ("preprocessor_config.json", {"size": 5}),  # whose class the model's type names
+        ("processor_config.json", {"image_processor": {"image_processor_type": "TimmWrapperImageProcessorFast"}}),
+    ],
+)
+def test_the_wrapper_of_timm_reads_the_configuration_of_timm(tmp_path, file, written):
+    """transformers' class for timm's models passes over its own file, whatever stands there."""
+    (tmp_path / "model.onnx").write_bytes(classifier())
+    (tmp_path / file).write_text(json.dumps(written), encoding="utf-8")
+    timm = {"mean": [0.5], "std": [0.25], "crop_pct": 0.9, "input_size": [3, 16, 16]}
+    config = {"model_type": "timm_wrapper", "pretrained_cfg": timm}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    model = fastcam.load(tmp_path / "model.onnx")
+    assert model.preprocess == Preprocess(mean=(0.5,), std=(0.25,), size=(16, 16), crop_fraction=0.9)
+    assert model.preprocess_origin == str(tmp_path / "config.json")
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "timm_wrapper"}), encoding="utf-8")
+    with pytest.raises(InputError, match=rf"{file}: can't be understood \(TimmWrapper.* reads timm's config.json"):
+        fastcam.load(tmp_path / "model.onnx")
+
+
 def test_the_squash_of_timm(tmp_path):
     (tmp_path / "model.onnx").write_bytes(classifier())
     timm = {"mean": [0], "std": [1], "input_size": [3, 16, 16], "crop_mode": "squash"}

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import fastcam
+from fastcam.pipeline import Pipeline
 from fastcam.stream import open_stream
+from fastcam.threads import begin
 from tests.streams import SMALL, frames
 
 pytestmark = pytest.mark.usefixtures("nothing_left_running")
@@ -52,6 +54,35 @@ def test_errors_of_other_kinds_name_the_frame():
     with pytest.raises(ZeroDivisionError) as error:
         next(open_stream(work, [1], **SMALL))
     assert "frame 0 of a stream" in error.value.__notes__[0]
+
+
+def test_the_end_of_the_interpreter_is_no_end_of_the_frames():
+    pipeline = Pipeline(lambda frame: frame, None, every=1, workers=1, queue=2, drop=False)
+    pipeline.put(0)
+    pipeline.cut()
+    with pytest.raises(SystemExit):  # which ends threads silently
+        begin(pipeline.take, name="takes").result()
+    with pytest.raises(fastcam.InputError, match="the interpreter ends, and has ended the stream's threads"):
+        pipeline.take()
+    pipeline.stop()
+
+
+def test_a_source_that_failed_before_the_interpreter_ends_says_so():
+    pipeline = Pipeline(lambda frame: frame, None, every=1, workers=1, queue=2, drop=False)
+    pipeline.end(OSError("camera unplugged"))
+    pipeline.cut()
+    with pytest.raises(OSError, match="camera unplugged"):
+        pipeline.take()
+    pipeline.stop()
+
+
+def test_frames_that_were_taken_before_the_interpreter_ends_were_all():
+    stream = open_stream(lambda frame: 1 / frame, [0], **SMALL)
+    with pytest.raises(ZeroDivisionError):
+        next(stream)
+    stream._pipeline.cut()  # closed before
+    with pytest.raises(StopIteration):
+        next(stream)
 
 
 def test_stopping_early_ends_the_source(model):

@@ -6,7 +6,7 @@ from fastcam.kernels.cpu.extrema import LARGEST
 from fastcam.kernels.cpu.jit import kernel, readable, writable
 from fastcam.kernels.cpu.weighted_sum import weighted_sums
 
-# built on 1ad7a7aa70f2f502
+# built on f98f68275795b042
 
 
 @kernel(

@@ -28,20 +28,29 @@ class DamagedError(Exception):
 
 
 class KernelFiles(caching.IndexDataCacheFile):
-    """The index and data files of a kernel in one folder, as Numba has them, with a checksum in front."""
+    """The index and data files of a kernel in one folder, as Numba has them, with a checksum in front.
+
+    Other versions of the kernel have files of their own. Data files say which entry they are of: of processes that
+    write at once, one may leave the index and another one the data.
+    """
 
     def __init__(self, folder: Path, name: str, stamp: str) -> None:
-        super().__init__(cache_path=str(folder), filename_base=name, source_stamp=stamp)
+        super().__init__(cache_path=str(folder), filename_base=f"{name}.{stamp[:12]}", source_stamp=stamp)
         self.folder = folder
 
     def keep(self, key: Any, data: Any) -> None:
         """Write an entry, over files that are damaged. Raises OSError where it can't be written."""
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            self.save(key, data)
+            self.save(key, (key, data))
         except DamagedError:
             self.flush()
-            self.save(key, data)
+            self.save(key, (key, data))
+
+    def load(self, key: Any) -> Any:
+        """The data of an entry, or None."""
+        found = super().load(key)
+        return found[1] if found and found[0] == key else None
 
     def _load_index(self) -> dict[Any, str]:
         try:
@@ -82,11 +91,11 @@ class KernelCache(caching.Cache):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._name, self._py_func = repr(function), function
+        source = _source(function)
+        stamp = _digest(source, source.stat().st_mtime_ns) if source else ""
         # Whatever another Numba or Python writes isn't even opened.
         name = f"{function.__name__}.{sys.implementation.cache_tag}.numba-{numba_version}"
-        source = _source(function)
-        stamp = source and _digest(source, source.stat().st_mtime_ns)
-        self._files = [KernelFiles(folder, name, stamp) for folder in folders(source)] if source and stamp else []
+        self._files = [KernelFiles(folder, name, stamp) for folder in folders(source)] if source else []
         self._place: Path | None = None
         self.enable()
 
@@ -154,7 +163,7 @@ def _source(function: Callable[..., Any]) -> Path | None:
 
 @lru_cache
 def _digest(path: Path, changed: int) -> str:
-    """Of a file's contents, which are the same in any copy of it."""
+    """The digest of a file's contents, which are the same in any copy of it."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -6,7 +6,7 @@ from fastcam.kernels.cpu.components import write_largest
 from fastcam.kernels.cpu.jit import GRID, RULE, TABLES, kernel, readable, writable
 from fastcam.kernels.cpu.runs import components_of
 
-# built on 9dfb24aa80f41a4b
+# built on 4c98dd97a0ef349d
 
 
 @kernel(

@@ -7,7 +7,7 @@ from fastcam.kernels.cpu.extrema import LARGEST, pad
 from fastcam.kernels.cpu.jit import CELLS, GRID, kernel, readable, writable
 from fastcam.kernels.cpu.upsampling import pad_normalised, upsample_row
 
-# built on 25d36efad75a8d67
+# built on c5eea99f83e88dfb
 
 
 @kernel(

@@ -6,7 +6,7 @@ from numba import float32, int64, uint8
 from fastcam.kernels.cpu.jit import CELLS, GRID, kernel, readable, writable
 from fastcam.kernels.cpu.upsampling import level_row, pad_normalised
 
-# built on 25d36efad75a8d67
+# built on c5eea99f83e88dfb
 
 
 @kernel(

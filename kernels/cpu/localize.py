@@ -7,7 +7,7 @@ from fastcam.kernels.cpu.jit import GRID, RULE, TABLES, kernel, readable, writab
 from fastcam.kernels.cpu.runs import components_of
 from fastcam.kernels.cpu.weighted_sum import weighted_sums
 
-# built on 2aff716872a750c1
+# built on 6484a85cd5a5bac8
 
 
 @kernel(

@@ -5,7 +5,7 @@ from numba import float32, float64, int32, int64
 
 from fastcam.kernels.cpu.jit import helper, kernel, readable, writable
 
-# built on 89d09463714ed4cb
+# built on 78091874d52f9171
 
 
 @helper
