@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.model.layouts import PREFIX_TOKENS, Size
+from fastcam.model.layouts import Size
 from fastcam.model.scene import Scene
 from fastcam.model.search import Find
 
@@ -230,8 +230,8 @@ def _is_anchored(scene: Scene, output: _Output) -> bool:
     if output.values.ndim == 4:
         return False
     few, many = sorted(output.sides)
-    # One for each place of a grid, and some more, with a vector each.
-    tokens = {h * w + more for h, w in scene.grids if h * w > FEW for more in range(PREFIX_TOKENS + 1)}
+    # One for each place of a grid, a class token and four registers, with a vector each.
+    tokens = {h * w + more for h, w in scene.grids if h * w > FEW for more in (0, 1, 5)}
     boxes = set(_box_counts(scene.grids)) - tokens - _sides(scene)
     return many > FEW and many in boxes and few not in tokens
 

@@ -53,7 +53,7 @@ def yolo_v8(classes=80):
     return model(f"{body} out = Identity(all)", f"float[N, {4 + classes}, {ALL}] out", **stored)
 
 
-def yolox(classes=20):
+def yolox(classes=30):
     body, stored = rows(5 + classes)
     return model(f"{body} out = Identity(all)", f"float[N, {ALL}, {5 + classes}] out", **stored)
 
