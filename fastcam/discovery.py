@@ -37,7 +37,7 @@ from fastcam.model.search import Candidate, Find, Search
 from fastcam.model.shapes import check_size
 from fastcam.model.source import Source, on_disk, parse, session_bytes
 from fastcam.model.wire import Access, added
-from fastcam.probes import CONTRASTS, image_input, look, probes_of
+from fastcam.probes import CONTRASTS, image_input, look, probes_of, says_all
 from fastcam.runtime import VERSION, as_onnx
 from fastcam.session import ImageInput, Opening, Session
 from fastcam.threads import begin
@@ -375,18 +375,11 @@ def _as_head(request: _Request, scene: Scene, find: Find, linear: Linear | None,
             appendix=added(names, [one.node for one in exposed if one.node is not None]),
             outputs=names,
             files=parsed.files,
-            is_rewritten=bool(graph.inlined or parsed.files or parsed.logits or source.is_ort or not _says_all(graph)),
+            is_rewritten=bool(graph.inlined or parsed.files or parsed.logits or source.is_ort or not says_all(graph)),
         ),
         sha256=source.sha256(parsed.files, graph.constants),
         classes=scene.values[find.logits].size // len(scene.values[find.logits]),
     )
-
-
-def _says_all(graph: Graph) -> bool:
-    """The input's shape says by itself which axis is that of the channels."""
-    value = next(value for value in graph.model.graph.input if value.name == graph.image)
-    sides = value.type.tensor_type.shape.dim
-    return len(sides) == 4 and any(sides[axis].dim_value for axis in (1, 3))
 
 
 def _observe(session: Session, head: Head, probe: NDArray[Any], watch: Watch) -> Observation:

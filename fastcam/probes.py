@@ -41,6 +41,13 @@ def image_input(graph: Graph) -> ImageInput:
     return ImageInput.of(value.name, KINDS.get(kind.elem_type, f"type {kind.elem_type}"), shape, _likely(graph))
 
 
+def says_all(graph: Graph) -> bool:
+    """Check that the input's shape says by itself which axis is that of the channels."""
+    value = next(value for value in graph.model.graph.input if value.name == graph.image)
+    sides = value.type.tensor_type.shape.dim
+    return len(sides) == 4 and any(sides[axis].dim_value for axis in (1, 3))
+
+
 def probe_images(
     model: ImageInput, size: tuple[int, int] | None = None, ranges: Sequence[tuple[float, float]] = (NORMALISED, PIXELS)
 ) -> list[NDArray[Any]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -53,6 +55,8 @@ class Writer:
         self._last: int | None = None  # in ticks
         self._failure: FastcamError | None = None
         self._encoding: Future[None] | None = None
+        self._waiting: deque[Any] = deque()
+        self._turn = Lock()  # of what encodes; threads alone take it
         self._is_closed = False
 
     def write(self, frame: NDArray[np.uint8], seconds: float | None = None) -> None:
@@ -80,8 +84,9 @@ class Writer:
         if self._failure is not None:
             raise self._failure
         self._size, self._last = frame.shape, ticks
-        self._encoding = begin(partial(self._try, partial(self._encoder.encode, picture)), name="fastcam-video")
+        self._waiting.append(picture)  # first: Ctrl-C may hit between the thread's start and here
         self.count += 1
+        self._encoding = begin(self._encode_waiting, name="fastcam-video")
 
     def _check(self, frame: Any) -> None:
         place = f"{self._path}: frame {self.count}"
@@ -119,6 +124,12 @@ class Writer:
         except (pyav().FFmpegError, OSError, ValueError, OverflowError) as error:
             self._failure = error if isinstance(error, FastcamError) else unwritable(self._path, error)
 
+    def _encode_waiting(self) -> None:
+        """In a thread: encode the pictures that wait, in order."""
+        with self._turn:
+            while self._waiting:
+                self._try(partial(self._encoder.encode, self._waiting.popleft()))
+
     def close(self) -> None:
         """Finish the file and give it its name.
 
@@ -135,15 +146,15 @@ class Writer:
 
     def _finish(self) -> None:
         """In a thread, after all frames."""
-        if self._encoding is not None:
-            self._encoding.exception()  # wait
-        if self.count:
-            self._try(self._encoder.finish)
-            self._encoder.release()
-            self._try(self._part.keep)
-        else:
-            self._encoder.release()
-        self._part.drop()
+        self._encode_waiting()
+        with self._turn:
+            if self.count:
+                self._try(self._encoder.finish)
+                self._encoder.release()
+                self._try(self._part.keep)
+            else:
+                self._encoder.release()
+            self._part.drop()
 
     def __enter__(self) -> Writer:
         return self
