@@ -116,8 +116,8 @@ def embedding(scene: Scene, output: str) -> str:
 def entries_apart(scene: Scene, find: Find, output: str, insisted: bool) -> Family | None:
     """The family of a model whose output is one score a box, pixel or step, not a class; None if it may be a class.
 
-    Scores of classes are made of the whole image. What is made of means has no place of its own; elsewhere a single
-    place of the feature maps is changed, to see whether all scores hear of it.
+    Scores of classes are made of the whole image. What is made of means has no place of its own, and what is the same
+    in any order neither; elsewhere a single place of the feature maps is changed, to see whether all scores hear of it.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def entries_apart(scene: Scene, find: Find, output: str, insisted: bool) -> Fami
     """
     if find.kind in ("cam", "gap-nonlinear"):
         return None
-    share = _heard(find, scene.values[find.feature_maps])
+    share = 1.0 if find.kind == "pool-nonlinear" else _heard(find, scene.values[find.feature_maps])
     if share < ALL_HEAR:
         entries = scene.values[find.logits].size // scene.lead
         name = "a detector" if entries in set(_box_counts(scene.grids)) else "a segmenter"
@@ -141,24 +141,26 @@ def _heard(find: Find, maps: NDArray[Any]) -> float:
     """The least share of the scores that hear of a single place, out of some places that any hears of."""
     layout, run = find.layout, find.run
     rows = layout.rows(maps[:1].astype(np.float32))
-    loud = (
-        30 * (float(rows.std(dtype=np.float64)) or 1.0) * np.random.default_rng(8).uniform(1, 2, rows.shape)
-    ).astype(np.float32)
-
-    def changed(places: Sequence[int] | slice) -> NDArray[np.bool_]:
-        found = np.zeros(len(before), bool)
-        for sign in (1, -1):
-            other = rows.copy()
-            other[:, layout.prefix :][:, places] += sign * loud[:, layout.prefix :][:, places]
-            after = run.run_one(layout.tensor(other)[0])[0]
-            found |= ~(np.abs(after - before) <= 1e-6 * float(np.abs(before).max(initial=0)))
-        return found
-
+    loud = 30 * (float(rows.std(dtype=np.float64)) or 1.0) * np.random.default_rng(8).uniform(1, 2, rows.shape)
     before = run.run_one(layout.tensor(rows)[0])[0]
-    alive = changed(slice(None))
-    h, w = layout.height, layout.width
-    corners = {0, w - 1, (h - 1) * w, h * w - 1, (h // 2) * w + w // 2}
-    shares = [float(changed([place])[alive].mean()) for place in sorted(corners)] if alive.sum() > 1 else []
+
+    def changed(places: slice, sign: int) -> NDArray[np.bool_]:
+        other = rows.copy()
+        other[:, places] += (sign * loud[:, places]).astype(np.float32)
+        after = run.run_one(layout.tensor(other)[0])[0]
+        return ~(np.abs(after - before) <= 1e-6 * float(np.abs(before).max(initial=0)))
+
+    everywhere = slice(layout.prefix, None)
+    alive = changed(everywhere, 1) | changed(everywhere, -1)
+    if alive.sum() < 2:
+        return 1.0
+    shares, last = [], layout.height * layout.width - 1
+    for place in sorted({0, last // 2, last}):
+        one = slice(layout.prefix + place, layout.prefix + place + 1)
+        heard = changed(one, 1)
+        if heard[alive].mean() < ALL_HEAR:  # a rectifier may be deaf on one side
+            heard |= changed(one, -1)
+        shares.append(float(heard[alive].mean()))
     return min((share for share in shares if share), default=1.0)
 
 
