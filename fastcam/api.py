@@ -142,7 +142,7 @@ def load(
 
 
 def _warn(model: Classifier) -> None:
-    """Of what is assumed, where the caller of `load` stands."""
+    """Warn of what is assumed, where the caller of `load` stands."""
     if model.assumed:
         warnings.warn(f"{model.assumed}. Give preprocess=..., as the model was trained", AssumedPreprocessWarning, 3)
     if model.labels is None and model.labels_origin != "none":

@@ -337,7 +337,7 @@ def _searches(
 
 
 def _fault(scene: Scene, score: str, output: str, insisted: bool) -> str:
-    """Why an output holds no score for each class; empty if it may."""
+    """The reason why an output holds no score for each class; empty if it may."""
     if not scene.holds_scores(score):
         return f"has shape {scene.shape(score)}"
     return "" if insisted else embedding(scene, output)

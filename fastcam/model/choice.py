@@ -65,13 +65,15 @@ def choose(
     found = [(find, search) for search in searches if (find := search.find(wanted)) is not None]
     if (not found or not settle) and any(one.verdict in NOT_FINITE for search in searches for one in search.candidates):
         raise NotFiniteError(OVERFLOWED, reasons=_reasons(searches, scores))
-    faults = [(find, search, why) for find, search in found if (why := fault(find, search))]
-    if found and len(faults) == len(found):
+    faults = [fault(find, search) for find, search in found]
+    if found and all(faults):
         raise HeadNotFoundError(
-            f"{NO_SCORES}. {seems() or faults[0][-1]}",
-            reasons=[f"output {scores[search.output]!r}: {why}" for _, search, why in faults],
+            f"{NO_SCORES}. {seems() or faults[0]}",
+            reasons=[
+                f"output {scores[search.output]!r}: {why}" for (_, search), why in zip(found, faults, strict=True)
+            ],
         )
-    found = [one for one in found if one not in [(find, search) for find, search, _ in faults]]
+    found = [one for one, why in zip(found, faults, strict=True) if not why]
     outputs = [scores[search.output] for _, search in found]
     if len({find.logits for find, _ in found}) > 1:
         raise HeadNotFoundError(

@@ -101,7 +101,7 @@ def deviation(got: Doubles, expected: Doubles, scale: Doubles) -> float:
 
 
 def amplitudes(spread: float) -> list[float]:
-    """Of noise that a tail is asked with: around the values that were seen, and where weights are measured."""
+    """Amplitudes of the noise for a tail: around the values that were seen, and where weights are measured."""
     around = [scale * spread for scale in SCALES]
     return around if around[0] <= UNIT <= around[-1] else [*around, UNIT]
 
