@@ -6,8 +6,6 @@ from fastcam.kernels.cpu.extrema import LARGEST
 from fastcam.kernels.cpu.jit import kernel, readable, writable
 from fastcam.kernels.cpu.weighted_sum import weighted_sums
 
-# built on f98f68275795b042
-
 
 @kernel(
     *(int64, readable(uint8, 4), int64, float64, float64, readable(float32, 2), readable(int64, 2), int64, int64),

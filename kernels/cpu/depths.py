@@ -7,8 +7,6 @@ from fastcam.kernels.cpu.extrema import cut_of, exact_extrema, margin_of, pad
 from fastcam.kernels.cpu.jit import CELLS, GRID, helper, kernel, readable, writable
 from fastcam.kernels.cpu.upsampling import upsample_row
 
-# built on c5eea99f83e88dfb
-
 
 @helper
 def _count_below(line, cuts, depths):

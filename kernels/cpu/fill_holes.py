@@ -5,8 +5,6 @@ from numba import int32, int64
 
 from fastcam.kernels.cpu.jit import kernel, writable
 
-# built on 78091874d52f9171
-
 END, UNSEEN = -1, -2
 
 

@@ -6,8 +6,6 @@ from fastcam.kernels.cpu.components import write_largest
 from fastcam.kernels.cpu.jit import GRID, RULE, TABLES, kernel, readable, writable
 from fastcam.kernels.cpu.runs import components_of
 
-# built on 4c98dd97a0ef349d
-
 
 @kernel(
     *(int64, readable(float32, 3), int64, int64, *GRID, *RULE, *TABLES),

@@ -7,8 +7,6 @@ from fastcam.kernels.cpu.extrema import LARGEST, pad
 from fastcam.kernels.cpu.jit import CELLS, GRID, kernel, readable, writable
 from fastcam.kernels.cpu.upsampling import pad_normalised, upsample_row
 
-# built on c5eea99f83e88dfb
-
 
 @kernel(
     *(int64, readable(float32, 3), *GRID, int64, readable(float32, 2), int64, int64),

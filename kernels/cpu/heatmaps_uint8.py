@@ -6,8 +6,6 @@ from numba import float32, int64, uint8
 from fastcam.kernels.cpu.jit import CELLS, GRID, kernel, readable, writable
 from fastcam.kernels.cpu.upsampling import level_row, pad_normalised
 
-# built on c5eea99f83e88dfb
-
 
 @kernel(
     *(int64, readable(float32, 3), *GRID, int64, readable(float32, 2), int64, int64),

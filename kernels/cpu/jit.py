@@ -3,9 +3,6 @@
 No fast-math flag at all: the results decide pixels, and every engine must agree on them bit for bit (LLVM vectorises
 these loops over positions, which needs no reassociation). No `parallel=True`: Numba's default threading layer aborts
 the process when two threads enter such a function.
-
-The cache looks for changes in a kernel's own file only. A file that uses functions of another one therefore names
-the state of those files in its `# built on` line; a test computes it and tells what it has to be.
 """
 
 from collections.abc import Callable

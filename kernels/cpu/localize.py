@@ -7,8 +7,6 @@ from fastcam.kernels.cpu.jit import GRID, RULE, TABLES, kernel, readable, writab
 from fastcam.kernels.cpu.runs import components_of
 from fastcam.kernels.cpu.weighted_sum import weighted_sums
 
-# built on 6484a85cd5a5bac8
-
 
 @kernel(
     *(int64, readable(uint8, 4), int64, float64, float64, readable(float32, 2), readable(int64, 2)),

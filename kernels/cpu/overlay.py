@@ -10,8 +10,6 @@ from numba import float32, int64, uint8, uint64
 from fastcam.kernels.cpu.jit import CELLS, GRID, helper, kernel, readable, writable
 from fastcam.kernels.cpu.upsampling import level_row, pad_normalised
 
-# built on c5eea99f83e88dfb
-
 # Every other byte of a 32-bit number, which leaves room for products; a half in each of these places.
 EVEN, ODD, HALVES = np.uint32(0x00FF00FF), np.uint32(0xFF00FF00), np.uint32(0x00800080)
 BYTE, TWO_BYTES, FOUR_BYTES, SIX_BYTES = np.uint32(8), np.uint64(16), np.uint64(32), np.uint64(48)

@@ -5,8 +5,6 @@ from numba import int32, int64
 from fastcam.kernels.cpu.components import COMPONENT, START, STOP, Y0, Y1
 from fastcam.kernels.cpu.jit import kernel, readable, writable
 
-# built on a4f01e5c790f080e
-
 
 @kernel(int64, readable(int32, 2), int64, readable(int32, 1), writable(int32, 2))
 def paint(runs, count, values, out):

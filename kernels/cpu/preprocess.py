@@ -9,8 +9,6 @@ from numba import int16, int32, int64, uint8, uint32, uint64
 from fastcam.kernels.cpu.jit import helper, kernel, readable, writable
 from fastcam.kernels.cpu.pixels import turn, write_row
 
-# built on fe306157f85f4333
-
 ONE, TWO, THREE, FOUR = np.uintp(1), np.uintp(2), np.uintp(3), np.uintp(4)
 BYTE, TWO_BYTES, LOW, FOUR_BYTES = np.uint32(8), np.uint32(16), np.uint32(255), np.uint64(32)
 DROPPED = np.int32(4)

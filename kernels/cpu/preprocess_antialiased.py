@@ -9,8 +9,6 @@ from numba import int16, int32, int64, uint8
 from fastcam.kernels.cpu.jit import helper, kernel, readable, writable
 from fastcam.kernels.cpu.pixels import is_packed, turn, write_row
 
-# built on fe306157f85f4333
-
 ONE, TWO, THREE = np.uintp(1), np.uintp(2), np.uintp(3)
 
 

@@ -5,8 +5,6 @@ from numba import float32, float64, int32, int64
 
 from fastcam.kernels.cpu.jit import helper, kernel, readable, writable
 
-# built on 78091874d52f9171
-
 
 @helper
 def _stretch(values, cell, weight, lines):

@@ -10,8 +10,6 @@ from numba import int32, int64, uint32
 from fastcam.kernels.cpu.components import AREA, BOTTOM, LEFT, PARENT, RIGHT, TOP, root_of, unite
 from fastcam.kernels.cpu.jit import helper, kernel, readable, writable
 
-# built on a4f01e5c790f080e
-
 # Further columns of the table of components, which is true at roots only: the first pixel in raster order, and twice
 # the area of the polygon through the centres of the outermost pixels.
 FIRST, POLYGON = 6, 7
