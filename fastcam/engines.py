@@ -1,7 +1,8 @@
-"""Which code runs on an array, and the one call form behind which the engines stand.
+"""The engines that compute on arrays, behind the same calls, and the choice of one for an array.
 
 `cpu` is `fastcam.kernels.cpu` (Numba); `cuda` is `fastcam.kernels.cuda` (CuPy), for arrays on a device; `reference` is
-`fastcam.reference` (NumPy and scikit-image), slow, there to check the others on your own data.
+`fastcam.reference` (NumPy and scikit-image), which is slow and checks the others on your own data. Kernels take the
+fields of their groups (`fastcam.kernels.contract`) one after another.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ Ints = NDArray[np.int32]
 class Components(NamedTuple):
     """Tables of runs and components of one map (`fastcam.kernels.cpu.components`), and its maximum.
 
-    Valid until the thread's next call: they are its workspace.
+    They are workspace of the thread, which its next call overwrites.
     """
 
     runs: Ints
@@ -43,10 +44,10 @@ class Components(NamedTuple):
 
 
 class Engine:
-    """The kernels of one engine, writing into arrays that are allocated here, on as many threads as they are worth."""
+    """The kernels of one engine: results are allocated here, and computed on as many threads as pay off."""
 
     xp: Any = np  # the library of its arrays
-    memory = "cpu"  # where they are, as ONNX Runtime calls it
+    memory = "cpu"  # the device of its arrays, in ONNX Runtime's words
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -54,26 +55,26 @@ class Engine:
         self._loaded: dict[str, Any] = {}
 
     def kernel(self, name: str) -> Any:
-        """The kernel of that name, loaded when it is first asked for."""
+        """Return the kernel of that name, which the first call loads."""
         found = self._loaded.get(name)
         if found is None:
             found = self._loaded[name] = self._load(name)  # two threads may both do this; they get the same
         return found
 
     def host(self, *arrays: Any) -> list[NDArray[Any]]:
-        """Arrays of this engine in the host's memory."""
+        """Return arrays of this engine in the host's memory."""
         return list(arrays)
 
     def on(self, device: int) -> AbstractContextManager[Any]:
-        """Where that device is the current one for this thread."""
+        """Return a context in which that device is the current one for this thread."""
         return nullcontext()
 
     def resident(self, array: NDArray[Any]) -> Any:
-        """An array that doesn't change, where this engine needs it."""
+        """Return a constant array in the memory of this engine."""
         return array
 
     def _spread(self, work: Callable[[int, int], int], count: int, cost: float, threads: int | None) -> list[int]:
-        """`pool.spread`, for work that calls kernels."""
+        """Call `pool.spread` for work that calls kernels."""
         try:
             return [work(0, count)] if count == 1 or threads == 1 else spread(work, count, cost, threads)
         except TypeError as error:  # Numba: no machine code for such arguments
@@ -82,16 +83,14 @@ class Engine:
     def activation_maps(
         self, features: FeatureMaps, weights: Floats, class_index: NDArray[np.int64], threads: int | None = None
     ) -> tuple[Floats, int]:
-        """(N, M, h, w) from feature maps, (K, C) weights and (N, M) indices; the first n that isn't finite or N."""
-        data, form, zero_point, scale, (n, _, h, w) = features
+        """Return maps (N, M, h, w) for weights (K, C) and indices (N, M), and the first n that isn't finite, or N."""
+        *data, (n, _, h, w) = features
         m = class_index.shape[1]
         out = np.empty((n, m, h, w), np.float32)
-
         kernel = self.kernel("activation_maps")
 
         def work(first: int, stop: int) -> int:
-            inputs = (data, form, zero_point, scale, weights, class_index, first, stop)
-            return kernel(*inputs, *workspace.sums(h * w, m), out)
+            return kernel(*data, weights, class_index, first, stop, *workspace.sums(h * w, m), out)
 
         return out, _sound(self._spread(work, n, _sum_cost(features, m) if n > 1 else 0, threads), n)
 
@@ -105,17 +104,15 @@ class Engine:
         connectivity: int,
         threads: int | None = None,
     ) -> tuple[Boxes, int]:
-        """Boxes with axes (N, M), from feature maps as in `activation_maps`, the first n that isn't finite or N."""
-        data, form, zero_point, scale, (n, _, h, w) = features
+        """Return boxes (N, M) of the maps that `activation_maps` computes, and the first n that isn't finite, or N."""
+        *data, (n, _, h, w) = features
         m = class_index.shape[1]
         xyxy, area, peak = np.empty((n, m, 4), np.int32), np.empty((n, m), np.int32), np.empty((n, m), np.float32)
-        (rows, row_weight), (columns, column_weight) = where
         kernel = self.kernel("localize")
 
         def work(first: int, stop: int) -> int:
             return kernel(
-                data, form, zero_point, scale, weights, class_index, first, stop,
-                rows, row_weight, columns, column_weight, *rule.numbers, connectivity,
+                *data, weights, class_index, first, stop, *where.rows, *where.columns, *rule.numbers, connectivity,
                 *workspace.sums(h * w, m), *workspace.tables(where), xyxy, area, peak,
             )  # fmt: skip
 
@@ -125,23 +122,22 @@ class Engine:
     def find_boxes(
         self, maps: Floats, where: Grid, rule: Convention, connectivity: int, threads: int | None = None
     ) -> tuple[Boxes, int]:
-        """Boxes with an axis P, of (P, h, w) maps, and the first p that isn't finite, or P."""
+        """Return boxes (P,) of maps (P, h, w), and the first p that isn't finite, or P."""
         boxes, sound, _ = self._find_boxes(maps, where, rule, connectivity, threads)
         return boxes, sound
 
     def _find_boxes(
         self, maps: Floats, where: Grid, rule: Convention, connectivity: int, threads: int | None
     ) -> tuple[Boxes, int, tuple[Ints, Ints]]:
-        """As `find_boxes`, and the tables of runs and components of the last map, if this thread did it."""
+        """Do as `find_boxes`; return as well the tables of runs and components of the last map, if on this thread."""
         p = len(maps)
         xyxy, area, peak = np.empty((p, 4), np.int32), np.empty(p, np.int32), np.empty(p, np.float32)
         counts = np.zeros(2, np.int64)
-        (rows, row_weight), (columns, column_weight) = where
         kernel = self.kernel("find_boxes")
 
         def work(first: int, stop: int) -> int:
             return kernel(
-                maps, first, stop, rows, row_weight, columns, column_weight, *rule.numbers, connectivity,
+                maps, first, stop, *where.rows, *where.columns, *rule.numbers, connectivity,
                 *workspace.tables(where), xyxy, area, peak, counts,
             )  # fmt: skip
 
@@ -150,12 +146,12 @@ class Engine:
         return Boxes(xyxy, area, peak), _sound(ends, p), (runs[: counts[0]], components[: counts[1]])
 
     def find_components(self, one: Floats, where: Grid, rule: Convention, connectivity: int) -> Components:
-        """All runs and components of one (h, w) map; the peak is NaN if it isn't finite."""
+        """Return all runs and components of one (h, w) map; the peak is NaN if it isn't finite."""
         boxes, _, tables = self._find_boxes(one[None], where, rule, connectivity, 1)
         return Components(*tables, float(boxes.peak[0]))
 
     def paint(self, runs: Ints, values: Ints, out: Ints) -> None:
-        """Write the value of their component at the pixels of runs into an (H, W) array."""
+        """Write the value of its component at the pixels of each run into an (H, W) array."""
         self._spread(lambda *_: self.kernel("paint")(runs, len(runs), values, out), 1, 0, 1)
 
     def heatmaps(
@@ -167,15 +163,14 @@ class Engine:
         out: NDArray[Any],
         threads: int | None = None,
     ) -> int:
-        """Fill out (P, H, W), of float32 or uint8, with (P, h, w) maps. Returns the first p that isn't finite, or P.
+        """Fill out (P, H, W), of float32 or uint8, from maps (P, h, w); return the first p that isn't finite, or P.
 
         Nothing is written for maps that aren't finite; uint8 is always normalised.
         """
-        (rows, row_weight), (columns, column_weight) = where
         name, cost = ("heatmaps", 1e-4) if out.dtype == np.float32 else ("heatmaps_uint8", 2e-4)
         kernel = self.kernel(name)
         (height, width), count = where.size, len(maps)
-        axes = (rows, row_weight, columns, column_weight, normalise)
+        axes = (*where.rows, *where.columns, normalise)
         limits = _own_extrema(count) if limits is None else limits
 
         def bands(first: int, stop: int) -> int:
@@ -199,15 +194,14 @@ class Engine:
         frame: NDArray[np.uint8],
         threads: int | None = None,
     ) -> bool:
-        """Draw a (h, w) map over a window of the frame (H, W, 3) that begins at the corner (x, y), if it is finite."""
-        (rows, row_weight), (columns, column_weight) = where
+        """Draw a (h, w) map over a window of the frame (H, W, 3) at the corner (x, y); return whether it is finite."""
         height, width = where.size
         flat = frame.reshape(len(frame), -1)
         kernel, limits = self.kernel("overlay"), _own_extrema(1) if limits is None else limits
 
         def bands(first: int, stop: int) -> int:
             return kernel(
-                one.reshape(-1), rows, row_weight, columns, column_weight, limits, colours, opacity, *corner,
+                one.reshape(-1), *where.rows, *where.columns, limits, colours, opacity, *corner,
                 first, stop, *workspace.cells(where), *workspace.lines(width), flat,
             )  # fmt: skip
 
@@ -216,7 +210,7 @@ class Engine:
     def preprocess(
         self, frame: Memory, how: Resizing, table: Any, channels_last: bool, out: Any, threads: int | None = None
     ) -> None:
-        """Fill out, C-contiguous, with a resized frame, its levels replaced by what the table has for them."""
+        """Fill out, C-contiguous, with a resized frame, whose levels are replaced by their values in the table."""
         kernel, flat = self.kernel(how.kernel), out.reshape(-1).view(np.uint8)
 
         def bands(first: int, stop: int) -> int:
@@ -228,25 +222,25 @@ class Engine:
 
 @lru_cache(maxsize=64)
 def _own_extrema(count: int) -> Floats:
-    """Limits of so many maps that kernels find."""
+    """Return limits (count, 2) of NaN: kernels compute the extrema of each map."""
     limits = np.full((count, 2), np.nan, np.float32)
     limits.flags.writeable = False  # all callers get the same
     return limits
 
 
 def _sum_cost(features: FeatureMaps, classes: int) -> float:
-    """Microseconds of the weighted sum of an image, about."""
+    """Return the microseconds of the weighted sum of an image, about."""
     _, channels, h, w = features.shape
     return channels * h * w * (1 + classes) * 4e-5
 
 
 def _box_cost(where: Grid) -> float:
-    """Microseconds of the box of a map, about."""
+    """Return the microseconds of the box of a map, about."""
     return where.size[0] * where.shape[1] * 1e-3
 
 
 def _sound(ends: list[int], count: int) -> int:
-    """Where the first item is that isn't finite: the first part of [0, count) that ends before the next begins."""
+    """Return the first item that isn't finite, or count: the end of the first part that ends before the next begins."""
     if len(ends) == 1:
         return ends[0]
     for part, end in enumerate(ends):
@@ -256,12 +250,12 @@ def _sound(ends: list[int], count: int) -> int:
 
 
 def serving(name: str, array: Any) -> Engine:
-    """The engine of that name for an array; "auto" is the fastest: "cpu" for NumPy's, "cuda" for those on a device.
+    """Return the engine of that name for an array; "auto" is "cpu" for arrays of NumPy, "cuda" for those on a device.
 
     Raises
     ------
     InputError
-        No engine of that name, or the array isn't where it works.
+        There is no engine of that name, or the array is in other memory than its own.
     BackendError
         As `named`.
     """
@@ -274,14 +268,14 @@ def serving(name: str, array: Any) -> Engine:
 
 
 def named(name: str) -> Engine:
-    """The engine of that name; "auto" is "cpu".
+    """Return the engine of that name; "auto" is "cpu".
 
     Raises
     ------
     InputError
-        No engine of that name.
+        There is no engine of that name.
     BackendError
-        It is "cuda", and CuPy, a driver or a device is missing.
+        The name is "cuda", and CuPy, a driver or a device is missing.
     """
     wanted = "cpu" if name == "auto" else name
     if not isinstance(wanted, str) or wanted not in ENGINES:

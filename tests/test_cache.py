@@ -14,8 +14,8 @@ from fastcam.kernels.cpu.cache import KernelFiles, stamp
 CODE = """
 import sys, fastcam, fastcam.kernels.cpu as cpu
 print(fastcam.find_boxes([[0.0, 4.0, 0.0]], (6, 12)).xyxy.tolist())
-print(sum(sum(cpu.load(name).stats.cache_misses.values()) for name in cpu.KERNELS + cpu.HOST_ONLY))
-print(sum(sum(cpu.load(name).stats.cache_hits.values()) for name in cpu.KERNELS + cpu.HOST_ONLY))
+print(sum(sum(cpu.load(name).stats.cache_misses.values()) for name in cpu.names()))
+print(sum(sum(cpu.load(name).stats.cache_hits.values()) for name in cpu.names()))
 """
 
 
@@ -52,7 +52,7 @@ def warmup(*options, **environment):
 
 
 def test_warmup_compiles_all_kernels_for_later_processes(tmp_path):
-    kernels = len(fastcam.kernels.cpu.KERNELS + fastcam.kernels.cpu.HOST_ONLY)
+    kernels = len(fastcam.kernels.cpu.names())
     first, second = warmup("--cache", str(tmp_path)), warmup(FASTCAM_CACHE_DIR=str(tmp_path))
     assert first.stdout.startswith(f"{kernels} kernels: {kernels} compiled, 0 from the cache")
     assert second.stdout.startswith(f"{kernels} kernels: 0 compiled, {kernels} from the cache")
@@ -234,7 +234,7 @@ def without_writing(folder, *command):
 
 def test_another_user_on_a_read_only_file_system_compiles_nothing(warm):
     """The steps of the Dockerfile in docs/deployment.md: `warmup` as root, run as somebody else."""
-    kernels = len(fastcam.kernels.cpu.KERNELS + fastcam.kernels.cpu.HOST_ONLY)
+    kernels = len(fastcam.kernels.cpu.names())
     unwritable = "import os; open(os.environ['FASTCAM_CACHE_DIR'] + '/new', 'w')"
     assert "Error" in without_writing(warm, "-c", unwritable).stderr
     done = without_writing(warm, "-W", "error", "-c", CODE)

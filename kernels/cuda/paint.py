@@ -1,12 +1,15 @@
 """Pixels from runs."""
 
+from typing import Annotated
+
 import numpy as np
 
+from fastcam.kernels.contract import In, Ints, Out, Runs
 from fastcam.kernels.cuda import driver, launch
 
 
-def paint(runs, count, values, out):
-    """As the CPU's twin."""
+def paint(runs: Runs, count: int, values: Annotated[Ints, In("components")], out: Annotated[Ints, Out("H, W")]) -> None:
+    """Compute what the CPU's twin does."""
     if not count:
         return
     kernel = driver.current.kernel("paint", "paint", [("THREADS", launch.THREADS)])

@@ -9,6 +9,7 @@ import fastcam
 from fastcam import components, conventions, cuda_engine
 from fastcam.arrays import feature_maps_of
 from fastcam.engines import named
+from fastcam.kernels import contract
 from fastcam.kernels.cuda import driver, launch
 from fastcam.overlays import _colour_pairs
 from fastcam.sampling import grid
@@ -102,8 +103,8 @@ def test_what_has_no_room_in_shared_memory(one_place, monkeypatch, room):
 def test_shared_memory_that_is_just_enough(missing):
     """To the last byte, and one number less: a launch that asks for more than there is fails."""
     maps, where = random_maps((7, 7)), grid((7, 7), (30, 20))
-    axes = [array for axis in where for array in axis]
-    with on_host(HostDriver(shared_memory=4 * (49 + launch.table_size(*axes)) - missing)):
+    table = launch.table_size(contract.Grid(*where.rows, *where.columns))
+    with on_host(HostDriver(shared_memory=4 * (49 + table) - missing)):
         got = fastcam.find_boxes(maps, (30, 20), engine="cuda")
         features, weights = np.ones((40, 8, 7, 7), F), np.ones((1, 8), F)
         fastcam.localize(features, weights, 0, (30, 20), engine="cuda")
