@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from importlib import import_module
@@ -19,7 +20,6 @@ from fastcam.errors import InputError
 from fastcam.kernels import contract
 from fastcam.kernels.cuda import driver, launch
 from fastcam.rectangles import Boxes
-from fastcam.resampling import Memory, Resizing
 from fastcam.sampling import Grid
 
 # A map with many bytes of features is summed by several blocks, unless there are maps for all processors.
@@ -71,13 +71,18 @@ class Uploads:
             self._xp.cuda.Device(device).synchronize()
 
 
+def _device_of(array: Any) -> AbstractContextManager[Any]:
+    """Return a context in which the device of an array is the current one."""
+    device = getattr(array, "device", "cpu")
+    return nullcontext() if isinstance(device, str) else device
+
+
 def _where_it_is(method: Any) -> Any:
     """Run a method with the device of its first array as the current one."""
 
     @wraps(method)
     def run(self: CudaEngine, first: Any, *others: Any, **options: Any) -> Any:
-        device = getattr(first.data if isinstance(first, FeatureMaps | Memory) else first, "device", "cpu")
-        with nullcontext() if isinstance(device, str) else device:
+        with _device_of(first.data if isinstance(first, FeatureMaps) else first):
             return method(self, first, *others, **options)
 
     return run
@@ -123,11 +128,27 @@ class CudaEngine(Engine):
             self._captured.append(array)
         return array
 
-    def _grid(self, where: Grid) -> contract.Grid:
-        return contract.Grid(*(self._kept(self.resident(array)) for axis in where for array in axis))
+    def _axes(self, where: Grid) -> tuple[Any, ...]:
+        return self._constants((*where.rows, *where.columns))
 
-    def _limits(self, limits: Any) -> Any:
+    def _constants(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(self._kept(self.resident(one)) if isinstance(one, np.ndarray) else one for one in values)
+
+    def _limits(self, limits: Any, first: int, stop: int) -> Any:
         return None if limits is None else self._kept(self._uploads.upload(limits))
+
+    def _row_scratch(self, where: Grid, maps: int) -> tuple[Any, ...]:
+        self._check_lines(maps, where)
+        return (self._new((maps, 2), np.float32),)
+
+    def _scratch(self, arrays: Callable[..., tuple[Any, ...]], *sizes: Any) -> tuple[Any, ...]:
+        return ()
+
+    def _spread(
+        self, work: Callable[[int, int], int], count: int, cost: float, threads: int | None, at: Any = None
+    ) -> list[int]:
+        with _device_of(at):
+            return [work(0, count)]
 
     def _index(self, features: Any, index: Any) -> Any:
         """Return class indices on the device of the feature maps, where those of one class for all images are kept."""
@@ -174,12 +195,12 @@ class CudaEngine(Engine):
         self, features: FeatureMaps, weights: Any, class_index: Any, threads: int | None = None
     ) -> tuple[Any, int]:
         """Return maps (N, M, h, w) for weights (K, C) and indices (N, M), and N."""
-        *data, (n, _, h, w) = features
+        n, _, h, w = features.shape
         m = class_index.shape[1]
         self._check(n, m)
         out = self._new((n, m, h, w), np.float32)
         index, parts = self._index(features.data, class_index), self._parts(features, m)
-        self.kernel("activation_maps")(contract.Features(*data), weights, index, 0, n, parts, out)
+        self.kernel("activation_maps")(*features[:4], weights, index, 0, n, parts, out)
         return out, n
 
     @_where_it_is
@@ -194,15 +215,17 @@ class CudaEngine(Engine):
         threads: int | None = None,
     ) -> tuple[Boxes, int]:
         """Return boxes (N, M) of the maps that `activation_maps` computes, and N."""
-        *data, (n, channels, *_) = features
-        given, m, index = contract.Features(*data), class_index.shape[1], self._index(features.data, class_index)
+        (n, channels, *_), m = features.shape, class_index.shape[1]
+        index = self._index(features.data, class_index)
         self._check(n, m, where)
-        grid, parts = self._grid(where), self._parts(features, m)
-        partial = 0 if len(parts) else launch.THREADS * launch.vector(given, channels)
-        planes, tables = self._tables(where, n * m, launch.table_size(grid), partial)
-        boxes, flags = self._boxes((n, m)), contract.Rule(*rule.numbers, connectivity)
-        own = contract.ClassBoxes(boxes.xyxy, boxes.area, boxes.peak)
-        self.kernel("localize")(given, weights, index, 0, n, grid, flags, parts, planes, tables, own)
+        axes, parts = self._axes(where), self._parts(features, m)
+        partial = 0 if len(parts) else launch.THREADS * launch.vector(contract.Features(*features[:4]), channels)
+        planes, tables = self._tables(where, n * m, launch.table_size(contract.Grid(*axes)), partial)
+        boxes = self._boxes((n, m))
+        self.kernel("localize")(
+            *features[:4], weights, index, 0, n, *axes, *rule.numbers, connectivity,
+            parts, planes, tables, boxes.xyxy, boxes.area, boxes.peak,
+        )  # fmt: skip
         return boxes, n
 
     def _boxes(self, shape: tuple[int, ...]) -> Boxes:
@@ -214,26 +237,27 @@ class CudaEngine(Engine):
     ) -> tuple[Boxes, int]:
         """Return boxes (P,) of maps (P, h, w), and P."""
         self._check(1, 1, where)
-        grid = self._grid(where)
-        planes, tables = self._tables(where, len(maps), launch.table_size(grid))
-        return self._run_boxes(maps, grid, rule, connectivity, planes, tables), len(maps)
+        axes = self._axes(where)
+        planes, tables = self._tables(where, len(maps), launch.table_size(contract.Grid(*axes)))
+        return self._run_boxes(maps, axes, rule, connectivity, planes, tables), len(maps)
 
     def _run_boxes(
-        self, maps: Any, grid: contract.Grid, rule: Convention, connectivity: int, planes: Any, tables: Any
+        self, maps: Any, axes: tuple[Any, ...], rule: Convention, connectivity: int, planes: Any, tables: Any
     ) -> Boxes:
-        boxes, flags = self._boxes((len(maps),)), contract.Rule(*rule.numbers, connectivity)
-        own = contract.Boxes(boxes.xyxy, boxes.area, boxes.peak)
-        self.kernel("find_boxes")(maps, 0, len(maps), grid, flags, planes, tables, own)
+        boxes = self._boxes((len(maps),))
+        self.kernel("find_boxes")(
+            maps, 0, len(maps), *axes, *rule.numbers, connectivity, planes, tables, boxes.xyxy, boxes.area, boxes.peak
+        )
         return boxes
 
     @_where_it_is
     def find_components(self, one: Any, where: Grid, rule: Convention, connectivity: int) -> Components:
         """Return all runs and components of one (h, w) map, as tables on the device. Waits for their number."""
         self._check(1, 1, where)
-        xp, grid = self.xp, self._grid(where)
+        xp, axes = self.xp, self._axes(where)
         planes, _ = self._tables(where, 1, 0)
-        table = self._new((1, launch.table_size(grid)), np.int32)
-        peak = float(self._run_boxes(one[None], grid, rule, connectivity, planes, table).peak[0])
+        table = self._new((1, launch.table_size(contract.Grid(*axes))), np.int32)
+        peak = float(self._run_boxes(one[None], axes, rule, connectivity, planes, table).peak[0])
         height, slots = where.size[0], launch.slots(where.size[1], where.shape[1])
         start, stop, parent, area, left, right, bottom = table[0, : 7 * height * slots].reshape(7, -1)
         if np.isnan(peak):
@@ -244,52 +268,3 @@ class CudaEngine(Engine):
         y, root = (at // slots).astype(np.int32), line[parent[at]]
         runs = xp.stack([start[at], stop[at], y, y + 1, xp.arange(len(at), dtype=np.int32)], axis=1)
         return Components(runs, xp.stack([root, area[at], left[at], y, right[at], bottom[at]], axis=1), peak)
-
-    @_where_it_is
-    def paint(self, runs: Any, values: Any, out: Any) -> None:
-        """Write the value of its component at the pixels of each run into an (H, W) array."""
-        self.kernel("paint")(runs, len(runs), values, out)
-
-    @_where_it_is
-    def heatmaps(
-        self, maps: Any, where: Grid, normalise: bool, limits: Any, out: Any, threads: int | None = None
-    ) -> int:
-        """Fill out (P, H, W), of float32 or uint8, from maps (P, h, w); return P. uint8 is always normalised."""
-        kernel = self.kernel("heatmaps" if out.dtype == np.float32 else "heatmaps_uint8")
-        self._check_lines(len(maps), where)
-        extrema = self._new((len(maps), 2), np.float32)
-        kernel(maps, self._grid(where), normalise, self._limits(limits), 0, where.size[0], extrema, out)
-        return len(maps)
-
-    @_where_it_is
-    def overlay(
-        self,
-        one: Any,
-        where: Grid,
-        limits: Any,
-        colours: Any,
-        opacity: int,
-        corner: tuple[int, int],
-        frame: Any,
-        threads: int | None = None,
-    ) -> bool:
-        """Draw a (h, w) map, if it is finite, over a window of the frame (H, W, 3) at the corner (x, y)."""
-        self._check_lines(1, where)
-        limits, colours = self._limits(limits), self.resident(colours)
-        extrema = self._new((1, 2), np.float32)
-        flat, rows = frame.reshape(len(frame), -1), where.size[0]
-        grid = self._grid(where)
-        self.kernel("overlay")(one.reshape(-1), grid, limits, colours, opacity, *corner, 0, rows, extrema, flat)
-        return True
-
-    @_where_it_is
-    def preprocess(
-        self, frame: Memory, how: Resizing, table: Any, channels_last: bool, out: Any, threads: int | None = None
-    ) -> None:
-        """Fill out, C-contiguous, with a resized frame, whose levels are replaced by their values in the table."""
-        kind = {"preprocess": contract.Linear, "preprocess_antialiased": contract.Averages}[how.kernel]
-        *tables, values = (
-            self._kept(self.resident(one)) if isinstance(one, np.ndarray) else one for one in (*how.arguments, table)
-        )
-        target = contract.Target(values, channels_last, 0, how.size[0])
-        self.kernel(how.kernel)(contract.Frame(*frame), kind(*tables), target, out.reshape(-1).view(np.uint8))

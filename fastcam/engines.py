@@ -73,8 +73,30 @@ class Engine:
         """Return a constant array in the memory of this engine."""
         return array
 
-    def _spread(self, work: Callable[[int, int], int], count: int, cost: float, threads: int | None) -> list[int]:
-        """Call `pool.spread` for work that calls kernels."""
+    def _axes(self, where: Grid) -> tuple[Any, ...]:
+        """Return the arrays of a grid as the kernels take them, in the memory of this engine."""
+        return *where.rows, *where.columns
+
+    def _constants(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return arguments that don't change, their arrays in the memory of this engine."""
+        return values
+
+    def _limits(self, limits: Floats | None, first: int, stop: int) -> Any:
+        """Return the limits of maps [first, stop) as the kernels take them; None: the extrema of each map."""
+        return _own_extrema(stop - first) if limits is None else limits[first:stop]
+
+    def _row_scratch(self, where: Grid, maps: int) -> tuple[Any, ...]:
+        """Return workspace of the kernels that upsample maps row by row."""
+        return workspace.cells(where)
+
+    def _scratch(self, arrays: Callable[..., tuple[Any, ...]], *sizes: Any) -> tuple[Any, ...]:
+        """Return workspace that only the kernels of the host need."""
+        return arrays(*sizes)
+
+    def _spread(
+        self, work: Callable[[int, int], int], count: int, cost: float, threads: int | None, at: Any = None
+    ) -> list[int]:
+        """Call `pool.spread` for work that calls kernels, on the device of the array `at`."""
         try:
             return [work(0, count)] if count == 1 or threads == 1 else spread(work, count, cost, threads)
         except TypeError as error:  # Numba: no machine code for such arguments
@@ -152,7 +174,7 @@ class Engine:
 
     def paint(self, runs: Ints, values: Ints, out: Ints) -> None:
         """Write the value of its component at the pixels of each run into an (H, W) array."""
-        self._spread(lambda *_: self.kernel("paint")(runs, len(runs), values, out), 1, 0, 1)
+        self._spread(lambda *_: self.kernel("paint")(runs, len(runs), values, out), 1, 0, 1, runs)
 
     def heatmaps(
         self,
@@ -170,18 +192,24 @@ class Engine:
         name, cost = ("heatmaps", 1e-4) if out.dtype == np.float32 else ("heatmaps_uint8", 2e-4)
         kernel = self.kernel(name)
         (height, width), count = where.size, len(maps)
-        axes = (*where.rows, *where.columns, normalise)
-        limits = _own_extrema(count) if limits is None else limits
 
-        def bands(first: int, stop: int) -> int:
-            return kernel(maps, *axes, limits, first, stop, *workspace.cells(where), out)
-
-        def items(i: int, j: int) -> int:
-            return i + kernel(maps[i:j], *axes, limits[i:j], 0, height, *workspace.cells(where), out[i:j])
+        def part(given: Floats, i: int, j: int, first: int, stop: int, filled: NDArray[Any]) -> int:
+            return kernel(
+                given, *self._axes(where), normalise, self._limits(limits, i, j), first, stop,
+                *self._row_scratch(where, j - i), filled,
+            )  # fmt: skip
 
         if count == 1:
-            return min(self._spread(bands, height, cost * width, threads))
-        return _sound(self._spread(items, count, cost * width * height, threads), count)
+            rows = self._spread(
+                lambda first, stop: part(maps, 0, 1, first, stop, out), height, cost * width, threads, maps
+            )
+            return min(rows)
+        return _sound(
+            self._spread(
+                lambda i, j: i + part(maps[i:j], i, j, 0, height, out[i:j]), count, cost * width * height, threads, maps
+            ),
+            count,
+        )
 
     def overlay(
         self,
@@ -196,16 +224,15 @@ class Engine:
     ) -> bool:
         """Draw a (h, w) map over a window of the frame (H, W, 3) at the corner (x, y); return whether it is finite."""
         height, width = where.size
-        flat = frame.reshape(len(frame), -1)
-        kernel, limits = self.kernel("overlay"), _own_extrema(1) if limits is None else limits
+        kernel, flat = self.kernel("overlay"), frame.reshape(len(frame), -1)
 
         def bands(first: int, stop: int) -> int:
             return kernel(
-                one.reshape(-1), *where.rows, *where.columns, limits, colours, opacity, *corner,
-                first, stop, *workspace.cells(where), *workspace.lines(width), flat,
+                one.reshape(-1), *self._axes(where), self._limits(limits, 0, 1), *self._constants((colours,)), opacity,
+                *corner, first, stop, *self._row_scratch(where, 1), *self._scratch(workspace.lines, width), flat,
             )  # fmt: skip
 
-        return all(self._spread(bands, height, width * 5e-4, threads))
+        return all(self._spread(bands, height, width * 5e-4, threads, one))
 
     def preprocess(
         self, frame: Memory, how: Resizing, table: Any, channels_last: bool, out: Any, threads: int | None = None
@@ -214,10 +241,10 @@ class Engine:
         kernel, flat = self.kernel(how.kernel), out.reshape(-1).view(np.uint8)
 
         def bands(first: int, stop: int) -> int:
-            scratch = workspace.resizing(how)
-            return kernel(*frame, *how.arguments, table, channels_last, first, stop, *scratch, flat)
+            constants = self._constants((*how.arguments, table))
+            return kernel(*frame, *constants, channels_last, first, stop, *self._scratch(workspace.resizing, how), flat)
 
-        self._spread(bands, how.size[0], how.cost, threads)
+        self._spread(bands, how.size[0], how.cost, threads, frame.data)
 
 
 @lru_cache(maxsize=64)

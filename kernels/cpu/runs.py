@@ -5,6 +5,8 @@ pixels are safely in or out. All rows of a band without other cells have the sam
 of a cell and a row is solved for, then decided by the expression that defines the pixel.
 """
 
+from typing import Any
+
 import numpy as np
 
 from fastcam.kernels.contract import Cells, Floats, Grid, Ints, Rule, Tables
@@ -50,7 +52,7 @@ def _spans(
 
 
 @helper
-def _pitch(columns: Ints, weight: Floats) -> np.float32:
+def _pitch(columns: Ints, weight: Floats) -> Any:
     """Return the pixels per cell of the map, in the longest segment."""
     pitch, longest = np.float32(0), 1
     for s in range(columns.shape[0] - 1):

@@ -7,7 +7,9 @@ stream.
 from importlib import import_module
 from typing import Any
 
+from fastcam.kernels.contract import flattened
+
 
 def load(name: str) -> Any:
-    """Return the twin of that name."""
-    return getattr(import_module(f"fastcam.kernels.cuda.{name}"), name)
+    """Return the twin of that name, called as the CPU's is: with the fields of groups one after another."""
+    return flattened(getattr(import_module(f"fastcam.kernels.cuda.{name}"), name))

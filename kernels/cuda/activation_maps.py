@@ -16,21 +16,22 @@ def activation_maps(
     stop: int,
     parts: Annotated[Floats, Work("S, N, M, h, w")],
     out: Annotated[Floats, Out("N, M, h, w")],
-) -> None:
+) -> int:
     """Compute what the CPU's twin does, with another order of the sum; NaN for classes that the model doesn't have.
 
-    parts: sums over S parts of the channels, each by blocks of its own; if S is 0, blocks sum all channels.
+    parts: sums over S parts of the channels, each by its own blocks; if S is 0, blocks sum all channels. Returns stop.
     """
     _, m, h, w = out.shape
     target = parts if len(parts) else out[None]
     sum_channels(features, weights, class_index, first, stop, target)
     if not len(parts):
-        return
+        return stop
     kernel = driver.current.kernel("activation_maps", "add_parts", launch.constants(launch.FLOAT32, 1))
     size, item = out.size, m * h * w
     blocks = -(-(stop - first) * item // launch.THREADS)
     numbers = (np.int64(size), np.int64(first * item), np.int64(stop * item))
     kernel((blocks,), (launch.THREADS,), (parts, np.int32(len(parts)), *numbers, out))
+    return stop
 
 
 def sum_channels(

@@ -17,11 +17,11 @@ def find_boxes(
     planes: Annotated[Floats, Work("P, h, w")],
     tables: Annotated[Ints, Work("P, launch.table_size")],
     boxes: Boxes,
-) -> None:
+) -> int:
     """Compute what the CPU's twin does.
 
     maps (P, h, w), or (S, P, h, w), whose S parts are added up. planes and tables: workspace for what doesn't fit into
-    shared memory, or is read afterwards; else of size 0.
+    shared memory, or is read afterwards; else of size 0. Returns stop.
     """
     parts, count = (1, len(maps)) if maps.ndim == 3 else maps.shape[:2]
     h, w = maps.shape[-2:]
@@ -37,3 +37,4 @@ def find_boxes(
         ),
         shared_mem=4 * shared,
     )  # fmt: skip
+    return stop

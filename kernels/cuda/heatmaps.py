@@ -17,13 +17,14 @@ def heatmaps(
     stop: int,
     extrema: Annotated[Floats, Work("P, 2")],
     out: Annotated[Floats, Out("P, H, W")],
-) -> None:
+) -> int:
     """Compute what the CPU's twin does, in two launches; NaN for maps that aren't finite.
 
-    limits: None for the extrema that each map has once it is upsampled.
+    limits: None for the extrema that each map has once it is upsampled. Returns P.
     """
     find_extrema("heatmaps", maps, grid, limits, extrema)
     write_rows("heatmaps", maps, grid, (np.int32(bool(normalise)),), first, stop, extrema, out)
+    return len(maps)
 
 
 def find_extrema(name: str, maps: Floats, grid: Grid, limits: Limits | None, extrema: Floats) -> None:

@@ -15,7 +15,11 @@ def heatmaps_uint8(
     stop: int,
     extrema: Annotated[Floats, Work("P, 2")],
     out: Annotated[Bytes, Out("P, H, W")],
-) -> None:
-    """Compute what the CPU's twin does, in two launches; zeros for maps that aren't finite. limits as in `heatmaps`."""
+) -> int:
+    """Compute what the CPU's twin does, in two launches; zeros for maps that aren't finite.
+
+    limits as in `heatmaps`. Returns P.
+    """
     find_extrema("heatmaps_uint8", maps, grid, limits, extrema)
     write_rows("heatmaps_uint8", maps, grid, (), first, stop, extrema, out)
+    return len(maps)

@@ -33,11 +33,11 @@ def localize(
     planes: Annotated[Floats, Work("N * M, h, w")],
     tables: Annotated[Ints, Work("N * M, launch.table_size")],
     boxes: ClassBoxes,
-) -> None:
+) -> int:
     """Compute what the CPU's twin does; peak is NaN as well for classes that the model doesn't have.
 
     parts as in `activation_maps`: if S is 0, there is one launch, whose maps stay in shared memory, else two. planes
-    and tables as in `find_boxes`.
+    and tables as in `find_boxes`. Returns stop.
     """
     n, m = boxes.area.shape
     flat = Boxes(boxes.xyxy.reshape(n * m, 4), boxes.area.reshape(n * m), boxes.peak.reshape(n * m))
@@ -45,7 +45,7 @@ def localize(
         sum_channels(features, weights, class_index, first, stop, parts)
         maps = parts.reshape(len(parts), n * m, *parts.shape[3:])
         find_boxes(maps, m * first, m * stop, grid, rule, planes, tables, flat)
-        return
+        return stop
     classes, channels = weights.shape
     w = grid.columns.size - 2
     cells = (grid.rows.size - 2) * w
@@ -64,3 +64,4 @@ def localize(
         ),
         shared_mem=4 * shared,
     )  # fmt: skip
+    return stop

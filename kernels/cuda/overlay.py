@@ -21,8 +21,8 @@ def overlay(
     stop: int,
     extrema: Annotated[Floats, Work("1, 2")],
     frame: Annotated[Bytes, Out("height, 3 * width")],
-) -> None:
-    """Compute what the CPU's twin does, in two launches. limits as in `heatmaps`."""
+) -> int:
+    """Compute what the CPU's twin does, in two launches. limits as in `heatmaps`. Returns 1."""
     find_extrema("overlay", values.reshape(1, -1), grid, limits, extrema)
     kernel = driver.current.kernel("overlay", "overlay", [("THREADS", launch.THREADS)])
     blocks, warps, shared = launch.lines(stop - first, grid.columns.size - 2, 1)
@@ -36,3 +36,4 @@ def overlay(
         ),
         shared_mem=shared,
     )  # fmt: skip
+    return 1
