@@ -15,7 +15,7 @@ from tests.arrays import published
 from tests.arrays.maps import KINDS, make_map
 from tests.arrays.published import assert_same_as_published
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 # --- wsol ---

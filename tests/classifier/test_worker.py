@@ -14,7 +14,7 @@ import fastcam
 from fastcam import InputError, ModelError
 from fastcam.evaluate import Worker
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SPEC = "imagenet,fit=stretch"
 
 

@@ -63,7 +63,7 @@ ARRAYS = (
     "values scalars conventions devices pool grids resampling checks | engines | maps components boxes outlines masks"
 )
 MODEL = "file run | graph | head | gradient"
-FLOORS: list[list[str]] = [line.split() for line in HOUSE.replace("\n", "|").split("|") if line.strip()]
+FLOORS = [str(line).split() for line in HOUSE.replace("\n", "|").split("|") if line.strip()]
 
 
 def floor(name: str, floors: list[list[str]]) -> int | None:
@@ -74,7 +74,8 @@ def floor(name: str, floors: list[list[str]]) -> int | None:
 def is_below(target: str, own: str, floors: list[list[str]]) -> bool:
     """Whether a room is on a floor below another."""
     below, above = floor(target, floors), floor(own, floors)
-    assert below is not None and above is not None, f"on no floor: {target if below is None else own}"
+    assert below is not None, f"{target} is on no floor"
+    assert above is not None, f"{own} is on no floor"
     return below < above
 
 

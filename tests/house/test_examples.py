@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 checkout = pytest.mark.skipif(not EXAMPLES.exists(), reason="only in a checkout")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SUFFIXES = {".py", ".cu", ".cuh", ".txt", ".onnx", ".typed", ".html", ".css", ".js"}
 
 

@@ -18,7 +18,7 @@ from tests.model.models import classifier
 
 PAGE = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 48\n%%EndComments\nshowpage\n%%EOF\n"
 PHOTO = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
-PACKAGE = Path(__file__).parents[1] / "fastcam"
+PACKAGE = Path(__file__).parents[2] / "fastcam"
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def fates(folder: Path, first: int, last: int) -> dict[int, str]:
         command = [sys.executable, "-m", "tests.model.fuzzing", str(folder), str(first), str(last)]
         try:
             limit = 30 + SECONDS * (last - first)
-            done = subprocess.run(command, capture_output=True, text=True, timeout=limit, cwd=Path(__file__).parents[1])
+            done = subprocess.run(command, capture_output=True, text=True, timeout=limit, cwd=Path(__file__).parents[3])
             printed, ended = done.stdout, f"CRASHED with {done.returncode}: {done.stderr[-300:]}"
         except subprocess.TimeoutExpired as error:
             printed, ended = (error.stdout or b"").decode(), "HUNG"
