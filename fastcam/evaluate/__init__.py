@@ -9,6 +9,7 @@ that can be interrupted and shared out, and `merge` puts the shards together. `W
 other processes.
 """
 
+from fastcam.classifier.worker import Worker
 from fastcam.evaluate.annotations import Annotations, Pairs, Problem
 from fastcam.evaluate.confidence import AverageDrop
 from fastcam.evaluate.deletion import Deletion, Insertion
@@ -28,7 +29,6 @@ from fastcam.evaluate.randomisation import Randomisation, randomised_models
 from fastcam.evaluate.reading import read_annotations
 from fastcam.evaluate.road import Road, impute
 from fastcam.evaluate.tables import markdown
-from fastcam.evaluate.worker import Worker
 
 __all__ = [
     "Annotations",

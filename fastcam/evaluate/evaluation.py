@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fastcam.checks import is_whole
-from fastcam.classifier import Classifier
+from fastcam.arrays.scalars import is_whole
+from fastcam.classifier.classifier import Classifier
 from fastcam.errors import InputError
 from fastcam.evaluate.annotations import Annotations
 from fastcam.evaluate.planning import plan_of
@@ -16,8 +16,8 @@ from fastcam.evaluate.protocol import OF_BEST, OF_BOXES, OF_MASKS, TOP, Protocol
 from fastcam.evaluate.records import Batch, as_json, batches_of, begun
 from fastcam.evaluate.tables import write_results
 from fastcam.evaluate.tallying import Tallying
-from fastcam.explained import Plan
-from fastcam.forwards import Progress
+from fastcam.methods.plan import Plan
+from fastcam.model.run.batches import Progress
 
 UNSEEN = "of/unseen"
 

@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam import engines
-from fastcam.classifier import Classifier
+from fastcam.arrays import engines
+from fastcam.arrays.maps import heatmaps
+from fastcam.classifier.classifier import Classifier
 from fastcam.evaluate.measure import Measure, Progress
-from fastcam.forwards import Forwards, check_asking
-from fastcam.images import each_photo
-from fastcam.model.head import OWN
-from fastcam.ops import heatmaps
+from fastcam.images.photos import each_photo
+from fastcam.model.head.head import OWN
+from fastcam.model.head.scores import scores_of
+from fastcam.model.run.batches import Forwards, check_asking
 from fastcam.results import Explanation
-from fastcam.scores import scores_of
 
 Floats = NDArray[np.float32]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.checks import is_whole
+from fastcam.arrays.scalars import is_whole
 from fastcam.errors import InputError
 from fastcam.evaluate.metric import Metric
 from fastcam.evaluate.pxap import IGNORED

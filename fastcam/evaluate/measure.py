@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.classifier import Classifier
+from fastcam.classifier.classifier import Classifier
 from fastcam.errors import InputError
-from fastcam.forwards import Progress as Progress
+from fastcam.model.run.batches import Progress as Progress
 from fastcam.results import Explanation
 
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from fastcam import __version__
-from fastcam.classifier import Classifier
+from fastcam.classifier.classifier import Classifier
 from fastcam.evaluate.annotations import Annotations
 from fastcam.evaluate.protocol import Protocol
 from fastcam.evaluate.scoring import baselines_of
-from fastcam.explained import Plan
+from fastcam.methods.plan import Plan
+from fastcam.version import __version__
 
 ORIGINS = {"argument": "as given", "default": "assumed, as nothing was given and no file beside the model tells"}
 Plans = Mapping[str, Mapping[str, Plan]]

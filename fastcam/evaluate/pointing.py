@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastcam.checks import is_whole
+from fastcam.arrays.scalars import is_whole
 from fastcam.errors import InputError
 from fastcam.evaluate.metric import UNIT, Metric, in_units
 from fastcam.evaluate.overlap import Truth

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam import conventions
-from fastcam.checks import is_whole
+from fastcam.arrays import conventions
+from fastcam.arrays.scalars import is_whole
 from fastcam.errors import InputError
 from fastcam.evaluate.confidence import AverageDrop
 from fastcam.evaluate.deletion import Deletion, Insertion

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from fastcam.checks import is_whole
+from fastcam.arrays.scalars import is_whole
 from fastcam.errors import InputError
 from fastcam.evaluate.annotations import Annotations
 from fastcam.evaluate.assembling import assembled

@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.classifier import Classifier
-from fastcam.components import label_images
+from fastcam.arrays.components import label_images
+from fastcam.arrays.maps import heatmaps
+from fastcam.arrays.values import Boxes
+from fastcam.classifier.classifier import Classifier
+from fastcam.classifier.explainer import Explained, gather
 from fastcam.evaluate.localisation import heuristics
 from fastcam.evaluate.maps import centre_gaussian, centre_point, nearest, peak_points, score_map
 from fastcam.evaluate.overlap import truth_of
 from fastcam.evaluate.protocol import FAITHFULNESS, OF_BEST, OF_BOXES, OF_MASKS, TIGHT, Protocol
 from fastcam.evaluate.subject import SIDE, Cutter, Subject
-from fastcam.explained import Explained, Plan, gather
-from fastcam.geometry import Part, part_of, placed
-from fastcam.images import Photo
-from fastcam.ops import heatmaps
-from fastcam.results import Boxes
+from fastcam.images.photos import Photo
+from fastcam.images.regions import Part, part_of, placed
+from fastcam.methods.plan import Plan
 
 Tallies = dict[str, NDArray[Any]]
 BOX = "box"  # beside the metrics: the boxes of true classes, in the photo's pixels

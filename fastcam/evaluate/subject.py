@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fastcam.arrays.sweeps import Sweep, sweep
 from fastcam.errors import InputError
 from fastcam.evaluate.annotations import Annotations
 from fastcam.evaluate.headers import check_mask_mode
 from fastcam.evaluate.overlap import Truth, truth_of, wsol_truth
 from fastcam.evaluate.protocol import Protocol
 from fastcam.evaluate.pxap import IGNORED
-from fastcam.geometry import Part
-from fastcam.image_formats import open_image
-from fastcam.sweep import Sweep, sweep
+from fastcam.images.formats import open_image
+from fastcam.images.regions import Part
 
 SIDE = 224  # of the maps of wsolevaluation
 PLAIN = ("1", "L", "P", "I", "I;16", "F")  # one number a pixel

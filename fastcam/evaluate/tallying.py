@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from PIL import Image
 
-from fastcam.classifier import Classifier
+from fastcam.classifier.classifier import Classifier
 from fastcam.errors import FastcamError, InputError
 from fastcam.evaluate.annotations import Annotations, Problem
 from fastcam.evaluate.protocol import OF_MASKS, Protocol
 from fastcam.evaluate.records import Columns
 from fastcam.evaluate.scoring import Scorer, Tallies, baselines_of
 from fastcam.evaluate.subject import Subject, subject_of
-from fastcam.explained import Plan
-from fastcam.images import read_photo
+from fastcam.images.photos import read_photo
+from fastcam.methods.plan import Plan
 
 
 class Tallying:

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 import fastcam
-from fastcam import reference
+from fastcam.arrays.engines import reference
 from fastcam.kernels import contract, cpu, cuda, twins
 from fastcam.kernels.contract import Work, is_group
 
