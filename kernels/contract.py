@@ -85,7 +85,7 @@ class Grid(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """How to get from a map to components (`conventions` has the rules of the literature)."""
+    """The rule that makes components of a map."""
 
     threshold: float
     """In (0, 1), of the maximum, or of the range."""
