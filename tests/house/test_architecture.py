@@ -60,7 +60,7 @@ HOUSE = """
 ARRAYS = (
     "values scalars conventions devices pool grids resampling checks | engines | maps components boxes outlines masks"
 )
-MODEL = "file run | graph | head | gradient"
+MODEL = "file run | graph | head | opened_model | gradient"
 FLOORS = [str(line).split() for line in HOUSE.replace("\n", "|").split("|") if line.strip()]
 
 
