@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", metavar="HxW", help="upsample to so many pixels, or to 'input', the network input's (default: don't)"
     )
-    parser.add_argument("--normalise", action="store_true", help="scale each map to [0, 1]")
+    parser.add_argument("--normalize", action="store_true", help="scale each map to [0, 1]")
     parser.add_argument("--force", action="store_true", help="replace FILE")
     parser.add_argument(
         "--head", metavar="TENSOR", help="name of the feature maps' tensor, or an .npz file of `inspect --save-head`"
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
         method=options.method,
         classes=options.classes,
         size=size,
-        normalise=options.normalise,
+        normalize=options.normalize,
         force=options.force,
         constants=constants_of(options.constant or ()),
         input_size=None if options.input_size is None else _sides("--input-size", options.input_size),

@@ -36,7 +36,7 @@ def photo_map(explanation: Explanation, n: int, m: int = 0, *, unseen: float = 0
     height, width = explanation.image_sizes[n].tolist()
     x0, y0, x1, y1 = explanation.regions[n].tolist()
     part = part_of((x0, y0, x1, y1), (height, width))
-    seen = heatmaps(explanation.activation_maps[n, m], part.sides, normalise=False, window=part.window)
+    seen = heatmaps(explanation.activation_maps[n, m], part.sides, normalize=False, window=part.window)
     return placed(seen, part, (height, width), unseen)
 
 

@@ -36,7 +36,7 @@ class Recipe:
     method: str
     classes: Classes
     size: tuple[int, int] | Literal["input"] | None = None
-    normalise: bool = False
+    normalize: bool = False
 
     def opset(self, head: Head) -> int:
         """The oldest one with the operators that this takes."""
@@ -77,7 +77,7 @@ def baked(graph: Graph, parts: Parts, recipe: Recipe, metadata: Mapping[str, str
     cam = recipe.method == "cam"
     found = _cam(to, head, maps, index) if cam else _gradcam(to, parts, plain, maps, index)
     found = _upsampled(to, parts, found, recipe.size) if recipe.size else found
-    to.add("Identity", _normalised(to, found) if recipe.normalise else found, output=MAPS)
+    to.add("Identity", _normalized(to, found) if recipe.normalize else found, output=MAPS)
     _declare(to, parts, recipe)
     to.describe(metadata)
     return to.model
@@ -220,7 +220,7 @@ def _upsampled(to: Writer, parts: Parts, maps: str, size: tuple[int, int] | Lite
     return to.add("Resize", maps, none, none, sizes, **way)
 
 
-def _normalised(to: Writer, maps: str) -> str:
+def _normalized(to: Writer, maps: str) -> str:
     """`(v - min) / (max - min)` of each map; zeros where all values are the same."""
     least = to.reduce("ReduceMin", maps, 2, 3)
     width = to.add("Sub", to.reduce("ReduceMax", maps, 2, 3), least)
@@ -262,5 +262,5 @@ def maps_said(recipe: Recipe) -> str:
     if recipe.size:
         size = "the network input" if recipe.size == "input" else f"{recipe.size[0]} rows and {recipe.size[1]} columns"
         words.append(f"upsampled to {size}, bilinear with half-pixel centres")
-    words.append("scaled to [0, 1] by each map's minimum and maximum" if recipe.normalise else "raw values")
+    words.append("scaled to [0, 1] by each map's minimum and maximum" if recipe.normalize else "raw values")
     return "; ".join(words)

@@ -244,8 +244,8 @@ class Baking:
         size = self.recipe.size or maps.shape[1:]
         sides = (image.shape[self._axes[0]], image.shape[self._axes[1]]) if size == "input" else (size[0], size[1])
         largest, spread = float(np.abs(maps).max()), float(np.ptp(maps, axis=(1, 2)).min())
-        expected = heatmaps(maps, sides, normalise=self.recipe.normalise)
-        if self.recipe.normalise:  # what is subtracted takes digits with it
+        expected = heatmaps(maps, sides, normalize=self.recipe.normalize)
+        if self.recipe.normalize:  # what is subtracted takes digits with it
             return expected, max(1.0, largest / spread) if spread else 1.0
         return expected, largest or 1.0
 

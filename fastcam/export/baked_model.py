@@ -68,7 +68,7 @@ def bake(
     method: str = "auto",
     classes: Classes = "top",
     size: tuple[int, int] | Literal["input"] | None = None,
-    normalise: bool = False,
+    normalize: bool = False,
     force: bool = False,
     constants: Mapping[str, ArrayLike] | None = None,
     input_size: tuple[int, int] | None = None,
@@ -103,7 +103,7 @@ def bake(
         refused by ONNX Runtime's CPU kernels when the file is run.
     size
         (H, W) to upsample to, bilinear with half-pixel centres (`Resize`); "input": the network input's own.
-    normalise
+    normalize
         Scale each map to [0, 1] by its minimum and maximum, after upsampling; a constant map becomes zeros.
     force
         Replace OUTPUT if it is there, and the file of its weights, which goes if there are none outside any more.
@@ -131,7 +131,7 @@ def bake(
     >>> made.method, made.deviation < 1e-5
     ('cam', True)
     """
-    recipe = _checked(method, classes, size, normalise)
+    recipe = _checked(method, classes, size, normalize)
     sides = None if input_size is None else _sides("input_size", input_size, "(height, width) in pixels, or None")
     _check_kinds(model, output, head, model_output)
     source, path = read_source(model), Path(output)
@@ -151,17 +151,17 @@ def bake(
     return Baked(path, files, recipe.method, maps_said(recipe), found.head, proof.deviation, proof.notes)
 
 
-def _checked(method: Any, classes: Any, size: Any, normalise: Any) -> Recipe:
+def _checked(method: Any, classes: Any, size: Any, normalize: Any) -> Recipe:
     """The options, before any work is done."""
     if not isinstance(method, str) or method not in METHODS:
         raise InputError(f"method: expected one of {', '.join(METHODS)}; got {method!r}")
     if not isinstance(classes, str) or classes not in CLASSES:
         raise InputError(f"classes: expected one of {', '.join(CLASSES)}; got {classes!r}")
-    if not isinstance(normalise, bool):
-        raise InputError(f"normalise: expected True or False; got {normalise!r}")
+    if not isinstance(normalize, bool):
+        raise InputError(f"normalize: expected True or False; got {normalize!r}")
     if size is None or (isinstance(size, str) and size == "input"):
-        return Recipe(method, classes, size, normalise)
-    return Recipe(method, classes, _sides("size", size, "(H, W) in pixels, 'input' or None"), normalise)
+        return Recipe(method, classes, size, normalize)
+    return Recipe(method, classes, _sides("size", size, "(H, W) in pixels, 'input' or None"), normalize)
 
 
 def _sides(name: str, value: Any, expected: str) -> tuple[int, int]:

@@ -51,7 +51,7 @@ def colormap(name: str) -> NDArray[np.uint8]:
     """
     if not isinstance(name, str) or name not in _ANCHORS:
         raise InputError(f"colormap: expected one of {', '.join(_ANCHORS)}; got {name!r}")
-    anchors = np.array([list(bytes.fromhex(colour)) for colour in _ANCHORS[name].split()])
+    anchors = np.array([list(bytes.fromhex(color)) for color in _ANCHORS[name].split()])
     place = np.linspace(0, 255, len(anchors))
     channels = [np.interp(np.arange(256), place, anchors[:, channel]) for channel in range(3)]
     return np.rint(np.stack(channels, axis=1)).astype(np.uint8)
@@ -121,7 +121,7 @@ def overlay(
     >>> overlay(photo, model.explain(photo), out=photo).shape
     (300, 451, 3)
     """
-    colours = _colour_pairs(colormap)
+    colors = _color_pairs(colormap)
     if not is_number(opacity) or not 0 <= opacity <= 1:
         raise InputError(f"opacity: expected 0 to 1; got {opacity!r}")
     if not is_whole(scale) or not 1 <= scale <= MOST:
@@ -143,7 +143,7 @@ def overlay(
     x0, y0, x1, y1 = (side * int(scale) for side in region or (0, 0, size[1], size[0]))
     part = part_of((x0, y0, x1, y1), (len(frame), frame.shape[1]))
     where = grid((one.shape[0], one.shape[1]), part.sides, part.window)
-    run.overlay(one, where, ends, colours, round(256 * float(opacity)), part.place[:2], frame, threads)
+    run.overlay(one, where, ends, colors, round(256 * float(opacity)), part.place[:2], frame, threads)
     if isinstance(explanation, Explanation):
         _draw(frame, explanation, item, map, int(scale) if box else 0, label, run.xp)
     if isinstance(out, np.ndarray) and frame is not out:
@@ -164,10 +164,10 @@ def legible_scale(size: tuple[int, int]) -> int:
 
 
 @lru_cache(maxsize=8)
-def _colour_pairs(name: str) -> NDArray[np.uint64]:
+def _color_pairs(name: str) -> NDArray[np.uint64]:
     """(65536,): bytes R, G, B of level i % 256, then those of level i // 256."""
-    colours = colormap(name).astype(np.uint64) << np.array([0, 8, 16], np.uint64)
-    one = colours.sum(axis=1, dtype=np.uint64)
+    colors = colormap(name).astype(np.uint64) << np.array([0, 8, 16], np.uint64)
+    one = colors.sum(axis=1, dtype=np.uint64)
     return (one[None, :] | one[:, None] << np.uint64(24)).reshape(-1)
 
 

@@ -70,7 +70,7 @@ def seeds(
         raise InputError(
             f"foreground, background: expected background <= foreground; got {foreground!r}, {background!r}"
         )
-    values = heatmaps(flat, size, normalise=False, window=window)
+    values = heatmaps(flat, size, normalize=False, window=window)
     share = np.where(sure, values, 0) / np.maximum(values.max(axis=(1, 2), keepdims=True), np.finfo(np.float32).tiny)
     found = np.where(possible.any(axis=0), UNKNOWN, 0).astype(np.int32)
     return np.where(sure.any(axis=0), 1 + share.argmax(axis=0), found).astype(np.int32)

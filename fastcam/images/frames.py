@@ -13,7 +13,7 @@ from fastcam.arrays.checks import LONGEST, check_threads, out_array
 from fastcam.arrays.devices import adopt, is_on_device
 from fastcam.arrays.resampling import Memory, Region, View, resizing
 from fastcam.errors import InputError
-from fastcam.images.fit import check_channels, normalised, target_size
+from fastcam.images.fit import check_channels, normalized, target_size
 from fastcam.images.inputs import ImageInput
 from fastcam.images.preprocessing import Preprocess
 from fastcam.images.regions import whole_view
@@ -93,7 +93,7 @@ def level_table(spec: Preprocess, dtype: np.dtype[Any]) -> NDArray[np.uint8]:
     """(channels, 256 * item) bytes: what each of the levels 0 to 255 of each channel becomes in the network input."""
     channels = 1 if spec.channels == "grey" else 3
     levels = np.broadcast_to(np.arange(256)[:, None], (256, channels))
-    values = normalised(levels, spec)
+    values = normalized(levels, spec)
     if dtype == np.uint8:
         values = np.clip(np.rint(values), 0, 255)
     table = np.ascontiguousarray(values.T, dtype).view(np.uint8)
