@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of this command."""
     parser.add_argument("model", metavar="MODEL", help="an .onnx file; it is not touched")
-    parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the file to write, ends in .onnx")
+    parser.add_argument("-o", "--path", metavar="FILE", required=True, help="the file to write, ends in .onnx")
     parser.add_argument(
         "--classes",
         default="top",
@@ -48,9 +48,9 @@ def run(options: argparse.Namespace) -> None:
         size = "input" if options.size == "input" else _sides("--size", options.size)
     made = bake(
         options.model,
-        options.output,
+        options.path,
         head=head_of(options.head),
-        model_output=options.model_output,
+        output=options.model_output,
         method=options.method,
         classes=options.classes,
         size=size,

@@ -46,7 +46,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Parts:
+class ModelParts:
     """Of a model: its head, types of its feature maps and of the scores that rank classes, its tail with its gradient.
 
     `sides`: axes of the image's height and width. `gradient` is the model that `backward_model` made of `tail`; both
@@ -60,7 +60,7 @@ class Parts:
     gradient: onnx.ModelProto | None = None
 
 
-def baked(graph: Graph, parts: Parts, recipe: Recipe, metadata: Mapping[str, str]) -> onnx.ModelProto:
+def add_maps(graph: Graph, parts: ModelParts, recipe: Recipe, metadata: Mapping[str, str]) -> onnx.ModelProto:
     """The graph's model with an output more, `MAPS`, and with `CLASS` as an output more ("top") or input ("given").
 
     Parameters
@@ -137,7 +137,7 @@ def _channels_first(to: Writer, head: Head, maps: str) -> str:
     return to.add("Reshape", maps, [0, 0, h, w])
 
 
-def _class_index(to: Writer, parts: Parts, recipe: Recipe) -> str:
+def _class_index(to: Writer, parts: ModelParts, recipe: Recipe) -> str:
     """The name of the classes (N,); empty for all of them."""
     if recipe.classes == "top":
         head = parts.head
@@ -190,7 +190,7 @@ def _weights_metadata(tensor: str, axes: str) -> dict[str, str]:
     return {"fastcam.class_weights": json.dumps({"initializer": tensor, "axes": axes})}
 
 
-def _gradcam(to: Writer, parts: Parts, plain: str, maps: str, index: str) -> str:
+def _gradcam(to: Writer, parts: ModelParts, plain: str, maps: str, index: str) -> str:
     """`ReLU(sum_k alpha_k A_k)` with `alpha_k = mean_xy d logit / d A_k`, (N, 1, h, w)."""
     head, tail, gradient = parts.head, parts.tail, parts.gradient
     if tail is None or gradient is None:
@@ -209,7 +209,7 @@ def _gradcam(to: Writer, parts: Parts, plain: str, maps: str, index: str) -> str
     return to.add("Relu", to.reduce("ReduceSum", to.add("Mul", maps, alpha), 1))
 
 
-def _upsampled(to: Writer, parts: Parts, maps: str, size: tuple[int, int] | Literal["input"]) -> str:
+def _upsampled(to: Writer, parts: ModelParts, maps: str, size: tuple[int, int] | Literal["input"]) -> str:
     """Bilinear with half-pixel centres, edges replicated."""
     leading = to.add("Gather", to.add("Shape", maps), [0, 1])
     own = size == "input"
@@ -227,7 +227,7 @@ def _normalized(to: Writer, maps: str) -> str:
     return to.add("Div", to.add("Sub", maps, least), to.add("Max", width, np.float32(SMALLEST)))
 
 
-def _declare(to: Writer, parts: Parts, recipe: Recipe) -> None:
+def _declare(to: Writer, parts: ModelParts, recipe: Recipe) -> None:
     """The new output, and the class index as an output or input."""
     body, head = to.model.graph, parts.head
     image = next(value for value in body.input if value.name == to.graph.image).type.tensor_type.shape.dim

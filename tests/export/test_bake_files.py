@@ -148,8 +148,8 @@ def test_files_that_are_there(model_file, tmp_path):
             for value in ("224", (1, 2, 3), (0, 0), (-5, 5), 224, (1 << 17, 1))
         ),
         ({"classes": np.array(["top", "all"])}, "classes: expected one of top, given, all; got array"),
-        ({"head": 5}, "head, model_output: expected the name of a tensor, for head also a Head; got 5, None"),
-        ({"model_output": 5}, "head, model_output: expected the name of a tensor, .* got None, 5"),
+        ({"head": 5}, "head, output: expected the name of a tensor, for head also a Head; got 5, None"),
+        ({"output": 5}, "head, output: expected the name of a tensor, .* got None, 5"),
         ({"normalize": 1}, "normalize: expected True or False; got 1"),
         (
             {"method": "gradcam", "classes": "all"},
@@ -163,8 +163,8 @@ def test_options_out_of_range(model_file, tmp_path, options, match):
     nothing_else_in(tmp_path, "model.onnx")
 
 
-def test_an_output_that_is_no_path(model_file):
-    with pytest.raises(InputError, match=r"output: expected a path that ends in \.onnx; got 5"):
+def test_a_path_that_is_none(model_file):
+    with pytest.raises(InputError, match=r"path: expected a path that ends in \.onnx; got 5"):
         bake(model_file, 5)  # pyright: ignore
 
 
