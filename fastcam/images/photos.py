@@ -173,7 +173,7 @@ def _as_rgb(image: Image.Image, name: str, levels: Levels | None) -> Image.Image
 
 
 def pillow_input(photo: Image.Image, region: Region | View, spec: Preprocess, model: ImageInput) -> NDArray[Any]:
-    """One network input (1, 3, H, W) or (1, H, W, 3), in the model's dtype, of a region of an RGB photo, by Pillow."""
+    """Return what `fastcam.images.network_input` does of an RGB photo, resized by Pillow: any of its interpolations."""
     view = region if isinstance(region, View) else whole_view(region, model.sides(spec.size))
     source = view.source
     if view.alone or visible(source, (photo.height, photo.width)) != source:
