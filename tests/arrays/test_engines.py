@@ -46,7 +46,7 @@ def test_boxes_and_heatmaps_are_those_of_the_plain_loops(kind, shape, size, conv
         boxes = fastcam.find_boxes(one, size, **options)
         assert (tuple(boxes.xyxy.tolist()), int(boxes.area)) == (box, area), engine
         np.testing.assert_array_equal(boxes.peak, peak)
-        np.testing.assert_array_equal(fastcam.heatmaps(one, size, normalise=False, engine=engine), raw)
+        np.testing.assert_array_equal(fastcam.heatmaps(one, size, normalize=False, engine=engine), raw)
         np.testing.assert_array_equal(fastcam.heatmaps(one, size, engine=engine), heat)
         np.testing.assert_array_equal(fastcam.heatmaps(one, size, dtype="u1", engine=engine), levels)
 
@@ -75,7 +75,7 @@ def test_activation_maps_are_those_of_the_plain_loops(shape, seed):
 def test_upsampling_is_that_of_scikit_image(shape, size):
     one = np.random.default_rng(3).standard_normal(shape)
     expected = np.asarray(resize(one, size, order=1, mode="edge", anti_aliasing=False, preserve_range=True))
-    np.testing.assert_allclose(fastcam.heatmaps(one, size, normalise=False), expected, atol=2e-6)
+    np.testing.assert_allclose(fastcam.heatmaps(one, size, normalize=False), expected, atol=2e-6)
 
 
 @pytest.mark.parametrize("connectivity", [4, 8])
@@ -132,9 +132,9 @@ def test_of_equal_components_the_first_in_raster_order_wins():
 
 def test_a_window_is_a_crop_of_the_whole():
     one = np.random.default_rng(0).standard_normal((6, 7)).astype(F)
-    whole = fastcam.heatmaps(one, (50, 80), normalise=False)
+    whole = fastcam.heatmaps(one, (50, 80), normalize=False)
     for engine in ("cpu", "reference"):
-        part = fastcam.heatmaps(one, (50, 80), normalise=False, window=(10, 5, 60, 45), engine=engine)
+        part = fastcam.heatmaps(one, (50, 80), normalize=False, window=(10, 5, 60, 45), engine=engine)
         np.testing.assert_array_equal(part, whole[5:45, 10:60])
     box, area = naive.largest_component(naive.mask(whole[5:45, 10:60], "paper", 0.2), 8)
     boxes = fastcam.find_boxes(one, (50, 80), window=(10, 5, 60, 45))
