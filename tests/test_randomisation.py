@@ -121,7 +121,7 @@ def test_maps_of_a_random_model_are_others(measured):
 
 def test_similarities_by_hand(cifar, measured):
     """Rank correlation is the correlation of ranks; a map that doesn't depend on the parameters fails the check."""
-    from fastcam.evaluate.randomisation import _similarities
+    from fastcam.evaluate.metrics.randomization import _similarities
 
     model, photos = cifar
     explanation = model.explain(photos)

@@ -9,24 +9,24 @@ that can be interrupted and shared out, and `merge` puts the shards together. `W
 other processes.
 """
 
-from fastcam.evaluate.annotations import Annotations, Pairs, Problem
-from fastcam.evaluate.confidence import AverageDrop
-from fastcam.evaluate.deletion import Deletion, Insertion
-from fastcam.evaluate.evaluation import evaluate
-from fastcam.evaluate.localisation import KnownLocalisation, TopLocalisation, heuristics
-from fastcam.evaluate.maps import centre_gaussian, centre_point, peak_points, photo_map
-from fastcam.evaluate.max_box_acc import MaxBoxAcc, MaxBoxAccV2
-from fastcam.evaluate.mean_iou import MeanIoU
-from fastcam.evaluate.merging import merge
-from fastcam.evaluate.metric import Interval, Metric, bootstrap, by_class, restored
-from fastcam.evaluate.overlap import Truth, iou, truth_of, wsol_truth
-from fastcam.evaluate.pictures import Pictures
-from fastcam.evaluate.pointing import EnergyInBox, PointingGame
+from fastcam.evaluate.data.annotations import Annotations, Pairs, Problem
+from fastcam.evaluate.data.read import read_annotations
+from fastcam.evaluate.merge import merge
+from fastcam.evaluate.metrics.average_drop import AverageDrop
+from fastcam.evaluate.metrics.deletion import Deletion, Insertion
+from fastcam.evaluate.metrics.iou import Truth, iou, truth_of, wsol_truth
+from fastcam.evaluate.metrics.localization import KnownLocalisation, TopLocalisation, heuristics
+from fastcam.evaluate.metrics.maps import centre_gaussian, centre_point, peak_points, photo_map
+from fastcam.evaluate.metrics.max_box_acc import MaxBoxAcc, MaxBoxAccV2
+from fastcam.evaluate.metrics.mean_iou import MeanIoU
+from fastcam.evaluate.metrics.metric import Interval, Metric, bootstrap, by_class, restored
+from fastcam.evaluate.metrics.pointing import EnergyInBox, PointingGame
+from fastcam.evaluate.metrics.px_ap import PxAP
+from fastcam.evaluate.metrics.randomization import Randomisation, randomised_models
+from fastcam.evaluate.metrics.road import Road, impute
 from fastcam.evaluate.protocol import Protocol
-from fastcam.evaluate.pxap import PxAP
-from fastcam.evaluate.randomisation import Randomisation, randomised_models
-from fastcam.evaluate.reading import read_annotations
-from fastcam.evaluate.road import Road, impute
+from fastcam.evaluate.report.pictures import Pictures
+from fastcam.evaluate.run import evaluate
 from fastcam.evaluate.tables import markdown
 from fastcam.evaluate.worker import Worker
 

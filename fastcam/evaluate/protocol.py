@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from fastcam import conventions
 from fastcam.checks import is_whole
 from fastcam.errors import InputError
-from fastcam.evaluate.confidence import AverageDrop
-from fastcam.evaluate.deletion import Deletion, Insertion
-from fastcam.evaluate.faithfulness import Faithfulness
-from fastcam.evaluate.localisation import KnownLocalisation, TopLocalisation
-from fastcam.evaluate.max_box_acc import MaxBoxAcc, MaxBoxAccV2
-from fastcam.evaluate.mean_iou import MeanIoU
-from fastcam.evaluate.metric import Metric
-from fastcam.evaluate.pointing import EnergyInBox, PointingGame
-from fastcam.evaluate.pxap import PxAP
-from fastcam.evaluate.road import Road
+from fastcam.evaluate.metrics.average_drop import AverageDrop
+from fastcam.evaluate.metrics.deletion import Deletion, Insertion
+from fastcam.evaluate.metrics.faithfulness import Faithfulness
+from fastcam.evaluate.metrics.localization import KnownLocalisation, TopLocalisation
+from fastcam.evaluate.metrics.max_box_acc import MaxBoxAcc, MaxBoxAccV2
+from fastcam.evaluate.metrics.mean_iou import MeanIoU
+from fastcam.evaluate.metrics.metric import Metric
+from fastcam.evaluate.metrics.pointing import EnergyInBox, PointingGame
+from fastcam.evaluate.metrics.px_ap import PxAP
+from fastcam.evaluate.metrics.road import Road
 
 OF_BEST = ("localisation", "heuristics")
 OF_BOXES = ("known", "max_box_acc", "max_box_acc_v2", "pointing", "pointing_15", "energy")

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fastcam.errors import InputError
-from fastcam.evaluate.annotations import Annotations
-from fastcam.evaluate.headers import check_mask_mode
-from fastcam.evaluate.overlap import Truth, truth_of, wsol_truth
+from fastcam.evaluate.data.annotations import Annotations
+from fastcam.evaluate.data.headers import check_mask_mode
+from fastcam.evaluate.metrics.iou import Truth, truth_of, wsol_truth
+from fastcam.evaluate.metrics.px_ap import IGNORED
 from fastcam.evaluate.protocol import Protocol
-from fastcam.evaluate.pxap import IGNORED
 from fastcam.geometry import Part
 from fastcam.image_formats import open_image
 from fastcam.sweep import Sweep, sweep

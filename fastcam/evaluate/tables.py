@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from fastcam.errors import FastcamError, InputError
-from fastcam.evaluate.outcome import protocol_of, results_of
 from fastcam.evaluate.records import RESULTS, TABLES, Batch, as_json
+from fastcam.evaluate.results import protocol_of, results_of
 from fastcam.evaluate.wording import counted
 from fastcam.files import write_whole
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from fastcam.checks import is_number, is_whole
 from fastcam.errors import InputError
-from fastcam.evaluate.deletion import most_relevant_first
-from fastcam.evaluate.faithfulness import Faithfulness, Floats
+from fastcam.evaluate.metrics.deletion import most_relevant_first
+from fastcam.evaluate.metrics.faithfulness import Faithfulness, Floats
 
 # Of a pixel's direct and diagonal neighbours.
 NEIGHBOURS = {

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fastcam.errors import InputError
-from fastcam.evaluate.classes import Category
-from fastcam.evaluate.draft import SUFFIXES, Draft, DraftBox, DraftImage
-from fastcam.evaluate.parsing import Element, number, read_lines, read_xml, whole
+from fastcam.evaluate.data.classes import Category
+from fastcam.evaluate.data.draft import SUFFIXES, Draft, DraftBox, DraftImage
+from fastcam.evaluate.data.text import Element, number, read_lines, read_xml, whole
 
 WNID = re.compile(r"n\d{8}")
 

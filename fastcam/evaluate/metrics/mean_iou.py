@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from fastcam.checks import is_whole
 from fastcam.errors import InputError
-from fastcam.evaluate.metric import Metric
-from fastcam.evaluate.pxap import IGNORED
+from fastcam.evaluate.metrics.metric import Metric
+from fastcam.evaluate.metrics.px_ap import IGNORED
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from fastcam.errors import InputError
-from fastcam.evaluate.annotations import Annotations, Problem
-from fastcam.evaluate.classes import ClassMap, some
-from fastcam.evaluate.draft import ASIDE, SUFFIXES, Draft, DraftBox, DraftImage
-from fastcam.evaluate.headers import check_mask_mode, read_header, wrong_mask, wrong_photo
+from fastcam.evaluate.data.annotations import Annotations, Problem
+from fastcam.evaluate.data.classes import ClassMap, some
+from fastcam.evaluate.data.draft import ASIDE, SUFFIXES, Draft, DraftBox, DraftImage
+from fastcam.evaluate.data.headers import check_mask_mode, read_header, wrong_mask, wrong_photo
 
 SLACK = 1.0  # pixels that a box may stick out, which is how formats round; more is a mistake
 DAMAGE = ("box", "class", "size")  # reasons that are errors, if they aren't asked to be listed

@@ -14,7 +14,7 @@ from fastcam.checks import is_whole
 from fastcam.classifier import Classifier
 from fastcam.discovery import as_onnx_source
 from fastcam.errors import InputError, ModelError
-from fastcam.evaluate.measure import Measure, Progress
+from fastcam.evaluate.metrics.measure import Measure, Progress
 from fastcam.images import each_photo
 from fastcam.model.exposing import own_name
 from fastcam.model.graph import Graph

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fastcam.errors import InputError
-from fastcam.evaluate.classes import Category
-from fastcam.evaluate.draft import Draft, DraftBox, DraftImage, DraftMask
-from fastcam.evaluate.parsing import as_index, number, read_rows, whole
+from fastcam.evaluate.data.classes import Category
+from fastcam.evaluate.data.draft import Draft, DraftBox, DraftImage, DraftMask
+from fastcam.evaluate.data.text import as_index, number, read_rows, whole
 
 CORNERS = ("x0", "y0", "x1", "y1")
 NEEDED = ("path", "label", *CORNERS)

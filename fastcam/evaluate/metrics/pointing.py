@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastcam.checks import is_whole
 from fastcam.errors import InputError
-from fastcam.evaluate.metric import UNIT, Metric, in_units
-from fastcam.evaluate.overlap import Truth
+from fastcam.evaluate.metrics.iou import Truth
+from fastcam.evaluate.metrics.metric import UNIT, Metric, in_units
 
 Regions = Truth | Sequence[NDArray[np.bool_]]
 

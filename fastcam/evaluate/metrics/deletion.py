@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fastcam.checks import is_whole
 from fastcam.errors import InputError
-from fastcam.evaluate.faithfulness import Faithfulness, Floats
+from fastcam.evaluate.metrics.faithfulness import Faithfulness, Floats
 
 SIGMA = 5 / 224  # of the blur, by the shorter side
 
@@ -89,7 +89,7 @@ class Deletion(_Curve):
     steps
         The paper has one for each row of pixels, 224.
     baseline
-        "zero", as in the paper (`fastcam.evaluate.faithfulness` tells what colour that is); "mean" of each channel of
+        "zero", as in the paper (see `fastcam.evaluate.metrics.faithfulness` for its colour); "mean" of each channel of
         the image; or "blur", by a Gaussian of standard deviation 5/224 of the shorter side.
     batch_size
         As in `Faithfulness`.

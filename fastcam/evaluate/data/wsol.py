@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fastcam.errors import InputError
-from fastcam.evaluate.classes import Category
-from fastcam.evaluate.draft import Draft, DraftBox, DraftImage, DraftMask
-from fastcam.evaluate.parsing import number, read_lines, whole
+from fastcam.evaluate.data.classes import Category
+from fastcam.evaluate.data.draft import Draft, DraftBox, DraftImage, DraftMask
+from fastcam.evaluate.data.text import number, read_lines, whole
 
 
 def read(folder: Path, root: Path | None) -> Draft:

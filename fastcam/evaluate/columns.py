@@ -9,10 +9,10 @@ from PIL import Image
 
 from fastcam.classifier import Classifier
 from fastcam.errors import FastcamError, InputError
-from fastcam.evaluate.annotations import Annotations, Problem
+from fastcam.evaluate.data.annotations import Annotations, Problem
 from fastcam.evaluate.protocol import OF_MASKS, Protocol
 from fastcam.evaluate.records import Columns
-from fastcam.evaluate.scoring import Scorer, Tallies, baselines_of
+from fastcam.evaluate.score import Scorer, Tallies, baselines_of
 from fastcam.evaluate.subject import Subject, subject_of
 from fastcam.explained import Plan
 from fastcam.images import read_photo

@@ -14,9 +14,9 @@ import numpy as np
 
 from fastcam import __version__
 from fastcam.classifier import Classifier
-from fastcam.evaluate.annotations import Annotations
+from fastcam.evaluate.data.annotations import Annotations
 from fastcam.evaluate.protocol import Protocol
-from fastcam.evaluate.scoring import baselines_of
+from fastcam.evaluate.score import baselines_of
 from fastcam.explained import Plan
 
 ORIGINS = {"argument": "as given", "default": "assumed, as nothing was given and no file beside the model tells"}

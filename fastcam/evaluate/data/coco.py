@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from fastcam.errors import InputError
-from fastcam.evaluate.classes import Category
-from fastcam.evaluate.draft import Draft, DraftBox, DraftImage
-from fastcam.evaluate.parsing import number, read_json, whole
+from fastcam.evaluate.data.classes import Category
+from fastcam.evaluate.data.draft import Draft, DraftBox, DraftImage
+from fastcam.evaluate.data.text import number, read_json, whole
 
 
 def read(path: Path, root: Path | None) -> Draft:

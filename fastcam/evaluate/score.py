@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from fastcam.classifier import Classifier
 from fastcam.components import label_images
-from fastcam.evaluate.localisation import heuristics
-from fastcam.evaluate.maps import centre_gaussian, centre_point, nearest, peak_points, score_map
-from fastcam.evaluate.overlap import truth_of
+from fastcam.evaluate.metrics.iou import truth_of
+from fastcam.evaluate.metrics.localization import heuristics
+from fastcam.evaluate.metrics.maps import centre_gaussian, centre_point, nearest, peak_points, score_map
 from fastcam.evaluate.protocol import FAITHFULNESS, OF_BEST, OF_BOXES, OF_MASKS, TIGHT, Protocol
 from fastcam.evaluate.subject import SIDE, Cutter, Subject
 from fastcam.explained import Explained, Plan, gather

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastcam.errors import InputError
-from fastcam.evaluate.overlap import Truth
+from fastcam.evaluate.metrics.iou import Truth
 
 
 class Problem(NamedTuple):

@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastcam.checks import is_whole
 from fastcam.errors import InputError
-from fastcam.evaluate.metric import UNIT, Metric, in_units
-from fastcam.evaluate.overlap import (
+from fastcam.evaluate.metrics.iou import (
     Truth,
     best_iou,
     checked_boxes,
@@ -18,6 +17,7 @@ from fastcam.evaluate.overlap import (
     checked_delta,
     checked_truth,
 )
+from fastcam.evaluate.metrics.metric import UNIT, Metric, in_units
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastcam.errors import InputError
-from fastcam.evaluate.max_box_acc import checked_thresholds
-from fastcam.evaluate.metric import Metric
+from fastcam.evaluate.metrics.max_box_acc import checked_thresholds
+from fastcam.evaluate.metrics.metric import Metric
 
 IGNORED = 255
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from fastcam.classifier import Classifier
 from fastcam.errors import FastcamError
-from fastcam.evaluate.annotations import Annotations
-from fastcam.evaluate.outcome import protocol_of
+from fastcam.evaluate.data.annotations import Annotations
+from fastcam.evaluate.results import protocol_of
 from fastcam.evaluate.subject import Cutter
 from fastcam.geometry import part_of
 from fastcam.images import read_photo

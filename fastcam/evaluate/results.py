@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.errors import InputError
-from fastcam.evaluate.max_box_acc import BoxFigures
-from fastcam.evaluate.metric import UNIT, bootstrap, by_class
+from fastcam.evaluate.metrics.max_box_acc import BoxFigures
+from fastcam.evaluate.metrics.metric import UNIT, bootstrap, by_class
 from fastcam.evaluate.protocol import FAITHFULNESS, OF_BEST, OF_MASKS, Protocol
 from fastcam.evaluate.records import Batch, Columns
-from fastcam.evaluate.scoring import BOX
+from fastcam.evaluate.score import BOX
 
 WORST = 10
 RESAMPLES = 1000

@@ -10,12 +10,12 @@ from typing import Any
 from fastcam.checks import is_whole
 from fastcam.classifier import Classifier
 from fastcam.errors import InputError
-from fastcam.evaluate.annotations import Annotations
-from fastcam.evaluate.planning import plan_of
+from fastcam.evaluate.columns import Tallying
+from fastcam.evaluate.data.annotations import Annotations
+from fastcam.evaluate.plan import plan_of
 from fastcam.evaluate.protocol import OF_BEST, OF_BOXES, OF_MASKS, TOP, Protocol
 from fastcam.evaluate.records import Batch, as_json, batches_of, begun
 from fastcam.evaluate.tables import write_results
-from fastcam.evaluate.tallying import Tallying
 from fastcam.explained import Plan
 from fastcam.forwards import Progress
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fastcam.errors import InputError
-from fastcam.evaluate.classes import Category
+from fastcam.evaluate.data.classes import Category
 
 SUFFIXES = (".JPEG", ".jpg", ".jpeg", ".JPG", ".png", ".PNG")  # of photos whose names are told without
 ASIDE = {"crowd": "a box around a crowd", "difficult": "an object that is marked as difficult"}

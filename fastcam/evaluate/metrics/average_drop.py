@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.evaluate.faithfulness import Faithfulness, Floats
+from fastcam.evaluate.metrics.faithfulness import Faithfulness, Floats
 
 
 @dataclass(eq=False, kw_only=True)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from fastcam import engines
 from fastcam.classifier import Classifier
-from fastcam.evaluate.measure import Measure, Progress
+from fastcam.evaluate.metrics.measure import Measure, Progress
 from fastcam.forwards import Forwards, check_asking
 from fastcam.images import each_photo
 from fastcam.model.head import OWN

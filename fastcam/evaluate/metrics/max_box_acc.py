@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastcam.errors import InputError
-from fastcam.evaluate.metric import Metric
-from fastcam.evaluate.overlap import (
+from fastcam.evaluate.metrics.iou import (
     Truth,
     best_iou,
     checked_boxes,
@@ -18,6 +17,7 @@ from fastcam.evaluate.overlap import (
     checked_delta,
     checked_truth,
 )
+from fastcam.evaluate.metrics.metric import Metric
 
 
 def checked_thresholds(thresholds: Iterable[float]) -> tuple[float, ...]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastcam.errors import InputError
-from fastcam.evaluate.classes import Category
-from fastcam.evaluate.draft import Draft, DraftBox, DraftImage
-from fastcam.evaluate.parsing import as_index, number, read_lines, whole
+from fastcam.evaluate.data.classes import Category
+from fastcam.evaluate.data.draft import Draft, DraftBox, DraftImage
+from fastcam.evaluate.data.text import as_index, number, read_lines, whole
 
 SPLITS = {"train": "1", "test": "0"}
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from fastcam.checks import is_whole
 from fastcam.errors import InputError
-from fastcam.evaluate.parsing import read_json, read_rows, whole
+from fastcam.evaluate.data.text import read_json, read_rows, whole
 from fastcam.labels import read_labels
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from fastcam.checks import is_whole
 from fastcam.errors import InputError
-from fastcam.evaluate.annotations import Annotations
-from fastcam.evaluate.assembling import assembled
-from fastcam.evaluate.classes import Classes, classes_of
-from fastcam.evaluate.draft import Draft
-from fastcam.evaluate.formats import coco, cub, ilsvrc, table, voc, wsol
-from fastcam.evaluate.parsing import read_lines
+from fastcam.evaluate.data import coco, cub, ilsvrc, table, voc, wsol
+from fastcam.evaluate.data.annotations import Annotations
+from fastcam.evaluate.data.check import assembled
+from fastcam.evaluate.data.classes import Classes, classes_of
+from fastcam.evaluate.data.draft import Draft
+from fastcam.evaluate.data.text import read_lines
 
 FORMATS = ("coco", "voc", "ilsvrc", "wsol", "cub", "table")
 WITH_SPLITS = ("voc", "cub")
