@@ -14,4 +14,4 @@ def run(model: Path, table: Path, folder: Path, metrics: tuple[str, ...]) -> Non
     results.RESAMPLES = 20
     opened = fastcam.load(model, preprocess="imagenet,fit=stretch", threads=1)
     protocol = Protocol(metrics=metrics)
-    evaluate(opened, read_annotations(table), folder, methods=("cam", "layercam"), protocol=protocol, batch=2)
+    evaluate(opened, read_annotations(table), folder, methods=("cam", "layercam"), protocol=protocol, batch_size=2)

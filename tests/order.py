@@ -185,7 +185,7 @@ ORDER = [
     "evaluate.tables",
     "evaluate.columns",
     "evaluate.run",
-    "evaluate.merge",
+    "evaluate.shards",
     "evaluate.report.markup",
     "evaluate.report.schema",
     "evaluate.report.figures",

@@ -4,29 +4,29 @@ Metrics of localisation take arrays and count images (`update`), tell figures (`
 (`merge`, `state`, `restored`), exactly. `bootstrap` gives confidence intervals, `by_class` figures of each class.
 `read_annotations` reads photos, classes and boxes in the formats of COCO, Pascal VOC, ILSVRC, wsolevaluation,
 CUB-200-2011, and CSV. How faithful maps are to the model, `AverageDrop`, `Deletion`, `Insertion`, `Road` and
-`Randomisation` ask the model itself. `evaluate` puts all of it together for models, methods and a data set, in steps
-that can be interrupted and shared out, and `merge` puts the shards together. `Worker` explains parts of a data set in
-other processes.
+`Randomization` ask the model itself. `evaluate` puts all of it together for models, methods and a data set, in steps
+that can be interrupted and shared out, and `merge_shards` puts the shards together. `Worker` explains parts of a data
+set in other processes.
 """
 
 from fastcam.evaluate.data.annotations import Annotations, Pairs, Problem
 from fastcam.evaluate.data.read import read_annotations
-from fastcam.evaluate.merge import merge
 from fastcam.evaluate.metrics.average_drop import AverageDrop
 from fastcam.evaluate.metrics.deletion import Deletion, Insertion
 from fastcam.evaluate.metrics.iou import Truth, iou, truth_of, wsol_truth
-from fastcam.evaluate.metrics.localization import KnownLocalisation, TopLocalisation, heuristics
-from fastcam.evaluate.metrics.maps import centre_gaussian, centre_point, peak_points, photo_map
+from fastcam.evaluate.metrics.localization import KnownLocalization, TopLocalization, heuristics
+from fastcam.evaluate.metrics.maps import center_gaussian, center_point, peak_points, photo_map
 from fastcam.evaluate.metrics.max_box_acc import MaxBoxAcc, MaxBoxAccV2
 from fastcam.evaluate.metrics.mean_iou import MeanIoU
 from fastcam.evaluate.metrics.metric import Interval, Metric, bootstrap, by_class, restored
 from fastcam.evaluate.metrics.pointing import EnergyInBox, PointingGame
 from fastcam.evaluate.metrics.px_ap import PxAP
-from fastcam.evaluate.metrics.randomization import Randomisation, randomised_models
+from fastcam.evaluate.metrics.randomization import Randomization, randomized_models
 from fastcam.evaluate.metrics.road import Road, impute
 from fastcam.evaluate.protocol import Protocol
 from fastcam.evaluate.report.pictures import Pictures
 from fastcam.evaluate.run import evaluate
+from fastcam.evaluate.shards import merge_shards
 from fastcam.evaluate.tables import markdown
 from fastcam.evaluate.worker import Worker
 
@@ -37,7 +37,7 @@ __all__ = [
     "EnergyInBox",
     "Insertion",
     "Interval",
-    "KnownLocalisation",
+    "KnownLocalization",
     "MaxBoxAcc",
     "MaxBoxAccV2",
     "MeanIoU",
@@ -48,24 +48,24 @@ __all__ = [
     "Problem",
     "Protocol",
     "PxAP",
-    "Randomisation",
+    "Randomization",
     "Road",
-    "TopLocalisation",
+    "TopLocalization",
     "Truth",
     "Worker",
     "bootstrap",
     "by_class",
-    "centre_gaussian",
-    "centre_point",
+    "center_gaussian",
+    "center_point",
     "evaluate",
     "heuristics",
     "impute",
     "iou",
     "markdown",
-    "merge",
+    "merge_shards",
     "peak_points",
     "photo_map",
-    "randomised_models",
+    "randomized_models",
     "read_annotations",
     "restored",
     "truth_of",

@@ -15,7 +15,7 @@ from fastcam.errors import InputError
 from fastcam.evaluate.metrics.average_drop import AverageDrop
 from fastcam.evaluate.metrics.deletion import Deletion, Insertion
 from fastcam.evaluate.metrics.faithfulness import Faithfulness
-from fastcam.evaluate.metrics.localization import KnownLocalisation, TopLocalisation
+from fastcam.evaluate.metrics.localization import KnownLocalization, TopLocalization
 from fastcam.evaluate.metrics.max_box_acc import MaxBoxAcc, MaxBoxAccV2
 from fastcam.evaluate.metrics.mean_iou import MeanIoU
 from fastcam.evaluate.metrics.metric import Metric
@@ -57,10 +57,10 @@ class Protocol:
     metrics
         Some of `METRICS`. None: all that the convention has, but for those of faithfulness, which ask the model again.
 
-        - Of each photo with boxes, and the best classes: "localisation" (`TopLocalisation`); "heuristics", the same of
+        - Of each photo with boxes, and the best classes: "localisation" (`TopLocalization`); "heuristics", the same of
           five predictions of three classes (`fastcam.evaluate.heuristics`, tight boxes at 100/255, so that the
           threshold is below it, and top at least 3).
-        - Of each photo and class that it has boxes of: "known" (`KnownLocalisation`), "max_box_acc" by the largest
+        - Of each photo and class that it has boxes of: "known" (`KnownLocalization`), "max_box_acc" by the largest
           components, "max_box_acc_v2" by all; "pointing", "pointing_15" (within 15 pixels) and "energy".
         - Of each photo and class that it has masks of: "px_ap", on heatmaps between their own extrema, at the photo's
           size, or with "wsol" at 224×224, bicubic, and masks by the nearest pixel; "mean_iou" of background and object,
@@ -175,9 +175,9 @@ class Protocol:
         """A new one, that has counted nothing; of all but faithfulness."""
         corners, fractions = self.corners, self.fractions.tolist()
         make: dict[str, Callable[[], Metric[Any]]] = {
-            "localisation": lambda: TopLocalisation(top=self.top, corners=corners),
-            "heuristics": lambda: TopLocalisation(top=5, corners=corners),
-            "known": lambda: KnownLocalisation(corners=corners),
+            "localisation": lambda: TopLocalization(top=self.top, corners=corners),
+            "heuristics": lambda: TopLocalization(top=5, corners=corners),
+            "known": lambda: KnownLocalization(corners=corners),
             "max_box_acc": lambda: MaxBoxAcc(fractions, corners=corners),
             "max_box_acc_v2": lambda: MaxBoxAccV2(fractions, corners=corners),
             "pointing": PointingGame,

@@ -122,7 +122,7 @@ def _figures(protocol: Protocol, tallies: Columns, common: _Common) -> dict[str,
             metrics[name], intervals[name] = _faithful(name, rows, protocol.seed)
             continue
         metric = protocol.metric(name)
-        figures = metric.summarise(rows.sum(axis=0, dtype=np.int64), len(rows))
+        figures = metric.summarize(rows.sum(axis=0, dtype=np.int64), len(rows))
         metrics[name] = _plain(figures)
         found = bootstrap(metric, rows, resamples=RESAMPLES, seed=protocol.seed)
         intervals[name] = {figure: [_number(low), _number(high)] for figure, (low, high) in found.items()}

@@ -32,7 +32,7 @@ def evaluate(
     protocol: Protocol | None = None,
     data: str | Path = "",
     strict: bool = True,
-    batch: int = 64,
+    batch_size: int = 64,
     shard: tuple[int, int] = (1, 1),
     force: bool = False,
     progress: Progress | None = None,
@@ -43,7 +43,7 @@ def evaluate(
     The folder gets `plan.json`, what was asked; `batches/000000.npz` and so on, each whole or not at all; at the end
     `results.json`, which is what is returned, and `results.md`. Called again with the same arguments after it was
     interrupted, however that was, it goes on after the last whole batch: the results are the same to the byte. They
-    depend neither on `batch` nor on shards. A batch that is damaged, or left by another plan, is made anew.
+    depend neither on `batch_size` nor on shards. A batch that is damaged, or left by another plan, is made anew.
 
     Parameters
     ----------
@@ -62,10 +62,10 @@ def evaluate(
     strict
         True: a photo or mask that can't be decoded is an error, also when a run is resumed that wasn't strict. False:
         it is listed among the problems.
-    batch
+    batch_size
         Photos of a file, which is what is lost at most when a run is killed.
     shard
-        (i, n): of n parts the i-th, from 1: photos i - 1, i - 1 + n, ... of the data. `merge` puts them together.
+        (i, n): of n parts the i-th, from 1: photos i - 1, i - 1 + n, ... of the data; see `merge_shards`.
     force
         Start anew where the folder has another plan.
     progress
@@ -115,9 +115,10 @@ def evaluate(
     _check_models(named, annotations, rule)
     _check_levels(named)
     _check_metrics(annotations, rule)
-    _check_parts(len(annotations), shard, batch)
+    _check_parts(len(annotations), shard, batch_size)
     plans = {name: _plans(model, methods, layer, rule) for name, model in named.items()}
-    plan = plan_of(named, plans, annotations, rule, str(data)) | {"shard": list(map(int, shard)), "batch": int(batch)}
+    plan = plan_of(named, plans, annotations, rule, str(data))
+    plan |= {"shard": list(map(int, shard)), "batch_size": int(batch_size)}
     records = begun(Path(folder), json.loads(as_json(plan)), force=force)
     batches = batches_of(records)
     tallying = Tallying(named, plans, annotations, rule, strict=strict)
@@ -217,12 +218,12 @@ def _plans(model: Classifier, methods: Sequence[str], layer: Any, protocol: Prot
     return found
 
 
-def _check_parts(images: int, shard: tuple[int, int], batch: int) -> None:
+def _check_parts(images: int, shard: tuple[int, int], batch_size: int) -> None:
     """There are photos in that part."""
     is_pair = isinstance(shard, tuple | list) and len(shard) == 2 and all(map(is_whole, shard))
     if not is_pair or not 1 <= shard[0] <= shard[1]:
         raise InputError(f"shard: expected (i, n) with 1 <= i <= n; got {shard!r}")
-    if not is_whole(batch) or batch < 1:
-        raise InputError(f"batch: expected 1 photo or more; got {batch!r}")
+    if not is_whole(batch_size) or batch_size < 1:
+        raise InputError(f"batch_size: expected 1 photo or more; got {batch_size!r}")
     if shard[0] > images:
         raise InputError(f"shard: expected no more parts than photos, {images}; {shard[0]}/{shard[1]} has none")

@@ -12,7 +12,7 @@ from fastcam.classifier import Classifier
 from fastcam.components import label_images
 from fastcam.evaluate.metrics.iou import truth_of
 from fastcam.evaluate.metrics.localization import heuristics
-from fastcam.evaluate.metrics.maps import centre_gaussian, centre_point, nearest, peak_points, score_map
+from fastcam.evaluate.metrics.maps import center_gaussian, center_point, nearest, peak_points, score_map
 from fastcam.evaluate.protocol import FAITHFULNESS, OF_BEST, OF_BOXES, OF_MASKS, TIGHT, Protocol
 from fastcam.evaluate.subject import SIDE, Cutter, Subject
 from fastcam.explained import Explained, Plan, gather
@@ -66,7 +66,7 @@ class Scorer:
 
     def of_baseline(self, name: str, subject: Subject) -> Tallies:
         """Of a map that knows nothing of the photo: "centre" or "centre-gaussian"."""
-        make = centre_point if name == "centre" else centre_gaussian
+        make = center_point if name == "centre" else center_gaussian
         height, width = subject.size
         maps = np.repeat(make(subject.size)[None], len(subject.explained), axis=0)
         part = part_of((0, 0, width, height), subject.size)

@@ -144,6 +144,6 @@ class Annotations:
         of_masks = [index for several in self.mask_class for index in several]
         return sorted({*self.box_class.tolist(), *self.class_index.tolist(), *of_masks} - {-1})
 
-    def absent_classes(self, classes: int) -> NDArray[np.int64]:
-        """Which of the model's classes, 0 to `classes` - 1, no category of the data stands for."""
-        return np.setdiff1d(np.arange(classes), self.category_class)
+    def absent_classes(self, class_count: int) -> NDArray[np.int64]:
+        """Which of the model's classes, 0 to `class_count` - 1, no category of the data stands for."""
+        return np.setdiff1d(np.arange(class_count), self.category_class)

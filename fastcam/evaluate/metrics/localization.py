@@ -32,7 +32,7 @@ class TopFigures:
     top1_classification_error: float
 
 
-class TopLocalisation(Metric[TopFigures]):
+class TopLocalization(Metric[TopFigures]):
     """Top-1 and top-5 localisation and classification error.
 
     Russakovsky et al. 2015, "ImageNet Large Scale Visual Recognition Challenge", section 4: of the first five
@@ -51,7 +51,7 @@ class TopLocalisation(Metric[TopFigures]):
     Examples
     --------
     >>> from fastcam.evaluate import truth_of
-    >>> error = TopLocalisation(top=2)
+    >>> error = TopLocalization(top=2)
     >>> truth = truth_of([[[0, 0, 9, 9]]], [7])
     >>> _ = error.update([[3, 7]], [[[0, 0, 9, 9], [0, 0, 8, 9]]], truth)
     >>> error.summary()
@@ -102,7 +102,7 @@ class TopLocalisation(Metric[TopFigures]):
         tallies = np.stack([right.any(1), named.any(1), right[:, 0], named[:, 0]], axis=1)
         return self._add(tallies.astype(np.int64))
 
-    def summarise(self, sums: NDArray[np.int64], images: int) -> TopFigures:
+    def summarize(self, sums: NDArray[np.int64], images: int) -> TopFigures:
         """`1 - right / images` of each sum."""
         errors = [float(images - right) / images for right in sums.tolist()]
         return TopFigures(images, self.settings["top"], *errors)
@@ -160,7 +160,7 @@ class KnownFigures:
     mean_iou: float
 
 
-class KnownLocalisation(Metric[KnownFigures]):
+class KnownLocalization(Metric[KnownFigures]):
     """GT-known localisation: the box of the true class, whatever the model predicts.
 
     Parameters
@@ -173,7 +173,7 @@ class KnownLocalisation(Metric[KnownFigures]):
     Examples
     --------
     >>> from fastcam.evaluate import truth_of
-    >>> known = KnownLocalisation()
+    >>> known = KnownLocalization()
     >>> _ = known.update([[0, 0, 6, 9], [0, 0, 3, 9]], truth_of([[[0, 0, 9, 9]]] * 2))
     >>> known.summary()
     KnownFigures(images=2, accuracy=0.5, mean_iou=0.5)
@@ -199,6 +199,6 @@ class KnownLocalisation(Metric[KnownFigures]):
         right = (overlaps >= self.settings["delta"]).astype(np.int64)
         return self._add(np.stack([right, in_units(overlaps)], axis=1))
 
-    def summarise(self, sums: NDArray[np.int64], images: int) -> KnownFigures:
+    def summarize(self, sums: NDArray[np.int64], images: int) -> KnownFigures:
         """The means of both."""
         return KnownFigures(images, float(sums[0]) / images, float(sums[1]) / UNIT / images)

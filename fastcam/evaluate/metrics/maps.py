@@ -104,12 +104,12 @@ def peak_points(maps: Sequence[ArrayLike] | NDArray[Any]) -> NDArray[np.int64]:
     return points
 
 
-def centre_point(size: tuple[int, int]) -> NDArray[np.float32]:
+def center_point(size: tuple[int, int]) -> NDArray[np.float32]:
     """(H, W): 1 at the pixel in which the middle of the image lies, 0 elsewhere; the baseline of the pointing game.
 
     Examples
     --------
-    >>> centre_point((1, 5))
+    >>> center_point((1, 5))
     array([[0., 0., 1., 0., 0.]], dtype=float32)
     """
     height, width = _checked_size(size)
@@ -118,7 +118,7 @@ def centre_point(size: tuple[int, int]) -> NDArray[np.float32]:
     return found
 
 
-def centre_gaussian(size: tuple[int, int], *, sigma: float = 0.5) -> NDArray[np.float32]:
+def center_gaussian(size: tuple[int, int], *, sigma: float = 0.5) -> NDArray[np.float32]:
     """(H, W) in (0, 1]: `exp(-(x² + y²) / (2 σ²))`, x and y from -1 to 1 between the image's sides.
 
     The baseline of Choe et al. 2020, "Evaluating Weakly Supervised Object Localization Methods Right". Where the best
@@ -126,7 +126,7 @@ def centre_gaussian(size: tuple[int, int], *, sigma: float = 0.5) -> NDArray[np.
 
     Examples
     --------
-    >>> centre_gaussian((1, 3)).round(3)
+    >>> center_gaussian((1, 3)).round(3)
     array([[0.411, 1.   , 0.411]], dtype=float32)
     """
     height, width = _checked_size(size)

@@ -128,7 +128,7 @@ class MaxBoxAcc(Metric[BoxFigures]):
         right = best.reshape(-1, 1, levels) >= np.array(deltas)[:, None]
         return self._add(right.reshape(len(truth), -1).astype(np.uint8))
 
-    def summarise(self, sums: NDArray[np.int64], images: int) -> BoxFigures:
+    def summarize(self, sums: NDArray[np.int64], images: int) -> BoxFigures:
         """The best of the curves."""
         thresholds, deltas = self.settings["thresholds"], self.settings["deltas"]
         right = sums.reshape(len(deltas), len(thresholds))

@@ -45,7 +45,7 @@ class MeanIoU(Metric[MaskFigures]):
 
     Parameters
     ----------
-    classes
+    class_count
         How many there are, the background, 0, among them.
 
     Examples
@@ -56,10 +56,10 @@ class MeanIoU(Metric[MaskFigures]):
     MaskFigures(images=1, pixels=3, mean_iou=0.5, pixel_accuracy=0.6666666666666666, iou=(0.5, 0.5))
     """
 
-    def __init__(self, classes: int) -> None:
-        if not is_whole(classes) or not 2 <= classes <= IGNORED:
-            raise InputError(f"classes: expected 2 to {IGNORED}, with the background; got {classes!r}")
-        super().__init__(int(classes) ** 2, classes=int(classes))
+    def __init__(self, class_count: int) -> None:
+        if not is_whole(class_count) or not 2 <= class_count <= IGNORED:
+            raise InputError(f"class_count: expected 2 to {IGNORED}, with the background; got {class_count!r}")
+        super().__init__(int(class_count) ** 2, class_count=int(class_count))
 
     def update(self, predicted: Sequence[Any] | NDArray[Any], truth: Sequence[Any] | NDArray[Any]) -> NDArray[np.int64]:
         """Count images, by N label images (H, W) each, of class numbers; True counts as 1. 255 in the truth is ignored.
@@ -71,7 +71,7 @@ class MeanIoU(Metric[MaskFigures]):
         InputError
             Another number or size of images, or labels that aren't classes.
         """
-        classes = self.settings["classes"]
+        classes = self.settings["class_count"]
         if len(predicted) != len(truth):
             raise InputError(
                 f"predicted: expected {len(truth)} label images, as many as true ones; got {len(predicted)}"
@@ -89,9 +89,9 @@ class MeanIoU(Metric[MaskFigures]):
             tallies[n] = np.bincount(pairs, minlength=classes * classes)
         return self._add(tallies)
 
-    def summarise(self, sums: NDArray[np.int64], images: int) -> MaskFigures:
+    def summarize(self, sums: NDArray[np.int64], images: int) -> MaskFigures:
         """By the diagonal, the rows and the columns of the confusion matrix."""
-        confusion = sums.reshape(self.settings["classes"], -1)
+        confusion = sums.reshape(self.settings["class_count"], -1)
         right, pixels = np.diag(confusion), int(confusion.sum())
         union = confusion.sum(axis=0) + confusion.sum(axis=1) - right
         found = np.divide(right, union, out=np.full(len(right), np.nan), where=union > 0)

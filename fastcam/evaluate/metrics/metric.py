@@ -54,7 +54,7 @@ class Metric(ABC, Generic[Summary]):
         return f"<{type(self).__name__} of {self.images} images: {settings}>"
 
     @abstractmethod
-    def summarise(self, sums: NDArray[np.int64], images: int) -> Summary:
+    def summarize(self, sums: NDArray[np.int64], images: int) -> Summary:
         """The figures that follow from the sums of the tallies of so many images."""
 
     def summary(self) -> Summary:
@@ -67,7 +67,7 @@ class Metric(ABC, Generic[Summary]):
         """
         if not self.images:
             raise InputError(f"{type(self).__name__}: expected at least one image before its summary; got none")
-        return self.summarise(self.sums, self.images)
+        return self.summarize(self.sums, self.images)
 
     def merge(self, other: Self) -> Self:
         """One that has counted the images of both, which stay as they are.
@@ -152,7 +152,7 @@ def by_class(metric: Metric[Summary], tallies: ArrayLike, class_index: ArrayLike
     found = {}
     for one in np.unique(index).tolist():
         chosen = rows[index == one]
-        found[one] = metric.summarise(chosen.sum(axis=0, dtype=np.int64), len(chosen))
+        found[one] = metric.summarize(chosen.sum(axis=0, dtype=np.int64), len(chosen))
     return found
 
 
@@ -206,7 +206,7 @@ def bootstrap(
         raise InputError(f"confidence: expected a fraction in (0, 1); got {confidence!r}")
     if not is_whole(seed) or seed < 0:
         raise InputError(f"seed: expected a whole number from 0; got {seed!r}")
-    found = [metric.summarise(sums, len(rows)) for sums in _resampled(rows, resamples, seed)]
+    found = [metric.summarize(sums, len(rows)) for sums in _resampled(rows, resamples, seed)]
     tail = (1 - confidence) / 2
     intervals = {}
     for name in (field.name for field in fields(found[0]) if field.type == "float"):

@@ -85,7 +85,7 @@ class PointingGame(Metric[PointingFigures]):
         hits = distances <= self.settings["tolerance"] ** 2
         return self._add(hits.astype(np.int64).reshape(-1, 1))
 
-    def summarise(self, sums: NDArray[np.int64], images: int) -> PointingFigures:
+    def summarize(self, sums: NDArray[np.int64], images: int) -> PointingFigures:
         """Hits by images."""
         return PointingFigures(images, int(sums[0]), int(sums[0]) / images)
 
@@ -141,7 +141,7 @@ class EnergyInBox(Metric[EnergyFigures]):
             parts[n], empty[n] = (energy[inside].sum() / total, 0) if total else (0, 1)
         return self._add(np.stack([in_units(np.minimum(parts, 1)), empty], axis=1))
 
-    def summarise(self, sums: NDArray[np.int64], images: int) -> EnergyFigures:
+    def summarize(self, sums: NDArray[np.int64], images: int) -> EnergyFigures:
         """The mean of the parts."""
         return EnergyFigures(images, float(sums[0]) / UNIT / images, int(sums[1]))
 

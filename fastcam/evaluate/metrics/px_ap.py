@@ -99,7 +99,7 @@ class PxAP(Metric[PixelFigures]):
                 tallies[n].reshape(2, -1)[row] = np.bincount(level, minlength=len(edges))
         return self._add(tallies)
 
-    def summarise(self, sums: NDArray[np.int64], images: int) -> PixelFigures:
+    def summarize(self, sums: NDArray[np.int64], images: int) -> PixelFigures:
         """By sums from the highest threshold down."""
         found, false = sums.reshape(2, -1)[:, ::-1].cumsum(axis=1).astype(np.float64)
         predicted, objects = found + false, found[-1]

@@ -25,7 +25,7 @@ from fastcam.ops import heatmaps
 from fastcam.results import Explanation
 
 
-def randomised_models(
+def randomized_models(
     model: Classifier, *, stages: int = 8, noise: Noise = "permuted", seed: int = 0, cascading: bool = True
 ) -> Iterator[tuple[str, Classifier]]:
     """A model with more and more of its layers random, from the logits down: pairs (layer, `Classifier`).
@@ -61,7 +61,7 @@ def randomised_models(
     >>> from importlib.resources import files
     >>> import fastcam
     >>> model = fastcam.load(str(files("fastcam.data") / "squeezenet1_1.onnx"), preprocess="caffe-bgr")
-    >>> for layer, other in randomised_models(model, stages=1):
+    >>> for layer, other in randomized_models(model, stages=1):
     ...     print(layer, other.head.kind)
     /conv10/Conv cam
     """
@@ -97,11 +97,11 @@ def randomised_models(
 
 
 @dataclass(eq=False, kw_only=True)
-class Randomisation(Measure):
+class Randomization(Measure):
     """How much of a map is left when the model's parameters are random, from the logits down.
 
     Adebayo et al. 2018, "Sanity Checks for Saliency Maps": a map that stays as it is has nothing to do with what the
-    model has learned. Of each layer of `randomised_models`, and of the same classes by the same method:
+    model has learned. Of each layer of `randomized_models`, and of the same classes by the same method:
 
     - `spearman` in [-1, 1]: the rank correlation with the model's own map, place by place; 0 where one is constant;
     - `ssim` in [-1, 1]: the structural similarity of both heatmaps at the size of the network input (Wang et al. 2004,
@@ -113,12 +113,12 @@ class Randomisation(Measure):
     Parameters
     ----------
     stages, noise, seed, cascading
-        As in `randomised_models`.
+        As in `randomized_models`.
 
     Examples
     --------
-    >>> Randomisation(stages=4, noise="normal")
-    Randomisation(method=None, stages=4, noise='normal', seed=0, cascading=True, layers=())
+    >>> Randomization(stages=4, noise="normal")
+    Randomization(method=None, stages=4, noise='normal', seed=0, cascading=True, layers=())
     """
 
     ALIKE: ClassVar = ("method", "layers")
@@ -147,12 +147,12 @@ class Randomisation(Measure):
         Raises
         ------
         InputError, ModelError
-            As `randomised_models` and `Classifier.explain`; or the explanation is of another model, method or images.
+            As `randomized_models` and `Classifier.explain`; or the explanation is of another model, method or images.
         """
         photos, names, found = each_photo(images), list[str](), list[NDArray[np.float32]]()
         self._check(model, len(photos), explanation)
         options = {"noise": self.noise, "seed": self.seed, "cascading": self.cascading}
-        for name, other in randomised_models(model, stages=self.stages, **options):
+        for name, other in randomized_models(model, stages=self.stages, **options):
             again = other.explain(photos, class_index=explanation.class_index, method=explanation.method)
             names.append(name)
             found.append(_similarities(explanation, again, model._explainer.target))

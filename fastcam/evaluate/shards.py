@@ -14,7 +14,7 @@ from fastcam.evaluate.wording import counted
 from fastcam.files import unwritable
 
 
-def merge(folders: Sequence[str | Path], folder: str | Path, *, force: bool = False) -> dict[str, Any]:
+def merge_shards(folders: Sequence[str | Path], folder: str | Path, *, force: bool = False) -> dict[str, Any]:
     """The results of all shards of one evaluation, as if it had been one run; written to a folder, and returned.
 
     Parameters
@@ -40,7 +40,7 @@ def merge(folders: Sequence[str | Path], folder: str | Path, *, force: bool = Fa
     >>> import fastcam
     >>> from PIL import Image
     >>> from skimage.data import chelsea
-    >>> from fastcam.evaluate import Protocol, evaluate, merge, read_annotations
+    >>> from fastcam.evaluate import Protocol, evaluate, merge_shards, read_annotations
     >>> model = fastcam.load(str(files("fastcam.data") / "squeezenet1_1.onnx"), preprocess="caffe-bgr,fit=stretch")
     >>> with TemporaryDirectory() as folder:
     ...     rows = ["path,label,x0,y0,x1,y1"]
@@ -52,7 +52,7 @@ def merge(folders: Sequence[str | Path], folder: str | Path, *, force: bool = Fa
     ...     shards = [Path(folder) / f"shard{n}" for n in (1, 2)]
     ...     for n, shard in enumerate(shards):
     ...         _ = evaluate(model, data, shard, protocol=known, shard=(n + 1, 2))
-    ...     found = merge(shards, Path(folder) / "whole")
+    ...     found = merge_shards(shards, Path(folder) / "whole")
     >>> found["rows"][0]["metrics"]["known"]["images"]
     2
     """
