@@ -258,7 +258,7 @@ def differences(tallies: Tallies, other: Tallies) -> Figures:
 
 
 def value(metric: Metric[Any], rows: NDArray[Any], figure: str) -> float:
-    return float(getattr(metric.summarize(rows.sum(axis=0, dtype=np.int64), len(rows)), figure))
+    return float(getattr(metric.of_rows(rows), figure))
 
 
 def table(found: Mapping[str, Tallies]) -> dict[str, Figures]:

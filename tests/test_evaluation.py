@@ -29,7 +29,7 @@ from fastcam.evaluate import (
     truth_of,
     wsol_truth,
 )
-from fastcam.evaluate.subject import read_mask
+from fastcam.evaluate.data.masks import read_mask
 from fastcam.ops import heatmaps
 from fastcam.sweep import sweep
 from tests.evaluations import again

@@ -11,7 +11,7 @@ from PIL import EpsImagePlugin, Image, UnidentifiedImageError
 from fastcam import InputError
 from fastcam.cli import main
 from fastcam.evaluate.data.headers import read_header
-from fastcam.evaluate.subject import read_mask
+from fastcam.evaluate.data.masks import read_mask
 from fastcam.image_formats import FILES, UPLOADS, open_image
 from fastcam.images import decode_photo, read_photo
 from tests.models import classifier

@@ -140,7 +140,7 @@ def _tell(results: dict[str, Any], folder: str, picture: Picture) -> None:
     """Write the report, its worst cases in pictures, and print the tables."""
     from fastcam.evaluate import markdown
     from fastcam.evaluate.report import write_report
-    from fastcam.evaluate.wording import counted
+    from fastcam.evaluate.results import counted
 
     write_report(Path(folder), results, picture)
     data = results["data"]
@@ -152,7 +152,7 @@ def _tell(results: dict[str, Any], folder: str, picture: Picture) -> None:
 
 def _protocol(options: argparse.Namespace, classes: int | None = None) -> Protocol:
     from fastcam.evaluate import Protocol
-    from fastcam.evaluate.protocol import TOP
+    from fastcam.evaluate.metrics.terms import TOP
 
     metrics = None if options.metrics is None else tuple(options.metrics.split(","))
     given = {name: getattr(options, name) for name in ("convention", "threshold", "thresholds", "seed")}

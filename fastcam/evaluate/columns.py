@@ -10,16 +10,16 @@ from PIL import Image
 from fastcam.classifier import Classifier
 from fastcam.errors import FastcamError, InputError
 from fastcam.evaluate.data.annotations import Annotations, Problem
-from fastcam.evaluate.protocol import OF_MASKS, Protocol
+from fastcam.evaluate.metrics.sample import Subject
+from fastcam.evaluate.protocol import Protocol
 from fastcam.evaluate.records import Columns
-from fastcam.evaluate.score import Scorer, Tallies, baselines_of
-from fastcam.evaluate.subject import Subject, subject_of
+from fastcam.evaluate.score import Rows, Scorer, subject_of
 from fastcam.explained import Plan
 from fastcam.images import read_photo
 
 
-class Tallying:
-    """The tallies of photos by all models, methods and baselines, which are rows 0, 1, ... in this order.
+class BatchScorer:
+    """Scores photos by all models, methods and baselines, which are rows 0, 1, ... of results in this order.
 
     Parameters
     ----------
@@ -41,12 +41,17 @@ class Tallying:
         self._models, self._plans, self._data, self._strict = models, plans, annotations, strict
         self._levels = next((model.preprocess.levels for model in models.values()), None)  # of all, the same
         self._scorer = Scorer(protocol)
-        self._baselines = baselines_of(protocol)
+        self._baselines = protocol.baselines
         self._rows = sum(map(len, plans.values())) + len(self._baselines)
-        self._masks = not set(OF_MASKS).isdisjoint(protocol.asked)
+        self._masks = any(kind.group.truth == "masks" for kind in protocol.kinds.values())
 
-    def columns(self, positions: Sequence[int], tell: Callable[[int], object]) -> Columns:
-        """Of the photos at these places in the data.
+    def columns(self, positions: Sequence[int], done: Callable[[int], object]) -> Columns:
+        """Return the columns of the photos at these places in the data.
+
+        Parameters
+        ----------
+        done
+            Called with the number of photos so far, after each.
 
         Raises
         ------
@@ -54,16 +59,16 @@ class Tallying:
             As `Classifier.explain`, with the photo's path.
         """
         found, problems = _Found(self._rows), []
-        for done, n in enumerate(positions):
+        for count, n in enumerate(positions, 1):
             path = self._data.paths[n]
             try:
                 seen = self._read(n, problems)
                 if seen is not None:
-                    self._count(n, *seen, found)
+                    self._score(n, *seen, found)
             except FastcamError as error:
-                told = str(error)
-                raise type(error)(told if told.startswith(f"{path}: ") else f"{path}: {told}") from error
-            tell(done + 1)
+                text = str(error)
+                raise type(error)(text if text.startswith(f"{path}: ") else f"{path}: {text}") from error
+            done(count)
         return found.columns(self._data, positions, problems)
 
     def _read(self, n: int, problems: list[tuple[int, Problem]]) -> tuple[Image.Image, Subject] | None:
@@ -76,20 +81,20 @@ class Tallying:
             problems.append((n, Problem(self._data.ids[n], "unreadable", str(error))))
             return None
 
-    def _count(self, n: int, photo: Image.Image, subject: Subject, found: _Found) -> None:
+    def _score(self, n: int, photo: Image.Image, subject: Subject, found: _Found) -> None:
         found.add(n, subject)
         row = 0
         for name, model in self._models.items():
-            for tallies, how in self._scorer.of_model(model, self._plans[name], photo, subject).values():
-                found.add_row(row, tallies, how)
+            for rows, how in self._scorer.of_model(model, self._plans[name], photo, subject).values():
+                found.add_rows(row, rows, how)
                 row += 1
         for name in self._baselines:
-            found.add_row(row, self._scorer.of_baseline(name, subject), "")
+            found.add_rows(row, self._scorer.of_baseline(name, subject), "")
             row += 1
 
 
 class _Found:
-    """What comes of photos one after the other, in so many rows."""
+    """The rows of photos, one photo after the other, for each row of results."""
 
     def __init__(self, rows: int) -> None:
         self._seen: list[int] = []
@@ -101,13 +106,13 @@ class _Found:
         self._seen.append(n)
         self._subjects.append(subject)
 
-    def add_row(self, row: int, tallies: Tallies, how: str) -> None:
+    def add_rows(self, row: int, rows: Rows, how: str) -> None:
         self._how[row] = how
-        for name, values in tallies.items():
+        for name, values in rows.items():
             self._rows.setdefault(f"{row}/{name}", []).append(values)
 
     def columns(self, data: Annotations, positions: Sequence[int], problems: Sequence[tuple[int, Problem]]) -> Columns:
-        """By name; "of/..." is what all rows share."""
+        """Return all columns by name; "of/..." is what all rows of results share."""
         counts = [len(one.classes) for one in self._subjects]
         masks = [len(one.masks) for one in self._subjects]
         seen = np.array(self._seen, np.int64)

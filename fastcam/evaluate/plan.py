@@ -1,4 +1,4 @@
-"""What an evaluation is asked, which has to be the same to resume and to merge it, and what it tells beside."""
+"""The plan of an evaluation: what it asks for, and what its results say beside."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from fastcam import __version__
 from fastcam.classifier import Classifier
 from fastcam.evaluate.data.annotations import Annotations
 from fastcam.evaluate.protocol import Protocol
-from fastcam.evaluate.score import baselines_of
 from fastcam.explained import Plan
 
 ORIGINS = {"argument": "as given", "default": "assumed, as nothing was given and no file beside the model tells"}
@@ -26,7 +25,7 @@ Plans = Mapping[str, Mapping[str, Plan]]
 def plan_of(
     models: Mapping[str, Classifier], plans: Plans, annotations: Annotations, protocol: Protocol, data: str
 ) -> dict[str, Any]:
-    """What is asked, which has to be the same to resume and to merge, and what is told beside."""
+    """Return the plan: "asked", which has to be the same to resume and to merge, and "told", which may differ."""
     of_models = [{"model": name, "method": method} for name in models for method in plans[name]]
     one, *_ = (plan for own in plans.values() for plan in own.values())  # layers are those of all
     asked = {
@@ -42,7 +41,7 @@ def plan_of(
             for name, model in models.items()
         ],
         "layers": list(one.layers),
-        "rows": [*of_models, *({"model": None, "method": name} for name in baselines_of(protocol))],
+        "rows": [*of_models, *({"model": None, "method": name} for name in protocol.baselines)],
         **protocol.record(),
         "images": len(annotations),
         "data": _digest(annotations),
@@ -71,16 +70,16 @@ def _told(models: Mapping[str, Classifier], annotations: Annotations, data: str)
     }
 
 
-def _content(path: Path) -> str:
+def _digest_of_file(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if os.path.isfile(path) else ""
 
 
 def _digest(annotations: Annotations) -> str:
-    """Of what is known of the photos, wherever they lie, of how many bytes each has, and of all masks."""
+    """Return a digest of all that is known of the photos but their places: lengths of their files and masks as well."""
     one = annotations
     lengths = [path.stat().st_size if os.path.isfile(path) else -1 for path in one.paths]
-    masks = [[_content(path) for path in files] for files in one.masks], one.mask_class
-    ignored = [path and _content(path) for path in one.ignored]
+    masks = [[_digest_of_file(path) for path in files] for files in one.masks], one.mask_class
+    ignored = [path and _digest_of_file(path) for path in one.ignored]
     known = [one.ids, one.class_index, one.boxes, one.box_class, one.offsets, one.sizes, lengths, masks, ignored]
     return _digest_of([value.tolist() if isinstance(value, np.ndarray) else value for value in known])
 

@@ -10,13 +10,14 @@ from typing import Any
 from fastcam.checks import is_whole
 from fastcam.classifier import Classifier
 from fastcam.errors import InputError
-from fastcam.evaluate.columns import Tallying
+from fastcam.evaluate.columns import BatchScorer
 from fastcam.evaluate.data.annotations import Annotations
+from fastcam.evaluate.metrics.terms import TOP
 from fastcam.evaluate.plan import plan_of
-from fastcam.evaluate.protocol import OF_BEST, OF_BOXES, OF_MASKS, TOP, Protocol
+from fastcam.evaluate.protocol import Protocol
 from fastcam.evaluate.records import Batch, as_json, batches_of, begun
-from fastcam.evaluate.tables import write_results
-from fastcam.explained import Plan
+from fastcam.evaluate.results import write_results
+from fastcam.evaluate.score import plans_of
 from fastcam.forwards import Progress
 
 UNSEEN = "of/unseen"
@@ -38,40 +39,40 @@ def evaluate(
     progress: Progress | None = None,
     note: Callable[[str], object] | None = None,
 ) -> dict[str, Any]:
-    """Figures of each model and method, and of baselines, on a data set; written to a folder as they come.
+    """Evaluate models, methods and baselines on a data set, and write their figures to a folder.
 
-    The folder gets `plan.json`, what was asked; `batches/000000.npz` and so on, each whole or not at all; at the end
-    `results.json`, which is what is returned, and `results.md`. Called again with the same arguments after it was
-    interrupted, however that was, it goes on after the last whole batch: the results are the same to the byte. They
-    depend neither on `batch_size` nor on shards. A batch that is damaged, or left by another plan, is made anew.
+    The folder gets `plan.json`, what was asked for; `batches/000000.npz` and so on, each whole or not at all; at the
+    end `results.json`, which is returned as well, and `results.md`. After any interruption, the same call goes on after
+    the last whole batch, with the same results to the byte. They depend neither on `batch_size` nor on shards. A batch
+    that is damaged, or left by another plan, is made anew.
 
     Parameters
     ----------
     models
-        One, named by its file, or several by name, all of the same classes.
+        One model, named by its file, or several by name, all of the same classes.
     annotations
         See `fastcam.evaluate.read_annotations`.
     folder
-        Made if need be. Not for two runs at a time.
+        It is made if need be. Not for two runs at a time.
     methods, layer
         As in `Classifier.explain`, each method a row.
     protocol
         Metrics, convention and thresholds; None: `Protocol()`, with as many of the best classes as there are.
     data
-        Where the annotations come from, to be told in the results.
+        Where the annotations come from, for the results.
     strict
         True: a photo or mask that can't be decoded is an error, also when a run is resumed that wasn't strict. False:
         it is listed among the problems.
     batch_size
-        Photos of a file, which is what is lost at most when a run is killed.
+        The number of photos in a batch, a file each. No more photos than these are lost when a run is killed.
     shard
         (i, n): of n parts the i-th, from 1: photos i - 1, i - 1 + n, ... of the data; see `merge_shards`.
     force
         Start anew where the folder has another plan.
     progress
-        Told (done, total) after each photo; what it raises ends the work.
+        Called with (done, total) after each photo; what it raises ends the work.
     note
-        Told of batches that are made anew, in words.
+        Called with a text for each batch that is made anew.
 
     Returns
     -------
@@ -116,16 +117,16 @@ def evaluate(
     _check_levels(named)
     _check_metrics(annotations, rule)
     _check_parts(len(annotations), shard, batch_size)
-    plans = {name: _plans(model, methods, layer, rule) for name, model in named.items()}
+    plans = {name: plans_of(model, methods, layer, rule) for name, model in named.items()}
     plan = plan_of(named, plans, annotations, rule, str(data))
     plan |= {"shard": list(map(int, shard)), "batch_size": int(batch_size)}
     records = begun(Path(folder), json.loads(as_json(plan)), force=force)
     batches = batches_of(records)
-    tallying = Tallying(named, plans, annotations, rule, strict=strict)
+    scorer = BatchScorer(named, plans, annotations, rule, strict=strict)
     total, done = sum(len(one.positions) for one in batches), 0
     for one in batches:
         if not _is_sound(one, strict, note):
-            columns = tallying.columns(one.positions, _counted(progress, done, total))
+            columns = scorer.columns(one.positions, _counted(progress, done, total))
             records.write(one.number, columns)
         else:
             _counted(progress, done, total)(len(one.positions))
@@ -135,12 +136,12 @@ def evaluate(
 
 
 def _counted(progress: Progress | None, done: int, total: int) -> Callable[[int], object]:
-    """What tells of so many more photos."""
+    """Return a function that reports photos of this batch, after those that are done."""
     return lambda more: progress and progress(done + more, total)
 
 
 def _is_sound(batch: Batch, strict: bool, note: Callable[[str], object] | None) -> bool:
-    """Whether a batch is there, whole, of this plan and as strict; if it is there and isn't, that is told."""
+    """Return whether a batch is there, whole, of this plan and as strict; note if it is there and isn't that."""
     if not batch.exists:
         return False
     try:
@@ -154,7 +155,7 @@ def _is_sound(batch: Batch, strict: bool, note: Callable[[str], object] | None) 
 
 
 def _named(models: Any) -> dict[str, Classifier]:
-    """Models by name."""
+    """Return the models by name, or raise `InputError`."""
     found = {models.path.stem if models.path else "model": models} if isinstance(models, Classifier) else models
     if not isinstance(found, Mapping) or not all(isinstance(one, Classifier) for one in found.values()):
         raise InputError(f"models: expected a Classifier, or several by name; got {models!r:.80}")
@@ -164,7 +165,7 @@ def _named(models: Any) -> dict[str, Classifier]:
 
 
 def _protocol(given: Any, models: Mapping[str, Classifier]) -> Protocol:
-    """The one that is given, or the default one for so many classes."""
+    """Return the protocol that is given, or the default one for that many classes."""
     if given is None:
         return Protocol(top=min(TOP, *(model.head.classes for model in models.values())))
     if not isinstance(given, Protocol):
@@ -173,7 +174,7 @@ def _protocol(given: Any, models: Mapping[str, Classifier]) -> Protocol:
 
 
 def _check_models(models: Mapping[str, Classifier], annotations: Annotations, protocol: Protocol) -> None:
-    """They have the classes of the data, and see what the convention wants them to see."""
+    """Check that models have the classes of the data, and see what the convention wants, or raise `InputError`."""
     counts = {name: model.head.classes for name, model in models.items()}
     least = 1 + max(annotations.used_classes(), default=-1)
     for name, count in counts.items():
@@ -189,37 +190,23 @@ def _check_models(models: Mapping[str, Classifier], annotations: Annotations, pr
 
 
 def _check_levels(models: Mapping[str, Classifier]) -> None:
-    """They see the same picture in each file."""
+    """Check that models see the same picture in each file, or raise `InputError`."""
     levels = {name: model.preprocess.levels for name, model in models.items()}
     if len(set(levels.values())) > 1:
         raise InputError(f"models: expected the same levels in the preprocessing of all; got {levels}")
 
 
 def _check_metrics(annotations: Annotations, protocol: Protocol) -> None:
-    """The data has what one of the metrics, at least, looks at."""
-    wants = {"masks": OF_MASKS, "boxes": (*OF_BEST, *OF_BOXES)}
-    has = {"masks": any(annotations.masks), "boxes": len(annotations.boxes) > 0}
-    if all(any(name in wants[kind] and not has[kind] for kind in wants) for name in protocol.asked):
-        lacks = " and ".join(kind for kind in wants if not has[kind])
+    """Check that the data has what one of the metrics, at least, needs, or raise `InputError`."""
+    has = {None: True, "masks": any(annotations.masks), "boxes": len(annotations.boxes) > 0}
+    if not any(has[kind.group.truth] for kind in protocol.kinds.values()):
+        lacks = " and ".join(truth for truth in has if truth and not has[truth])
         got = f"{', '.join(protocol.asked)}; no {lacks}"
         raise InputError(f"metrics: expected one that the data has truth for; got {got}")
 
 
-def _plans(model: Classifier, methods: Sequence[str], layer: Any, protocol: Protocol) -> dict[str, Plan]:
-    """By the method that it is."""
-    rule = protocol.rule
-    if isinstance(methods, str) or not methods:
-        raise InputError(f"methods: expected one name or more; got {methods!r}")
-    options: dict[str, Any] = {"threshold": rule.threshold, "connectivity": 8, "engine": "auto", "layer": layer}
-    plans = [model._explainer.plan(1, protocol.top, None, method, rule.name, **options) for method in methods]
-    found = {plan.method: plan for plan in plans}
-    if len(found) < len(plans):
-        raise InputError(f"methods: expected each once; got {', '.join(methods)}, which are {', '.join(found)}")
-    return found
-
-
 def _check_parts(images: int, shard: tuple[int, int], batch_size: int) -> None:
-    """There are photos in that part."""
+    """Check that there are photos in that shard, or raise `InputError`."""
     is_pair = isinstance(shard, tuple | list) and len(shard) == 2 and all(map(is_whole, shard))
     if not is_pair or not 1 <= shard[0] <= shard[1]:
         raise InputError(f"shard: expected (i, n) with 1 <= i <= n; got {shard!r}")

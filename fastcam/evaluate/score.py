@@ -1,167 +1,132 @@
-"""From the maps of one photo to the tallies of all metrics."""
+"""From a photo, its truth and its maps to the rows of all metrics."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcam import engines
 from fastcam.classifier import Classifier
-from fastcam.components import label_images
+from fastcam.errors import InputError
+from fastcam.evaluate.data.annotations import Annotations
+from fastcam.evaluate.data.masks import read_mask
+from fastcam.evaluate.metrics.baselines import BASELINES
 from fastcam.evaluate.metrics.iou import truth_of
-from fastcam.evaluate.metrics.localization import heuristics
-from fastcam.evaluate.metrics.maps import center_gaussian, center_point, nearest, peak_points, score_map
-from fastcam.evaluate.protocol import FAITHFULNESS, OF_BEST, OF_BOXES, OF_MASKS, TIGHT, Protocol
-from fastcam.evaluate.subject import SIDE, Cutter, Subject
-from fastcam.explained import Explained, Plan, gather
-from fastcam.geometry import Part, part_of, placed
+from fastcam.evaluate.metrics.localization import KnownLocalization
+from fastcam.evaluate.metrics.metric import BEST
+from fastcam.evaluate.metrics.sample import Best, Network, Sample, Subject
+from fastcam.evaluate.protocol import Protocol
+from fastcam.explained import Explained, Plan
+from fastcam.geometry import part_of
 from fastcam.images import Photo
-from fastcam.ops import heatmaps
-from fastcam.results import Boxes
 
-Tallies = dict[str, NDArray[Any]]
-BOX = "box"  # beside the metrics: the boxes of true classes, in the photo's pixels
-OF_PIXELS = ("pointing", "pointing_15", "energy")
-BASELINES: Mapping[str, tuple[str, ...]] = {
-    "centre": OF_PIXELS,
-    "centre-gaussian": (*OF_BOXES, *OF_MASKS),
-}
+Rows = dict[str, NDArray[Any]]
+RANKED = KnownLocalization.name  # worst cases are those of its lowest IoU
+BOX = "box"  # beside the rows of metrics: the boxes of true classes, in the photo's pixels, of worst cases
 
 
-def baselines_of(protocol: Protocol) -> list[str]:
-    """The baselines that have any of its metrics."""
-    return [name for name, has in BASELINES.items() if not set(has).isdisjoint(protocol.asked)]
+def plans_of(model: Classifier, methods: Sequence[str], layer: Any, protocol: Protocol) -> dict[str, Plan]:
+    """Return the options by which a model explains photos, by the name of each method.
+
+    Raises
+    ------
+    InputError
+        No method, one that comes twice, or one that the model doesn't have.
+    """
+    rule = protocol.rule
+    if isinstance(methods, str) or not methods:
+        raise InputError(f"methods: expected one name or more; got {methods!r}")
+    options: dict[str, Any] = {"threshold": rule.threshold, "connectivity": 8, "engine": "auto", "layer": layer}
+    plans = [model._explainer.plan(1, protocol.top, None, method, rule.name, **options) for method in methods]
+    found = {plan.method: plan for plan in plans}
+    if len(found) < len(plans):
+        raise InputError(f"methods: expected each once; got {', '.join(methods)}, which are {', '.join(found)}")
+    return found
+
+
+def subject_of(annotations: Annotations, n: int, size: tuple[int, int], *, masks: bool) -> Subject:
+    """Return what is true of image n.
+
+    Parameters
+    ----------
+    size
+        (height, width) of the photo.
+    masks
+        Whether its masks are read.
+
+    Returns
+    -------
+    Subject
+
+    Raises
+    ------
+    InputError
+        A mask that can't be read, or has an alpha channel.
+    """
+    first, stop = annotations.offsets[n : n + 2]
+    boxes, index = annotations.boxes[first:stop], annotations.box_class[first:stop]
+    classes = np.unique(index)
+    files: dict[int, list[Path]] = {}
+    for file, one in zip(annotations.masks[n], annotations.mask_class[n], strict=True) if masks else ():
+        files.setdefault(one, []).append(file)
+    return Subject(
+        size,
+        classes,
+        truth_of([boxes[index == one] for one in classes], classes.tolist()),
+        truth_of([boxes], [index]),
+        {one: read_mask(files[one], annotations.ignored[n], size) for one in sorted(files)},
+    )
 
 
 class Scorer:
-    """Tallies of photos, one row a photo, class or mask, by name. For one thread: its metrics count as they go."""
+    """Scores photos: the rows of each metric, one a photo, class or mask. For one thread, as its metrics are."""
 
     def __init__(self, protocol: Protocol) -> None:
         self.protocol = protocol
-        self._metrics: dict[str, Any] = {
-            name: protocol.metric(name) for name in protocol.asked if name not in FAITHFULNESS
-        }
+        self._metrics = {name: protocol.metric(name) for name in protocol.asked}
+        groups = {metric.group for metric in self._metrics.values()}
+        self._best = protocol.top if BEST in groups else 1
+        self._asks_again = any(group.asks_again for group in groups)
 
     def of_model(
         self, model: Classifier, plans: Mapping[str, Plan], photo: Photo, subject: Subject
-    ) -> dict[str, tuple[Tallies, str]]:
-        """For each plan its tallies, and how its maps were made; the photo goes through the network once.
+    ) -> dict[str, tuple[Rows, str]]:
+        """Return the rows of each plan, and how its maps were made; the photo goes through the network once for all.
+
+        Where metrics run the model again, it goes through it once more, on the host.
 
         Raises
         ------
         InputError, ModelError
             As `Classifier.explain`; or the convention wants to see the whole photo.
         """
-        best = self.protocol.top if self._asks(OF_BEST) else 1
-        found = model._explainer.explain_each(photo, list(plans.values()), best, subject.explained)
-        made = {}
-        for (name, plan), one in zip(plans.items(), found, strict=True):
-            tallies = self._of_explained(one, best, subject)
-            if measured := [name for name in self.protocol.asked if name in FAITHFULNESS]:
-                tallies |= _faithfulness(measured, model, plan, photo, one)
-            made[name] = tallies, one.how
-        return made
+        found = model._explainer.explain_each(photo, list(plans.values()), self._best, subject.explained)
+        network = None
+        if self._asks_again:
+            network = Network(model, model._explainer.see(photo, engines.named("cpu")))
+        scored = (self._rows(self._sample(one, subject, network), self._metrics) for one in found)
+        return {name: (rows, one.how) for name, rows, one in zip(plans, scored, found, strict=True)}
 
-    def of_baseline(self, name: str, subject: Subject) -> Tallies:
-        """Of a map that knows nothing of the photo: "centre" or "centre-gaussian"."""
-        make = center_point if name == "centre" else center_gaussian
+    def of_baseline(self, name: str, subject: Subject) -> Rows:
+        """Return the rows of a baseline's map, one of `BASELINES`."""
         height, width = subject.size
-        maps = np.repeat(make(subject.size)[None], len(subject.explained), axis=0)
-        part = part_of((0, 0, width, height), subject.size)
-        has = [metric for metric in BASELINES[name] if metric in self._metrics]
-        return self._of_true(maps, part, subject, has)
+        maps = np.repeat(BASELINES[name](subject.size)[None], len(subject.explained), axis=0)
+        sample = Sample(self.protocol, subject, part_of((0, 0, width, height), subject.size), maps)
+        return self._rows(sample, [metric for metric, one in self._metrics.items() if name in one.baselines])
 
-    def _asks(self, names: tuple[str, ...]) -> bool:
-        return not self._metrics.keys().isdisjoint(names)
-
-    def _of_explained(self, one: Explained, best: int, subject: Subject) -> Tallies:
-        part = part_of(one.region, one.size)
+    def _sample(self, one: Explained, subject: Subject, network: Network | None) -> Sample:
+        best = Best(one.class_index[: self._best], one.activation_maps[: self._best])
         places = [one.class_index.tolist().index(index) for index in subject.explained.tolist()]
-        tallies = self._of_true(one.activation_maps[places], part, subject, list(self._metrics))
-        if self._asks(OF_BEST) and len(subject.classes):
-            tallies |= self._of_best(one.activation_maps[:best], one.class_index[:best], part, subject)
-        return tallies
+        part = part_of(one.region, one.size)
+        return Sample(self.protocol, subject, part, one.activation_maps[places], best, network)
 
-    def _of_best(self, maps: NDArray[np.float32], index: NDArray[np.int64], part: Part, subject: Subject) -> Tallies:
-        """By the best classes: a row for the photo."""
-        cutter, tallies, own = Cutter(self.protocol, part, subject.size), {}, self.protocol.rule.threshold
-        boxes, truth = cutter.largest(maps, np.array([own, TIGHT])), cutter.truth(subject.whole)
-        if "localisation" in self._metrics:
-            tallies["localisation"] = self._metrics["localisation"].update(index[None], boxes[None, :, 0], truth)
-        if "heuristics" in self._metrics:
-            guesses = heuristics(index[None], boxes[None, :, 1], boxes[None, :, 0])
-            tallies["heuristics"] = self._metrics["heuristics"].update(*guesses, truth)
-        return tallies
-
-    def _of_true(self, maps: NDArray[np.float32], part: Part, subject: Subject, has: list[str]) -> Tallies:
-        """By the maps (M, h, w) of `Subject.explained`: rows for the classes with boxes, and for those with masks."""
-        tallies, boxed = {}, np.isin(subject.explained, subject.classes)
-        if len(subject.classes):
-            tallies |= self._by_boxes(maps[boxed], Cutter(self.protocol, part, subject.size), subject, has)
-            tallies |= self._by_pixels(maps[boxed], part, subject, has)
-        if subject.masks:
-            masked = np.isin(subject.explained, list(subject.masks))
-            tallies |= self._by_masks(maps[masked], part, subject, has)
-        return tallies
-
-    def _by_boxes(self, maps: NDArray[np.float32], cutter: Cutter, subject: Subject, has: list[str]) -> Tallies:
-        tallies: Tallies = {}
-        truth, fractions = cutter.truth(subject.truth), self.protocol.fractions
-        if "known" in has:
-            boxes = cutter.largest(maps, np.array([self.protocol.rule.threshold]))[:, 0]
-            tallies["known"] = self._metrics["known"].update(boxes, truth)
-            tallies[BOX] = cutter.in_photo(boxes).astype(np.float64)
-        if "max_box_acc" in has:
-            tallies["max_box_acc"] = self._metrics["max_box_acc"].update(cutter.largest(maps, fractions), truth)
-        if "max_box_acc_v2" in has:
-            every, offsets = cutter.all(maps, fractions)
-            tallies["max_box_acc_v2"] = self._metrics["max_box_acc_v2"].update(every, truth, offsets=offsets)
-        return tallies
-
-    def _by_pixels(self, maps: NDArray[np.float32], part: Part, subject: Subject, has: list[str]) -> Tallies:
-        rows: dict[str, list[NDArray[Any]]] = {name: [] for name in OF_PIXELS if name in has}
-        if not rows:
-            return {}
-        for p, one in enumerate(maps):
-            seen = heatmaps(one, part.sides, normalise=False, window=part.window)
-            own = truth_of([subject.truth.of(p)])
-            peak = peak_points([seen]) + np.array(part.place[:2])
-            for name, found in rows.items():
-                given = [placed(seen, part, subject.size)] if name == "energy" else peak
-                found.append(self._metrics[name].update(given, own))
-        return {name: np.concatenate(found) for name, found in rows.items()}
-
-    def _by_masks(self, maps: NDArray[np.float32], part: Part, subject: Subject, has: list[str]) -> Tallies:
-        tallies, rule, masks = {}, self.protocol.rule, list(subject.masks.values())
-        if "px_ap" in has and self.protocol.convention == "wsol":
-            sides = (SIDE, SIDE)
-            given = [score_map(one, sides) for one in maps], [nearest(mask, sides) for mask in masks]
-            tallies["px_ap"] = self._metrics["px_ap"].update(*given)
-        elif "px_ap" in has:
-            scores = heatmaps(maps, part.sides, window=part.window)
-            tallies["px_ap"] = self._metrics["px_ap"].update([placed(s, part, subject.size) for s in scores], masks)
-        if "mean_iou" in has:
-            labels = label_images(
-                maps, part.sides, convention=rule.name, threshold=rule.threshold, window=part.window
-            )  # fmt: skip
-            found = [placed(one > 0, part, subject.size) for one in labels]
-            tallies["mean_iou"] = self._metrics["mean_iou"].update(found, masks)
-        return tallies
-
-
-def _faithfulness(names: list[str], model: Classifier, plan: Plan, photo: Photo, one: Explained) -> Tallies:
-    """(1, S) scores by each measure, of the map of the best class."""
-    first = one._replace(
-        class_index=one.class_index[:1],
-        activation_maps=one.activation_maps[:1],
-        boxes=Boxes(one.boxes.xyxy[:1], one.boxes.area[:1], one.boxes.peak[:1]),
-    )
-    explanation = gather(
-        [first], plan, labels=None, head=model.head, preprocess=model.preprocess.describe(), provider=model.provider
-    )
-    measures = {name: FAITHFULNESS[name]() for name in names}
-    for measure in measures.values():
-        measure.update(model, photo, explanation)
-    return {name: measure.scores for name, measure in measures.items()}
+    def _rows(self, sample: Sample, names: Iterable[str]) -> Rows:
+        chosen = {name: self._metrics[name] for name in names}
+        rows = {name: metric.score(sample) for name, metric in chosen.items() if sample.has(metric.group)}
+        if RANKED in rows:
+            rows[BOX] = sample.cutter.in_photo(sample.boxes).astype(np.float64)
+        return rows

@@ -1,4 +1,4 @@
-"""Put the shards of an evaluation together."""
+"""The shards of an evaluation, and how they become one."""
 
 from __future__ import annotations
 
@@ -9,28 +9,32 @@ from typing import Any
 
 from fastcam.errors import InputError
 from fastcam.evaluate.records import PAGE, PLAN, RESULTS, TABLES, Batch, Records, batches_of, check_same, read_plan
-from fastcam.evaluate.tables import write_results
-from fastcam.evaluate.wording import counted
+from fastcam.evaluate.results import counted, write_results
 from fastcam.files import unwritable
 
 
 def merge_shards(folders: Sequence[str | Path], folder: str | Path, *, force: bool = False) -> dict[str, Any]:
-    """The results of all shards of one evaluation, as if it had been one run; written to a folder, and returned.
+    """Merge the shards of one evaluation into the results of one run, and write them to a folder.
 
     Parameters
     ----------
     folders
-        One for each shard, in any order.
+        One folder for each shard, in any order.
     folder
         For `results.json` and `results.md`. For a page with the pictures of the shards' pages give
         `fastcam.evaluate.report.ShardPictures` to `write_report`.
     force
         Replace results that the folder has.
 
+    Returns
+    -------
+    dict
+        As `evaluate` returns it.
+
     Raises
     ------
     InputError
-        Shards of different evaluations, one that comes twice, is missing or unfinished, or a batch that is damaged. The
+        Shards of different evaluations, a shard that comes twice, is missing or unfinished, or a damaged batch. The
         folder is that of a run, or has results and `force` is False.
 
     Examples
@@ -82,7 +86,7 @@ def merge_shards(folders: Sequence[str | Path], folder: str | Path, *, force: bo
 
 
 def _prepare(target: Path, *, force: bool) -> None:
-    """Make it a folder that has nothing but what may be replaced."""
+    """Make the folder, without results that may be replaced, or raise `InputError`."""
     if os.path.exists(target / PLAN):
         raise InputError(f"{target}: expected a folder of its own for what is merged; it has a {PLAN}")
     there = [name for name in (RESULTS, TABLES, PAGE) if os.path.exists(target / name)]
@@ -91,13 +95,13 @@ def _prepare(target: Path, *, force: bool) -> None:
         raise InputError(f"{target}: expected a new folder; it has {had}. Use another, or --force (force=True)")
     try:
         target.mkdir(parents=True, exist_ok=True)
-        (target / PAGE).unlink(missing_ok=True)  # which tells other results
+        (target / PAGE).unlink(missing_ok=True)  # which shows other results
     except (OSError, ValueError) as error:
         raise unwritable(target, error) from error
 
 
 def _finished(folder: Path, plan: Mapping[str, Any]) -> list[Batch]:
-    """The batches of a shard, all of which are there."""
+    """Return the batches of a shard, all of which are there, or raise `InputError`."""
     found = batches_of(Records(folder, plan))
     if absent := [one for one in found if not one.exists]:
         of = counted(len(found), "batch", "batches")

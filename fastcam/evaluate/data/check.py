@@ -14,7 +14,8 @@ from fastcam.errors import InputError
 from fastcam.evaluate.data.annotations import Annotations, Problem
 from fastcam.evaluate.data.classes import ClassMap, some
 from fastcam.evaluate.data.draft import ASIDE, SUFFIXES, Draft, DraftBox, DraftImage
-from fastcam.evaluate.data.headers import check_mask_mode, read_header, wrong_mask, wrong_photo
+from fastcam.evaluate.data.headers import read_header, wrong_photo
+from fastcam.evaluate.data.masks import check_mask_mode, wrong_mask
 
 SLACK = 1.0  # pixels that a box may stick out, which is how formats round; more is a mistake
 DAMAGE = ("box", "class", "size")  # reasons that are errors, if they aren't asked to be listed

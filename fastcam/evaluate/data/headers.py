@@ -48,31 +48,14 @@ def read_header(path: Path) -> Header:
     return Header((width, height) if is_turned else stored, stored, mode)
 
 
-def check_mask_mode(path: Path, mode: str) -> None:
-    """The mask has no alpha channel, or `InputError`."""
-    if mode.endswith(("A", "a")):
-        raise InputError(
-            f"{path}: expected a mask without an alpha channel, as the object may be in that or in the colours; "
-            f"got {mode}. Save it in grey, 0 where the object isn't"
-        )
-
-
 def wrong_photo(path: Path, photo: Header, said: tuple[int, int] | None) -> str | None:
     """What is wrong with the size of a photo whose annotations say that (height, width); None: nothing."""
     if said in (None, photo.size):
         return None
     why = ", turned upright by its EXIF orientation; annotations are of photos as they are shown"
-    told = f"the annotations say {_pixels(said)} pixels; {path} has {_pixels(photo.size)}"
+    told = f"the annotations say {width_by_height(said)} pixels; {path} has {width_by_height(photo.size)}"
     return told + why if said == photo.stored else told
 
 
-def wrong_mask(path: Path, mask: Header, photo: Header) -> str | None:
-    """What is wrong with the sides of a mask, which may be scaled, to 1 % or as its pixels round; None: nothing."""
-    (height, width), (tall, wide) = mask.stored, photo.size
-    if abs(height * wide - width * tall) <= max(0.01 * width * tall, wide, tall):
-        return None
-    return f"expected a mask of {_pixels(photo.size)} pixels, or scaled from that; {path} has {_pixels(mask.stored)}"
-
-
-def _pixels(size: tuple[int, int] | None) -> str:
+def width_by_height(size: tuple[int, int] | None) -> str:
     return "×".join(map(str, reversed(size or ())))

@@ -1,4 +1,4 @@
-"""Deletion and insertion: how fast the score falls, or rises, as the most relevant pixels go, or come."""
+"""Deletion and insertion: the score as the most relevant pixels are deleted from an image, or inserted."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from fastcam.checks import is_whole
 from fastcam.errors import InputError
 from fastcam.evaluate.metrics.faithfulness import Faithfulness, Floats
+from fastcam.evaluate.metrics.metric import Figure
 
 SIGMA = 5 / 224  # of the blur, by the shorter side
 
 
 def most_relevant_first(relevance: Floats) -> NDArray[np.int64]:
-    """(H·W,) places of a map (H, W), of equal values the first in raster order."""
+    """Return the places (H·W,) of a map (H, W), most relevant first; of equal values, the first in raster order."""
     return np.argsort(-relevance.reshape(-1), kind="stable")
 
 
@@ -40,7 +41,7 @@ BASELINES: Mapping[str, Callable[[Floats], Floats]] = {"zero": _zero, "mean": _m
 
 @dataclass(eq=False, kw_only=True)
 class _Curve(Faithfulness):
-    """Scores as pixels go from one image to another, the most relevant first."""
+    """The scores of images between two, the most relevant pixels of the last one first."""
 
     steps: int = 100
     baseline: str = "zero"
@@ -58,15 +59,19 @@ class _Curve(Faithfulness):
 
     @property
     def curves(self) -> Floats:
-        """(maps, steps + 1): the score when 0, 1/steps, ..., all of the pixels were changed."""
+        """The scores (maps, steps + 1) when 0, 1/steps, ..., all of the pixels were changed."""
+        return self._curves(self.scores)
+
+    def _curves(self, rows: Floats) -> Floats:
+        """Return the curves of these rows of scores."""
         raise NotImplementedError
 
-    def _areas(self) -> NDArray[np.float64]:
-        curves = self.curves.astype(np.float64)
+    def _areas(self, rows: Floats) -> NDArray[np.float64]:
+        curves = self._curves(rows).astype(np.float64)
         return np.asarray(np.trapezoid(curves, dx=1 / self.steps, axis=1))
 
     def _between(self, first: Floats, last: Floats, relevance: Floats, done: range) -> Iterator[Floats]:
-        """Images with the most relevant pixels of the last one, the others of the first; after so many steps."""
+        """Yield images after some steps: the most relevant pixels are of the last one, the others of the first."""
         order = most_relevant_first(relevance)
         image, step, target = first.reshape(len(first), -1).copy(), 0, last.reshape(len(last), -1)
         for k in done:
@@ -78,16 +83,17 @@ class _Curve(Faithfulness):
 
 @dataclass(eq=False, kw_only=True)
 class Deletion(_Curve):
-    """`deletion_auc` in [0, 1]: the area under the score as pixels are deleted, the most relevant first.
+    """The area under the score as pixels are deleted, the most relevant first.
 
     Less is better. Petsiuk et al. 2018, "RISE: Randomized Input Sampling for Explanation of Black-box Models",
-    section 4.2: in so many steps of equal size (to a pixel) pixels of the network input become those of the baseline;
-    the area is that of the trapezoids over the share of pixels deleted. Cost: a forward for each step.
+    section 4.2: in steps of equal size (to a pixel) pixels of the network input become those of the baseline;
+    `deletion_auc` in [0, 1] is the area of the trapezoids over the share of pixels deleted. Cost: a forward for each
+    step.
 
     Parameters
     ----------
     steps
-        The paper has one for each row of pixels, 224.
+        Their number. The paper has one for each row of pixels, 224.
     baseline
         "zero", as in the paper (see `fastcam.evaluate.metrics.faithfulness` for its colour); "mean" of each channel of
         the image; or "blur", by a Gaussian of standard deviation 5/224 of the shorter side.
@@ -100,22 +106,26 @@ class Deletion(_Curve):
     20
     """
 
-    @property
-    def curves(self) -> Floats:
-        return self.scores
+    name = "deletion"
+    title = "Deletion"
+    figures = (Figure("deletion_auc", "deletion AUC", -1, column="deletion"),)
+
+    def _curves(self, rows: Floats) -> Floats:
+        return rows
 
     def changed(self, image: Floats, relevance: Floats) -> Iterator[Floats]:
         return self._between(image, BASELINES[self.baseline](image), relevance, range(1, self.steps + 1))
 
-    def values(self) -> dict[str, NDArray[np.float64]]:
-        return {"deletion_auc": self._areas()}
+    def values_of(self, rows: Floats) -> dict[str, NDArray[np.float64]]:
+        return {"deletion_auc": self._areas(rows)}
 
 
 @dataclass(eq=False, kw_only=True)
 class Insertion(_Curve):
-    """`insertion_auc` in [0, 1]: the area under the score as pixels of the image come, the most relevant first.
+    """The area under the score as pixels of the image are inserted, the most relevant first.
 
-    More is better. Petsiuk et al. 2018, as `Deletion`, the other way round: from the baseline to the image.
+    More is better. `insertion_auc` in [0, 1]. Petsiuk et al. 2018, as `Deletion`, the other way round: from the
+    baseline to the image.
 
     Parameters
     ----------
@@ -128,14 +138,17 @@ class Insertion(_Curve):
     Insertion(method=None, batch_size=None, steps=100, baseline='blur')
     """
 
+    name = "insertion"
+    title = "Insertion"
+    figures = (Figure("insertion_auc", "insertion AUC", 1, column="insertion"),)
+
     baseline: str = "blur"
 
-    @property
-    def curves(self) -> Floats:
-        return np.roll(self.scores, -1, axis=1)  # the whole image comes last
+    def _curves(self, rows: Floats) -> Floats:
+        return np.roll(rows, -1, axis=1)  # the whole image comes last
 
     def changed(self, image: Floats, relevance: Floats) -> Iterator[Floats]:
         return self._between(BASELINES[self.baseline](image), image, relevance, range(self.steps))
 
-    def values(self) -> dict[str, NDArray[np.float64]]:
-        return {"insertion_auc": self._areas()}
+    def values_of(self, rows: Floats) -> dict[str, NDArray[np.float64]]:
+        return {"insertion_auc": self._areas(rows)}

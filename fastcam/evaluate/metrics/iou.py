@@ -1,4 +1,4 @@
-"""How much boxes overlap, and the true boxes that others are compared with."""
+"""Intersection over union of boxes, and the true boxes that others are compared with."""
 
 from __future__ import annotations
 
@@ -37,12 +37,23 @@ class Truth:
         return len(self.offsets) - 1
 
     def of(self, n: int) -> NDArray[np.float64]:
-        """The boxes of image n."""
+        """Return the boxes (b, 4) of image n."""
         return self.boxes[self.offsets[n] : self.offsets[n + 1]]
 
 
 def truth_of(boxes: Sequence[ArrayLike], class_index: Sequence[ArrayLike] | None = None) -> Truth:
-    """The `Truth` of so many images, each with its boxes (b, 4) and their classes, (b,) or one; all 0 unless given.
+    """Return the `Truth` of images.
+
+    Parameters
+    ----------
+    boxes
+        Of each image its boxes (b, 4), xyxy.
+    class_index
+        Of each image the classes of its boxes, (b,) or one for all; None: 0.
+
+    Returns
+    -------
+    Truth
 
     Raises
     ------
@@ -78,14 +89,14 @@ def _whole_numbers(values: ArrayLike) -> NDArray[np.int64]:
 
 
 def checked_truth(truth: Any) -> Truth:
-    """It is one, or `InputError`."""
+    """Return the `Truth` that was given, or raise `InputError`."""
     if not isinstance(truth, Truth):
         raise InputError(f"truth: expected the Truth of all images, as truth_of makes it; got {type(truth).__name__}")
     return truth
 
 
 def _boxes_of_one(n: int, boxes: ArrayLike) -> NDArray[np.float64]:
-    """(b, 4) of image n, which may have none."""
+    """Return the boxes (b, 4) of image n, which may have none."""
     try:
         found = np.asarray(boxes)
     except ValueError:  # rows of different lengths
@@ -94,7 +105,18 @@ def _boxes_of_one(n: int, boxes: ArrayLike) -> NDArray[np.float64]:
 
 
 def checked_boxes(name: str, boxes: ArrayLike, ndim: int | None = None) -> NDArray[np.float64]:
-    """Boxes (..., 4) in float64, of so many axes.
+    """Return boxes (..., 4) in float64.
+
+    Parameters
+    ----------
+    name
+        Of the argument, for messages.
+    ndim
+        The number of axes; None: any.
+
+    Returns
+    -------
+    (..., 4) float64
 
     Raises
     ------
@@ -114,21 +136,21 @@ def checked_boxes(name: str, boxes: ArrayLike, ndim: int | None = None) -> NDArr
 
 
 def checked_corners(corners: Any) -> str:
-    """The name of a rule for what corners mean, or `InputError`."""
+    """Return the name of a rule for what corners mean, or raise `InputError`."""
     if corners not in CORNERS:
         raise InputError(f"corners: expected one of {', '.join(CORNERS)}; got {corners!r}")
     return corners
 
 
 def checked_delta(delta: Any) -> float:
-    """The IoU from which on a box is right, in (0, 1], or `InputError`."""
+    """Return the IoU in (0, 1] from which on a box is right, or raise `InputError`."""
     if not is_number(delta) or not 0 < delta <= 1:
         raise InputError(f"delta: expected an intersection over union in (0, 1]; got {delta!r}")
     return float(delta)
 
 
 def iou(boxes: ArrayLike, others: ArrayLike, *, corners: str = "half-open") -> NDArray[np.float64]:
-    """(P, Q) float64 in [0, 1]: the intersection over union of each of P boxes with each of Q.
+    """Return the intersection over union of each of P boxes with each of Q.
 
     Parameters
     ----------
@@ -138,6 +160,10 @@ def iou(boxes: ArrayLike, others: ArrayLike, *, corners: str = "half-open") -> N
         "half-open": a side is x1 - x0 long, as in COCO; a box without area overlaps nothing. "inclusive": x1 - x0 + 1,
         as in the toolkits of ILSVRC and PASCAL VOC and in wsolevaluation, where x1 is the last pixel. Boxes whose x1
         and y1 are made half-open by adding 1 have the same IoU by the first rule as before by the second.
+
+    Returns
+    -------
+    (P, Q) float64 in [0, 1]
 
     Raises
     ------
@@ -160,9 +186,16 @@ def iou(boxes: ArrayLike, others: ArrayLike, *, corners: str = "half-open") -> N
 def best_iou(
     boxes: NDArray[np.float64], image: NDArray[np.int64], truth: Truth, wanted: NDArray[np.int64] | None, corners: str
 ) -> NDArray[np.float64]:
-    """(P,): the highest IoU of each of P boxes with a true one of its image (P,), of the class wanted (P,) if any is.
+    """Return the highest IoU (P,) of each of P boxes with a true one of its image; 0 where there is none.
 
-    0 where there is none.
+    Parameters
+    ----------
+    boxes
+        (P, 4).
+    image
+        (P,), the number of each box's image in `truth`.
+    wanted
+        (P,), the class that the true box has to have; None: any.
     """
     counts = np.diff(truth.offsets)[image]
     row = np.repeat(np.arange(len(boxes)), counts)
@@ -177,7 +210,7 @@ def best_iou(
 
 
 def wsol_truth(truth: Truth, sizes: NDArray[np.int64], target: tuple[int, int] = (224, 224)) -> Truth:
-    """The true boxes as wsolevaluation has them: at the size of the map, with inclusive corners, cut to integers.
+    """Return true boxes as wsolevaluation has them: at the size of the map, with inclusive corners, cut to integers.
 
     Parameters
     ----------
@@ -187,6 +220,11 @@ def wsol_truth(truth: Truth, sizes: NDArray[np.int64], target: tuple[int, int] =
         (N, 2), height and width of the photos.
     target
         (height, width) of the maps.
+
+    Returns
+    -------
+    Truth
+        Of the same images.
 
     Examples
     --------
@@ -201,7 +239,7 @@ def wsol_truth(truth: Truth, sizes: NDArray[np.int64], target: tuple[int, int] =
 
 
 def _iou(boxes: NDArray[np.float64], others: NDArray[np.float64], corners: str) -> NDArray[np.float64]:
-    """Of boxes (..., 4) whose leading axes broadcast."""
+    """Return the IoU (...) of boxes (..., 4) whose leading axes broadcast."""
     more = 1.0 if corners == "inclusive" else 0.0
     low = np.maximum(boxes[..., :2], others[..., :2])
     high = np.minimum(boxes[..., 2:], others[..., 2:])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastcam.checks import is_whole
 from fastcam.errors import InputError
+from fastcam.evaluate.metrics.baselines import GAUSSIAN
 from fastcam.evaluate.metrics.iou import (
     Truth,
     best_iou,
@@ -17,12 +19,15 @@ from fastcam.evaluate.metrics.iou import (
     checked_delta,
     checked_truth,
 )
-from fastcam.evaluate.metrics.metric import UNIT, Metric, in_units
+from fastcam.evaluate.metrics.metric import BEST, BOXES, ClassFigure, Figure
+from fastcam.evaluate.metrics.sample import TIGHT, Sample
+from fastcam.evaluate.metrics.summed import UNIT, SummedMetric, in_units
+from fastcam.evaluate.metrics.terms import TOP, Terms
 
 
 @dataclass(frozen=True, slots=True)
 class TopFigures:
-    """Fractions in [0, 1] of so many images: of the `top` predictions, and of the first alone."""
+    """Errors as fractions of images, in [0, 1]: of the `top` predictions, and of the first alone."""
 
     images: int
     top: int
@@ -32,12 +37,13 @@ class TopFigures:
     top1_classification_error: float
 
 
-class TopLocalization(Metric[TopFigures]):
-    """Top-1 and top-5 localisation and classification error.
+class TopLocalization(SummedMetric[TopFigures]):
+    """ILSVRC: one of the five best (class, box) has the class and IoU ≥ 0.5 with one of its boxes.
 
     Russakovsky et al. 2015, "ImageNet Large Scale Visual Recognition Challenge", section 4: of the first five
     predictions, pairs of a class and a box, one has to have the image's class and a box whose IoU with any true box of
-    that class is 0.5 or more. With true boxes of several classes, any of them will do.
+    that class is 0.5 or more. With true boxes of several classes, any of them will do. `summary` has the top-1 and
+    top-5 localisation and classification error.
 
     Parameters
     ----------
@@ -59,10 +65,28 @@ class TopLocalization(Metric[TopFigures]):
     top1_classification_error=1.0)
     """
 
-    def __init__(self, *, top: int = 5, delta: float = 0.5, corners: str = "half-open") -> None:
+    name = "localisation"
+    title = "ILSVRC localisation"
+    group = BEST
+    figures = (
+        Figure("top1_localisation_error", "top-1 localisation error", -1, column="top-1 loc. error"),
+        Figure("localisation_error", "top-{top} localisation error", -1, column="top-{top} loc. error"),
+        Figure("top1_classification_error", "top-1 classification error", -1, column="top-1 cls. error"),
+        Figure("classification_error", "top-{top} classification error", -1, column="top-{top} cls. error"),
+    )
+
+    def __init__(self, *, top: int = TOP, delta: float = 0.5, corners: str = "half-open") -> None:
         if not is_whole(top) or top < 1:
             raise InputError(f"top: expected a number of predictions, 1 or more; got {top!r}")
         super().__init__(4, top=int(top), delta=checked_delta(delta), corners=checked_corners(corners))
+
+    @classmethod
+    def under(cls, terms: Terms) -> Self:
+        return cls(top=terms.top, corners=terms.corners)
+
+    def score(self, sample: Sample) -> NDArray[np.int64]:
+        index, boxes, truth = sample.guesses
+        return self.update(index, boxes[:, :, 0], truth)
 
     def update(self, class_index: ArrayLike, boxes: ArrayLike, truth: Truth) -> NDArray[np.int64]:
         """Count images.
@@ -79,7 +103,7 @@ class TopLocalization(Metric[TopFigures]):
         Returns
         -------
         (N, 4) int64
-            Tallies: 1 where an image is localised, classified, and by the first prediction alone.
+            Tallies: 1 where an image is localised, classified, and both by the first prediction alone.
 
         Raises
         ------
@@ -103,13 +127,13 @@ class TopLocalization(Metric[TopFigures]):
         return self._add(tallies.astype(np.int64))
 
     def summarize(self, sums: NDArray[np.int64], images: int) -> TopFigures:
-        """`1 - right / images` of each sum."""
+        """Return `1 - right / images` of each sum."""
         errors = [float(images - right) / images for right in sums.tolist()]
         return TopFigures(images, self.settings["top"], *errors)
 
 
 def _named(index: NDArray[np.int64], truth: Truth) -> NDArray[np.bool_]:
-    """(N, M): whether each predicted class is one of its image's."""
+    """Return where the predicted classes (N, M) are one of their image's."""
     owner = np.repeat(np.arange(len(truth)), np.diff(truth.offsets))
     found = np.zeros(index.shape, np.bool_)
     np.logical_or.at(found, owner, index[owner] == truth.class_index[:, None])
@@ -119,7 +143,7 @@ def _named(index: NDArray[np.int64], truth: Truth) -> NDArray[np.bool_]:
 def heuristics(
     class_index: ArrayLike, tight: ArrayLike, loose: ArrayLike
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Five predictions out of three classes, as the CAM paper submitted them to ILSVRC.
+    """Return five predictions out of three classes, as the CAM paper submitted them to ILSVRC.
 
     Zhou et al. 2016, "Learning Deep Features for Discriminative Localization", section 3.2: a tight and a loose box of
     the first and of the second class, and a loose box of the third. The loose one comes first, which is that of the
@@ -134,7 +158,15 @@ def heuristics(
 
     Returns
     -------
-    class_index (N, 5), boxes (N, 5, 4)
+    class_index
+        (N, 5) int64.
+    boxes
+        (N, 5, 4).
+
+    Raises
+    ------
+    InputError
+        Fewer than three classes, or other shapes.
 
     Examples
     --------
@@ -151,17 +183,42 @@ def heuristics(
     return index[:, [0, 0, 1, 1, 2]].astype(np.int64), boxes
 
 
+class Heuristics(TopLocalization):
+    """The same of five boxes of three classes, as in the CAM paper.
+
+    `TopLocalization` of what `heuristics` makes of a tight and a loose box of the best classes: those at a threshold of
+    100/255, and at the protocol's own, which has to be below it.
+    """
+
+    name = "heuristics"
+    title = "ILSVRC, five boxes of three classes (heuristics)"
+    # A second box of a class changes neither its other errors nor those of the first prediction.
+    figures = (Figure("localisation_error", "top-{top} localisation error", -1, column="heuristics"),)
+
+    @classmethod
+    def fits(cls, terms: Terms) -> bool:
+        return terms.convention != "cam-release" and terms.top >= 3 and terms.rule.threshold < TIGHT
+
+    @classmethod
+    def under(cls, terms: Terms) -> Self:
+        return cls(corners=terms.corners)
+
+    def score(self, sample: Sample) -> NDArray[np.int64]:
+        index, boxes, truth = sample.guesses
+        return self.update(*heuristics(index, boxes[:, :, 1], boxes[:, :, 0]), truth)
+
+
 @dataclass(frozen=True, slots=True)
 class KnownFigures:
-    """The fraction in [0, 1] of so many images whose box is right, and the mean IoU of their boxes."""
+    """The fraction in [0, 1] of images whose box is right, and the mean IoU of their boxes."""
 
     images: int
     accuracy: float
     mean_iou: float
 
 
-class KnownLocalization(Metric[KnownFigures]):
-    """GT-known localisation: the box of the true class, whatever the model predicts.
+class KnownLocalization(SummedMetric[KnownFigures]):
+    """GT-known localisation: the box of the true class has IoU ≥ 0.5, whatever the model predicts; and its mean IoU.
 
     Parameters
     ----------
@@ -179,12 +236,43 @@ class KnownLocalization(Metric[KnownFigures]):
     KnownFigures(images=2, accuracy=0.5, mean_iou=0.5)
     """
 
+    name = "known"
+    title = "GT-known localisation"
+    group = BOXES
+    figures = (
+        Figure("accuracy", "accuracy", 1, column="GT-known"),
+        Figure("mean_iou", "mean IoU", 1, column="mean box IoU"),
+    )
+    of_classes = (
+        ClassFigure("accuracy", "accuracy", "GT-known accuracy"),
+        ClassFigure("mean_iou", "mean_iou", "GT-known mean IoU"),
+    )
+    baselines = (GAUSSIAN,)
+
     def __init__(self, *, delta: float = 0.5, corners: str = "half-open") -> None:
         super().__init__(2, delta=checked_delta(delta), corners=checked_corners(corners))
 
+    @classmethod
+    def under(cls, terms: Terms) -> Self:
+        return cls(corners=terms.corners)
+
+    def score(self, sample: Sample) -> NDArray[np.int64]:
+        return self.update(sample.boxes, sample.truth)
+
     def update(self, boxes: ArrayLike, truth: Truth) -> NDArray[np.int64]:
-        """Count images, by boxes (N, 4) of their true class, all zero where there is none, and the `Truth` of that
-        class. Returns the tallies (N, 2): 1 where the box is right, and the highest IoU in units of 2 ** -32.
+        """Count images.
+
+        Parameters
+        ----------
+        boxes
+            (N, 4), of the true class of each image; all zero where there is none.
+        truth
+            Of that class.
+
+        Returns
+        -------
+        (N, 2) int64
+            Tallies: 1 where the box is right, and the highest IoU in units of 2 ** -32.
 
         Raises
         ------
@@ -200,5 +288,5 @@ class KnownLocalization(Metric[KnownFigures]):
         return self._add(np.stack([right, in_units(overlaps)], axis=1))
 
     def summarize(self, sums: NDArray[np.int64], images: int) -> KnownFigures:
-        """The means of both."""
+        """Return the means of both."""
         return KnownFigures(images, float(sums[0]) / images, float(sums[1]) / UNIT / images)

@@ -1,4 +1,4 @@
-"""Maps at the size of photos: an explanation's, and those that know nothing of the photo."""
+"""Maps and masks at the size of photos, and the highest points of maps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastcam.checks import is_number
 from fastcam.errors import InputError
 from fastcam.geometry import part_of, placed
 from fastcam.ops import heatmaps
@@ -17,12 +16,18 @@ from fastcam.sampling import cubic_axis
 
 
 def photo_map(explanation: Explanation, n: int, m: int = 0, *, unseen: float = 0.0) -> NDArray[np.float32]:
-    """(H, W) float32 raw values: map m of image n at the size of the photo, bilinear as everywhere in fastcam.
+    """Return raw values of one map at the size of its photo, bilinear as everywhere in fastcam.
 
     Parameters
     ----------
+    n, m
+        The number of the image, and of the map among its maps.
     unseen
         The value of pixels that the network didn't see, because of a centre crop.
+
+    Returns
+    -------
+    (H, W) float32
 
     Examples
     --------
@@ -41,7 +46,7 @@ def photo_map(explanation: Explanation, n: int, m: int = 0, *, unseen: float = 0
 
 
 def score_map(values: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.float64]:
-    """(H, W) in [0, 1]: a map as convention "wsol" has it, upsampled bicubically and then between its own extrema.
+    """Return a map as convention "wsol" has it, (H, W) in [0, 1]: upsampled bicubically, then between its own extrema.
 
     All zero for a constant map. Choe et al. 2020, "Evaluating Weakly Supervised Object Localization Methods Right", and
     its code, which upsamples by OpenCV's `INTER_CUBIC`.
@@ -58,7 +63,7 @@ def score_map(values: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np
 
 
 def _cubic(cells: int, pixels: int) -> NDArray[np.float64]:
-    """(pixels, cells): the weights of cells in each pixel, edges repeated."""
+    """Return the weights (pixels, cells) of cells in each pixel, edges repeated."""
     axis, found = cubic_axis(cells, pixels), np.zeros((pixels, cells))
     for k in range(4):
         np.add.at(found, (np.arange(pixels), np.clip(axis.cell + k - 1, 0, cells - 1)), axis.weight[:, k])
@@ -66,7 +71,7 @@ def _cubic(cells: int, pixels: int) -> NDArray[np.float64]:
 
 
 def nearest(mask: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A mask (h, w) at another size, by OpenCV's `INTER_NEAREST`, as wsolevaluation does it.
+    """Return a mask (h, w) at another size, by OpenCV's `INTER_NEAREST`, as wsolevaluation does it.
 
     Examples
     --------
@@ -81,7 +86,17 @@ def nearest(mask: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]
 
 
 def peak_points(maps: Sequence[ArrayLike] | NDArray[Any]) -> NDArray[np.int64]:
-    """(N, 2): x and y of the highest pixel of each of N maps (H, W), the first in raster order of equals.
+    """Return the highest pixel of each map, the first in raster order of equals.
+
+    Parameters
+    ----------
+    maps
+        N maps (H, W), of any sizes.
+
+    Returns
+    -------
+    (N, 2) int64
+        x and y.
 
     Raises
     ------
@@ -102,42 +117,3 @@ def peak_points(maps: Sequence[ArrayLike] | NDArray[Any]) -> NDArray[np.int64]:
             )
         points[n] = np.unravel_index(values.argmax(), values.shape)[::-1]
     return points
-
-
-def center_point(size: tuple[int, int]) -> NDArray[np.float32]:
-    """(H, W): 1 at the pixel in which the middle of the image lies, 0 elsewhere; the baseline of the pointing game.
-
-    Examples
-    --------
-    >>> center_point((1, 5))
-    array([[0., 0., 1., 0., 0.]], dtype=float32)
-    """
-    height, width = _checked_size(size)
-    found = np.zeros((height, width), np.float32)
-    found[height // 2, width // 2] = 1
-    return found
-
-
-def center_gaussian(size: tuple[int, int], *, sigma: float = 0.5) -> NDArray[np.float32]:
-    """(H, W) in (0, 1]: `exp(-(x² + y²) / (2 σ²))`, x and y from -1 to 1 between the image's sides.
-
-    The baseline of Choe et al. 2020, "Evaluating Weakly Supervised Object Localization Methods Right". Where the best
-    of many thresholds is taken, sigma hardly matters: the pixels above a threshold are an ellipse for any.
-
-    Examples
-    --------
-    >>> center_gaussian((1, 3)).round(3)
-    array([[0.411, 1.   , 0.411]], dtype=float32)
-    """
-    height, width = _checked_size(size)
-    if not is_number(sigma) or not 0 < sigma < float("inf"):
-        raise InputError(f"sigma: expected a positive number; got {sigma!r}")
-    rows, columns = ((2 * np.arange(side) + 1) / side - 1 for side in (height, width))
-    return np.exp(-(rows[:, None] ** 2 + columns**2) / (2 * sigma**2)).astype(np.float32)
-
-
-def _checked_size(size: tuple[int, int]) -> tuple[int, int]:
-    sides = np.asarray(size)
-    if sides.shape != (2,) or sides.dtype.kind not in "iu" or sides.min() < 1:
-        raise InputError(f"size: expected (height, width), 1 or more; got {size!r}")
-    return int(sides[0]), int(sides[1])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastcam.errors import InputError
+from fastcam.evaluate.metrics.baselines import GAUSSIAN
 from fastcam.evaluate.metrics.iou import (
     Truth,
     best_iou,
@@ -17,11 +19,14 @@ from fastcam.evaluate.metrics.iou import (
     checked_delta,
     checked_truth,
 )
-from fastcam.evaluate.metrics.metric import Metric
+from fastcam.evaluate.metrics.metric import BOXES, Figure
+from fastcam.evaluate.metrics.sample import Sample
+from fastcam.evaluate.metrics.summed import SummedMetric
+from fastcam.evaluate.metrics.terms import Terms
 
 
 def checked_thresholds(thresholds: Iterable[float]) -> tuple[float, ...]:
-    """Fractions in [0, 1), ascending, or `InputError`."""
+    """Return fractions in [0, 1), ascending, or raise `InputError`."""
     try:
         found = np.array([float(value) for value in thresholds])
     except (TypeError, ValueError):
@@ -33,14 +38,15 @@ def checked_thresholds(thresholds: Iterable[float]) -> tuple[float, ...]:
 
 @dataclass(frozen=True, slots=True)
 class BoxFigures:
-    """Of so many images; fractions in [0, 1].
+    """Accuracies of boxes, fractions in [0, 1] of images.
 
     Attributes
     ----------
     accuracy
         The mean of `best` over all deltas.
     deltas, best, best_threshold
-        For each IoU that is asked for, the highest accuracy of all thresholds, and the first threshold that has it.
+        For each IoU from which on a box is right, the highest accuracy of all thresholds, and the first threshold that
+        has it.
     curves
         For each delta the accuracy at each threshold.
     """
@@ -53,8 +59,8 @@ class BoxFigures:
     curves: tuple[tuple[float, ...], ...]
 
 
-class MaxBoxAcc(Metric[BoxFigures]):
-    """The accuracy of boxes at the best threshold, of all the images together.
+class MaxBoxAcc(SummedMetric[BoxFigures]):
+    """The accuracy of the boxes of largest components, at the best threshold of all images together.
 
     Choe et al. 2020, "Evaluating Weakly Supervised Object Localization Methods Right", section 3.2: the fraction of
     images with a box whose IoU with any true box is `delta` or more, its maximum over the thresholds of the score map.
@@ -78,6 +84,12 @@ class MaxBoxAcc(Metric[BoxFigures]):
     ((1.0,), (0.5,))
     """
 
+    name = "max_box_acc"
+    title = "MaxBoxAcc"
+    group = BOXES
+    figures = (Figure("accuracy", "accuracy", 1, column="MaxBoxAcc"),)
+    baselines = (GAUSSIAN,)
+
     def __init__(
         self, thresholds: Iterable[float], *, deltas: Iterable[float] = (0.5,), corners: str = "half-open"
     ) -> None:
@@ -87,6 +99,17 @@ class MaxBoxAcc(Metric[BoxFigures]):
         super().__init__(
             len(levels) * len(overlaps), thresholds=levels, deltas=overlaps, corners=checked_corners(corners)
         )
+
+    @classmethod
+    def fits(cls, terms: Terms) -> bool:
+        return terms.convention != "cam-release"
+
+    @classmethod
+    def under(cls, terms: Terms) -> Self:
+        return cls(terms.fractions.tolist(), corners=terms.corners)
+
+    def score(self, sample: Sample) -> NDArray[np.uint8]:
+        return self.update(sample.cutter.largest(sample.boxed, sample.terms.fractions), sample.truth)
 
     def update(self, boxes: ArrayLike, truth: Truth, *, offsets: ArrayLike | None = None) -> NDArray[np.uint8]:
         """Count images.
@@ -129,7 +152,7 @@ class MaxBoxAcc(Metric[BoxFigures]):
         return self._add(right.reshape(len(truth), -1).astype(np.uint8))
 
     def summarize(self, sums: NDArray[np.int64], images: int) -> BoxFigures:
-        """The best of the curves."""
+        """Return the best of the curves."""
         thresholds, deltas = self.settings["thresholds"], self.settings["deltas"]
         right = sums.reshape(len(deltas), len(thresholds))
         curves = right / images
@@ -143,17 +166,38 @@ class MaxBoxAcc(Metric[BoxFigures]):
             curves=tuple(tuple(curve) for curve in curves.tolist()),
         )
 
+    def plain(self, summary: BoxFigures) -> dict[str, Any]:
+        found = super().plain(summary)
+        for name, values in (("best", summary.best), ("best_threshold", summary.best_threshold)):
+            found |= {f"{name}_{delta:g}": value for delta, value in zip(summary.deltas, values, strict=True)}
+        return found
+
+    def curves_of(self, summary: BoxFigures) -> dict[str, Any]:
+        return {
+            "thresholds": list(self.settings["thresholds"]),
+            "deltas": list(summary.deltas),
+            "accuracy": [list(curve) for curve in summary.curves],
+        }
+
 
 class MaxBoxAccV2(MaxBoxAcc):
-    """The mean of MaxBoxAcc over IoU 0.3, 0.5 and 0.7; meant for the boxes of all components, given with `offsets`.
+    """The mean of MaxBoxAcc over IoU 0.3, 0.5 and 0.7, of the boxes of all components, given with `offsets`.
 
     Choe et al. 2020, "Evaluation for Weakly Supervised Object Localization: Protocol, Metrics, and Datasets".
     """
+
+    name = "max_box_acc_v2"
+    title = "MaxBoxAccV2"
+    figures = (Figure("accuracy", "accuracy", 1, column="MaxBoxAccV2"),)
 
     def __init__(
         self, thresholds: Iterable[float], *, deltas: Iterable[float] = (0.3, 0.5, 0.7), corners: str = "half-open"
     ) -> None:
         super().__init__(thresholds, deltas=deltas, corners=corners)
+
+    def score(self, sample: Sample) -> NDArray[np.uint8]:
+        boxes, offsets = sample.cutter.all(sample.boxed, sample.terms.fractions)
+        return self.update(boxes, sample.truth, offsets=offsets)
 
 
 def _checked_offsets(offsets: ArrayLike, count: int, boxes: NDArray[np.float64]) -> NDArray[np.int64]:

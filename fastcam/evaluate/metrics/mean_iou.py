@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.checks import is_whole
+from fastcam.components import label_images
+from fastcam.conventions import CONVENTIONS
 from fastcam.errors import InputError
-from fastcam.evaluate.metrics.metric import Metric
+from fastcam.evaluate.metrics.baselines import GAUSSIAN
+from fastcam.evaluate.metrics.metric import MASKS, Figure
 from fastcam.evaluate.metrics.px_ap import IGNORED
+from fastcam.evaluate.metrics.sample import Sample
+from fastcam.evaluate.metrics.summed import SummedMetric
+from fastcam.evaluate.metrics.terms import Terms
+from fastcam.geometry import placed
 
 
 @dataclass(frozen=True, slots=True)
 class MaskFigures:
-    """Of so many images and pixels.
+    """Intersections over unions of classes, of that many images and pixels.
 
     Attributes
     ----------
@@ -36,8 +43,8 @@ class MaskFigures:
     iou: tuple[float, ...]
 
 
-class MeanIoU(Metric[MaskFigures]):
-    """Mean IoU of label images, from the confusion matrix of the pixels of all images.
+class MeanIoU(SummedMetric[MaskFigures]):
+    """Mean IoU of label images, such as those of object and background, from the pixels of all images together.
 
     Everingham et al. 2015, "The PASCAL Visual Object Classes Challenge: A Retrospective", section 4.3: for each class
     true positives / (true positives + false positives + false negatives), counted over all images, and their mean,
@@ -46,7 +53,7 @@ class MeanIoU(Metric[MaskFigures]):
     Parameters
     ----------
     class_count
-        How many there are, the background, 0, among them.
+        The number of classes, with the background, which is class 0.
 
     Examples
     --------
@@ -56,15 +63,48 @@ class MeanIoU(Metric[MaskFigures]):
     MaskFigures(images=1, pixels=3, mean_iou=0.5, pixel_accuracy=0.6666666666666666, iou=(0.5, 0.5))
     """
 
+    name = "mean_iou"
+    title = "Masks"
+    group = MASKS
+    figures = (
+        Figure("mean_iou", "mean IoU", 1, column="mean mask IoU"),
+        Figure("pixel_accuracy", "pixel accuracy", 1),
+    )
+    baselines = (GAUSSIAN,)
+
     def __init__(self, class_count: int) -> None:
         if not is_whole(class_count) or not 2 <= class_count <= IGNORED:
             raise InputError(f"class_count: expected 2 to {IGNORED}, with the background; got {class_count!r}")
         super().__init__(int(class_count) ** 2, class_count=int(class_count))
 
-    def update(self, predicted: Sequence[Any] | NDArray[Any], truth: Sequence[Any] | NDArray[Any]) -> NDArray[np.int64]:
-        """Count images, by N label images (H, W) each, of class numbers; True counts as 1. 255 in the truth is ignored.
+    @classmethod
+    def fits(cls, terms: Terms) -> bool:
+        return terms.convention in CONVENTIONS
 
-        Returns the tallies (N, K * K): row by row of true classes, how many pixels were predicted as each.
+    @classmethod
+    def under(cls, terms: Terms) -> Self:
+        return cls(2)
+
+    def score(self, sample: Sample) -> NDArray[np.int64]:
+        """Return the rows of objects that are all pixels above the threshold, and background."""
+        rule, part, size = sample.terms.rule, sample.part, sample.subject.size
+        labels = label_images(
+            sample.masked, part.sides, convention=rule.name, threshold=rule.threshold, window=part.window
+        )  # fmt: skip
+        return self.update([placed(one > 0, part, size) for one in labels], sample.masks)
+
+    def update(self, predicted: Sequence[Any] | NDArray[Any], truth: Sequence[Any] | NDArray[Any]) -> NDArray[np.int64]:
+        """Count images.
+
+        Parameters
+        ----------
+        predicted, truth
+            N label images (H, W) each, of class numbers; True counts as 1. 255 in the truth is ignored.
+
+        Returns
+        -------
+        (N, K * K) int64
+            Tallies: row by row of true classes, how many pixels were predicted as each.
 
         Raises
         ------
@@ -90,7 +130,7 @@ class MeanIoU(Metric[MaskFigures]):
         return self._add(tallies)
 
     def summarize(self, sums: NDArray[np.int64], images: int) -> MaskFigures:
-        """By the diagonal, the rows and the columns of the confusion matrix."""
+        """Return figures by the diagonal, the rows and the columns of the confusion matrix."""
         confusion = sums.reshape(self.settings["class_count"], -1)
         right, pixels = np.diag(confusion), int(confusion.sum())
         union = confusion.sum(axis=0) + confusion.sum(axis=1) - right

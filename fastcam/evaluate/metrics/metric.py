@@ -1,242 +1,156 @@
-"""What all metrics have in common: whole numbers of each image, whose sums say everything.
-
-A metric turns an image into a row of whole numbers, its tally, and adds the rows up; `summary` is a function of the
-sums alone. So shards may be merged in any order and grouping with the very same result, classes are looked at one by
-one (`by_class`), and images are drawn anew (`bootstrap`), from tallies that `update` hands back.
-"""
+"""Metrics: what one counts, its names and titles, and what all of them can do."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from dataclasses import fields
-from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from fastcam.checks import is_number, is_whole
-from fastcam.errors import InputError
+from fastcam.evaluate.metrics.terms import Terms
+
+if TYPE_CHECKING:
+    from fastcam.evaluate.metrics.sample import Sample
 
 Summary = TypeVar("Summary")
-Tally = TypeVar("Tally", bound=np.integer)
-TOGETHER = 64  # resamples
-PART = 1 << 21  # numbers of tallies, in float64 16 MB
-UNIT = 1 << 32  # fractions are summed in whole multiples of 1 / UNIT, so that no order of summation changes a bit
 
 
-class Metric(ABC, Generic[Summary]):
-    """Sums of tallies. Not to be updated by several threads at once: give each its own, and merge them.
+class Group(NamedTuple):
+    """What a metric counts: one row of numbers for each.
 
     Attributes
     ----------
-    settings
-        What it was made with. Only metrics of the same settings can be merged.
-    images
-        How many were counted.
-    sums
-        (S,) int64, of the tallies of all images.
+    name
+        As in files of batches, whose column "of/<name>" has the photo of each row.
+    of
+        In words.
+    truth
+        What the data needs: "boxes" or "masks"; None: no more than photos.
+    of_pairs
+        Whether a photo has a row for each of its classes.
+    asks_again
+        Whether the model is run again, on changed photos, which is slow.
     """
 
-    kinds: ClassVar[dict[str, type[Metric[Any]]]] = {}
+    name: str
+    of: str
+    truth: str | None
+    of_pairs: bool = False
+    asks_again: bool = False
 
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        Metric.kinds[cls.__name__] = cls
 
-    def __init__(self, length: int, **settings: Any) -> None:
-        self.settings = settings
-        self.images = 0
-        self.sums = np.zeros(length, np.int64)
+BEST = Group("best", "photo with boxes, by its best classes", "boxes")
+BOXES = Group("boxes", "photo and class with boxes", "boxes", of_pairs=True)
+MASKS = Group("masks", "photo and class with masks", "masks", of_pairs=True)
+SEEN = Group("seen", "photo and its best class", None, asks_again=True)
 
-    def __repr__(self) -> str:
-        settings = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
-        return f"<{type(self).__name__} of {self.images} images: {settings}>"
+
+class Figure(NamedTuple):
+    """A figure of a metric, as tables and the page show it.
+
+    Attributes
+    ----------
+    name
+        As in `results.json`.
+    title
+        On the page, below the metric's own title. "{top}" becomes how many best classes count.
+    better
+        1 where more is better, -1 where less is.
+    column
+        Its title in tables of Markdown; None: it has no column there. Columns of "{top}" classes are left out where
+        only the best class counts.
+    """
+
+    name: str
+    title: str
+    better: int
+    column: str | None = None
+
+
+class ClassFigure(NamedTuple):
+    """A figure of each class by itself: its name among those of a class, the metric's figure, and the page's title."""
+
+    name: str
+    figure: str
+    title: str
+
+
+class Metric(ABC, Generic[Summary]):
+    """A metric: numbers that are counted of each map, and figures that follow from them.
+
+    `update` counts images and returns a row of numbers for each; `summary` has the figures of all images; `merge` adds
+    shards up, in any order with the very same result. Not to be updated by several threads at once: give each its own.
+
+    A metric of `fastcam.eval` also has a name, and what follows here; `fastcam.evaluate.metrics.METRICS` lists it.
+    Protocols, tables and the page are made of these.
+
+    Attributes
+    ----------
+    name
+        In protocols, in results, and on the command line.
+    title
+        On the page.
+    group
+        What a row is counted of: `BEST`, `BOXES`, `MASKS` or `SEEN`.
+    figures
+        In the order of columns.
+    of_classes
+        Figures of each class by itself; only of the group `BOXES`.
+    averaged
+        The figure of which the mean over classes is a figure, too, called "mean_of_classes"; None: of none.
+    baselines
+        Which of `fastcam.evaluate.metrics.BASELINES` it is computed for.
+    """
+
+    name: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    group: ClassVar[Group]
+    figures: ClassVar[tuple[Figure, ...]] = ()
+    of_classes: ClassVar[tuple[ClassFigure, ...]] = ()
+    averaged: ClassVar[str | None] = None
+    baselines: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def fits(cls, terms: Terms) -> bool:
+        """Return whether the metric can be had on these terms."""
+        return True
+
+    @classmethod
+    def under(cls, terms: Terms) -> Self:
+        """Return a new metric on these terms, which has counted nothing."""
+        return cls()
+
+    def score(self, sample: Sample) -> NDArray[Any]:
+        """Return the rows (n, S) of one photo's maps, n of the metric's group."""
+        raise NotImplementedError
 
     @abstractmethod
-    def summarize(self, sums: NDArray[np.int64], images: int) -> Summary:
-        """The figures that follow from the sums of the tallies of so many images."""
+    def of_rows(self, rows: NDArray[Any]) -> Summary:
+        """Return the figures that follow from these rows alone."""
 
+    @abstractmethod
+    def intervals(self, rows: NDArray[Any], *, resamples: int, seed: int) -> Mapping[str, tuple[float, float]]:
+        """Return the 95 % confidence interval of each figure of these rows, by bootstrap."""
+
+    @abstractmethod
     def summary(self) -> Summary:
-        """The figures of all images so far.
+        """Return the figures of all images so far."""
 
-        Raises
-        ------
-        InputError
-            There was none.
-        """
-        if not self.images:
-            raise InputError(f"{type(self).__name__}: expected at least one image before its summary; got none")
-        return self.summarize(self.sums, self.images)
+    @abstractmethod
+    def merge(self, other: Any) -> Self:
+        """Return a metric that has counted the images of both, which stay as they are."""
 
-    def merge(self, other: Self) -> Self:
-        """One that has counted the images of both, which stay as they are.
+    @abstractmethod
+    def plain(self, summary: Summary) -> dict[str, Any]:
+        """Return figures by name as plain values for JSON."""
 
-        Raises
-        ------
-        InputError
-            The other is of another kind, or was made with other settings.
-        """
-        if type(other) is not type(self) or other.settings != self.settings:
-            raise InputError(f"merge: expected the kind and settings of {self!r}; got {other!r}")
-        merged = type(self)(**self.settings)
-        merged.images, merged.sums = self.images + other.images, self.sums + other.sums
-        return merged
-
-    def state(self) -> dict[str, Any]:
-        """All of it as plain values for JSON; `restored` brings it back."""
-        settings = {name: list(v) if isinstance(v, tuple) else v for name, v in self.settings.items()}
-        return {
-            "metric": type(self).__name__,
-            "settings": settings,
-            "images": self.images,
-            "sums": self.sums.tolist(),
-        }
-
-    def _add(self, tallies: NDArray[Tally]) -> NDArray[Tally]:
-        """Count images, a row of `tallies` (N, S) each, which come back for `bootstrap` and `by_class`."""
-        self.images += len(tallies)
-        self.sums += tallies.sum(axis=0, dtype=np.int64)
-        return tallies
+    def curves_of(self, summary: Summary) -> dict[str, Any] | None:
+        """Return "thresholds", "deltas" and "accuracy", a list for each delta; None where there are no curves."""
+        return None
 
 
-def restored(state: Mapping[str, Any]) -> Metric[Any]:
-    """The metric whose `state` that is.
-
-    Raises
-    ------
-    InputError
-        It isn't the state of a metric, or not all of it.
-
-    Examples
-    --------
-    >>> from fastcam.evaluate import PointingGame
-    >>> restored(PointingGame(tolerance=15).state())
-    <PointingGame of 0 images: tolerance=15>
-    """
-    try:
-        made = Metric.kinds[state["metric"]](**state["settings"])
-        images, sums = state["images"], list(state["sums"])
-    except (KeyError, TypeError) as error:
-        raise InputError(f"state: expected what Metric.state made; got {str(state)[:80]!r}") from error
-    whole = all(is_whole(value) and value >= 0 for value in (images, *sums))
-    if not whole or len(sums) != len(made.sums):
-        raise InputError(f"state: expected images and {len(made.sums)} sums, whole numbers from 0; got {len(sums)}")
-    made.images, made.sums = images, np.array(sums, np.int64)
-    return made
-
-
-def by_class(metric: Metric[Summary], tallies: ArrayLike, class_index: ArrayLike) -> dict[int, Summary]:
-    """The figures of each class by itself, in ascending order.
-
-    Parameters
-    ----------
-    metric
-        The one that made the tallies.
-    tallies
-        (N, S), as `update` returned them.
-    class_index
-        (N,), the class of each image.
-
-    Examples
-    --------
-    >>> from fastcam.evaluate import PointingGame, truth_of
-    >>> game = PointingGame()
-    >>> tallies = game.update([[1, 1], [9, 9]], truth_of([[[0, 0, 4, 4]], [[0, 0, 4, 4]]]))
-    >>> {index: one.accuracy for index, one in by_class(game, tallies, [3, 8]).items()}
-    {3: 1.0, 8: 0.0}
-    """
-    rows, index = checked_tallies(metric, tallies), np.asarray(class_index)
-    if index.shape != (len(rows),):
-        raise InputError(f"class_index: expected ({len(rows)},), one an image; got {index.shape}")
-    found = {}
-    for one in np.unique(index).tolist():
-        chosen = rows[index == one]
-        found[one] = metric.summarize(chosen.sum(axis=0, dtype=np.int64), len(chosen))
-    return found
-
-
-class Interval(NamedTuple):
-    """Between which values a figure lies, at the level of confidence that was asked for."""
-
-    low: float
-    high: float
-
-
-NOWHERE = Interval(float("nan"), float("nan"))
-
-
-def bootstrap(
-    metric: Metric[Any], tallies: ArrayLike, *, resamples: int = 1000, confidence: float = 0.95, seed: int = 0
-) -> dict[str, Interval]:
-    """Confidence intervals of each figure of a summary, by drawing images anew with replacement.
-
-    The percentile method of Efron 1979, "Bootstrap Methods: Another Look at the Jackknife". The same seed gives the
-    same intervals. Where a metric chooses its best threshold, so does every resample.
-
-    Parameters
-    ----------
-    metric
-        The one that made the tallies.
-    tallies
-        (N, S), as `update` returned them, those of all batches in one array.
-    resamples
-        How often N images are drawn.
-    confidence
-        In (0, 1).
-
-    Raises
-    ------
-    InputError
-        No image, tallies of another length, or an option out of range.
-
-    Examples
-    --------
-    >>> from fastcam.evaluate import PointingGame, truth_of
-    >>> game = PointingGame()
-    >>> tallies = game.update([[1, 1], [9, 9]] * 50, truth_of([[[0, 0, 4, 4]]] * 100))
-    >>> interval = bootstrap(game, tallies)["accuracy"]
-    >>> print(f"{interval.low:.2f} to {interval.high:.2f}")
-    0.40 to 0.60
-    """
-    rows = checked_tallies(metric, tallies)
-    if not len(rows) or not is_whole(resamples) or resamples < 1:
-        raise InputError(f"bootstrap: expected images and resamples >= 1; got {len(rows)} and {resamples!r}")
-    if not is_number(confidence) or not 0 < confidence < 1:
-        raise InputError(f"confidence: expected a fraction in (0, 1); got {confidence!r}")
-    if not is_whole(seed) or seed < 0:
-        raise InputError(f"seed: expected a whole number from 0; got {seed!r}")
-    found = [metric.summarize(sums, len(rows)) for sums in _resampled(rows, resamples, seed)]
-    tail = (1 - confidence) / 2
-    intervals = {}
-    for name in (field.name for field in fields(found[0]) if field.type == "float"):
-        values = np.array([getattr(one, name) for one in found])
-        known = values[~np.isnan(values)]
-        intervals[name] = Interval(*np.quantile(known, (tail, 1 - tail)).tolist()) if len(known) else NOWHERE
-    return intervals
-
-
-def _resampled(rows: NDArray[np.integer], resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """The sums of as many rows as there are, drawn with replacement, so many times."""
-    rng, part = np.random.default_rng(seed), max(1, PART // rows.shape[1])
-    for first in range(0, resamples, TOGETHER):
-        draws = [rng.integers(len(rows), size=len(rows)) for _ in range(min(TOGETHER, resamples - first))]
-        times = np.stack([np.bincount(one, minlength=len(rows)) for one in draws]).astype(np.float64)
-        # In float64, which multiplies matrices by BLAS; sums below 2 ** 53 are exact. A part of the rows at a time, as
-        # tallies of bytes become eight times as large.
-        sums = sum(times[:, n : n + part] @ rows[n : n + part].astype(np.float64) for n in range(0, len(rows), part))
-        yield from np.rint(sums).astype(np.int64)
-
-
-def in_units(fractions: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Fractions in [0, 1], to be summed: rounded to whole multiples of 1 / UNIT."""
-    return np.rint(fractions * UNIT).astype(np.int64)
-
-
-def checked_tallies(metric: Metric[Any], tallies: ArrayLike) -> NDArray[np.integer]:
-    """(N, S) of that metric, or `InputError`."""
-    rows = np.asarray(tallies)
-    if rows.ndim != 2 or rows.shape[1] != len(metric.sums) or rows.dtype.kind not in "iu":
-        expected = f"(N, {len(metric.sums)}) whole numbers, as {type(metric).__name__}.update returns them"
-        raise InputError(f"tallies: expected {expected}; got {rows.shape} {rows.dtype}")
-    return rows
+def plain_number(value: float) -> float | None:
+    """Return the number, or None for NaN, which JSON doesn't have."""
+    return None if math.isnan(value) else value

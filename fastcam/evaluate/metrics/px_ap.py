@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastcam.errors import InputError
+from fastcam.evaluate.metrics.baselines import GAUSSIAN
+from fastcam.evaluate.metrics.maps import nearest, score_map
 from fastcam.evaluate.metrics.max_box_acc import checked_thresholds
-from fastcam.evaluate.metrics.metric import Metric
+from fastcam.evaluate.metrics.metric import MASKS, Figure
+from fastcam.evaluate.metrics.sample import SIDE, Sample
+from fastcam.evaluate.metrics.summed import SummedMetric
+from fastcam.evaluate.metrics.terms import Terms
+from fastcam.geometry import placed
+from fastcam.ops import heatmaps
 
-IGNORED = 255
+IGNORED = 255  # in a mask: nobody knows
 
 
 @dataclass(frozen=True, slots=True)
 class PixelFigures:
-    """Of so many images, and pixels of objects and of background in them.
+    """Precision and recall of pixels, of images with that many pixels of objects and of background.
 
     Attributes
     ----------
@@ -36,8 +43,8 @@ class PixelFigures:
     recall: tuple[float, ...]
 
 
-class PxAP(Metric[PixelFigures]):
-    """Pixel average precision, with ignored regions.
+class PxAP(SummedMetric[PixelFigures]):
+    """Pixel average precision: the area under precision and recall of pixels, without those that masks ignore.
 
     Choe et al. 2020, "Evaluating Weakly Supervised Object Localization Methods Right", section 3.3: precision and
     recall of the pixels of all images together, at each threshold, and `sum_t precision(t) * (recall(t) - recall(t'))`
@@ -57,12 +64,36 @@ class PxAP(Metric[PixelFigures]):
     precision=(0.3333333333333333, 0.5), recall=(1.0, 1.0))
     """
 
+    name = "px_ap"
+    title = "PxAP"
+    group = MASKS
+    figures = (Figure("average_precision", "average precision", 1, column="PxAP"),)
+    baselines = (GAUSSIAN,)
+
     def __init__(self, thresholds: Iterable[float]) -> None:
         levels = checked_thresholds(thresholds)
         if levels[0]:
             raise InputError(f"thresholds: expected the first to be 0, so that every pixel counts; got {levels[0]}")
         # Values of 1 are by themselves, as in the source.
         super().__init__(2 * (len(levels) + 1), thresholds=levels)
+
+    @classmethod
+    def under(cls, terms: Terms) -> Self:
+        return cls(terms.fractions.tolist())
+
+    def score(self, sample: Sample) -> NDArray[np.int64]:
+        """Return the rows of heatmaps between their own extrema, at the photo's size; by "wsol" as its source has them.
+
+        These are of 224×224, bicubic, and masks by the nearest pixel.
+        """
+        if sample.terms.convention == "wsol":
+            sides = (SIDE, SIDE)
+            return self.update(
+                [score_map(one, sides) for one in sample.masked], [nearest(mask, sides) for mask in sample.masks]
+            )
+        part, size = sample.part, sample.subject.size
+        maps = heatmaps(sample.masked, part.sides, window=part.window)
+        return self.update([placed(one, part, size) for one in maps], sample.masks)
 
     def update(
         self, maps: Sequence[ArrayLike] | NDArray[Any], masks: Sequence[Any] | NDArray[Any]
@@ -100,7 +131,7 @@ class PxAP(Metric[PixelFigures]):
         return self._add(tallies)
 
     def summarize(self, sums: NDArray[np.int64], images: int) -> PixelFigures:
-        """By sums from the highest threshold down."""
+        """Return figures by sums from the highest threshold down."""
         found, false = sums.reshape(2, -1)[:, ::-1].cumsum(axis=1).astype(np.float64)
         predicted, objects = found + false, found[-1]
         precision = np.divide(found, predicted, out=np.full_like(found, np.nan), where=predicted > 0)

@@ -1,4 +1,4 @@
-"""The sanity check of maps: they change with the model's parameters."""
+"""The sanity check of maps, which change with the model's parameters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from fastcam.checks import is_whole
 from fastcam.classifier import Classifier
 from fastcam.discovery import as_onnx_source
 from fastcam.errors import InputError, ModelError
-from fastcam.evaluate.metrics.measure import Measure, Progress
+from fastcam.evaluate.metrics.kept import KeptMetric
+from fastcam.forwards import Progress
 from fastcam.images import each_photo
 from fastcam.model.exposing import own_name
 from fastcam.model.graph import Graph
@@ -28,7 +29,7 @@ from fastcam.results import Explanation
 def randomized_models(
     model: Classifier, *, stages: int = 8, noise: Noise = "permuted", seed: int = 0, cascading: bool = True
 ) -> Iterator[tuple[str, Classifier]]:
-    """A model with more and more of its layers random, from the logits down: pairs (layer, `Classifier`).
+    """Yield a model with more and more of its layers random, from the logits down, as pairs (layer, `Classifier`).
 
     Adebayo et al. 2018, "Sanity Checks for Saliency Maps", section 3.1. A layer is an operator with a matrix or kernel
     of weights, with its bias and the normalisation behind it; `layer` is the name of the last one that became random.
@@ -37,21 +38,26 @@ def randomized_models(
     Parameters
     ----------
     model
-        One that was loaded from a file, which is read and not changed; its weights (below 2 GB) are copied.
+        A model that was loaded from a file, which is read and not changed; its weights (below 2 GB) are copied.
     stages
-        So many layers, evenly spaced from the last to the first, or all if there are fewer.
+        The number of layers, evenly spaced from the last to the first; all if there are fewer.
     noise
         "permuted": the values of each tensor in another order; "normal": drawn anew with their mean and standard
         deviation. Vectors and integers are always permuted.
     seed
         Of the noise; each layer has its own, whatever the stages.
     cascading
-        With all layers behind it, or each layer alone.
+        Whether all layers behind it are random as well, or each layer alone.
+
+    Returns
+    -------
+    Iterator of (str, Classifier)
+        The name of the last layer that became random, and the model.
 
     Raises
     ------
     InputError
-        The model wasn't loaded from a file, or an option that there isn't.
+        The model wasn't loaded from a file, or an option out of range.
     ModelError
         A random model can't be explained, since nothing gets through it any more, as happens to int8 models that
         saturate; names the layer.
@@ -97,8 +103,8 @@ def randomized_models(
 
 
 @dataclass(eq=False, kw_only=True)
-class Randomization(Measure):
-    """How much of a map is left when the model's parameters are random, from the logits down.
+class Randomization(KeptMetric):
+    """The similarity of maps to those of the model with random parameters, from the logits down.
 
     Adebayo et al. 2018, "Sanity Checks for Saliency Maps": a map that stays as it is has nothing to do with what the
     model has learned. Of each layer of `randomized_models`, and of the same classes by the same method:
@@ -135,7 +141,7 @@ class Randomization(Measure):
     def update(
         self, model: Classifier, images: Any, explanation: Explanation, *, progress: Progress | None = None
     ) -> None:
-        """Count in the maps of some images. After an error, nothing of them is counted.
+        """Count the maps of some images. After an error, none of them is counted.
 
         Parameters
         ----------
@@ -163,9 +169,9 @@ class Randomization(Measure):
         self.method, self.layers = explanation.method, tuple(names)
         self._rows.append(np.stack(found, axis=1))
 
-    def values(self) -> dict[str, NDArray[np.float64]]:
-        rows = np.concatenate(self._rows).astype(np.float64)
-        return {"spearman": rows[..., 0], "ssim": rows[..., 1]}
+    def values_of(self, rows: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
+        values = rows.astype(np.float64)
+        return {"spearman": values[..., 0], "ssim": values[..., 1]}
 
     def summary(self) -> dict[str, Any]:
         return {**super().summary(), "layers": list(self.layers)}
@@ -179,7 +185,7 @@ def _check_options(stages: Any, noise: Any) -> None:
 
 
 def _similarities(ours: Explanation, theirs: Explanation, size: tuple[int, int]) -> NDArray[np.float32]:
-    """(maps, 2): rank correlation and structural similarity of each pair."""
+    """Return the rank correlation and structural similarity (maps, 2) of each pair."""
     from scipy.stats import spearmanr
     from skimage.metrics import structural_similarity
 

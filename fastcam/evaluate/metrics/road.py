@@ -1,4 +1,4 @@
-"""ROAD, remove and debias: pixels are replaced by what their neighbours tell, so that no mask can be seen."""
+"""ROAD, remove and debias: pixels are replaced by means of their neighbours, so that no mask can be seen."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from fastcam.checks import is_number, is_whole
 from fastcam.errors import InputError
 from fastcam.evaluate.metrics.deletion import most_relevant_first
 from fastcam.evaluate.metrics.faithfulness import Faithfulness, Floats
+from fastcam.evaluate.metrics.metric import Figure
 
 # Of a pixel's direct and diagonal neighbours.
 NEIGHBOURS = {
@@ -20,7 +21,7 @@ NEIGHBOURS = {
 
 
 def impute(image: Floats, removed: NDArray[np.bool_]) -> Floats:
-    """(C, H, W): removed pixels become the weighted means of their neighbours, those that are removed as well included.
+    """Return an image whose removed pixels are weighted means of their neighbours, removed ones included.
 
     `x_i = sum_j w_ij x_j / sum_j w_ij` over the neighbours j in the image, `w_ij` = 1/6 for direct and 1/12 for
     diagonal ones; one sparse linear system for all removed pixels. Rong et al. 2022, "A Consistent and Efficient
@@ -33,10 +34,14 @@ def impute(image: Floats, removed: NDArray[np.bool_]) -> Floats:
     removed
         (H, W) bool; not all of them.
 
+    Returns
+    -------
+    (C, H, W) float32
+
     Raises
     ------
     InputError
-        Nothing is left to tell of what was removed; or another shape.
+        All pixels are removed; or another shape.
 
     Examples
     --------
@@ -76,7 +81,7 @@ def impute(image: Floats, removed: NDArray[np.bool_]) -> Floats:
 
 @dataclass(eq=False, kw_only=True)
 class Road(Faithfulness):
-    """Scores when the most, and when the least relevant pixels are removed and imputed.
+    """The score without the most, and without the least relevant pixels, imputed.
 
     Rong et al. 2022, "A Consistent and Efficient Evaluation Strategy for Attribution Methods" (ROAD): noisy linear
     imputation (`impute`) of a fraction of the pixels, the means of the scores over all fractions:
@@ -104,6 +109,14 @@ class Road(Faithfulness):
     >>> Road(fractions=(0.2, 0.5)).points
     4
     """
+
+    name = "road"
+    title = "ROAD"
+    figures = (
+        Figure("road_morf", "road morf", -1),
+        Figure("road_lerf", "road lerf", 1),
+        Figure("road", "road", 1, column="ROAD"),
+    )
 
     fractions: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
     noise: float = 0.01
@@ -137,8 +150,8 @@ class Road(Faithfulness):
                 removed = removed.reshape(relevance.shape)
                 yield impute(image, removed) + np.where(removed, noise, np.float32(0))
 
-    def values(self) -> dict[str, NDArray[np.float64]]:
-        scores = self.scores.astype(np.float64)
+    def values_of(self, rows: Floats) -> dict[str, NDArray[np.float64]]:
+        scores = rows.astype(np.float64)
         count = len(self.fractions)
         morf, lerf = scores[:, 1 : 1 + count].mean(axis=1), scores[:, 1 + count :].mean(axis=1)
         return {"road_morf": morf, "road_lerf": lerf, "road": (lerf - morf) / 2}

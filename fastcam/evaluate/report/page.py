@@ -17,7 +17,7 @@ from fastcam.evaluate.report.markup import element, html
 from fastcam.evaluate.report.schema import check
 from fastcam.evaluate.report.tables import figures, problems, setup
 from fastcam.evaluate.report.worst import worst_cases
-from fastcam.evaluate.wording import counted
+from fastcam.evaluate.results import counted
 from fastcam.files import write_whole
 
 

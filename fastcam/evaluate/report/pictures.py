@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from fastcam.classifier import Classifier
 from fastcam.errors import FastcamError
 from fastcam.evaluate.data.annotations import Annotations
-from fastcam.evaluate.results import protocol_of
-from fastcam.evaluate.subject import Cutter
+from fastcam.evaluate.metrics.sample import Cutter
+from fastcam.evaluate.protocol import protocol_of
 from fastcam.geometry import part_of
 from fastcam.images import read_photo
 from fastcam.overlays import overlay

@@ -1,8 +1,9 @@
-"""What measures of maps have in common: they count, they add up over shards, and they tell."""
+"""Metrics of measured numbers, of which all rows are kept."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Self
@@ -12,16 +13,16 @@ from numpy.typing import NDArray
 
 from fastcam.classifier import Classifier
 from fastcam.errors import InputError
-from fastcam.forwards import Progress as Progress
+from fastcam.evaluate.metrics.metric import Metric, plain_number
 from fastcam.results import Explanation
 
 
 @dataclass(eq=False, kw_only=True)
-class Measure:
-    """`update` with images, `merge` with other shards, then `summary`.
+class KeptMetric(Metric[dict[str, Any]]):
+    """A metric of measured numbers: `update` with images, `merge` with other shards, then `summary`.
 
-    What was measured of each map is kept, and means are rounded once: a sum over shards is the same in whatever order,
-    to the bit. May be pickled; for one thread.
+    The row of each map is kept, and means are rounded once: a sum over shards is the same in whatever order, to the
+    bit. May be pickled; for one thread.
 
     Attributes
     ----------
@@ -29,22 +30,31 @@ class Measure:
         Of the maps, as `Explanation.method`; None before the first update.
     """
 
-    ALIKE: ClassVar = ("method",)  # what the first update tells, and all others share
+    ALIKE: ClassVar = ("method",)  # attributes that the first update sets, and all others share
 
     method: str | None = field(default=None, init=False)
     _rows: list[NDArray[np.float32]] = field(default_factory=list, init=False, repr=False)
 
-    def values(self) -> dict[str, NDArray[np.float64]]:
-        """What was measured of each map, (maps,) or (maps, ...) by name, in the order of updates."""
+    def values_of(self, rows: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
+        """Return the figures of each map, (maps,) or (maps, ...) by name, from its row."""
         raise NotImplementedError
 
+    def values(self) -> dict[str, NDArray[np.float64]]:
+        """Return the figures of each map, (maps,) or (maps, ...) by name, in the order of updates."""
+        return self.values_of(self.rows)
+
+    @property
+    def rows(self) -> NDArray[np.float32]:
+        """The rows of all maps so far, in the order of updates."""
+        return np.concatenate(self._rows)
+
     def merge(self, other: Self) -> Self:
-        """One that has counted the maps of both, of the same options, which stay as they are.
+        """Return a metric that has counted the maps of both, of the same options, which stay as they are.
 
         Raises
         ------
         InputError
-            Another measure, other options, or maps of another method.
+            Another metric, other options, or maps of another method.
         """
         if type(other) is not type(self) or self._options() != other._options():
             raise InputError(f"merge: expected another {self!r}; got {other!r}")
@@ -59,7 +69,7 @@ class Measure:
         return merged
 
     def summary(self) -> dict[str, Any]:
-        """Means over all maps, by name; `maps`, how many these are; and their `method`.
+        """Return the means over all maps, by name; `maps`, their number; and their `method`.
 
         Raises
         ------
@@ -71,11 +81,23 @@ class Measure:
             raise InputError("summary: expected at least one map; call update first")
         return {"method": self.method, "maps": maps, **{name: _mean(one) for name, one in self.values().items()}}
 
+    def of_rows(self, rows: NDArray[Any]) -> dict[str, Any]:
+        return {"images": len(rows), **{name: _mean(one) for name, one in self.values_of(rows).items()}}
+
+    def intervals(self, rows: NDArray[Any], *, resamples: int, seed: int) -> Mapping[str, tuple[float, float]]:
+        values, count, rng = self.values_of(rows), len(rows), np.random.default_rng(seed)
+        table = np.stack(list(values.values()))
+        drawn = np.stack([table[:, rng.integers(count, size=count)].mean(axis=1) for _ in range(resamples)])
+        return dict(zip(values, map(tuple, np.quantile(drawn, (0.025, 0.975), axis=0).T.tolist()), strict=True))
+
+    def plain(self, summary: dict[str, Any]) -> dict[str, Any]:
+        return {name: plain_number(value) for name, value in summary.items()}
+
     def _options(self) -> dict[str, Any]:
         return {one.name: getattr(self, one.name) for one in fields(self) if one.init and one.name != "batch_size"}
 
     def _check(self, model: Classifier, photos: int, explanation: Explanation) -> None:
-        """The explanation is one of so many photos by this model, and of the method that was counted before."""
+        """Check that an explanation is one of these photos by this model, and of the method that was counted before."""
         n, classes = explanation.logits.shape
         maps, index = explanation.activation_maps, explanation.class_index
         if n != photos or classes != model.head.classes:
@@ -90,5 +112,5 @@ class Measure:
 
 
 def _mean(values: NDArray[np.float64]) -> Any:
-    """Over the first axis, rounded once."""
+    """Return the mean over the first axis, rounded once."""
     return math.fsum(values) / len(values) if values.ndim == 1 else [_mean(column) for column in values.T]
