@@ -89,7 +89,7 @@ def tensor_of(module: Any, layer: str, data: bytes, image: Any) -> str:
     import onnxruntime
     import torch
 
-    from fastcam.model.cuts import cuts
+    from fastcam.model.head.cuts import cuts
 
     graph, file = graph_of(data), onnx.load_from_string(data)
     names = [name for name in cuts(graph, graph.outputs[0]) if name in graph.producers]
@@ -110,9 +110,9 @@ def tensor_of(module: Any, layer: str, data: bytes, image: Any) -> str:
 
 
 def graph_of(data: bytes) -> Any:
-    from fastcam.discovery import read_graph
-    from fastcam.model.source import read_source
-    from fastcam.session import Opening
+    from fastcam.model.file.source import read_source
+    from fastcam.model.head.discovery import read_graph
+    from fastcam.model.run.session import Opening
 
     return read_graph(read_source(data), Opening())
 
@@ -135,11 +135,11 @@ def onnxruntime_forward(given: Network, threads: int) -> Callable[[], Any]:
 
 def one_graph(given: Network, threads: int) -> Callable[[], Any]:
     """Forward and backward in one session, that of `explain(layer=...)`."""
-    from fastcam.layers import BEST, Layers
-    from fastcam.model.gradient import GRADIENT, SEED
-    from fastcam.model.head import Head
-    from fastcam.model.source import read_source
-    from fastcam.session import Opening
+    from fastcam.model.file.source import read_source
+    from fastcam.model.gradient.at_layers import BEST, Layers
+    from fastcam.model.gradient.tape import GRADIENT, SEED
+    from fastcam.model.head.head import Head
+    from fastcam.model.run.session import Opening
 
     (logits,), side = graph_of(given.data).outputs, given.image.shape[-1]
     scores = onnxruntime_forward(given, threads)()
@@ -154,10 +154,10 @@ def two_sessions(given: Network, threads: int) -> Callable[[], Any]:
     """The network with the layer's tensor as an output more, then what follows it, forward and backward."""
     import onnx
 
-    from fastcam.model.backward import backward_model
-    from fastcam.model.gradient import GRADIENT, SEED
-    from fastcam.probes import image_input, look
-    from fastcam.watch import Watch
+    from fastcam.model.gradient.backward import backward_model
+    from fastcam.model.gradient.tape import GRADIENT, SEED
+    from fastcam.model.head.probes import image_input, look
+    from fastcam.model.run.limits import Watch
 
     graph, file = graph_of(given.data), onnx.load_from_string(given.data)
     file.graph.output.append(onnx.ValueInfoProto(name=given.tensor))

@@ -34,6 +34,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import fastcam
+from fastcam.arrays.sweeps import sweep
 from fastcam.evaluate import (
     Annotations,
     EnergyInBox,
@@ -49,8 +50,7 @@ from fastcam.evaluate import (
     read_annotations,
     truth_of,
 )
-from fastcam.frames import network_input
-from fastcam.sweep import sweep
+from fastcam.images.frames import network_input
 
 CLASSES = {  # the categories of COCO that each has
     "person": ["person"],

@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 
 import fastcam
-from fastcam import frames, video
+from fastcam import video
 from fastcam.export import to_json_line
-from fastcam.images import seen_region
+from fastcam.images import frames
+from fastcam.images.regions import seen_region
 
 SHARED = Path(os.environ.get("FASTCAM_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 CLIP = SHARED / "video" / "cockatoo.mp4"

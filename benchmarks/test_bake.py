@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from fastcam.bake import bake
+from fastcam.export.baked_model import bake
 
 MODEL = str(files("fastcam.data") / "squeezenet1_1.onnx")
 

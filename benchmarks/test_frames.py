@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fastcam.frames import network_input
-from fastcam.preprocess import NAMED
-from fastcam.session import ImageInput
+from fastcam.images.frames import network_input
+from fastcam.images.inputs import ImageInput
+from fastcam.images.preprocessing import NAMED
 
 SIZES = {"640×480": (480, 640), "1280×720": (720, 1280), "1920×1080": (1080, 1920), "3840×2160": (2160, 3840)}
 TARGET: tuple[int, int] = (224, 224)

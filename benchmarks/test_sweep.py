@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import fastcam
-from fastcam.sweep import sweep
+from fastcam.arrays.sweeps import sweep
 
 SIZE = (224, 224)
 THRESHOLDS = np.arange(1, 100) / 100

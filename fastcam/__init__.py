@@ -8,16 +8,22 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastcam import threads as _threads  # noqa: F401  # exit handlers registered from here on come before its own
+from fastcam.lazy import attach
+from fastcam.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from fastcam.api import load as load
-    from fastcam.boxes import find_boxes as find_boxes
-    from fastcam.boxes import localize as localize
-    from fastcam.classifier import Classifier as Classifier
+    from fastcam.arrays.boxes import find_boxes as find_boxes
+    from fastcam.arrays.boxes import localize as localize
+    from fastcam.arrays.maps import activation_maps as activation_maps
+    from fastcam.arrays.maps import heatmaps as heatmaps
+    from fastcam.arrays.values import Boxes as Boxes
+    from fastcam.classifier.classifier import Classifier as Classifier
+    from fastcam.classifier.loader import load as load
+    from fastcam.classifier.steady import Steady as Steady
+    from fastcam.classifier.stream import Stream as Stream
     from fastcam.errors import BackendError as BackendError
     from fastcam.errors import FastcamError as FastcamError
     from fastcam.errors import GradientError as GradientError
@@ -25,44 +31,33 @@ if TYPE_CHECKING:
     from fastcam.errors import InputError as InputError
     from fastcam.errors import KernelError as KernelError
     from fastcam.errors import ModelError as ModelError
-    from fastcam.model.head import Head as Head
-    from fastcam.ops import activation_maps as activation_maps
-    from fastcam.ops import heatmaps as heatmaps
-    from fastcam.overlays import overlay as overlay
-    from fastcam.results import Boxes as Boxes
+    from fastcam.export.overlays import overlay as overlay
+    from fastcam.images.preprocessing import Preprocess as Preprocess
+    from fastcam.model.head.head import Head as Head
     from fastcam.results import Explanation as Explanation
+    from fastcam.results import InputGradient as InputGradient
 
-_HOME = {
+_HOMES = {
     "BackendError": "errors",
-    "Boxes": "results",
-    "Classifier": "classifier",
+    "Boxes": "arrays.values",
+    "Classifier": "classifier.classifier",
     "Explanation": "results",
     "FastcamError": "errors",
     "GradientError": "errors",
-    "Head": "model.head",
+    "Head": "model.head.head",
     "HeadNotFoundError": "errors",
     "InputError": "errors",
+    "InputGradient": "results",
     "KernelError": "errors",
     "ModelError": "errors",
-    "activation_maps": "ops",
-    "find_boxes": "boxes",
-    "heatmaps": "ops",
-    "load": "api",
-    "localize": "boxes",
-    "overlay": "overlays",
+    "Preprocess": "images.preprocessing",
+    "Steady": "classifier.steady",
+    "Stream": "classifier.stream",
+    "activation_maps": "arrays.maps",
+    "find_boxes": "arrays.boxes",
+    "heatmaps": "arrays.maps",
+    "load": "classifier.loader",
+    "localize": "arrays.boxes",
+    "overlay": "export.overlays",
 }
-__all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
-__version__ = "0.1.0"
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used (PEP 562), so that `import fastcam` costs next to nothing."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'fastcam' has no attribute {name!r}")
-    value = getattr(import_module(f"fastcam.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+__getattr__, __dir__, __all__ = attach(__name__, _HOMES)

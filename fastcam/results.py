@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from fastcam.checks import check_index
-from fastcam.geometry import part_of, placed
-from fastcam.ops import heatmaps
-from fastcam.rectangles import Boxes as Boxes
+from fastcam.arrays.maps import heatmaps
+from fastcam.arrays.scalars import check_index
+from fastcam.arrays.values import Boxes as Boxes
+from fastcam.images.regions import part_of, placed
 
 if TYPE_CHECKING:
-    from fastcam.model.head import Activation, Head
+    from fastcam.model.head.head import Activation, Head
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -47,7 +47,7 @@ class Explanation:
     labels
         Class names by class index, or None.
     method, convention, threshold, connectivity
-        How maps and boxes were made (`fastcam.methods`, `fastcam.conventions`).
+        How maps and boxes were made (`fastcam.methods`, `fastcam.arrays.conventions`).
     how
         What the weights of the feature maps were made from, in words: "class weights"; "closed form", of those and the
         feature maps; or what was run to get them.
@@ -66,7 +66,7 @@ class Explanation:
         (N, M, 2) float32: the raw values between which a map is to be coloured, as a steady stream wants it; None: the
         map's own.
     steady
-        Of a stream that was kept from flickering (`fastcam.steady`), how, in words: then feature maps and scores are
+        Of a stream that was kept from flickering (`fastcam.Steady`), how, in words: then feature maps and scores are
         averages over time, and class_index is what they make of it. Logits are the frame's own. None otherwise.
     frame_index, timestamp
         Of a frame of a stream: its number in the source, from 0, and its time in seconds, the source's own or since

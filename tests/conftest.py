@@ -129,8 +129,8 @@ def nothing_left_running():
 
 @pytest.fixture
 def live_source(tmp_path: Path):
-    """See `tests.videos.serving`."""
-    from tests.videos import serving  # which needs PyAV
+    """See `tests.video.videos.serving`."""
+    from tests.video.videos import serving  # which needs PyAV
 
     with serving(tmp_path / "clip.ts") as serve:
         yield serve

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import fastcam
-from fastcam import engines
+from fastcam.arrays import engines
 from fastcam.evaluate import Protocol, evaluate, read_annotations, results
 
 for name in ("preprocess_antialiased", "activation_maps", "find_boxes", "heatmaps", "depths", "sweep"):

@@ -68,7 +68,7 @@ def test_ilsvrc(tmp_path, kind):
 
 
 def imagenet():
-    from fastcam.labels import read_labels
+    from fastcam.classifier.labels import read_labels
 
     return read_labels("imagenet", 1000)
 

@@ -16,7 +16,7 @@ from fastcam.evaluate import (
     truth_of,
     wsol_truth,
 )
-from tests.boxes import random_boxes, random_truth
+from tests.arrays.boxes import random_boxes, random_truth
 
 
 def naive_iou(one, other, more):

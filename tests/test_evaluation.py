@@ -6,7 +6,9 @@ from PIL import Image
 
 import fastcam
 from fastcam import InputError
-from fastcam.components import label_images
+from fastcam.arrays.components import label_images
+from fastcam.arrays.maps import heatmaps
+from fastcam.arrays.sweeps import sweep
 from fastcam.evaluate import (
     AverageDrop,
     Deletion,
@@ -30,8 +32,6 @@ from fastcam.evaluate import (
     wsol_truth,
 )
 from fastcam.evaluate.data.masks import read_mask
-from fastcam.ops import heatmaps
-from fastcam.sweep import sweep
 from tests.evaluations import again
 
 pytestmark = pytest.mark.usefixtures("few_resamples")

@@ -13,7 +13,7 @@ from fastcam import InputError
 from fastcam.cli import main
 from fastcam.evaluate import Protocol, PxAP, evaluate, read_annotations
 from tests.evaluations import again
-from tests.models import BACKBONE, WEIGHTS, build
+from tests.model.models import BACKBONE, WEIGHTS, build
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 POINTING = Protocol(metrics=("pointing",))

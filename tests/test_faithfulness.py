@@ -12,7 +12,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 import fastcam
 from fastcam import InputError
 from fastcam.evaluate import AverageDrop, Deletion, Insertion, Road, impute
-from tests.models import build, red_finder
+from tests.model.models import build, red_finder
 
 MEASURES = {
     "drop": AverageDrop,

@@ -6,8 +6,8 @@ import pytest
 from sklearn.metrics import auc
 
 import fastcam
-from fastcam import frames
 from fastcam.evaluate import AverageDrop, Deletion, Insertion, Road, impute
+from fastcam.images import frames
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def cifar(load_real, shared):
 def plain(model, photo):
     """The network input (1, ...) of a photo that is stretched, and how to ask ONNX Runtime for scores of others."""
     session = ort.InferenceSession(model.path)
-    pixels = np.asarray(fastcam.images.read_photo(photo))
+    pixels = np.asarray(fastcam.images.photos.read_photo(photo))
     given = frames.network_input(pixels, (0, 0, pixels.shape[1], pixels.shape[0]), model.preprocess, model.input)
 
     def ask(image):
@@ -95,7 +95,7 @@ def test_layouts_and_pixels(load_real, photos, name):
     given, ask = plain(model, photos[0])
     zeros = ask(np.zeros_like(given))
     if model.input.dtype == np.uint8:  # the scores, too, of which fastcam takes the logits
-        zeros = model._explainer.run(np.zeros_like(given), fastcam.engines.named("cpu"))[2][0]
+        zeros = model._explainer.run(np.zeros_like(given), fastcam.arrays.engines.select.named("cpu"))[2][0]
     assert measure.scores[0, -1] == pytest.approx(zeros[explanation.class_index[0, 0]], abs=1e-5)
     assert measure.scores[0, 0] == explanation.scores[0, 0]
     drop = AverageDrop()

@@ -12,10 +12,10 @@ from scipy.stats import rankdata
 import fastcam
 from fastcam import InputError, ModelError
 from fastcam.evaluate import Randomization, randomized_models
-from fastcam.model.graph import Graph
-from fastcam.model.randomise import layers, randomised
-from fastcam.model.source import Parsed
-from tests.models import build, classifier, make
+from fastcam.model.file.source import Parsed
+from fastcam.model.graph.graph import Graph
+from fastcam.model.graph.randomization import layers, randomised
+from tests.model.models import build, classifier, make
 
 
 @pytest.fixture(scope="module")

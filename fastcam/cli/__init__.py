@@ -9,11 +9,11 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from fastcam import __version__
 from fastcam.cli import bake, demo, evaluate, explain, inspect, serve, video, warmup
 from fastcam.cli.interrupts import Interrupted, signals_interrupt
 from fastcam.cli.options import in_options
 from fastcam.errors import FastcamError
+from fastcam.version import __version__
 
 COMMANDS = {
     "demo": demo,
@@ -73,6 +73,6 @@ def _silence_onnxruntime() -> None:
     start whatever a session's options say. The library leaves both as the caller has them.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    from fastcam.runtime import silence
+    from fastcam.model.run.runtime import silence
 
     silence()

@@ -9,7 +9,7 @@ from fastcam.cli.options import constants_of, head_of
 from fastcam.errors import InputError
 
 if TYPE_CHECKING:
-    from fastcam.bake import Baked
+    from fastcam.export.baked_model import Baked
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Bake the model and tell what came of it."""
-    from fastcam.bake import bake
+    from fastcam.export.baked_model import bake
 
     size: tuple[int, int] | Literal["input"] | None = None
     if options.size is not None:

@@ -17,19 +17,19 @@ def run(options: argparse.Namespace) -> None:
     """Write overlay.png and print the boxes of the best classes."""
     from skimage.data import coffee
 
-    from fastcam.api import load
-    from fastcam.cli import report
+    from fastcam.classifier.loader import load
+    from fastcam.cli import writing
     from fastcam.export.lines import map_records
-    from fastcam.overlays import overlay
+    from fastcam.export.overlays import overlay
 
-    directory = report.prepare_directory(options.output)
+    directory = writing.prepare_directory(options.output)
     photo = coffee()
     with as_file(files("fastcam.data") / "squeezenet1_1.onnx") as file:
         model = load(file, labels="imagenet", preprocess=PREPROCESS)
         explanation = model.explain(photo, top=5)
-    report.write_png(directory / "overlay.png", overlay(photo, explanation))
+    writing.write_png(directory / "overlay.png", overlay(photo, explanation))
     print(f"SqueezeNet 1.1 on the photo 'coffee' of scikit-image, {photo.shape[1]}×{photo.shape[0]} pixels")
     print(model.head.describe())
     print("probability  box x0 y0 x1 y1       class")
-    print(*map(report.line, map_records(explanation, 0)), sep="\n")
+    print(*map(writing.line, map_records(explanation, 0)), sep="\n")
     print(f"heatmap and box of the best class: {directory / 'overlay.png'}")

@@ -12,7 +12,7 @@ from fastcam.cli.progress import Progress
 from fastcam.errors import InputError
 
 if TYPE_CHECKING:
-    from fastcam.classifier import Classifier
+    from fastcam.classifier.classifier import Classifier
     from fastcam.evaluate import Annotations, Protocol
     from fastcam.evaluate.report.gallery import Picture
 

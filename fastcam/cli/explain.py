@@ -19,8 +19,8 @@ from fastcam.errors import BackendError, FastcamError, GradientError, InputError
 from fastcam.export.lines import map_records
 
 if TYPE_CHECKING:
-    from fastcam.classifier import Classifier
-    from fastcam.images import Photo
+    from fastcam.classifier.classifier import Classifier
+    from fastcam.images.photos import Photo
     from fastcam.results import Explanation
 
 LEFT_OUT = 3  # the exit code of a run that left photos out
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Check everything, then explain photo by photo; results are kept as they are done."""
-    from fastcam.cli import report
+    from fastcam.cli import writing
     from fastcam.cli.photos import find_photos
 
     check_map_arguments(options)
@@ -63,8 +63,8 @@ def run(options: argparse.Namespace) -> int:
         how = map_options(options, model) | {"batch_size": options.batch_size}
         names = dict(zip(photos, overlay_names(photos, _maps_of_each(model, how)), strict=True))
         header = {
-            "model": report.model_record(model),
-            "versions": report.versions(),
+            "model": writing.model_record(model),
+            "versions": writing.versions(),
             "options": _record(options, model),
         }
         journal = Journal(held, header, earlier, names, anew=options.force)
@@ -83,7 +83,7 @@ def _explain_each(
     options: argparse.Namespace,
 ) -> int:
     """Explain photo by photo, and say what was done."""
-    from fastcam.cli import report
+    from fastcam.cli import writing
 
     with ExitStack() as stack:
         stack.push(lambda kind, *_: _sum_up(journal, len(names), folder, kind is None))
@@ -100,7 +100,7 @@ def _explain_each(
                     print(f"fastcam explain: left out: {error}", file=sys.stderr)
             else:
                 with progress.aside():
-                    print(path, *map(report.line, maps), sep="\n")
+                    print(path, *map(writing.line, maps), sep="\n")
             progress.reach(n + 1, len(names))
     return LEFT_OUT if journal.problems else 0
 
@@ -113,8 +113,8 @@ def _known_or_new(
     journal: Journal, path: str, names: Sequence[str], explain: Callable[[str], Explanation], colormap: str
 ) -> list[dict[str, Any]]:
     """Return the records of a photo's maps: those of an earlier run, or new ones, whose overlays are written then."""
-    from fastcam.cli import report
-    from fastcam.images import read_photo
+    from fastcam.cli import writing
+    from fastcam.images.photos import read_photo
 
     sha256 = digest(path)
     if record := journal.known(path, sha256):
@@ -132,7 +132,7 @@ def _known_or_new(
     size, seen = {"width": width, "height": height}, explanation.regions[0].tolist()
     with journal.adding({"file": path, "sha256": sha256, "size": size, "seen": seen, "maps": maps}) as folder:
         for m, name in enumerate(names):
-            report.write_png(folder / name, _picture(photo, explanation, m, colormap))
+            writing.write_png(folder / name, _picture(photo, explanation, m, colormap))
     return maps
 
 
@@ -213,7 +213,7 @@ def _check_free(folder: Path, names: Collection[str]) -> None:
 
 
 def _picture(photo: Photo, explanation: Explanation, m: int, colormap: str) -> Any:
-    from fastcam.overlays import legible_scale, overlay
+    from fastcam.export.overlays import legible_scale, overlay
 
     height, width = explanation.image_sizes[0].tolist()
     return overlay(photo, explanation, map=m, colormap=colormap, scale=legible_scale((height, width)))

@@ -12,7 +12,7 @@ from fastcam.cli.options import add_model_arguments, open_model
 from fastcam.errors import InputError
 
 if TYPE_CHECKING:
-    from fastcam.classifier import Classifier
+    from fastcam.classifier.classifier import Classifier
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Open the model and print what was found."""
-    from fastcam.cli import report
+    from fastcam.cli import writing
 
     if options.save_head and not options.save_head.endswith(".npz"):
         raise InputError(f"--save-head: expected a name that ends in .npz; got {options.save_head!r}")
@@ -35,11 +35,11 @@ def run(options: argparse.Namespace) -> None:
     if options.save_head:
         model.head.save(options.save_head)
     if options.json:
-        record = report.model_record(model) | {
+        record = writing.model_record(model) | {
             "outputs": model.outputs,
             "candidates": [asdict(candidate) for candidate in model.candidates],
             "seconds": model.seconds,
-            "versions": report.versions(),
+            "versions": writing.versions(),
         }
         print(json.dumps(record, indent=2, allow_nan=False))
         return
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _lines(model: Classifier) -> list[tuple[str, str]]:
-    from fastcam.model.head import KINDS
+    from fastcam.model.head.head import KINDS
 
     head = model.head
     lines = [

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from fastcam.cli.report import line, prepare_directory
+from fastcam.cli.writing import line, prepare_directory
 from fastcam.errors import InputError
 from fastcam.files import Part, open_alone, remove_parts, unwritable, write_fully
 

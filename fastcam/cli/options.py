@@ -26,8 +26,8 @@ OTHERS = ("batch_size", "format", "input_size", "layer", "method", "model_output
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastcam.classifier import Classifier
-    from fastcam.model.head import Head
+    from fastcam.classifier.classifier import Classifier
+    from fastcam.model.head.head import Head
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +87,7 @@ def add_map_arguments(parser: argparse.ArgumentParser) -> None:
 
 def check_map_arguments(options: argparse.Namespace) -> None:
     """Refuse what can be refused before a model is opened."""
-    from fastcam.overlays import colormap
+    from fastcam.export.overlays import colormap
 
     if options.top is not None and options.classes:
         raise InputError("--top: expected either --top or --class; got both")
@@ -96,7 +96,7 @@ def check_map_arguments(options: argparse.Namespace) -> None:
 
 def open_model(options: argparse.Namespace, *, aloud: bool = True) -> Classifier:
     """Open the model that these options describe; print a line on stderr if something is assumed of it, if aloud."""
-    from fastcam.api import load
+    from fastcam.classifier.loader import load
 
     head, constants = head_of(options.head), constants_of(options.constant or ())
     with warnings.catch_warnings():  # they become lines
@@ -129,7 +129,7 @@ def assumptions(model: Classifier) -> str | None:
 
 def head_of(given: str | None) -> str | Head | None:
     """What --head says: a tensor's name, or a head that was saved."""
-    from fastcam.model.head import Head
+    from fastcam.model.head.head import Head
 
     return Head.load(given) if given and given.endswith(".npz") else given
 

@@ -70,6 +70,6 @@ def _files_below(folder: str) -> Iterator[str]:
 def _endings() -> frozenset[str]:
     from PIL import Image
 
-    from fastcam.image_formats import FILES
+    from fastcam.images.formats import FILES
 
     return frozenset(ending for ending, kind in Image.registered_extensions().items() if kind in FILES)

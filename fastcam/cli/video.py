@@ -16,7 +16,7 @@ from fastcam.cli.options import add_map_arguments, add_model_arguments, check_ma
 from fastcam.errors import InputError
 
 if TYPE_CHECKING:
-    from fastcam.stream import Stream
+    from fastcam.classifier.stream import Stream
     from fastcam.video.source import Source
 
     Write = Callable[[Any, Any, Stream], None]  # of a frame and its explanation
@@ -58,8 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Check everything, then explain frame by frame."""
+    from fastcam.classifier.steady import Steady
     from fastcam.cli.progress import Progress
-    from fastcam.steady import Steady
 
     check_map_arguments(options)
     _check_outputs(options)
@@ -180,7 +180,7 @@ def _lines(path: str, stack: ExitStack) -> Write:
 
 def _pictures(sink: Any, colormap: str) -> Write:
     """Draws over a frame, in place, and writes it."""
-    from fastcam.overlays import overlay
+    from fastcam.export.overlays import overlay
 
     def write(frame: Any, explanation: Any, stream: Stream) -> None:
         sink.write(overlay(frame, explanation, out=frame, colormap=colormap), stream.timestamp)

@@ -8,6 +8,7 @@ and true boxes as arrays, count images (`update`), have figures (`summary`) and 
 all rooms of fastcam but `video`, `serve` and `cli`.
 """
 
+from fastcam.classifier.worker import Worker
 from fastcam.evaluate.data import Annotations, Pairs, Problem, read_annotations
 from fastcam.evaluate.metrics import (
     AverageDrop,
@@ -45,7 +46,6 @@ from fastcam.evaluate.report import Pictures
 from fastcam.evaluate.results import markdown
 from fastcam.evaluate.run import evaluate
 from fastcam.evaluate.shards import merge_shards
-from fastcam.evaluate.worker import Worker
 
 __all__ = [
     "Annotations",

@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from PIL import Image
 
-from fastcam.classifier import Classifier
+from fastcam.classifier.classifier import Classifier
 from fastcam.errors import FastcamError, InputError
 from fastcam.evaluate.data.annotations import Annotations, Problem
 from fastcam.evaluate.metrics.sample import Subject
 from fastcam.evaluate.protocol import Protocol
 from fastcam.evaluate.records import Columns
 from fastcam.evaluate.score import Rows, Scorer, subject_of
-from fastcam.explained import Plan
-from fastcam.images import read_photo
+from fastcam.images.photos import read_photo
+from fastcam.methods.plan import Plan
 
 
 class BatchScorer:

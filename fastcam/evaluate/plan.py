@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from fastcam import __version__
-from fastcam.classifier import Classifier
+from fastcam.classifier.classifier import Classifier
 from fastcam.evaluate.data.annotations import Annotations
 from fastcam.evaluate.protocol import Protocol
-from fastcam.explained import Plan
+from fastcam.methods.plan import Plan
 
 ORIGINS = {"argument": "as given", "default": "assumed, as nothing was given and no file beside the model tells"}
 Plans = Mapping[str, Mapping[str, Plan]]

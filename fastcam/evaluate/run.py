@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fastcam.checks import is_whole
-from fastcam.classifier import Classifier
+from fastcam.arrays.scalars import is_whole
+from fastcam.classifier.classifier import Classifier
 from fastcam.errors import InputError
 from fastcam.evaluate.columns import BatchScorer
 from fastcam.evaluate.data.annotations import Annotations
@@ -18,7 +18,7 @@ from fastcam.evaluate.protocol import Protocol
 from fastcam.evaluate.records import Batch, as_json, batches_of, begun
 from fastcam.evaluate.results import write_results
 from fastcam.evaluate.score import plans_of
-from fastcam.forwards import Progress
+from fastcam.model.run.batches import Progress
 
 UNSEEN = "of/unseen"
 

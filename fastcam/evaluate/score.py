@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam import engines
-from fastcam.classifier import Classifier
+from fastcam.arrays import engines
+from fastcam.classifier.classifier import Classifier
+from fastcam.classifier.explainer import Explained
 from fastcam.errors import InputError
 from fastcam.evaluate.data.annotations import Annotations
 from fastcam.evaluate.data.masks import read_mask
@@ -20,9 +21,9 @@ from fastcam.evaluate.metrics.localization import KnownLocalization
 from fastcam.evaluate.metrics.metric import BEST
 from fastcam.evaluate.metrics.sample import Best, Network, Sample, Subject
 from fastcam.evaluate.protocol import Protocol
-from fastcam.explained import Explained, Plan
-from fastcam.geometry import part_of
-from fastcam.images import Photo
+from fastcam.images.photos import Photo
+from fastcam.images.regions import part_of
+from fastcam.methods.plan import Plan
 
 Rows = dict[str, NDArray[Any]]
 RANKED = KnownLocalization.name  # worst cases are those of its lowest IoU

@@ -1,10 +1,43 @@
-"""Explanations in the formats of others: COCO, YOLO, NPZ, lines of JSON, supervision's detections; label images."""
+"""Explanations and models for others: overlays, segments, annotation files, and models with maps baked in.
 
-from fastcam.export.coco import to_coco
-from fastcam.export.labels import save_labels
-from fastcam.export.lines import to_json_line
-from fastcam.export.npz import load_npz, save_npz
-from fastcam.export.supervision import to_supervision
-from fastcam.export.yolo import to_yolo
+For users who hand results on. May import `fastcam.results`, `fastcam.methods` and the rooms below them, not
+`fastcam.classifier`.
+"""
 
-__all__ = ["load_npz", "save_labels", "save_npz", "to_coco", "to_json_line", "to_supervision", "to_yolo"]
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastcam.lazy import attach
+
+if TYPE_CHECKING:
+    from fastcam.export.baked_model import Baked as Baked
+    from fastcam.export.baked_model import bake as bake
+    from fastcam.export.coco import to_coco as to_coco
+    from fastcam.export.labels import save_labels as save_labels
+    from fastcam.export.lines import to_json_line as to_json_line
+    from fastcam.export.npz import load_npz as load_npz
+    from fastcam.export.npz import save_npz as save_npz
+    from fastcam.export.overlays import colormap as colormap
+    from fastcam.export.overlays import overlay as overlay
+    from fastcam.export.segments import seeds as seeds
+    from fastcam.export.segments import segment as segment
+    from fastcam.export.supervision import to_supervision as to_supervision
+    from fastcam.export.yolo import to_yolo as to_yolo
+
+_HOMES = {
+    "Baked": "baked_model",
+    "bake": "baked_model",
+    "colormap": "overlays",
+    "load_npz": "npz",
+    "overlay": "overlays",
+    "save_labels": "labels",
+    "save_npz": "npz",
+    "seeds": "segments",
+    "segment": "segments",
+    "to_coco": "coco",
+    "to_json_line": "lines",
+    "to_supervision": "supervision",
+    "to_yolo": "yolo",
+}
+__getattr__, __dir__, __all__ = attach(__name__, _HOMES)

@@ -34,7 +34,7 @@ def to_coco(
     masks
         With `segmentation`, the component of each box as a compressed run-length encoding.
     segments
-        Label images (H, W) of `fastcam.segmentation.segment`, N of them: then it is their pixels, m + 1 of map m, that
+        Label images (H, W) of `fastcam.export.segment`, N of them: then it is their pixels, m + 1 of map m, that
         boxes, areas and masks are of.
 
     Raises

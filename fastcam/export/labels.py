@@ -20,7 +20,7 @@ def save_labels(path: str | os.PathLike[str], labels: ArrayLike) -> None:
     Parameters
     ----------
     labels
-        (H, W) whole numbers from 0 to 255, as of `fastcam.segmentation.segment`.
+        (H, W) whole numbers from 0 to 255, as of `fastcam.export.segment`.
 
     Raises
     ------

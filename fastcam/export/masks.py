@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.components import label_images
-from fastcam.geometry import part_of
+from fastcam.arrays.components import label_images
+from fastcam.images.regions import part_of
 from fastcam.results import Explanation
 
 

@@ -4,7 +4,7 @@ Most of the first kind have one shape: from feature maps A (C, h, w) and gradien
 (M, C, h, w), come weights, one for each channel (M, C) or for each place as well (M, C, h, w); the map is the ReLU of
 the weighted sum over channels. Where the gradient of a class is the same everywhere it is (M, C, 1, 1). A gradient may
 be that of several logits, each times its entry in a seed (K,). Those of `MASKING` need no gradient: they hide parts of
-the image or of its feature maps, and ask the model again (`fastcam.masking`).
+the image or of its feature maps, and ask the model again (`fastcam.methods.masking`).
 
 Those of `OF_INPUT` follow the gradient, or a variant of it, to the network input (M, C, H, W), or to a layer not far
 from it; their maps (M, H, W) are what they make of that.
@@ -34,7 +34,8 @@ from fastcam.methods import (
     saliency,
     xgradcam,
 )
-from fastcam.model.head import Head
+from fastcam.model.gradient.tape import one_hot
+from fastcam.model.head.head import Head
 
 Weigh = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
 Seed = Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[np.float32]]
@@ -60,7 +61,7 @@ class OfInput(NamedTuple):
     Attributes
     ----------
     variant
-        Of the rules of differentiation (`fastcam.model.rules.VARIANTS`).
+        Of the rules of differentiation (`fastcam.model.gradient.rules.VARIANTS`).
     activation_maps
         (M, H, W) of what arrives, (M, C, H, W).
     places
@@ -123,18 +124,11 @@ def named(method: Any, head: Head, layers: Sequence[str] = ()) -> str:
 def seeds(method: str, logits: NDArray[np.float32], class_index: NDArray[np.int64]) -> NDArray[np.float32]:
     """(M, K): of which logits, and how much of each, a method takes the gradient; of an image's logits (K,).
 
-    Seeds of a backward pass; `fastcam.segmentation.seeds` are pixels.
+    Seeds of a backward pass; `fastcam.export.seeds` are pixels.
     """
     if method in SEEDS:
         return SEEDS[method](logits, class_index)
     return one_hot(class_index, len(logits))
-
-
-def one_hot(class_index: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
-    """(M, K) seeds of single classes (M,)."""
-    found = np.zeros((len(class_index), classes), np.float32)
-    found[np.arange(len(class_index)), class_index] = 1
-    return found
 
 
 def check_of_input(method: Any, layer: Any) -> None:

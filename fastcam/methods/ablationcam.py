@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.errors import InputError
-from fastcam.model.layouts import Layout
+from fastcam.model.head.layouts import Layout
 
 
 def ablated(feature_maps: NDArray[np.float32], channels: NDArray[np.integer], layout: Layout) -> NDArray[np.float32]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.engines import Engine
-from fastcam.model.head import Head
+from fastcam.arrays.engines.engine import Engine
+from fastcam.model.head.head import Head
 
 
 def channel_weights(

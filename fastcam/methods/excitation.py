@@ -13,7 +13,7 @@ def activation_maps(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
 
     Zhang et al. 2016, "Top-down Neural Attention by Excitation Backprop", section 3.2: each neuron shares its
     probability out among those that excite it, `P(in) = x * (W+^T (P(out) / (W+ x)))`
-    (`fastcam.model.rules.excitation` says what becomes of each operator). The map adds up to 1, or less where neurons
+    (`model.gradient.rules.excitation` says what becomes of each operator). The map adds up to 1, or less where neurons
     win by their bias alone, as many behind depthwise convolutions do. The paper stops at a pooling layer of 28×28
     places or so, as what comes before is edges; here that is the last tensor with `PLACES` places a side that every
     path crosses. Cost: as saliency.

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.arrays import check_maps
-from fastcam.ops import heatmaps
+from fastcam.arrays.checks import check_maps
+from fastcam.arrays.maps import heatmaps
 
 SHARPNESS = 2  # the authors' gamma
 

@@ -13,16 +13,16 @@ from http.server import BaseHTTPRequestHandler
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from fastcam import __version__
-from fastcam.conventions import CONVENTIONS
+from fastcam.arrays.conventions import CONVENTIONS
 from fastcam.errors import FastcamError, InputError
 from fastcam.serve.arrival import DEADLINE, MOST_HEAD, PATIENCE, Arrival
 from fastcam.serve.live import Live
 from fastcam.serve.photos import Busy, Photos
 from fastcam.serve.picture import Settings, settings_of
+from fastcam.version import __version__
 
 if TYPE_CHECKING:
-    from fastcam.classifier import Classifier
+    from fastcam.classifier.classifier import Classifier
 
 MOST_BYTES = 32 * 2**20  # of a photo's file
 PIECE = 2**18  # bytes that are read at once
@@ -134,7 +134,7 @@ class Handler(BaseHTTPRequestHandler):
         raise Refused(HTTPStatus.NOT_FOUND, "there is nothing under this address")
 
     def _send_page(self, name: str, kind: str) -> None:
-        self._send(HTTPStatus.OK, kind, (files("fastcam.serve") / name).read_bytes())
+        self._send(HTTPStatus.OK, kind, (files(__package__ or "") / name).read_bytes())
 
     def _send_model(self, _: str) -> None:
         model = self.model

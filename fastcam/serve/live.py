@@ -8,12 +8,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from fastcam.checks import finite_seconds
+from fastcam.arrays.scalars import finite_seconds
 from fastcam.errors import FastcamError
 from fastcam.serve.picture import Picture, best_of
 
 if TYPE_CHECKING:
-    from fastcam.classifier import Classifier
+    from fastcam.classifier.classifier import Classifier
 
 Timed = tuple[Any, float]
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastcam.errors import FastcamError, InputError
-from fastcam.images import decode_photo
+from fastcam.images.photos import decode_photo
 from fastcam.serve.picture import Settings, explained
 
 if TYPE_CHECKING:
-    from fastcam.classifier import Classifier
+    from fastcam.classifier.classifier import Classifier
 
 LEAST = 2**22  # bytes that a file counts for, from its first one
 MOST = 64 * LEAST  # of all files that there are at once

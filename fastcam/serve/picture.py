@@ -12,17 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fastcam import conventions
-from fastcam.boxes import find_boxes
-from fastcam.conventions import Convention
+from fastcam.arrays import conventions
+from fastcam.arrays.boxes import find_boxes
+from fastcam.arrays.conventions import Convention
+from fastcam.arrays.values import Boxes
 from fastcam.errors import InputError
 from fastcam.export.lines import map_records
-from fastcam.geometry import part_of
-from fastcam.overlays import legible_scale, overlay
-from fastcam.results import Boxes, Explanation
+from fastcam.export.overlays import legible_scale, overlay
+from fastcam.images.regions import part_of
+from fastcam.results import Explanation
 
 if TYPE_CHECKING:
-    from fastcam.classifier import Classifier
+    from fastcam.classifier.classifier import Classifier
 
 BEST = 5  # classes that are listed, as far as the model has as many
 LARGEST = 1920  # pixels of the longer side; larger pictures are reduced for the browser

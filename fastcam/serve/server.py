@@ -14,7 +14,7 @@ from http.server import ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import TYPE_CHECKING, Any
 
-from fastcam.checks import is_whole
+from fastcam.arrays.scalars import is_whole
 from fastcam.errors import InputError
 from fastcam.serve.arrival import PATIENCE, Arrival
 from fastcam.serve.handler import Handler
@@ -22,7 +22,7 @@ from fastcam.serve.live import Live
 from fastcam.serve.photos import Photos
 
 if TYPE_CHECKING:
-    from fastcam.classifier import Classifier
+    from fastcam.classifier.classifier import Classifier
 
 HOST = "127.0.0.1"
 # At once: those of photos and views, which have limits of their own, and as many as all pages need; a browser has up

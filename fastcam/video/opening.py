@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastcam.arrays import LONGEST
+from fastcam.arrays.checks import LONGEST
 from fastcam.errors import InputError
 from fastcam.video.camera import Camera
 from fastcam.video.raw import RawReader

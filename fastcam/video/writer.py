@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.checks import finite_seconds
+from fastcam.arrays.scalars import finite_seconds
 from fastcam.errors import FastcamError, InputError
 from fastcam.files import Part, unwritable
-from fastcam.images import check_pixels
+from fastcam.images.photos import check_pixels
 from fastcam.threads import begin
 from fastcam.video.encoder import FORMATS, Encoder
 from fastcam.video.ffmpeg import pyav

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastcam import engines
-from fastcam.cuda_engine import CudaEngine
+from fastcam.arrays.engines import select
+from fastcam.arrays.engines.cuda import CudaEngine
 from fastcam.kernels.cuda import driver, launch
 from fastcam.kernels.cuda.source import OPTIONS, source
 from tests.cuda.host.executor import SCHEDULES, HostModule, Schedule, available
@@ -49,15 +49,15 @@ def _module(text: str, constants: tuple[tuple[str, int], ...], schedule: Schedul
 @contextmanager
 def on_host(host: HostDriver):
     """The CUDA engine on NumPy arrays."""
-    before = driver.current, launch.THREADS, engines._opened.get("cuda")
-    driver.current, launch.THREADS, engines._opened["cuda"] = host, THREADS, CudaEngine(np)
+    before = driver.current, launch.THREADS, select._opened.get("cuda")
+    driver.current, launch.THREADS, select._opened["cuda"] = host, THREADS, CudaEngine(np)
     try:
         yield host
     finally:
         driver.current, launch.THREADS = before[:2]
-        engines._opened.pop("cuda")
+        select._opened.pop("cuda")
         if before[2] is not None:
-            engines._opened["cuda"] = before[2]
+            select._opened["cuda"] = before[2]
 
 
 @dataclass(frozen=True)

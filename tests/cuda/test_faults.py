@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastcam
-from fastcam import cuda_engine
+from fastcam.arrays.engines import cuda
 from tests.cuda.device import HostDriver, on_host
 from tests.cuda.host.executor import SCHEDULES, available
 
@@ -38,7 +38,7 @@ def heat():
 
 def drawn():
     fastcam.overlay(np.zeros((9, 8, 3), np.uint8), comb()[0], engine="cuda")
-    fastcam.components.label_images(comb(), (9, 8), engine="cuda")
+    fastcam.arrays.label_images(comb(), (9, 8), engine="cuda")
 
 
 @pytest.mark.parametrize("work", [boxes, fused, heat, drawn])
@@ -49,8 +49,8 @@ def test_there_is_no_race(work, schedule):
 
 
 def test_there_is_no_race_in_channels_last_and_in_parts(monkeypatch):
-    monkeypatch.setattr(cuda_engine, "MUCH", 1)
-    monkeypatch.setattr(cuda_engine, "SHARE", 64)
+    monkeypatch.setattr(cuda, "MUCH", 1)
+    monkeypatch.setattr(cuda, "SHARE", 64)
     features = np.random.default_rng(0).standard_normal((1, 4, 5, 64)).astype(F)
     with on_host(HostDriver(SCHEDULES[2], race=True, processors=8)) as host:
         fastcam.localize(features, np.ones((2, 64), F), 1, (20, 20), layout="NHWC", engine="cuda")

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 import fastcam
-from fastcam import conventions, cuda_engine, devices
-from fastcam.arrays import feature_maps_of
-from fastcam.cuda_engine import CudaEngine
-from fastcam.sampling import grid
+from fastcam.arrays import conventions, devices
+from fastcam.arrays.checks import feature_maps_of
+from fastcam.arrays.engines import cuda
+from fastcam.arrays.engines.cuda import CudaEngine
+from fastcam.arrays.grids import grid
 from tests.cuda.device import HostDriver, on_host
 
 F = np.float32
@@ -58,8 +59,8 @@ def test_maps_too_wide_for_a_row_in_shared_memory():
 
 
 def test_copies_on_the_device_are_made_once_and_forgotten_in_turn(monkeypatch):
-    monkeypatch.setattr(cuda_engine, "KEPT", 2)
-    uploads = cuda_engine.Uploads(np)
+    monkeypatch.setattr(cuda, "KEPT", 2)
+    uploads = cuda.Uploads(np)
     with on_host(HostDriver()):
         a, b, c = (np.zeros(1) for _ in range(3))
         for array in (a, b, a, c, a, b):

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 import fastcam
-from fastcam import components, conventions, cuda_engine
-from fastcam.arrays import feature_maps_of
-from fastcam.engines import named
+from fastcam.arrays import components, conventions
+from fastcam.arrays.checks import feature_maps_of
+from fastcam.arrays.engines import cuda
+from fastcam.arrays.engines.select import named
+from fastcam.arrays.grids import grid
+from fastcam.arrays.outlines import contours
+from fastcam.export.overlays import _colour_pairs
 from fastcam.kernels.cuda import driver, launch
-from fastcam.overlays import _colour_pairs
-from fastcam.sampling import grid
-from tests import naive
+from tests.arrays import naive
 from tests.cuda.device import HostDriver, on_host
 
 F = np.float32
@@ -122,8 +124,8 @@ def boxes_of_own_maps(place, found, features, weights, index, size, **options):
 def test_feature_maps_of_every_kind(one_place, monkeypatch, dtype, layout, parts):
     """Held to the sum in float64: within 3e-7 of the sum of magnitudes."""
     if parts:
-        monkeypatch.setattr(cuda_engine, "MUCH", 1)
-        monkeypatch.setattr(cuda_engine, "SHARE", 64)
+        monkeypatch.setattr(cuda, "MUCH", 1)
+        monkeypatch.setattr(cuda, "SHARE", 64)
     rng = np.random.default_rng(0)
     quantised = {"scale": 0.1, "zero_point": 3} if np.dtype(dtype).kind in "iu" else {}
     for channels, h, w in ((16, 5, 7), (24, 1, 1), (13, 9, 11)):
@@ -214,8 +216,7 @@ def test_all_components(place, connectivity):
     labels = components.label_images(place.put(maps), size, engine="cuda", **options)
     np.testing.assert_array_equal(place.get(labels), components.label_images(maps, size, **options))
     rings, known = (
-        components.contours(given, size, engine=engine, **options)
-        for given, engine in ((place.put(maps), "cuda"), (maps, "cpu"))
+        contours(given, size, engine=engine, **options) for given, engine in ((place.put(maps), "cuda"), (maps, "cpu"))
     )
     np.testing.assert_equal(rings, known)
 
@@ -263,8 +264,8 @@ def test_classes_that_are_not_there_are_told_by_the_peak(one_place):
 
 def test_one_launch_for_many_and_two_for_few(monkeypatch):
     """What the engine launches: the fused kernel where maps fill the processors, else channels in parts."""
-    monkeypatch.setattr(cuda_engine, "MUCH", 1)
-    monkeypatch.setattr(cuda_engine, "SHARE", 64)
+    monkeypatch.setattr(cuda, "MUCH", 1)
+    monkeypatch.setattr(cuda, "SHARE", 64)
     features, weights = np.ones((4, 8, 3, 3), F), np.ones((2, 8), F)
     with on_host(HostDriver()) as host:
         fastcam.localize(features, weights, [0, 1], (9, 9), engine="cuda")

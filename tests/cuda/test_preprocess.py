@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import fastcam
-from fastcam.images import seen_region
-from fastcam.preprocess import NAMED, preprocess
-from fastcam.session import ImageInput
+from fastcam.images.inputs import ImageInput
+from fastcam.images.preprocessing import NAMED, preprocess
+from fastcam.images.regions import seen_region
 from tests.cuda.device import HostDriver, on_host
-from tests.frames import network_input, random_frame, whole
+from tests.images.frames import network_input, random_frame, whole
 
 SIZES = [((21, 33), (9, 12)), ((5, 4), (13, 11)), ((1, 1), (3, 2)), ((12, 16), (6, 8)), ((70, 3), (2, 5))]
 ways = pytest.mark.parametrize("antialias", [False, True], ids=["plain", "antialiased"])

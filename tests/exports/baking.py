@@ -17,8 +17,9 @@ import onnxruntime as ort
 from skimage.data import coffee
 
 import fastcam
-from fastcam import FastcamError, engines
-from fastcam.bake import bake
+from fastcam import FastcamError
+from fastcam.arrays import engines
+from fastcam.export.baked_model import bake
 
 
 def deviation(path: Path, folder: Path) -> tuple[str, float, int, tuple[str, ...]]:

@@ -19,14 +19,14 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
-from fastcam.discovery import read_graph
-from fastcam.model.backward import backward_model
-from fastcam.model.cuts import cuts
-from fastcam.model.gradient import GRADIENT, SEED
-from fastcam.model.source import read_source
-from fastcam.probes import image_input, look
-from fastcam.session import Opening
-from fastcam.watch import Watch
+from fastcam.model.file.source import read_source
+from fastcam.model.gradient.backward import backward_model
+from fastcam.model.gradient.tape import GRADIENT, SEED
+from fastcam.model.head.cuts import cuts
+from fastcam.model.head.discovery import read_graph
+from fastcam.model.head.probes import image_input, look
+from fastcam.model.run.limits import Watch
+from fastcam.model.run.session import Opening
 from tests.exports.torch_export import import_torchvision, quiet
 from tests.exports.torch_models import timm_model, torchvision_model
 

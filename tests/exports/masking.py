@@ -105,7 +105,7 @@ def rows(label: str, make: Callable[..., Any], name: str, size: int) -> Iterator
     model = built(make, name)
     data = exported(model, size)
     ours = fastcam.load(data, preprocess=f"imagenet,fit=stretch,size={size}")
-    image = ours._explainer.see(chelsea(), fastcam.engines.named("cpu")).network_input
+    image = ours._explainer.see(chelsea(), fastcam.arrays.engines.select.named("cpu")).network_input
     held, _ = outputs_of(model, torch.from_numpy(image))
     pairs = matched(data, image, {key: value for key, value in held.items() if hasattr(value, "detach")})
     modules = [module for module, tensor in pairs.items() if tensor == ours.head.feature_maps]

@@ -19,12 +19,12 @@ import onnx
 import onnxruntime as ort
 
 import fastcam
-from fastcam import engines
-from fastcam.discovery import read_graph
+from fastcam.arrays import engines
 from fastcam.methods import eigencam
-from fastcam.model.cuts import cuts
-from fastcam.model.source import read_source
-from fastcam.session import Opening
+from fastcam.model.file.source import read_source
+from fastcam.model.head.cuts import cuts
+from fastcam.model.head.discovery import read_graph
+from fastcam.model.run.session import Opening
 from tests.conftest import shared_folder
 from tests.exports.gradients import outputs_of, smooth
 from tests.exports.torch_export import import_torchvision, quiet

@@ -1,7 +1,7 @@
 """`python -m tests.exports.segments [MODEL...]`: how well segments of real photos agree with outlines drawn by people.
 
 Mean intersection over union (IoU) for classes that are in the photo: COCO's polygons of 1 % of the photo and more, and
-two photos with masks. Seeds are grown by the watershed of `fastcam.segmentation`, and by what else scikit-image has.
+two photos with masks. Seeds are grown by the watershed of `fastcam.export.segments`, and by what else scikit-image has.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import fastcam
-from fastcam.segmentation import seeds, segment, threshold_masks
+from fastcam.arrays.masks import threshold_masks
+from fastcam.export.segments import seeds, segment
 from tests.conftest import PREPROCESS, shared_folder
 
 MODELS = ("squeezenet1_1_nchw", "mobilenet_v2_1.0_224_nchw_gemm")

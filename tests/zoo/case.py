@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from tests.models import make
+from tests.model.models import make
 
 
 @dataclass(frozen=True)

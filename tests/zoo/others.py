@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.models import build
+from tests.model.models import build
 from tests.zoo.case import noise
 
 IMAGE = "float[N, 3, 64, 96] image"

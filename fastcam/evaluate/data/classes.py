@@ -9,10 +9,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fastcam.checks import is_whole
+from fastcam.arrays.scalars import is_whole
+from fastcam.classifier.labels import read_labels
 from fastcam.errors import InputError
 from fastcam.evaluate.data.text import read_json, read_rows, whole
-from fastcam.labels import read_labels
 
 
 class Category(NamedTuple):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from fastcam.errors import InputError
-from fastcam.image_formats import open_image
+from fastcam.images.formats import open_image
 
 ORIENTATION, TURNED = 0x0112, range(5, 9)  # EXIF's tag, and its values for photos that lie on their side
 

@@ -12,7 +12,7 @@ from PIL import Image
 from fastcam.errors import InputError
 from fastcam.evaluate.data.headers import Header, width_by_height
 from fastcam.evaluate.metrics.px_ap import IGNORED
-from fastcam.image_formats import open_image
+from fastcam.images.formats import open_image
 
 PLAIN = ("1", "L", "P", "I", "I;16", "F")  # one number a pixel
 

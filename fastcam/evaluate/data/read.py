@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from fastcam.checks import is_whole
+from fastcam.arrays.scalars import is_whole
 from fastcam.errors import InputError
 from fastcam.evaluate.data import coco, cub, ilsvrc, table, voc, wsol
 from fastcam.evaluate.data.annotations import Annotations

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.checks import is_number
+from fastcam.arrays.scalars import is_number
 from fastcam.errors import InputError
 
 CENTER, GAUSSIAN = "centre", "centre-gaussian"

@@ -17,18 +17,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam import engines
-from fastcam.classifier import Classifier
+from fastcam.arrays import engines
+from fastcam.arrays.maps import heatmaps
+from fastcam.classifier.classifier import Classifier
 from fastcam.evaluate.metrics.kept import KeptMetric
 from fastcam.evaluate.metrics.metric import SEEN
 from fastcam.evaluate.metrics.sample import Sample
-from fastcam.explained import Seen
-from fastcam.forwards import Forwards, Progress, check_asking
-from fastcam.images import each_photo
-from fastcam.model.head import OWN
-from fastcam.ops import heatmaps
+from fastcam.images.photos import each_photo
+from fastcam.methods.plan import Seen
+from fastcam.model.head.head import OWN
+from fastcam.model.head.scores import scores_of
+from fastcam.model.run.batches import Forwards, Progress, check_asking
 from fastcam.results import Explanation
-from fastcam.scores import scores_of
 
 Floats = NDArray[np.float32]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastcam.checks import is_number
+from fastcam.arrays.scalars import is_number
 from fastcam.errors import InputError
 
 CORNERS = ("half-open", "inclusive")

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.classifier import Classifier
+from fastcam.classifier.classifier import Classifier
 from fastcam.errors import InputError
 from fastcam.evaluate.metrics.metric import Metric, plain_number
 from fastcam.results import Explanation

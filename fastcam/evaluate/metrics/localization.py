@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastcam.checks import is_whole
+from fastcam.arrays.scalars import is_whole
 from fastcam.errors import InputError
 from fastcam.evaluate.metrics.baselines import GAUSSIAN
 from fastcam.evaluate.metrics.iou import (

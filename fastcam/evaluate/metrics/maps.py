@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastcam.arrays.grids import cubic_axis
+from fastcam.arrays.maps import heatmaps
 from fastcam.errors import InputError
-from fastcam.geometry import part_of, placed
-from fastcam.ops import heatmaps
+from fastcam.images.regions import part_of, placed
 from fastcam.results import Explanation
-from fastcam.sampling import cubic_axis
 
 
 def photo_map(explanation: Explanation, n: int, m: int = 0, *, unseen: float = 0.0) -> NDArray[np.float32]:

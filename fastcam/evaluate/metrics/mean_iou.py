@@ -9,9 +9,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.checks import is_whole
-from fastcam.components import label_images
-from fastcam.conventions import CONVENTIONS
+from fastcam.arrays.components import label_images
+from fastcam.arrays.conventions import CONVENTIONS
+from fastcam.arrays.scalars import is_whole
 from fastcam.errors import InputError
 from fastcam.evaluate.metrics.baselines import GAUSSIAN
 from fastcam.evaluate.metrics.metric import MASKS, Figure
@@ -19,7 +19,7 @@ from fastcam.evaluate.metrics.px_ap import IGNORED
 from fastcam.evaluate.metrics.sample import Sample
 from fastcam.evaluate.metrics.summed import SummedMetric
 from fastcam.evaluate.metrics.terms import Terms
-from fastcam.geometry import placed
+from fastcam.images.regions import placed
 
 
 @dataclass(frozen=True, slots=True)

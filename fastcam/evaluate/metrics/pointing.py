@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastcam.checks import is_whole
+from fastcam.arrays.scalars import is_whole
 from fastcam.errors import InputError
 from fastcam.evaluate.metrics.baselines import CENTER, GAUSSIAN
 from fastcam.evaluate.metrics.iou import Truth, truth_of
 from fastcam.evaluate.metrics.metric import BOXES, ClassFigure, Figure
 from fastcam.evaluate.metrics.sample import Sample
 from fastcam.evaluate.metrics.summed import UNIT, SummedMetric, in_units
-from fastcam.geometry import placed
+from fastcam.images.regions import placed
 
 Regions = Truth | Sequence[NDArray[np.bool_]]
 

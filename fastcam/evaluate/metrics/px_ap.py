@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastcam.arrays.maps import heatmaps
 from fastcam.errors import InputError
 from fastcam.evaluate.metrics.baselines import GAUSSIAN
 from fastcam.evaluate.metrics.maps import nearest, score_map
@@ -17,8 +18,7 @@ from fastcam.evaluate.metrics.metric import MASKS, Figure
 from fastcam.evaluate.metrics.sample import SIDE, Sample
 from fastcam.evaluate.metrics.summed import SummedMetric
 from fastcam.evaluate.metrics.terms import Terms
-from fastcam.geometry import placed
-from fastcam.ops import heatmaps
+from fastcam.images.regions import placed
 
 IGNORED = 255  # in a mask: nobody knows
 

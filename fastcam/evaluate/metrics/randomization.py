@@ -9,20 +9,20 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.api import load
-from fastcam.checks import is_whole
-from fastcam.classifier import Classifier
-from fastcam.discovery import as_onnx_source
+from fastcam.arrays.maps import heatmaps
+from fastcam.arrays.scalars import is_whole
+from fastcam.classifier.classifier import Classifier
+from fastcam.classifier.loader import load
 from fastcam.errors import InputError, ModelError
 from fastcam.evaluate.metrics.kept import KeptMetric
-from fastcam.forwards import Progress
-from fastcam.images import each_photo
-from fastcam.model.exposing import own_name
-from fastcam.model.graph import Graph
-from fastcam.model.original import original
-from fastcam.model.randomise import Noise, layers, randomised
-from fastcam.model.source import Parsed, read_source
-from fastcam.ops import heatmaps
+from fastcam.images.photos import each_photo
+from fastcam.model.file.source import Parsed, read_source
+from fastcam.model.graph.graph import Graph
+from fastcam.model.graph.original import original
+from fastcam.model.graph.outputs import own_name
+from fastcam.model.graph.randomization import Noise, layers, randomised
+from fastcam.model.head.discovery import as_onnx_source
+from fastcam.model.run.batches import Progress
 from fastcam.results import Explanation
 
 

@@ -10,16 +10,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.classifier import Classifier
+from fastcam.arrays.maps import heatmaps
+from fastcam.arrays.sweeps import Sweep, sweep
+from fastcam.classifier.classifier import Classifier
 from fastcam.errors import InputError
 from fastcam.evaluate.metrics.iou import Truth, wsol_truth
 from fastcam.evaluate.metrics.maps import peak_points
 from fastcam.evaluate.metrics.metric import Group
 from fastcam.evaluate.metrics.terms import Terms
-from fastcam.explained import Seen
-from fastcam.geometry import Part
-from fastcam.ops import heatmaps
-from fastcam.sweep import Sweep, sweep
+from fastcam.images.regions import Part
+from fastcam.methods.plan import Seen
 
 SIDE = 224  # of the maps of wsolevaluation
 TIGHT = 100 / 255  # of the heuristics: the threshold after 20 in the code that came with Zhou et al. 2016

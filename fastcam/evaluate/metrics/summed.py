@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastcam.checks import is_number, is_whole
+from fastcam.arrays.scalars import is_number, is_whole
 from fastcam.errors import InputError
 from fastcam.evaluate.metrics.metric import Metric, Summary, plain_number
 

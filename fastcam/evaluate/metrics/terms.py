@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam import conventions
-from fastcam.checks import is_whole
+from fastcam.arrays import conventions
+from fastcam.arrays.scalars import is_whole
 from fastcam.errors import InputError
 
 TOP = 5  # best classes that count, as in ILSVRC

@@ -81,9 +81,7 @@ def _page(results: Results, picture: Picture) -> Element:
         element("section", element("h2", title, id=marks[title]), *made, aria_labelledby=marks[title])
         for title, made in sections.items()
     ]
-    style, script = (
-        (files("fastcam.evaluate.report") / name).read_text("utf-8") for name in ("report.css", "report.js")
-    )
+    style, script = ((files(__package__ or "") / name).read_text("utf-8") for name in ("report.css", "report.js"))
     subject = _subject(results)
     head = element(
         "head",

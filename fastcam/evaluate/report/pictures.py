@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.classifier import Classifier
+from fastcam.arrays.values import Boxes
+from fastcam.classifier.classifier import Classifier
 from fastcam.errors import FastcamError
 from fastcam.evaluate.data.annotations import Annotations
 from fastcam.evaluate.metrics.sample import Cutter
 from fastcam.evaluate.protocol import protocol_of
-from fastcam.geometry import part_of
-from fastcam.images import read_photo
-from fastcam.overlays import overlay
-from fastcam.results import Boxes, Explanation
+from fastcam.export.overlays import overlay
+from fastcam.images.photos import read_photo
+from fastcam.images.regions import part_of
+from fastcam.results import Explanation
 
 
 class Pictures:

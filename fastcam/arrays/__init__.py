@@ -1,0 +1,41 @@
+"""Arrays in, arrays out: maps, boxes, components, outlines, masks and threshold sweeps. Nothing here needs a model.
+
+For users who have feature maps and class weights, or maps, of their own, in the host's memory or on a CUDA device; and
+for every other room. May import `fastcam.errors` only, and `fastcam.kernels` from `fastcam.arrays.engines`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastcam.lazy import attach
+
+if TYPE_CHECKING:
+    from fastcam.arrays.boxes import find_boxes as find_boxes
+    from fastcam.arrays.boxes import localize as localize
+    from fastcam.arrays.components import label_images as label_images
+    from fastcam.arrays.conventions import CONVENTIONS as CONVENTIONS
+    from fastcam.arrays.maps import activation_maps as activation_maps
+    from fastcam.arrays.maps import heatmaps as heatmaps
+    from fastcam.arrays.masks import area_masks as area_masks
+    from fastcam.arrays.masks import threshold_masks as threshold_masks
+    from fastcam.arrays.outlines import contours as contours
+    from fastcam.arrays.sweeps import Sweep as Sweep
+    from fastcam.arrays.sweeps import sweep as sweep
+    from fastcam.arrays.values import Boxes as Boxes
+
+_HOMES = {
+    "Boxes": "values",
+    "CONVENTIONS": "conventions",
+    "Sweep": "sweeps",
+    "activation_maps": "maps",
+    "area_masks": "masks",
+    "contours": "outlines",
+    "find_boxes": "boxes",
+    "heatmaps": "maps",
+    "label_images": "components",
+    "localize": "boxes",
+    "sweep": "sweeps",
+    "threshold_masks": "masks",
+}
+__getattr__, __dir__, __all__ = attach(__name__, _HOMES)

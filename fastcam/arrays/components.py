@@ -1,0 +1,147 @@
+"""All connected components of maps: their boxes, their pixels, and their outlines.
+
+The options are those of `fastcam.find_boxes`, and so is the order: the largest component of a map first, of equals the
+one met first in raster order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastcam.arrays import conventions, engines
+from fastcam.arrays.checks import check_connectivity, check_maps, flat_maps, grid_at
+from fastcam.arrays.conventions import Convention
+from fastcam.arrays.engines.engine import Engine
+from fastcam.arrays.grids import Grid
+from fastcam.arrays.scalars import is_whole
+from fastcam.arrays.values import Boxes, Components, Window
+from fastcam.errors import InputError
+
+Ring = NDArray[np.int32]
+
+
+class Search(NamedTuple):
+    """What is looked for, and where: maps (P, h, w), P for some leading axes, at the pixels of a grid, by a rule."""
+
+    maps: NDArray[np.float32]
+    leading: tuple[int, ...]
+    where: Grid
+    rule: Convention
+    connectivity: int
+    run: Engine
+
+    def check_maps(self) -> None:
+        """Raise the `InputError` that names the item which isn't finite."""
+        check_maps("maps", self.maps.reshape(*self.leading, *self.maps.shape[1:]))
+
+
+def search_of(
+    maps: ArrayLike,
+    size: tuple[int, int],
+    convention: str,
+    threshold: float | None,
+    connectivity: int,
+    window: Window | None,
+    engine: str,
+) -> Search:
+    """The options of `fastcam.find_boxes`, checked."""
+    rule, neighbours = conventions.named(convention, threshold), check_connectivity(connectivity)
+    flat, leading = flat_maps(maps)
+    return Search(flat, leading, grid_at(flat.shape, size, window), rule, neighbours, engines.serving(engine, flat))
+
+
+def label_images(
+    maps: ArrayLike,
+    size: tuple[int, int],
+    *,
+    convention: str = "paper",
+    threshold: float | None = None,
+    connectivity: int = 8,
+    min_area: int = 1,
+    window: Window | None = None,
+    engine: str = "auto",
+) -> NDArray[np.int32]:
+    """(..., H, W) int32: 1 at the pixels of the largest component of a map, 2 at those of the next, and so on; else 0.
+
+    `label_images(...) == 1` is the mask that `find_boxes` puts its box around, `> 0` the mask of all components.
+
+    Parameters
+    ----------
+    maps, size, convention, threshold, connectivity, min_area, window, engine
+        As in `fastcam.find_boxes`.
+
+    Raises
+    ------
+    InputError
+        As `fastcam.find_boxes`.
+
+    Examples
+    --------
+    >>> label_images([[4.0, 0.0, 0.0, 4.0, 4.0]], (1, 5))
+    array([[2, 0, 0, 1, 1]], dtype=int32)
+    """
+    smallest = smallest_area("all", min_area)
+    search = search_of(maps, size, convention, threshold, connectivity, window, engine)
+    xp = search.run.xp
+    out = xp.zeros((len(search.maps), *search.where.size), np.int32)
+    for p, (found, rank) in enumerate(_each_map(search, smallest)):
+        labels = xp.zeros(len(found.components), np.int32)
+        labels[rank] = xp.arange(1, len(rank) + 1)
+        search.run.paint(found.runs, labels[roots(found.components)], out[p])
+    return out.reshape(*search.leading, *search.where.size)
+
+
+def smallest_area(components: Any, min_area: Any) -> int:
+    """The checked `min_area` of the checked kind of `components`."""
+    if not isinstance(components, str) or components not in ("largest", "all"):
+        raise InputError(f"components: expected 'largest' or 'all'; got {components!r}")
+    if not is_whole(min_area) or min_area < 1:
+        raise InputError(f"min_area: expected a number of pixels, 1 or more; got {min_area!r}")
+    if min_area > 1 and components != "all":
+        raise InputError(f"min_area: expected with components='all' only; got {min_area} with {components!r}")
+    return int(min_area)
+
+
+def all_boxes(search: Search, smallest: int) -> Boxes:
+    """Boxes of all components of that many pixels or more."""
+    xp = search.run.xp
+    tables, peaks = [], []
+    for found, rank in _each_map(search, smallest):
+        tables.append(found.components[rank])
+        peaks.append(found.peak)
+    counts = [len(table) for table in tables]
+    table = xp.concatenate(tables)
+    return Boxes(
+        xp.ascontiguousarray(table[:, 2:6]),
+        table[:, 1].copy(),
+        xp.asarray(np.repeat(np.array(peaks, np.float32), counts)),
+        xp.asarray(np.repeat(np.arange(len(counts)), counts)),
+    )
+
+
+def _each_map(search: Search, smallest: int) -> Iterator[tuple[Components, NDArray[np.intp]]]:
+    """The tables of each map, and the lines of its components in the order of the results."""
+    for one in search.maps:
+        found = search.run.find_components(one, search.where, search.rule, search.connectivity)
+        if math.isnan(found.peak):
+            search.check_maps()
+        yield found, ranked(found.components, smallest, search.run.xp)
+
+
+def ranked(components: NDArray[np.int32], smallest: int, xp: Any = np) -> NDArray[np.intp]:
+    """Lines of the table of components that are roots of no fewer pixels, most pixels first, else as they were met."""
+    index = xp.flatnonzero((components[:, 0] == xp.arange(len(components))) & (components[:, 1] >= smallest))
+    return index[xp.argsort(-components[index, 1], kind="stable")]
+
+
+def roots(components: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The root of each line of the table of components."""
+    root = components[:, 0]
+    while (root != components[root, 0]).any():
+        root = components[root, 0]
+    return root

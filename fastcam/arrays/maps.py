@@ -1,0 +1,177 @@
+"""Activation maps and heatmaps from arrays, wherever they come from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from fastcam.arrays import engines
+from fastcam.arrays.checks import (
+    check_maps,
+    check_threads,
+    class_indices,
+    feature_maps_and_weights,
+    flat_maps,
+    grid_at,
+    limits_of,
+    out_array,
+)
+from fastcam.arrays.devices import adopt, is_on_device
+from fastcam.arrays.engines.engine import Engine
+from fastcam.arrays.values import FeatureMaps, Window
+from fastcam.errors import InputError
+
+
+def activation_maps(
+    feature_maps: ArrayLike,
+    class_weights: ArrayLike,
+    class_index: ArrayLike,
+    *,
+    layout: str = "NCHW",
+    scale: float | None = None,
+    zero_point: int = 0,
+    threads: int | None = None,
+    engine: str = "auto",
+) -> NDArray[np.float32]:
+    """Class activation maps: (N, M, h, w) float32, raw.
+
+    `M_c(x, y) = sum_k W[c, k] f_k(x, y)` (Zhou et al. 2016, "Learning Deep Features for Discriminative Localization").
+    With a bias b and global *average* pooling, `mean_xy M_c(x, y) + b[c]` is the logit of class c. The sum is taken in
+    channel order in float32, so on the CPU every engine, layout and number of threads gives the same bits; on a device
+    the order is another.
+
+    Parameters
+    ----------
+    feature_maps
+        (N, C, h, w) real numbers: the last spatial layer's output. float32, float16, int8 and uint8 are read as they
+        are, other dtypes by way of a float32 copy.
+    class_weights
+        (K, C): the weights behind the pooling, one row a class.
+    class_index
+        The classes wanted, in [0, K): one for all images, (M,) for all images, or (N, M), row n for image n.
+    layout
+        "NCHW", or "NHWC" for feature maps (N, h, w, C). Neither is copied.
+    scale, zero_point
+        Of int8 or uint8 feature maps q, which stand for `(q - zero_point) * scale`.
+    threads
+        At most so many; None: one a processor, where there is work for them. The images are shared out.
+    engine
+        "auto": where the arrays are; "cpu": Numba; "cuda": CuPy; "reference": NumPy.
+
+    Raises
+    ------
+    InputError
+        A wrong shape, dtype or class index; or NaN, infinity or absurdly large numbers in the result (names the item).
+
+    Examples
+    --------
+    >>> features = np.arange(8.0).reshape(1, 2, 2, 2)                   # N=1, C=2, h=w=2
+    >>> activation_maps(features, [[1.0, 0.0], [-1.0, 1.0]], [0, 1])[0]
+    array([[[0., 1.], [2., 3.]],
+           [[4., 4.], [4., 4.]]], dtype=float32)
+    """
+    features, weights = feature_maps_and_weights(feature_maps, class_weights, layout, scale, zero_point)
+    index = class_indices(class_index, features.shape[0], len(weights))
+    check_threads(threads)
+    return checked_maps(engines.serving(engine, features.data), features, weights, index, threads)
+
+
+def checked_maps(
+    run: Engine,
+    features: FeatureMaps,
+    weights: NDArray[np.float32],
+    index: NDArray[np.int64],
+    threads: int | None = None,
+) -> NDArray[np.float32]:
+    """(N, M, h, w) maps from rows (N, M) of weights (K, C), checked to be finite: the last step of every method."""
+    maps, sound = run.activation_maps(features, weights, index, threads)
+    if sound < len(maps):
+        check_maps("activation maps", maps)
+    return maps
+
+
+def heatmaps(
+    maps: ArrayLike,
+    size: tuple[int, int],
+    *,
+    normalise: bool = True,
+    limits: ArrayLike | None = None,
+    dtype: DTypeLike | None = None,
+    out: NDArray[Any] | None = None,
+    window: Window | None = None,
+    threads: int | None = None,
+    engine: str = "auto",
+) -> NDArray[Any]:
+    """Maps at image size: (..., H, W), each scaled to [0, 1] by the minimum and maximum that it has there.
+
+    Bilinear with half-pixel centres and replicated edges (`align_corners=False`). A constant map becomes zeros. The
+    map is scaled before it is upsampled, and what rounding leaves outside of [0, 1] is clipped.
+
+    Parameters
+    ----------
+    maps
+        (..., h, w) real numbers.
+    size
+        (H, W) of the image that the maps cover.
+    normalise
+        False leaves the raw values, which are comparable between maps.
+    limits
+        The raw values that become 0 and 1, beyond which all is clipped: (low, high) of all maps, or (..., 2) of each;
+        equal ones make zeros. For maps that are to be compared, as those of a video. None: what each map has.
+    dtype
+        float32, or uint8 for values in [0, 255], rounded half up: a quarter of the memory. None: that of `out`, or
+        float32.
+    out
+        C-contiguous array of the result's shape and dtype to write into, and return.
+    window
+        (x0, y0, x1, y1), half-open: only these pixels of the image; minimum and maximum are theirs.
+    threads
+        At most so many; None: one a processor, where there is work for them. Maps, or the rows of one, are shared out.
+    engine
+        "auto": where the arrays are; "cpu": Numba; "cuda": CuPy; "reference": NumPy.
+
+    Raises
+    ------
+    InputError
+        Fewer than two axes, no element, a number that isn't finite, limits, size or window that are impossible; an
+        `out` that doesn't fit, or that overlaps the maps. Where a map among several isn't finite, `out` is left half
+        done.
+
+    Examples
+    --------
+    >>> heatmaps([[0.0, 4.0]], (1, 4))
+    array([[0.  , 0.25, 0.75, 1.  ]], dtype=float32)
+    >>> heatmaps([[0.0, 4.0]], (1, 4), limits=(0, 8))
+    array([[0.   , 0.125, 0.375, 0.5  ]], dtype=float32)
+    """
+    if not isinstance(normalise, bool | np.bool_):
+        raise InputError(f"normalise: expected True or False; got {normalise!r}")
+    flat, leading = flat_maps(maps)
+    where = grid_at(flat.shape[1:], size, window)
+    check_threads(threads)
+    scale = limits_of(limits, leading)
+    if scale is not None and not normalise:
+        raise InputError("limits: expected with normalise=True; got raw values, which aren't scaled")
+    kind = _heatmap_dtype(dtype, out, normalise)
+    made = out_array("out", out, (*leading, *where.size), kind, flat)
+    run = engines.serving(engine, flat)
+    sound = run.heatmaps(flat, where, bool(normalise), scale, made.reshape(-1, *where.size), threads)
+    if sound < len(flat):
+        check_maps("maps", flat.reshape(*leading, *flat.shape[1:]))
+    return made
+
+
+def _heatmap_dtype(dtype: Any, out: Any, normalise: bool) -> np.dtype[Any]:
+    if dtype is None:
+        dtype = getattr(adopt("out", out) if is_on_device(out) else out, "dtype", np.float32)
+    try:
+        kind = np.dtype(dtype)
+    except TypeError:
+        raise InputError(f"dtype: expected float32 or uint8; got {dtype!r}") from None
+    if kind not in (np.float32, np.uint8):
+        raise InputError(f"dtype: expected float32 or uint8; got {kind}")
+    if kind == np.uint8 and not normalise:
+        raise InputError("dtype: expected float32 for raw values (normalise=False); got uint8")
+    return kind

@@ -1,0 +1,29 @@
+"""A model that explains photos and streams: opened, run, and asked for maps and boxes.
+
+For users: `fastcam.load` returns a `Classifier`. May import every room below, and none of `evaluate`, `video`,
+`serve`, `cli` or `export`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastcam.lazy import attach
+
+if TYPE_CHECKING:
+    from fastcam.classifier.classifier import Classifier as Classifier
+    from fastcam.classifier.labels import Labels as Labels
+    from fastcam.classifier.loader import load as load
+    from fastcam.classifier.steady import Steady as Steady
+    from fastcam.classifier.stream import Stream as Stream
+    from fastcam.classifier.worker import Worker as Worker
+
+_HOMES = {
+    "Classifier": "classifier",
+    "Labels": "labels",
+    "Steady": "steady",
+    "Stream": "stream",
+    "Worker": "worker",
+    "load": "loader",
+}
+__getattr__, __dir__, __all__ = attach(__name__, _HOMES)

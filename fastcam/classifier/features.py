@@ -1,0 +1,103 @@
+"""The pooled features of a model, and a model of other classes on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastcam.arrays import engines
+from fastcam.classifier.explainer import Explainer
+from fastcam.errors import InputError
+from fastcam.images.photos import Photo, of_each
+from fastcam.model.head.head import LEARNED, Head
+from fastcam.model.head.scores import check_activation
+from fastcam.model.run.session import Session
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
+
+
+def features(explainer: Explainer, photos: Sequence[Photo] | NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(N, C): what `pooled` makes of each photo; of several, errors name the image."""
+    run = engines.named("cpu")
+    return np.concatenate(
+        of_each(photos, lambda _, photo: pooled(explainer.head, explainer.see(photo, run).feature_maps))
+    )
+
+
+def pooled(head: Head, feature_maps: Any) -> NDArray[np.float32]:
+    """(N, C): the mean over all places of feature maps (N, ...) in the model's own layout, prefix tokens left out."""
+    maps = head.arranged(feature_maps.shape).channels_first(feature_maps)
+    means = maps.mean(axis=(2, 3), dtype=np.float64).astype(np.float32)
+    return means if isinstance(means, np.ndarray) else means.get()
+
+
+def with_classes(head: Head, weights: ArrayLike, bias: ArrayLike, activation: str) -> Head:
+    """A head on the same feature maps, of kind "cam", with those class weights (K, C) and bias (K,).
+
+    Raises
+    ------
+    InputError
+        They don't fit each other, the channels, or float32.
+    """
+    made = check_activation(activation) or "softmax"
+    try:
+        matrix, offset = np.asarray(weights, np.float32), np.asarray(bias, np.float32)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"weights, bias: expected arrays of numbers ({error})") from error
+    channels = head.channels
+    if matrix.ndim != 2 or matrix.shape[1] != channels or not len(matrix) or offset.shape != matrix.shape[:1]:
+        raise InputError(
+            f"weights, bias: expected (K, {channels}) and (K,), for the {channels} features of this model; "
+            f"got {matrix.shape} and {offset.shape}"
+        )
+    if not (np.isfinite(matrix).all() and np.isfinite(offset).all()):
+        raise InputError("weights, bias: expected finite numbers; got NaN or infinity")
+    return replace(
+        head,
+        logits=LEARNED,
+        class_weights=matrix,
+        bias=offset,
+        activation="sigmoid" if made == "softmax" and len(offset) == 1 else made,  # against all else
+        pooling="mean",
+        identity_error=float("nan"),
+        quantisation_gap=None,
+        kind="cam",
+        output="",
+        reason="",
+        proven_with="",
+        classes=len(offset),
+    )
+
+
+class Reclassified(Session):
+    """A session whose logits are those of a `with_classes` head. It shares all else with the session that it is of."""
+
+    def __init__(self, session: Session, head: Head) -> None:
+        vars(self).update(vars(session))
+        self._head = head
+
+    def run(
+        self, images: NDArray[Any], outputs: Sequence[str], options: ort.RunOptions | None = None
+    ) -> list[NDArray[Any]]:
+        """As `Session.run`."""
+        maps = self._head.feature_maps  # asked for in any case: new logits are made of them
+        computed = [maps, *(name for name in outputs if name not in (maps, LEARNED))]
+        known = dict(zip(computed, super().run(images, computed, options), strict=True))
+        known[LEARNED] = self._logits(known[maps])
+        return [known[name] for name in outputs]
+
+    def run_on_device(
+        self, images: NDArray[Any], on_device: str, outputs: Sequence[str], adopt: Callable[[ort.OrtValue], Any]
+    ) -> tuple[Any, list[NDArray[Any]]]:
+        """As `Session.run_on_device`."""
+        maps, _ = super().run_on_device(images, on_device, [], adopt)
+        return maps, [self._logits(maps) for _ in outputs]
+
+    def _logits(self, feature_maps: Any) -> NDArray[np.float32]:
+        features = pooled(self._head, feature_maps).astype(np.float64)
+        return (features @ self._head.class_weights.T.astype(np.float64) + self._head.bias).astype(np.float32)

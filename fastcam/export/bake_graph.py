@@ -1,0 +1,266 @@
+"""Activation maps as outputs of the model itself: nodes more behind its own, all of ONNX's own set of operators."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, ValueInfoProto, helper
+
+from fastcam.errors import InputError, ModelError
+from fastcam.model.file.storage import values_of
+from fastcam.model.gradient.tape import GRADIENT, OLDEST, SEED
+from fastcam.model.graph.graph import Graph
+from fastcam.model.graph.joining import PREFIX, join
+from fastcam.model.graph.original import CLASS, MAPS
+from fastcam.model.graph.outputs import expose, own_name
+from fastcam.model.graph.tail import Tail
+from fastcam.model.graph.writer import Writer
+from fastcam.model.head.head import OWN, Head
+
+Classes = Literal["top", "given", "all"]
+CLASSES: tuple[Classes, ...] = ("top", "given", "all")
+ALIKE = 1e-6  # class weights as they were measured, from those that the model stores, relative to the largest
+SMALLEST = float(np.finfo(np.float32).tiny)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What maps to bake: "cam" or "gradcam", of which classes, upsampled to a size, scaled to [0, 1]."""
+
+    method: str
+    classes: Classes
+    size: tuple[int, int] | Literal["input"] | None = None
+    normalise: bool = False
+
+    def opset(self, head: Head) -> int:
+        """The oldest one with the operators that this takes."""
+        picks = self.method == "cam" and head.is_identity and self.classes != "all"
+        needs = {OLDEST: self.method == "gradcam", 12: picks, 11: self.size is not None, 10: head.prefix > 0}
+        return max([8, *(version for version, needed in needs.items() if needed)])  # 8: Max that broadcasts
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Of a model: its head, types of its feature maps and of the scores that rank classes, its tail with its gradient.
+
+    `sides`: axes of the image's height and width. `gradient` is the model that `backward_model` made of `tail`; both
+    None where none is wanted.
+    """
+
+    head: Head
+    types: tuple[np.dtype[Any], np.dtype[Any]]
+    sides: tuple[int, int]
+    tail: Tail | None = None
+    gradient: onnx.ModelProto | None = None
+
+
+def baked(graph: Graph, parts: Parts, recipe: Recipe, metadata: Mapping[str, str]) -> onnx.ModelProto:
+    """The graph's model with an output more, `MAPS`, and with `CLASS` as an output more ("top") or input ("given").
+
+    Parameters
+    ----------
+    graph
+        Of the opset that the recipe asks for, or newer. Large weights stay where they are.
+    metadata
+        Kept in the model, beside what is said of the outputs and of the class weights.
+    """
+    to, head = Writer(graph), parts.head
+    plain = _plain(to, _inner(graph, head.feature_maps), parts.types[0], [0] * len(head.layout))
+    maps = _channels_first(to, head, plain)
+    index = _class_index(to, parts, recipe)
+    cam = recipe.method == "cam"
+    found = _cam(to, head, maps, index) if cam else _gradcam(to, parts, plain, maps, index)
+    found = _upsampled(to, parts, found, recipe.size) if recipe.size else found
+    to.add("Identity", _normalised(to, found) if recipe.normalise else found, output=MAPS)
+    _declare(to, parts, recipe)
+    to.describe(metadata)
+    return to.model
+
+
+def check_names(graph: Graph) -> None:
+    """Refuse a model that has tensors of the names that are to be given.
+
+    Raises
+    ------
+    InputError
+        It names them.
+    """
+    body = graph.model.graph
+    named = {value.name for value in (*body.input, *body.output)} | {*graph.producers, *graph.initializers}
+    taken = sorted(name for name in named if name in (MAPS, CLASS) or name.startswith(PREFIX))
+    if graph.parsed.logits:  # of which these were taken out
+        taken = [MAPS, CLASS]
+    if taken:
+        raise InputError(
+            f"expected a model without tensors named {MAPS!r}, {CLASS!r} or {PREFIX}...; it has {taken[:3]}. "
+            "Is it baked already? Bake the original, or rename them"
+        )
+
+
+def _inner(graph: Graph, name: str) -> str:
+    """The graph's own tensor that is read under that name."""
+    own = own_name(graph, name)
+    if own not in graph.data:
+        raise ModelError(f"{name!r} got lost when the model was converted to a newer opset; please report this")
+    return own
+
+
+def _plain(to: Writer, tensor: str, kind: np.dtype[Any], shape: Sequence[int]) -> str:
+    """A tensor of the graph as float32, in a shape; 0: as it is."""
+    (exposed,) = expose(to.graph, [tensor])
+    if exposed.node is not None:
+        to.model.graph.node.append(NodeProto.FromString(exposed.node))
+    if kind == np.float32:
+        return to.add("Reshape", exposed.name, [*shape]) if any(shape) else exposed.name
+    # Also without a new shape: where ONNX Runtime computes float16 in float32, a Cast alone would undo the rounding.
+    return to.add("Cast", to.add("Reshape", exposed.name, [*shape]), to=TensorProto.FLOAT)
+
+
+def _channels_first(to: Writer, head: Head, maps: str) -> str:
+    """(N, C, h, w)."""
+    if head.layout == "NCHW":
+        return maps
+    if head.layout == "NHWC":
+        return to.add("Transpose", maps, perm=[0, 3, 1, 2])
+    axis = head.layout.index("L")
+    if head.prefix:
+        maps = to.add("Slice", maps, [head.prefix], [np.iinfo(np.int64).max], [axis])
+    if head.layout == "NLC":
+        maps = to.add("Transpose", maps, perm=[0, 2, 1])
+    _, h, w = head.feature_shape or (0, 0, 0)
+    return to.add("Reshape", maps, [0, 0, h, w])
+
+
+def _class_index(to: Writer, parts: Parts, recipe: Recipe) -> str:
+    """The name of the classes (N,); empty for all of them."""
+    if recipe.classes == "top":
+        head = parts.head
+        ranking = head.output if head.activation in OWN else head.logits
+        scores = _plain(to, _inner(to.graph, ranking), parts.types[1], [-1, head.classes])
+        to.add("ArgMax", scores, output=CLASS, axis=1, keepdims=0)
+    return "" if recipe.classes == "all" else CLASS
+
+
+def _cam(to: Writer, head: Head, maps: str, index: str) -> str:
+    """`M_c(x, y) = sum_k W[c, k] f_k(x, y)`, (N, 1, h, w), or (N, K, h, w) without an index."""
+    if head.is_identity:
+        return to.add("GatherND", maps, to.add("Reshape", index, [-1, 1, 1]), batch_dims=1) if index else maps
+    weights = head.class_weights
+    if index:
+        chosen = to.add("Gather", _stored_weights(to, head), index, axis=0)  # (N, C, 1, 1) or (N, C, h, w)
+        return to.reduce("ReduceSum", to.add("Mul", maps, chosen), 1)
+    if weights.ndim == 2:
+        return to.add("Conv", maps, _stored_weights(to, head))
+    places = to.add("Transpose", maps, perm=[2, 3, 0, 1])  # for each of them (N, C) by (C, K)
+    stored = to.stored(weights.transpose(2, 3, 1, 0), f"{PREFIX}class_weights")
+    to.describe(_weights_metadata(stored, "(h, w, C, K)"))
+    return to.add("Transpose", to.add("MatMul", places, stored), perm=[2, 3, 0, 1])
+
+
+def _stored_weights(to: Writer, head: Head) -> str:
+    """Class weights (K, C, 1, 1), or (K, C, h, w): the model's own, where it stores them so."""
+    weights = head.class_weights
+    own = _same_weights(to.graph, weights)
+    if own is None:
+        four = weights if weights.ndim == 4 else weights[:, :, None, None]
+        name = to.stored(four, f"{PREFIX}class_weights")
+        to.describe(_weights_metadata(name, "(K, C, h, w)" if weights.ndim == 4 else "(K, C, 1, 1)"))
+        return name
+    to.describe(_weights_metadata(own.name, "(K, C, 1, 1)" if len(own.dims) == 4 else "(K, C)"))
+    return own.name if len(own.dims) == 4 else to.add("Reshape", own.name, [*weights.shape, 1, 1])
+
+
+def _same_weights(graph: Graph, weights: NDArray[np.float32]) -> TensorProto | None:
+    """A stored tensor with the class weights (K, C), as near as they can be measured."""
+    for tensor in graph.model.graph.initializer if weights.ndim == 2 else ():
+        if tensor.data_type == TensorProto.FLOAT and tuple(tensor.dims) in (weights.shape, (*weights.shape, 1, 1)):
+            values = values_of(tensor, graph.parsed.folder).reshape(weights.shape)
+            if np.abs(values - weights).max() <= ALIKE * np.abs(weights).max():
+                return tensor
+    return None
+
+
+def _weights_metadata(tensor: str, axes: str) -> dict[str, str]:
+    return {"fastcam.class_weights": json.dumps({"initializer": tensor, "axes": axes})}
+
+
+def _gradcam(to: Writer, parts: Parts, plain: str, maps: str, index: str) -> str:
+    """`ReLU(sum_k alpha_k A_k)` with `alpha_k = mean_xy d logit / d A_k`, (N, 1, h, w)."""
+    head, tail, gradient = parts.head, parts.tail, parts.gradient
+    if tail is None or gradient is None:
+        raise ModelError("expected a tail with its gradient for Grad-CAM")
+    rows = to.add("Reshape", index, [-1, 1])
+    count = to.add("Shape", rows)
+    shape = to.add("Concat", to.add("Gather", count, [0]), [head.classes], axis=0)
+    one = helper.make_tensor("one", TensorProto.FLOAT, [1], [1.0])
+    # ScatterElements refuses a class that there isn't; OneHot would make zeros of it.
+    seed = to.add("ConstantOfShape", shape)
+    seed = to.add("ScatterElements", seed, rows, to.add("ConstantOfShape", count, value=one), axis=1)
+    joined = join(to.graph, gradient, {tail.start: plain, SEED: seed}, GRADIENT)
+    to.model.graph.node.extend(joined.nodes)
+    to.model.graph.initializer.extend(joined.stored)
+    alpha = to.reduce("ReduceMean", _channels_first(to, head, joined.names[GRADIENT]), 2, 3)
+    return to.add("Relu", to.reduce("ReduceSum", to.add("Mul", maps, alpha), 1))
+
+
+def _upsampled(to: Writer, parts: Parts, maps: str, size: tuple[int, int] | Literal["input"]) -> str:
+    """Bilinear with half-pixel centres, edges replicated."""
+    leading = to.add("Gather", to.add("Shape", maps), [0, 1])
+    own = size == "input"
+    sides = to.add("Gather", to.add("Shape", to.graph.image), [*parts.sides]) if own else to.stored([*size])
+    none = "" if to.opset >= 13 else to.stored([])  # region and scales, which older versions ask for
+    sizes = to.add("Concat", leading, sides, axis=0)
+    way = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
+    return to.add("Resize", maps, none, none, sizes, **way)
+
+
+def _normalised(to: Writer, maps: str) -> str:
+    """`(v - min) / (max - min)` of each map; zeros where all values are the same."""
+    least = to.reduce("ReduceMin", maps, 2, 3)
+    width = to.add("Sub", to.reduce("ReduceMax", maps, 2, 3), least)
+    return to.add("Div", to.add("Sub", maps, least), to.add("Max", width, np.float32(SMALLEST)))
+
+
+def _declare(to: Writer, parts: Parts, recipe: Recipe) -> None:
+    """The new output, and the class index as an output or input."""
+    body, head = to.model.graph, parts.head
+    image = next(value for value in body.input if value.name == to.graph.image).type.tensor_type.shape.dim
+    batch = (image[0].dim_value or image[0].dim_param or "N") if len(image) else "N"
+    sides = recipe.size
+    if sides == "input":
+        sides = tuple(image[k].dim_value or None for k in parts.sides) if len(image) else (None, None)
+    elif sides is None:
+        known = all(image[k].dim_value for k in parts.sides) if len(image) else False
+        sides = (head.feature_shape or (None,) * 3)[1:] if known else (None, None)
+    count = head.classes if recipe.classes == "all" else 1
+    body.output.append(
+        helper.make_tensor_value_info(MAPS, TensorProto.FLOAT, [batch, count, *sides], maps_said(recipe))
+    )
+    if recipe.classes != "all":
+        (body.output if recipe.classes == "top" else body.input).append(_class_info(batch, recipe))
+
+
+def _class_info(batch: int | str, recipe: Recipe) -> ValueInfoProto:
+    said = "the class of each image's map" + (": the best" if recipe.classes == "top" else ", 0 to K - 1")
+    return helper.make_tensor_value_info(CLASS, TensorProto.INT64, [batch], said)
+
+
+def maps_said(recipe: Recipe) -> str:
+    """What the maps are, in words."""
+    kind = {
+        "cam": "class activation map, sum_k W[c, k] f_k(x, y)",
+        "gradcam": "Grad-CAM, ReLU(sum_k mean_xy(d logit / d A_k) A_k(x, y))",
+    }[recipe.method]
+    classes = {"top": f"of the best class ({CLASS})", "given": f"of the class in {CLASS}", "all": "of every class"}
+    words = [f"{kind}, {classes[recipe.classes]}"]
+    if recipe.size:
+        size = "the network input" if recipe.size == "input" else f"{recipe.size[0]} rows and {recipe.size[1]} columns"
+        words.append(f"upsampled to {size}, bilinear with half-pixel centres")
+    words.append("scaled to [0, 1] by each map's minimum and maximum" if recipe.normalise else "raw values")
+    return "; ".join(words)

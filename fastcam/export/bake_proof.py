@@ -1,0 +1,283 @@
+"""The way of a model into its baked form, and the proof that its maps are fastcam's own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcam.arrays import conventions, engines
+from fastcam.arrays.maps import heatmaps
+from fastcam.errors import HeadNotFoundError, ModelError
+from fastcam.export.bake_graph import Parts, Recipe, baked, maps_said
+from fastcam.images.inputs import ImageInput
+from fastcam.methods.attribution import Attribution
+from fastcam.methods.plan import Plan, Seen
+from fastcam.model.file.source import Source
+from fastcam.model.file.storage import save
+from fastcam.model.gradient.at_maps import written_gradient
+from fastcam.model.gradient.backward import converted
+from fastcam.model.graph.graph import Graph
+from fastcam.model.graph.original import CLASS, LOGITS, MAPS, OUTPUTS
+from fastcam.model.graph.writer import without_stored_inputs
+from fastcam.model.head.discovery import Discovery
+from fastcam.model.head.head import OWN
+from fastcam.model.head.probes import NORMALISED, PIXELS, image_input, probe_images
+from fastcam.model.head.proof import check_identity
+from fastcam.model.run.runtime import ORT_ERRORS, open_session, reason_of
+from fastcam.model.run.session import Opening
+from fastcam.version import __version__
+
+TOLERANCE = 1e-5
+KINKS = 1e-2  # of Grad-CAM's maps, where a kink of the network is met; as measured on deep networks with ReLU
+
+
+class Proof(NamedTuple):
+    """Largest relative deviation that was seen, and what is fixed in the file that was open in the model, in words."""
+
+    deviation: float
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Baking:
+    """A model whose head is known, and what is to be baked into it.
+
+    Attributes
+    ----------
+    graph
+        Of `source`, as ONNX; it is changed.
+    size
+        (height, width) of the probe images, where the model leaves its size open.
+    """
+
+    found: Discovery
+    recipe: Recipe
+    opening: Opening
+    source: Source
+    graph: Graph
+    size: tuple[int, int] | None
+
+    def write(self, path: Path) -> Proof:
+        """The baked model's file, held against fastcam's own maps.
+
+        Raises
+        ------
+        ModelError, GradientError
+            The gradient can't be written, or the file doesn't give the maps that it should.
+        """
+        graph, notes = self._modern_graph(), []
+        sides = self.image.sides(self.size)
+        if why := self._why_one_size():
+            _fix(graph, dict(zip(self._axes, sides, strict=True)))
+            notes.append(f"images of {sides[0]}×{sides[1]} only: {why}")
+        parts = self._parts(graph)
+        self._save(graph, parts, path)
+        deviation = self._proven(path, self.probes)
+        if not self.image.batch and self._takes_two():
+            try:
+                deviation = max(deviation, self._proven(path, [np.concatenate(self.probes[:2])]))
+            except ModelError:
+                if self.recipe.method == "cam":
+                    raise
+                _fix(graph, {0: 1})
+                notes.append("one image at a time: the gradient of some operator holds for one only")
+                self._save(graph, parts, path)
+                deviation = self._proven(path, self.probes)
+        return Proof(deviation, tuple(notes))
+
+    # ---- what is written --------------------------------------------------------------------------------------------
+
+    @cached_property
+    def image(self) -> ImageInput:
+        """The input."""
+        return image_input(self.graph)
+
+    @property
+    def _axes(self) -> tuple[int, int]:
+        return (2, 3) if self.image.layout == "NCHW" else (1, 2)
+
+    def _modern_graph(self) -> Graph:
+        """With the operators that the recipe takes."""
+        without_stored_inputs(self.graph.model)
+        newer = converted(self.graph.model, self.recipe.opset(self.found.head))
+        if newer is self.graph.model:
+            return self.graph
+        return Graph.of(replace(self.graph.parsed, model=newer), self.opening.constants)
+
+    def _parts(self, graph: Graph) -> Parts:
+        head, types = self.found.head, [value.dtype for value in self._observed(self.probes[0])]
+        parts = Parts(head, (types[0], types[1]), self._axes)
+        if self.recipe.method == "cam":
+            return parts
+        sides = self.image.sides(self.size)
+        gradient, cut = written_gradient(self.source.name, graph, self.opening, head, sides)
+        return replace(parts, tail=cut.tail, gradient=gradient)
+
+    def _save(self, graph: Graph, parts: Parts, path: Path) -> None:
+        model = baked(graph, parts, self.recipe, self._metadata())
+        save(model, graph.parsed.folder, path, outside=bool(graph.parsed.files))
+
+    def _metadata(self) -> dict[str, str]:
+        head = self.found.head
+        said = {
+            "fastcam.version": __version__,
+            "fastcam.source_sha256": head.sha256,
+            "fastcam.method": self.recipe.method,
+            "fastcam.head": head.describe(),
+            "fastcam.feature_maps": head.feature_maps,
+            LOGITS: head.logits,
+            OUTPUTS: json.dumps({MAPS: maps_said(self.recipe)}),
+        }
+        if self.recipe.method == "cam":
+            said["fastcam.bias"] = json.dumps([float(f"{value:.9g}") for value in head.bias])
+        return said
+
+    # ---- what stays open --------------------------------------------------------------------------------------------
+
+    def _why_one_size(self) -> str:
+        """Why the file must not take images of another size than the probes', where the model does; else empty."""
+        if self.image.height and self.image.width:
+            return ""
+        if self.recipe.method == "gradcam":
+            return "the gradient is written for it"
+        height, width = self.image.sides(self.size)
+        larger = probe_images(self.image, (height + 64, width + 32))[0]
+        try:
+            maps, logits = self.found.session.run(larger, [self.found.head.feature_maps, self.found.head.logits])
+        except ModelError:
+            return ""  # the model itself refuses it
+        try:
+            check_identity(self.found.head, maps, logits.reshape(len(logits), -1).astype(np.float32))
+        except HeadNotFoundError:
+            return "at others, maps and logits don't belong together"
+        return ""
+
+    def _takes_two(self) -> bool:
+        """The model itself runs two images at a time."""
+        try:
+            self._observed(np.concatenate(self.probes[:2]))
+        except ModelError:
+            return False
+        return True
+
+    # ---- the proof --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def probes(self) -> list[NDArray[Any]]:
+        """Images on which the model itself is finite."""
+        probes = probe_images(self.image, self.size, (NORMALISED, NORMALISED, PIXELS))
+        sound = [probe for probe in probes if all(np.isfinite(value).all() for value in self._observed(probe))]
+        if not sound:
+            raise ModelError(f"{self.source.name}: expected finite feature maps and scores; got NaN or infinity")
+        return sound
+
+    @cached_property
+    def attribution(self) -> Attribution:
+        """Makes fastcam's own maps."""
+        head = self.found.head
+        return Attribution(self.found.session, self.source, self.opening, head, self.image.sides(self.size))
+
+    def _observed(self, images: NDArray[Any]) -> list[NDArray[Any]]:
+        """Feature maps, and the scores by which classes are ranked."""
+        head = self.found.head
+        ranking = head.output if head.activation in OWN else head.logits
+        return self.found.session.run(images, [head.feature_maps, ranking])
+
+    def _proven(self, path: Path, batches: list[NDArray[Any]]) -> float:
+        """The largest deviation of the file's maps.
+
+        Raises
+        ------
+        ModelError
+            It is too large, another class is explained than the best, or ONNX Runtime can't run the file.
+        """
+        session, errors = open_session(path, name="the baked model"), []
+        for images in batches:
+            features, ranking = self._observed(images)
+            ranking = ranking.reshape(len(images), -1).astype(np.float32)
+            for index, found in self._runs(session, images, ranking):
+                for n, classes in enumerate(index):
+                    expected = self._expected(features[n : n + 1], images[n : n + 1], classes)
+                    errors.append(_deviation(found[n], *expected))
+        if not are_near(errors, self.recipe.method):
+            raise ModelError(
+                f"{self.source.name}: expected the baked maps to be those of fastcam to {TOLERANCE} of their maximum; "
+                f"they are off by {max(errors):.2g}. Please report this"
+            )
+        return max(errors)
+
+    def _runs(self, session: Any, images: NDArray[Any], ranking: NDArray[np.float32]) -> Iterator[tuple[Any, Any]]:
+        """Classes (N, M) and maps (N, M, H, W) by the file: of the best class, of all, or of some that are given."""
+        feeds, count = {self.image.name: images, **self.graph.constants}, ranking.shape[1]
+        try:
+            if self.recipe.classes == "top":
+                maps, index = session.run([MAPS, CLASS], feeds)
+                chosen, best = ranking[np.arange(len(index)), index], ranking.max(axis=1)
+                if (chosen < best - TOLERANCE * np.abs(best)).any():
+                    raise ModelError(f"{self.source.name}: the baked model ranks classes in another way than the model")
+                yield index[:, None], maps
+            elif self.recipe.classes == "all":
+                yield np.repeat(np.arange(count)[None], len(images), axis=0), session.run([MAPS], feeds)[0]
+            else:
+                for index in (ranking.argmax(axis=1), np.arange(len(images)) % count, np.full(len(images), count - 1)):
+                    yield index[:, None], session.run([MAPS], {**feeds, CLASS: index.astype(np.int64)})[0]
+        except ORT_ERRORS as error:
+            if isinstance(error, ModelError):
+                raise
+            raise ModelError(f"{self.source.name}: the baked model failed: {reason_of(error)}") from error
+
+    def _expected(
+        self, features: NDArray[Any], image: NDArray[Any], classes: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], float]:
+        """fastcam's own maps (M, H, W) of one image, and the unit in which a deviation from them counts."""
+        nothing = np.zeros(self.found.head.classes, np.float32)
+        seen = Seen(nothing, nothing, features, image, (0, 0), (0, 0, 0, 0), (0.0, 0.0))
+        plan = Plan(self.recipe.method, conventions.named("paper"), 8, engines.named("cpu"), len(classes))
+        maps = np.asarray(self.attribution.maps(seen, classes, plan))
+        size = self.recipe.size or maps.shape[1:]
+        sides = (image.shape[self._axes[0]], image.shape[self._axes[1]]) if size == "input" else (size[0], size[1])
+        largest, spread = float(np.abs(maps).max()), float(np.ptp(maps, axis=(1, 2)).min())
+        expected = heatmaps(maps, sides, normalise=self.recipe.normalise)
+        if self.recipe.normalise:  # what is subtracted takes digits with it
+            return expected, max(1.0, largest / spread) if spread else 1.0
+        return expected, largest or 1.0
+
+
+def are_near(errors: Sequence[float], method: str) -> bool:
+    """Maps of several images are the same, to `TOLERANCE`.
+
+    A gradient jumps where a ReLU or maximum is at its kink, and two float32 forwards, such as ONNX Runtime's of a whole
+    model and of its tail, may lie on either side of one: then some images may differ by `KINKS`, but not all.
+
+    Examples
+    --------
+    >>> are_near([1e-6, 2e-3], "cam"), are_near([1e-6, 2e-3], "gradcam"), are_near([1e-6, 0.1], "gradcam")
+    (False, True, False)
+    """
+    if method == "cam":
+        return max(errors) <= TOLERANCE
+    return min(errors) <= TOLERANCE and max(errors) <= KINKS
+
+
+def _deviation(found: NDArray[np.float32], expected: NDArray[np.float32], unit: float) -> float:
+    """The largest difference of maps, infinite where their shapes differ or one isn't finite."""
+    if found.shape != expected.shape or not np.isfinite(found).all():
+        return float("inf")
+    return float(np.abs(found.astype(np.float64) - expected).max()) / unit
+
+
+def _fix(graph: Graph, axes: Mapping[int, int]) -> None:
+    """Make axes of the image input have one size."""
+    value = next(value for value in graph.model.graph.input if value.name == graph.image)
+    shape = value.type.tensor_type.shape
+    while len(shape.dim) < 4:
+        shape.dim.add()
+    for axis, side in axes.items():
+        shape.dim[axis].dim_value = side

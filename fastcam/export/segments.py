@@ -1,0 +1,155 @@
+"""Masks of objects from activation maps: of the highest pixels, or grown from them to the edges of the photo.
+
+A classifier that was never shown an outline segments a little all the same: Kolesnikov and Lampert 2016, "Seed, Expand
+and Constrain: Three Principles for Weakly-Supervised Image Segmentation", and Selvaraju et al. 2017, "Grad-CAM",
+section 4.2, take the strongest pixels of its maps for seeds of the classes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastcam.arrays.checks import check_host, flat_maps
+from fastcam.arrays.maps import heatmaps
+from fastcam.arrays.masks import threshold_masks
+from fastcam.arrays.scalars import is_whole
+from fastcam.arrays.values import Window
+from fastcam.errors import InputError
+from fastcam.images.photos import Photo, photo_pixels
+from fastcam.images.regions import Part, part_of
+from fastcam.results import Explanation
+
+# Of a map's maximum; what agreed best with outlines drawn by people (benchmarks/results/segments.md).
+FOREGROUND, BACKGROUND = 0.6, 0.1
+UNKNOWN = -1
+
+
+def seeds(
+    maps: ArrayLike,
+    size: tuple[int, int],
+    *,
+    foreground: float = FOREGROUND,
+    background: float = BACKGROUND,
+    window: Window | None = None,
+) -> NDArray[np.int32]:
+    """(H, W) int32: where maps are sure of their class, m + 1 of map m, or that there is none of them, 0; else -1.
+
+    A pixel is of a class where it is above `foreground` of the map's maximum, of several the one whose map is the
+    highest in parts of its maximum; and of none where no map is above `background` of it. A map without a positive
+    maximum has no seeds. Pixels for a segmenter to grow; `fastcam.methods.seeds` are those of a backward pass.
+
+    Parameters
+    ----------
+    maps
+        (M, h, w), or (h, w) of one class, in the host's memory.
+    size, window
+        As in `fastcam.find_boxes`.
+    foreground, background
+        In (0, 1), as the threshold of the convention `paper`.
+
+    Raises
+    ------
+    InputError
+        As `fastcam.find_boxes`; another number of axes, or a background above the foreground.
+
+    Examples
+    --------
+    >>> seeds([[[8.0, 4.0, 0.0, 0.0]], [[0.0, 0.0, 2.0, 4.0]]], (1, 4), foreground=0.6, background=0.2)
+    array([[ 1, -1, -1,  2]], dtype=int32)
+    """
+    check_host(maps)
+    flat, leading = flat_maps(maps)
+    if len(leading) > 1:
+        raise InputError(f"maps: expected (M, h, w) or (h, w); got shape {(*leading, *flat.shape[1:])}")
+    sure = threshold_masks(flat, size, threshold=foreground, window=window)
+    possible = threshold_masks(flat, size, threshold=background, window=window)
+    if foreground < background:
+        raise InputError(
+            f"foreground, background: expected background <= foreground; got {foreground!r}, {background!r}"
+        )
+    values = heatmaps(flat, size, normalise=False, window=window)
+    share = np.where(sure, values, 0) / np.maximum(values.max(axis=(1, 2), keepdims=True), np.finfo(np.float32).tiny)
+    found = np.where(possible.any(axis=0), UNKNOWN, 0).astype(np.int32)
+    return np.where(sure.any(axis=0), 1 + share.argmax(axis=0), found).astype(np.int32)
+
+
+def segment(
+    image: Photo,
+    explanation: Explanation | ArrayLike,
+    *,
+    item: int = 0,
+    foreground: float = FOREGROUND,
+    background: float = BACKGROUND,
+) -> NDArray[np.int32]:
+    """(H, W) int32 label image, m + 1 where map m has its object, else 0: seeds, grown to the edges of the photo.
+
+    A watershed (Beucher and Lantuéjoul 1979; `skimage.segmentation.watershed`) of the gradient of the photo's colours
+    in CIELAB floods what the seeds leave open, from all of them at once, so that labels meet where colours change.
+    A class without seeds isn't in the result, and without seeds of the background nothing becomes background; what the
+    network didn't see (beside a centre crop) is 0.
+
+    Parameters
+    ----------
+    image
+        The photo that was explained: a path, PIL image, or (H, W, 3) uint8 array.
+    explanation
+        Of `Classifier.explain`, of one or several classes; or activation maps (M, h, w) or (h, w) that cover the image.
+    item
+        Which image n of the explanation.
+    foreground, background
+        Of the seeds: see `seeds`.
+
+    Raises
+    ------
+    InputError
+        The image isn't of the size that was explained, an index or option is out of range, or a map isn't finite.
+
+    Examples
+    --------
+    >>> from importlib.resources import files
+    >>> import fastcam
+    >>> from skimage.data import chelsea
+    >>> model = fastcam.load(str(files("fastcam.data") / "squeezenet1_1.onnx"), preprocess="caffe-bgr")
+    >>> labels = segment(chelsea(), model.explain(chelsea()))
+    >>> labels.shape, np.unique(labels).tolist()
+    ((300, 451), [0, 1])
+    """
+    photo = photo_pixels(image, explanation.levels if isinstance(explanation, Explanation) else None)
+    maps, part = _maps_and_part(explanation, item, (photo.shape[0], photo.shape[1]))
+    left, top, right, bottom = part.place
+    known = seeds(maps, part.sides, foreground=foreground, background=background, window=part.window)
+    found = np.zeros(photo.shape[:2], np.int32)
+    found[top:bottom, left:right] = _grown(known, photo[top:bottom, left:right])
+    return found
+
+
+def _maps_and_part(explanation: Explanation | ArrayLike, item: Any, size: tuple[int, int]) -> tuple[ArrayLike, Part]:
+    """The maps, and the part of the photo that they cover."""
+    if not isinstance(explanation, Explanation):
+        if item != 0:
+            raise InputError(f"item: expected with an Explanation only; got {item!r}")
+        return explanation, part_of((0, 0, size[1], size[0]), size)
+    count = len(explanation.class_index)
+    if not is_whole(item) or not 0 <= item < count:
+        raise InputError(f"item: expected 0 to {count - 1}; got {item!r}")
+    height, width = explanation.image_sizes[item].tolist()
+    if size != (height, width):
+        raise InputError(f"image: expected the one explained, {height}×{width}; got {size[0]}×{size[1]}")
+    x0, y0, x1, y1 = explanation.regions[item].tolist()
+    return explanation.activation_maps[item], part_of((x0, y0, x1, y1), size)
+
+
+def _grown(known: NDArray[np.int32], photo: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Seeds with every open pixel given to one of them."""
+    from skimage.color import rgb2lab
+    from skimage.filters import sobel
+    from skimage.segmentation import watershed
+
+    if known.min() == known.max() or (known >= 0).all():
+        return np.maximum(known, 0)
+    lab = rgb2lab(photo)
+    edges = np.sqrt(sum(sobel(lab[..., channel]) ** 2 for channel in range(3)))
+    return (watershed(edges, known + 1) - 1).astype(np.int32)

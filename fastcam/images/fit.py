@@ -1,0 +1,70 @@
+"""Preprocessing and a network input that fit each other: size, channels, and the range of values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcam.errors import InputError
+from fastcam.images.inputs import ImageInput
+from fastcam.images.preprocessing import NAMED, Preprocess
+from fastcam.images.regions import seen_region as seen_region
+
+
+def default_preprocess(model: ImageInput) -> Preprocess:
+    """The preprocessing of models that nothing is known of: ImageNet's, or what fits grey or uint8 inputs."""
+    if model.channels == 1:
+        return Preprocess(channels="grey", scale=1.0 if model.dtype == np.uint8 else 1 / 255)
+    return NAMED["raw" if model.dtype == np.uint8 else "imagenet"]
+
+
+def target_size(spec: Preprocess, model: ImageInput) -> tuple[int, int]:
+    """(height, width) of the network input: the model's own, else the specification's, else 224.
+
+    Raises
+    ------
+    InputError
+        Both are given and differ.
+    """
+    size = model.sides(spec.size)
+    if spec.size is not None and spec.size != size:
+        raise InputError(f"preprocess: size: the model takes {size[0]}×{size[1]}; got {spec.size[0]}×{spec.size[1]}")
+    return size
+
+
+def check_channels(spec: Preprocess, model: ImageInput) -> None:
+    """The specification makes as many channels as the model takes, and values that fit its dtype.
+
+    Raises
+    ------
+    InputError
+        It doesn't.
+    """
+    channels = 1 if spec.channels == "grey" else 3
+    if channels != model.channels:
+        hint = "channels='grey'" if model.channels == 1 else "channels='rgb'"
+        raise InputError(
+            f"preprocess: the model takes {model.channels} channels, {spec.channels!r} makes {channels}; use {hint}"
+        )
+    if model.dtype == np.uint8 and (spec.scale != 1 or any(spec.mean) or set(spec.std) != {1.0}):
+        raise InputError(f"preprocess: the model takes uint8 pixels as they are, 'raw'; got {spec.describe()}")
+
+
+def normalised(pixels: NDArray[Any], spec: Preprocess) -> NDArray[np.float32]:
+    """(scale · pixel - mean) / std of pixels (..., channels) in the order of `spec.channels`, or of (..., 1)."""
+    scaled = pixels.astype(np.float32) * np.float32(spec.scale)
+    return (scaled - np.asarray(spec.mean, np.float32)) / np.asarray(spec.std, np.float32)
+
+
+def value_range(spec: Preprocess) -> tuple[float, float]:
+    """Least and largest value of a network input.
+
+    Examples
+    --------
+    >>> value_range(NAMED["inception"])
+    (-1.0, 1.0)
+    """
+    values = normalised(np.array([[0], [255]]), spec)
+    return float(values.min()), float(values.max())

@@ -1,0 +1,164 @@
+"""Frames of a video or camera to network inputs: resized, normalised and laid out in one pass, read where they lie."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcam.arrays import engines
+from fastcam.arrays.checks import LONGEST, check_threads, out_array
+from fastcam.arrays.devices import adopt, is_on_device
+from fastcam.arrays.resampling import Memory, Region, View, resizing
+from fastcam.errors import InputError
+from fastcam.images.fit import check_channels, normalised, target_size
+from fastcam.images.inputs import ImageInput
+from fastcam.images.preprocessing import Preprocess
+from fastcam.images.regions import whole_view
+
+INTERPOLATIONS = ("bilinear", "opencv-linear")
+
+
+def network_input(
+    frame: NDArray[np.uint8],
+    region: Region | View,
+    spec: Preprocess,
+    model: ImageInput,
+    *,
+    out: NDArray[Any] | None = None,
+    threads: int | None = None,
+    engine: str = "auto",
+) -> NDArray[Any]:
+    """One network input of a region of a frame: (1, 3, H, W), (1, H, W, 3) or, of grey, 1 in place of 3.
+
+    As Pillow's `resize(..., BILINEAR, box=region)` or OpenCV's `resize(..., INTER_LINEAR)` of the region and NumPy
+    would make it, but in one pass over the frame, with no array in between: a pixel is interpolated in whole numbers,
+    rounded to 8 bits, normalised in float32 and written in the model's dtype.
+
+    Parameters
+    ----------
+    frame
+        (H, W, 3) uint8, RGB, of any strides, read in place: views such as `bgr[..., ::-1]`, `frame[::-1]`,
+        `rgba[..., :3]`, `planes.transpose(1, 2, 0)` or `np.broadcast_to(grey[..., None], (*grey.shape, 3))` aren't
+        copied. It may be on a CUDA device: then so is the result.
+    region
+        (x0, y0, x1, y1) in whole pixels of the frame, which is resized to the network input; or a `View`, as
+        `fastcam.images.regions.view_of` returns it. What lies outside the frame is filled with `spec.fill`.
+    spec
+        How the model wants its input; interpolation "bilinear" or "opencv-linear".
+    model
+        The model's input, which tells dtype, layout and size: `Session.input`.
+    out
+        C-contiguous array of the result's shape and dtype to write into, and return; not overlapping the frame.
+    threads
+        At most so many; None: one a processor, where there is work for them. The rows are shared out.
+    engine
+        "auto": where the frame is; "cpu": Numba; "cuda": CuPy; "reference": NumPy. Results are equal, bit for bit.
+
+    Raises
+    ------
+    InputError
+        The frame is no (H, W, 3) uint8 array, the region is empty or absurdly large, the specification doesn't fit the
+        model or wants another interpolation, or an `out` that doesn't fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastcam.images import preprocess
+    >>> model = ImageInput("images", np.float32, "NCHW", 1, 3, 224, 224)
+    >>> frame = np.full((1080, 1920, 3), 255, np.uint8)
+    >>> buffer = network_input(frame, (420, 0, 1500, 1080), preprocess("inception"), model)
+    >>> buffer.shape, buffer.dtype, float(buffer.max())
+    ((1, 3, 224, 224), dtype('float32'), 1.0)
+    >>> network_input(frame[:, ::-1], (420, 0, 1500, 1080), preprocess("unit"), model, out=buffer) is buffer
+    True
+    """
+    check_threads(threads)
+    pixels = _checked(frame)
+    view = _checked_view(region, spec, model)
+    run = engines.serving(engine, pixels)
+    channels = 1 if spec.channels == "grey" else 3
+    shape = (1, channels, *view.target) if model.layout == "NCHW" else (1, *view.target, channels)
+    out = out_array("out", out, shape, np.dtype(model.dtype), pixels)
+    how = resizing((pixels.shape[0], pixels.shape[1]), view, spec.fill, spec.interpolation == "bilinear")
+    table = level_table(spec, np.dtype(model.dtype))
+    run.preprocess(_memory(pixels, spec.channels == "bgr", run.xp), how, table, model.layout == "NHWC", out, threads)
+    return out
+
+
+@lru_cache(maxsize=64)
+def level_table(spec: Preprocess, dtype: np.dtype[Any]) -> NDArray[np.uint8]:
+    """(channels, 256 * item) bytes: what each of the levels 0 to 255 of each channel becomes in the network input."""
+    channels = 1 if spec.channels == "grey" else 3
+    levels = np.broadcast_to(np.arange(256)[:, None], (256, channels))
+    values = normalised(levels, spec)
+    if dtype == np.uint8:
+        values = np.clip(np.rint(values), 0, 255)
+    table = np.ascontiguousarray(values.T, dtype).view(np.uint8)
+    table.flags.writeable = False  # all callers get the same
+    return table
+
+
+def _checked(frame: Any) -> Any:
+    """(H, W, 3) uint8, in the host's memory or on a device."""
+    on_device = is_on_device(frame)
+    if not on_device and not isinstance(frame, np.ndarray):
+        raise InputError(f"frame: expected an (H, W, 3) uint8 array; got {type(frame).__name__}. Hand over its pixels")
+    pixels = adopt("frame", frame) if on_device else np.asarray(frame)
+    if pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3 and pixels.size:
+        longest = max(pixels.shape)
+        if longest > LONGEST:
+            raise InputError(f"image: expected at most {LONGEST} pixels along a side; got {longest}")
+        return pixels
+    hint = "Give something that is there" if not pixels.size else "Convert it"
+    if pixels.size and pixels.dtype != np.uint8:
+        hint = "Scale it to 0..255 and convert it: frame.astype(np.uint8)"
+    elif pixels.ndim == 2:
+        hint = "Of a grey one, give np.broadcast_to(frame[..., None], (*frame.shape, 3))"
+    elif pixels.ndim == 3 and pixels.shape[2] == 4:
+        hint = "Of one with a fourth channel, give frame[..., :3]"
+    elif pixels.ndim == 3 and pixels.shape[0] == 3:
+        hint = "Of one with channels first, give frame.transpose(1, 2, 0)"
+    elif pixels.ndim == 4:
+        hint = "Give one frame at a time"
+    raise InputError(f"frame: expected (H, W, 3) uint8, not empty; got {pixels.shape} {pixels.dtype}. {hint}")
+
+
+def _checked_view(region: Any, spec: Preprocess, model: ImageInput) -> View:
+    """The view of the region, if all fits together."""
+    if spec.interpolation not in INTERPOLATIONS:
+        raise InputError(
+            f"preprocess: interpolation: expected one of {', '.join(INTERPOLATIONS)}; got {spec.interpolation!r}. "
+            "Others are Pillow's: fastcam.images.photos.network_input(Image.fromarray(frame), ...)"
+        )
+    check_channels(spec, model)
+    if isinstance(region, View):
+        return region
+    return whole_view(_region(region), target_size(spec, model))
+
+
+def _region(region: Any) -> Region:
+    try:
+        x0, y0, x1, y1 = (int(side) for side in region if side == int(side))
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"region: expected (x0, y0, x1, y1), whole numbers; got {region!r}") from None
+    if not (x0 < x1 and y0 < y1 and all(abs(side) <= 2 * LONGEST for side in (x0, y0, x1, y1))):
+        raise InputError(f"region: expected x0 < x1 and y0 < y1, of -{2 * LONGEST} to {2 * LONGEST}; got {region!r}")
+    return x0, y0, x1, y1
+
+
+def _memory(frame: Any, turned: bool, xp: Any) -> Memory:
+    """The frame's bytes, where its first pixel is among them, and its strides; `turned`: its last channel first."""
+    sides, strides = frame.shape, list(frame.strides)
+    origin = sum(-stride * (side - 1) for side, stride in zip(sides, strides, strict=True) if stride < 0)
+    if frame.flags.c_contiguous:
+        data = frame.reshape(-1)
+    else:
+        length = 1 + sum(abs(stride) * (side - 1) for side, stride in zip(sides, strides, strict=True))
+        lowest = frame[tuple(slice(-1, None) if stride < 0 else slice(0, 1) for stride in strides)]
+        data = xp.lib.stride_tricks.as_strided(lowest, (length,), (1,))
+    if turned:
+        origin, strides[2] = origin + 2 * strides[2], -strides[2]
+    return Memory(data, origin, *strides)

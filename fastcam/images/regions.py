@@ -1,0 +1,139 @@
+"""Which part of a photo's plane the network sees, and where that and the photo itself meet."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcam.arrays.resampling import Region, View
+from fastcam.images.preprocessing import Fit, Preprocess
+
+Values = TypeVar("Values", bound=np.generic)
+
+
+def visible(region: Region, size: tuple[int, int]) -> Region:
+    """The part of a region that lies in the photo of that (height, width)."""
+    return max(0, region[0]), max(0, region[1]), min(size[1], region[2]), min(size[0], region[3])
+
+
+def whole_view(region: Region, target: tuple[int, int]) -> View:
+    """The `View` of a region that is resized to the network input's (height, width)."""
+    return View(region, region, target, (0, 0, target[1], target[0]))
+
+
+def seen_region(size: tuple[int, int], target: tuple[int, int], fit: Fit, crop_fraction: float) -> Region:
+    """(x0, y0, x1, y1), the part of a photo's plane that becomes the network input, in whole pixels of the photo.
+
+    Whole pixels make the way back exact: the activation map covers just this rectangle. It lies inside the photo for
+    "center-crop" and around it for "letterbox". Resizing first and cropping then, as frameworks do, may
+    see up to one photo pixel more or less at a side.
+
+    Parameters
+    ----------
+    size, target
+        (height, width) of the photo and of the network input.
+
+    Examples
+    --------
+    >>> seen_region((300, 400), (224, 224), "center-crop", 0.875)
+    (69, 19, 331, 281)
+    >>> seen_region((300, 400), (224, 224), "letterbox", 1.0)
+    (0, -50, 400, 350)
+    """
+    height, width = size
+    if fit == "stretch":
+        return 0, 0, width, height
+    # One unit of scale = one network pixel's side in photo pixels.
+    sides = (height / target[0], width / target[1])
+    scale = min(sides) * crop_fraction if fit == "center-crop" else max(sides)
+    seen_height, seen_width = (max(1, round(side * scale)) for side in target)
+    x0, y0 = (width - seen_width) // 2, (height - seen_height) // 2
+    return x0, y0, x0 + seen_width, y0 + seen_height
+
+
+def view_of(size: tuple[int, int], target: tuple[int, int], spec: Preprocess) -> View:
+    """The `View` of a photo of that (height, width) for a network input of (height, width) `target`.
+
+    Examples
+    --------
+    >>> spec = Preprocess(fit="resize-crop", resize=256)
+    >>> view_of((300, 400), (224, 224), spec)
+    View(region=(68, 19, 331, 281), source=(0, 0, 400, 300), size=(256, 341), window=(58, 16, 282, 240), alone=False)
+    """
+    height, width = size
+    if spec.fit == "resize-crop":
+        return _cropped_view(size, target, _resized(size, spec.resize))
+    if spec.fit == "crop-resize":
+        side = max(1, int(spec.crop_fraction * min(size)))
+        x0, y0 = (width - side) // 2, (height - side) // 2
+        return whole_view((x0, y0, x0 + side, y0 + side), target)._replace(alone=True)
+    return whole_view(seen_region(size, target, spec.fit, spec.crop_fraction), target)
+
+
+def _resized(size: tuple[int, int], resize: int | tuple[int, int] | None) -> tuple[int, int]:
+    """(height, width) of the resized photo, as torchvision and Hugging Face round it."""
+    if not isinstance(resize, int):
+        return resize or size
+    height, width = size
+    longer = int(resize * max(size) / min(size))
+    return (longer, resize) if width <= height else (resize, longer)
+
+
+def _cropped_view(size: tuple[int, int], target: tuple[int, int], resized: tuple[int, int]) -> View:
+    """Of the centre of a whole photo that is resized first."""
+    starts = [(have - want) // 2 for have, want in zip(resized, target, strict=True)]
+    edges = []  # of the window, in pixels of the photo
+    for start, want, side, have in zip(starts, target, size, resized, strict=True):
+        first = round(start * side / have)
+        edges.append((first, max(first + 1, round((start + want) * side / have))))
+    (y0, y1), (x0, x1) = edges
+    window = (starts[1], starts[0], starts[1] + target[1], starts[0] + target[0])
+    return View((x0, y0, x1, y1), (0, 0, size[1], size[0]), resized, window)
+
+
+class Part(NamedTuple):
+    """The part of a region that lies in a photo.
+
+    Attributes
+    ----------
+    place
+        xyxy, in pixels of the photo.
+    sides
+        (height, width) of the whole region.
+    window
+        xyxy, in pixels of the region.
+    """
+
+    place: Region
+    sides: tuple[int, int]
+    window: Region
+
+    def in_photo(self, xyxy: NDArray[np.int32], area: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Boxes (..., 4) in the window as boxes in the photo; those without area stay zero."""
+        left, top, _, _ = self.place
+        if not (left or top):
+            return xyxy
+        return xyxy + np.where(area[..., None] > 0, np.array([left, top, left, top], np.int32), 0)
+
+
+def part_of(region: Region, size: tuple[int, int]) -> Part:
+    """The `Part` of a region in a photo of that (height, width).
+
+    Examples
+    --------
+    >>> part_of((-10, 0, 30, 20), (20, 20))
+    Part(place=(0, 0, 20, 20), sides=(20, 40), window=(10, 0, 30, 20))
+    """
+    x0, y0, x1, y1 = region
+    left, top, right, bottom = place = visible(region, size)
+    return Part(place, (y1 - y0, x1 - x0), (left - x0, top - y0, right - x0, bottom - y0))
+
+
+def placed(seen: NDArray[Values], part: Part, size: tuple[int, int], unseen: float = 0) -> NDArray[Values]:
+    """(H, W): values of the pixels that the network saw, where these are in a photo of that size."""
+    left, top, right, bottom = part.place
+    found = np.full(size, unseen, seen.dtype)
+    found[top:bottom, left:right] = seen
+    return found

@@ -1,0 +1,30 @@
+"""Public names of a room that are imported when they are first used (PEP 562)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+
+def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """Return `__getattr__`, `__dir__` and `__all__` of a package whose names are defined in modules below it.
+
+    Parameters
+    ----------
+    package
+        `__name__` of the package.
+    homes
+        From each public name to the module that defines it, relative to the package.
+    """
+
+    def getter(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{package}.{homes[name]}"), name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    public = sorted(homes)
+    return getter, lambda: public, public

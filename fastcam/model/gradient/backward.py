@@ -1,0 +1,120 @@
+"""The gradient of logits with regard to a tensor before them, of any model, by ONNX Runtime."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, ValueInfoProto
+
+from fastcam.errors import GradientError, ModelError
+from fastcam.model.gradient.fused import taken_apart
+from fastcam.model.gradient.rules import VARIANTS
+from fastcam.model.gradient.tape import OLDEST, Known, differentiate
+from fastcam.model.graph.tail import Tail
+from fastcam.model.run.limits import Watch
+from fastcam.model.run.runtime import ORT_ERRORS, open_for_probing, reason_of
+
+NEWER, MEANT_ALIKE = 17, 13  # what older tails become; since this version operators of classifiers mean the same
+SMALL = 1 << 20  # bytes of a tensor whose value may be asked for
+
+
+def backward_model(
+    tail: Tail,
+    values: NDArray[Any],
+    folder: Path | None,
+    watch: Watch,
+    *,
+    variant: str = "gradient",
+    at: Sequence[str] = (),
+) -> onnx.ModelProto:
+    """A tail, and the gradient of its first end, as `differentiate` writes it.
+
+    Parameters
+    ----------
+    variant
+        Which rules (`fastcam.model.gradient.rules.VARIANTS`).
+    values
+        The start as the model makes it of an image: for shapes, which stay, but for the batch where the tail lets it.
+    at
+        Tensors whose gradients are wanted; none: that of the start.
+
+    Raises
+    ------
+    GradientError
+        An operator has no gradient, the end doesn't depend on the start, or the tail can't be converted from its opset.
+    ModelError
+        ONNX Runtime can't run the tail.
+    """
+    wanted = tuple(at) or (tail.start,)
+    model = taken_apart(converted(tail.model))
+    known = _known(model, {tail.start: np.ascontiguousarray(values, np.float32)}, folder, watch)
+    rules = VARIANTS[variant](model.graph.node, tail.ends[0])
+    return differentiate(model, wanted[0], tail.ends[0], known, rules, wanted[1:])
+
+
+def converted(model: onnx.ModelProto, least: int = OLDEST) -> onnx.ModelProto:
+    """The very same model, or one of a newer opset in place of one older than `least`, which is at most `OLDEST`.
+
+    Raises
+    ------
+    GradientError
+        It can't be converted.
+    """
+    version = next((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), OLDEST)
+    if version >= least:
+        return model
+    if version >= MEANT_ALIKE:  # the converter knows no operators of ONNX Runtime's own, and isn't needed
+        newer = onnx.ModelProto()
+        newer.CopyFrom(model)
+        for one in newer.opset_import:
+            one.version = NEWER if one.domain in ("", "ai.onnx") else one.version
+        for node in newer.graph.node:  # before 14, more results than one said that the statistics are the batch's own
+            if node.op_type == "BatchNormalization" and len(node.output) > 1:
+                raise GradientError(
+                    f"{node.name or node.output[0]!r}: BatchNormalization in training has no gradient; export it "
+                    "for inference, or with its weights standardised beforehand"
+                )
+        return newer
+    plain = onnx.ModelProto()
+    plain.CopyFrom(model)
+    plain.ir_version = max(plain.ir_version, 4)  # below it, the converter looks for stored tensors among the inputs
+    try:
+        return onnx.version_converter.convert_version(plain, NEWER)
+    except Exception as error:  # of onnx's C++ code
+        raise GradientError(f"opset {version}: expected {OLDEST} or newer; it can't be converted ({error})") from error
+
+
+def _known(
+    model: onnx.ModelProto, feeds: Mapping[str, NDArray[Any]], folder: Path | None, watch: Watch
+) -> dict[str, Known]:
+    """Of every tensor that a run of the model makes, and of small ones that are stored outside of it."""
+    exposed = onnx.ModelProto()
+    exposed.CopyFrom(model)
+    made = [name for node in model.graph.node for name in node.output if name]
+    elsewhere = [
+        tensor.name
+        for tensor in model.graph.initializer
+        if tensor.data_location == TensorProto.EXTERNAL and 8 * math.prod(tensor.dims) <= SMALL
+    ]
+    names = list(dict.fromkeys([*made, *elsewhere]))
+    del exposed.graph.output[:], exposed.graph.value_info[:]
+    exposed.graph.output.extend(ValueInfoProto(name=name) for name in names)
+    session = open_for_probing(exposed.SerializeToString(), name="tail of the model", folder=folder, watch=watch)
+    try:
+        values = session.run(names, dict(feeds), watch.options)
+    except ORT_ERRORS as error:
+        watch.check()
+        raise ModelError(f"the tail of the model failed: {reason_of(error)}") from error
+    found = {**dict(zip(names, values, strict=True)), **feeds}
+    return {name: _described(value) for name, value in found.items() if isinstance(value, np.ndarray | np.generic)}
+
+
+def _described(value: NDArray[Any] | np.generic) -> Known:
+    array = np.asarray(value)
+    return Known(array.shape, array.dtype, array if array.nbytes <= SMALL else None)

@@ -1,0 +1,1 @@
+"""The graph of a model: reading, cutting, joining and rewriting it. May import `fastcam.model.file`."""

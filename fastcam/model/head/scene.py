@@ -1,0 +1,188 @@
+"""What a model gave for one image, tensor by tensor, and how to look closer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import ValueInfoProto
+
+from fastcam.model.graph.graph import Graph
+from fastcam.model.graph.quantization import is_quantised
+from fastcam.model.graph.tail import Tail, cut_tail
+from fastcam.model.head.layouts import Layout, Size, layouts, planar
+from fastcam.model.head.tail_run import TailRun
+from fastcam.model.run.limits import Watch
+
+# A ReLU is folded into a quantisation whose least value is at most so many steps below zero, where values before it
+# fall below that by more than an error of rounding.
+NEAR_ZERO, BELOW = 16.0, 2.0
+
+UPRIGHT: tuple[Literal["NCHW", "NHWC"], ...] = ("NCHW", "NHWC")
+NOT_FINITE = (
+    "its values aren't finite on the probe image",
+    "its values aren't finite on the probe image: float16 ends at 65504",
+)
+
+
+def _variants(values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """The values with other weights along the second and the last axis, one of which is that of the channels."""
+    rng, found = np.random.default_rng(6), []
+    for axis in (1, values.ndim - 1):
+        shape = [1] * values.ndim
+        shape[axis] = values.shape[axis]
+        factors = [rng.uniform(0, 2, shape), rng.choice([0.0, 4.0], shape)]
+        found += [(values * factor).astype(np.float32) for factor in factors]
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What a model gave for one image.
+
+    Attributes
+    ----------
+    values
+        Of tensors that were looked at, and of shapes; real numbers throughout, (N, ...).
+    image
+        (height, width) of the image.
+    grids
+        (h, w) of feature maps that were seen, and of their halves.
+    planes
+        Tensors whose positions are places of the image by construction (`planes`).
+    folder
+        Where the model's weights are, if not inside.
+    """
+
+    graph: Graph
+    values: Mapping[str, NDArray[Any]]
+    image: Size
+    grids: frozenset[Size]
+    planes: Mapping[str, str]
+    folder: Path | None
+    watch: Watch
+
+    @property
+    def lead(self) -> int:
+        """Number of images that the model was run on."""
+        return len(self.values[self.graph.image])
+
+    def tail(self, start: str, ends: Sequence[str], clipped: Collection[str] | None = None) -> Tail:
+        """The tail between tensors.
+
+        Parameters
+        ----------
+        clipped
+            Tensors that their quantisation clips, as known from a longer tail; None: what is seen at the start decides.
+
+        Raises
+        ------
+        ModelError
+            The ends depend on the image by a path that doesn't pass the start.
+        """
+        if clipped is None:
+            clipped = self._clipped(start, ends) if self._quantised else ()
+        return cut_tail(self.graph, start, ends, self.values, clipped)
+
+    def run(self, start: str, ends: Sequence[str], clipped: Collection[str] | None = None) -> TailRun:
+        """The tail between tensors, to be asked; parameters and errors as of `tail`, or ONNX Runtime can't load it."""
+        tail = self.tail(start, ends, clipped)
+        return TailRun(tail, self.folder, self.lead, self.values[start].shape[1:], self.watch)
+
+    @cached_property
+    def _quantised(self) -> bool:
+        return is_quantised(self.graph)
+
+    def _clipped(self, start: str, ends: Sequence[str]) -> set[str]:
+        """Results between tensors that a ReLU is folded into: what was seen at the start, or could be, falls below."""
+        tail = cut_tail(self.graph, start, ends, self.values, None)
+        if not tail.clips:
+            return set()
+        names = [name for _, *three in tail.clips for name in three]
+        body = tail.model.graph
+        del body.output[:]
+        body.output.extend(ValueInfoProto(name=name) for name in dict.fromkeys(names))
+        seen = self.values[start].astype(np.float32)
+        run = TailRun(tail, self.folder, len(seen), seen.shape[1:], self.watch)
+        found: set[str] = set()
+        for values in (seen[:1], *_variants(seen[:1])):
+            got = dict(zip(dict.fromkeys(names), run.run(np.repeat(values, len(seen), axis=0)), strict=True))
+            for result, value, least, scale in tail.clips:
+                if got[least].size != 1 or got[scale].size != 1:
+                    continue
+                lowest, step = float(got[least].item()), float(got[scale].item())
+                if -lowest <= NEAR_ZERO * step and got[value].min() < lowest - BELOW * step:
+                    found.add(result)
+        return found
+
+    def shape(self, tensor: str) -> tuple[int, ...] | None:
+        """As seen; None for what is no array."""
+        return self.values[tensor].shape if tensor in self.values else None
+
+    def holds_scores(self, tensor: str) -> bool:
+        """Check that a tensor is a vector for each image, axes of one entry aside: not a map of scores, nor boxes.
+
+        The first axis has to be that of the images; a model of one image may leave it out.
+        """
+        values = self.values.get(tensor)
+        if values is None or not values.size:
+            return False
+        if values.ndim == 1:
+            return self.lead in (1, len(values))
+        return self.is_by_image(tensor) and np.squeeze(values[0]).ndim <= 1
+
+    def is_by_image(self, tensor: str) -> bool:
+        """Check that a tensor's first axis is that of the images."""
+        shape = self.shape(tensor)
+        return bool(shape) and shape[0] == self.lead
+
+    def unfit(self, tensor: str) -> str:
+        """The reason why a tensor can't hold feature maps, whatever their layout is; empty if it can."""
+        maps = self.values.get(tensor)
+        if maps is None or tensor == self.graph.image or maps.dtype.kind != "f":
+            return "it holds no real numbers that the model makes of the image"
+        if not self.is_by_image(tensor):
+            return f"its first axis isn't that of the images (here {self.lead})"
+        if self.planes.get(tensor, "NCHW") not in UPRIGHT:
+            return "its rows are columns of the image"
+        if not np.isfinite(maps).all():
+            return NOT_FINITE[maps.dtype == np.float16]
+        return "" if maps.ndim in (3, 4) else "it has no axes of places"
+
+    def layouts(self, tensor: str, *, insisted: bool = False) -> list[Layout]:
+        """Every layout that a tensor can have; none if it can't hold feature maps.
+
+        Parameters
+        ----------
+        insisted
+            The caller says that it does: maps of any proportions will do.
+        """
+        if self.unfit(tensor):
+            return []
+        shape = self.values[tensor].shape
+        plane = self.planes.get(tensor)
+        if len(shape) == 4 and (plane or insisted):
+            made = planar(shape, [order for order in UPRIGHT if plane in (None, order)])
+            return [layout for layout in made if layout.height * layout.width > 1]
+        return layouts(shape, self.image, self.grids)
+
+    def is_convolution(self, tensor: str) -> bool:
+        """A convolution made it: four axes, two of them places."""
+        node = self.graph.producers.get(tensor)
+        return node is not None and "Conv" in node.op_type and self.values.get(tensor, np.zeros(0)).ndim == 4
+
+    def plane(self, tensor: str) -> Layout:
+        """The layout of what a convolution made, or of the image."""
+        _, a, b, c = self.values[tensor].shape
+        node = self.graph.producers.get(tensor)
+        last = self.graph.attribute(node, "channels_last", 0) if node is not None else (a, b) == self.image != (b, c)
+        return Layout("NHWC", c, a, b) if last else Layout("NCHW", a, b, c)
+
+    def spread(self, tensor: str) -> float:
+        """The standard deviation of a tensor's values; 1 where they are all the same."""
+        return float(self.values[tensor].std(dtype=np.float64)) or 1.0

@@ -1,0 +1,250 @@
+"""Which tensor holds the feature maps: walk back from the scores over the cuts, and ask the tail behind each.
+
+No operator's name decides anything here. `fastcam.model.head.proof` holds what is found against the model itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from numpy.typing import NDArray
+
+from fastcam.errors import ModelError
+from fastcam.model.head.alignment import Alignment
+from fastcam.model.head.head import OWN, Activation, Kind
+from fastcam.model.head.layouts import Layout
+from fastcam.model.head.logits import find_activation, keeps_classes
+from fastcam.model.head.scene import Scene
+from fastcam.model.head.tail_run import TOLERANCE, Positions, TailRun, affinity
+from fastcam.model.run.runtime import ORT_ERRORS, reason_of
+
+LOGITS = 8  # tensors before the scores, of the same size, that are tried as logits
+CANDIDATES = 16  # tensors that are asked at most
+SECOND_LOOKS = 3  # at earlier tensors, where a later one may have been no map at all
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A tensor on the way to the scores: its shape as seen, and what came of it, in words.
+
+    `fits` says whether its shape can be one of feature maps; if not, nothing else was asked.
+    """
+
+    tensor: str
+    shape: tuple[int, ...]
+    verdict: str
+    fits: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Find:
+    """Feature maps and logits that belong together. `run` asks the tail between them."""
+
+    kind: Kind
+    feature_maps: str
+    layout: Layout
+    logits: str
+    run: TailRun
+    reason: str = ""
+
+    def bent(self, reason: str) -> Find:
+        """The same feature maps as those of a head that isn't linear, though it seemed to be."""
+        return replace(self, kind="gap-nonlinear" if self.kind == "cam" else "generic", reason=reason)
+
+    @property
+    def chain(self) -> list[str]:
+        """The operators between them in order, at most ten."""
+        return _shortened(self.run.tail.operators)
+
+
+class Search:
+    """The search behind one tensor of scores.
+
+    `candidates` fills up with the tensors that it came by, those of other shapes than feature maps included.
+    """
+
+    def __init__(self, scene: Scene, cuts: Sequence[str], output: str) -> None:
+        self.scene, self.cuts, self.output = scene, cuts, output
+        self.candidates: list[Candidate] = []
+        self._alignment = Alignment(scene, cuts)
+        self._kept: dict[str, bool] = {}
+        self._activations: dict[str, Activation] = {}
+        size = scene.values[output].size
+        self._ends = [name for name in cuts if name in scene.values and scene.values[name].size == size][-LOGITS:]
+
+    def find(self, wanted: str | None = None) -> Find | None:
+        """The last feature maps before the scores with an exact head, or finer ones before them; else the last ones.
+
+        Parameters
+        ----------
+        wanted
+            Look at this tensor alone.
+        """
+        best: Find | None = None
+        looks = 0
+        for tensor in [wanted] if wanted else reversed(self.cuts[1:-1]):
+            found = self._look_at(tensor, insisted=wanted is not None) if self._asked < CANDIDATES else None
+            if found is None:
+                continue
+            if found.kind == "cam":
+                return found if wanted else self._finer(found)
+            # A pooled vector may have been given the shape of a map: then the map itself is before it.
+            if best is None or _says_more(found, best):
+                best = found
+            looks += 1
+            if _is_settled(best) or looks > SECOND_LOOKS:
+                break
+        return best
+
+    @property
+    def _asked(self) -> int:
+        return sum(candidate.fits for candidate in self.candidates)
+
+    def _look_at(self, tensor: str, *, insisted: bool = False) -> Find | None:
+        """What the tail behind a tensor says; None where it holds no feature maps."""
+        possible = self.scene.layouts(tensor, insisted=insisted)
+        if not possible:
+            shape, verdict = self.scene.shape(tensor) or (), self.scene.unfit(tensor)
+            if len(shape) > 2 or insisted:  # vectors go without saying
+                verdict = verdict or "its sides are those of no grid of places"
+                self.candidates.append(Candidate(tensor, shape, verdict, fits=False))
+            return None
+        maps = self.scene.values[tensor]
+        try:
+            found = self._ask(tensor, maps, possible)
+            if isinstance(found, Find):
+                found = self._alignment.fault(tensor, found.layout) or found
+        except (ModelError, *ORT_ERRORS) as error:
+            self.scene.watch.check()
+            found = f"its tail doesn't run by itself ({reason_of(error)[:200]})"
+        verdict = found if isinstance(found, str) else f"{found.kind}" + (f": {found.reason}" if found.reason else "")
+        self.candidates.append(Candidate(tensor, maps.shape, verdict))
+        return None if isinstance(found, str) else found
+
+    def _ask(self, tensor: str, maps: NDArray[Any], possible: Sequence[Layout]) -> Find | str:
+        place = self.cuts.index(tensor) if tensor in self.cuts else -1
+        ends = [end for end in self._ends if self.cuts.index(end) > place] or [self.output]
+        run = self.scene.run(tensor, ends)
+        errors = affinity(run, self.scene.spread(tensor), max(layout.channels for layout in possible))
+        affine = [
+            k
+            for k, error in enumerate(errors)
+            if error <= TOLERANCE and keeps_classes(self.scene, ends[k], self.output)
+        ]
+        if affine:
+            known = [k for k in affine if self._is_logits(ends[k])]
+            return self._affine(
+                tensor, maps, possible, run, (known or affine)[-1], turned_first(self.scene, tensor, possible)
+            )
+        end = next(k for k in range(len(ends)) if self._is_logits(ends[k]))
+        return self._bent(tensor, maps, possible, run, end, errors[end])
+
+    def _affine(
+        self, tensor: str, maps: NDArray[Any], possible: Sequence[Layout], run: TailRun, end: int, natural: Layout
+    ) -> Find | str:
+        """What to make of logits that are linear in the tensor."""
+        logits, reason = run.tail.ends[end], ""
+        asked = [(layout, Positions(run, end, layout, maps)) for layout in possible]
+        if not all(positions.are_finite() for _, positions in asked):
+            return "the scores aren't finite"
+        moved = [(layout, positions) for layout, positions in asked if positions.matter()]
+        if not moved:
+            return "the scores don't depend on it, position by position"
+        for layout, positions in moved:
+            if positions.mean_suffices():
+                if positions.prefix_is_ignored():
+                    return Find("cam", tensor, layout, logits, self.scene.run(tensor, [logits]))
+                reason = f"{layout.prefix} tokens that belong to no place have a part in the logits"
+                return Find("pool-nonlinear", tensor, layout, logits, run, reason)
+        if len({layout.order for layout in possible if not layout.prefix}) > 1 and len(natural.order) == 3:
+            return "which of its axes is that of the positions can't be told"
+        if len(natural.order) == 4 or not natural.prefix:
+            reason = "the logits are linear in the feature maps, with other weights at other positions"
+            return Find("cam-spatial", tensor, natural, logits, self.scene.run(tensor, [logits]), reason)
+        return "an axis of it isn't one of positions that count alike"
+
+    def _bent(
+        self, tensor: str, maps: NDArray[Any], possible: Sequence[Layout], run: TailRun, end: int, error: float
+    ) -> Find | str:
+        """What to make of logits that aren't linear in the tensor."""
+        logits = run.tail.ends[end]
+        run = self.scene.run(tensor, [logits])
+        chain = " → ".join(_shortened(run.tail.operators))
+        asked = [(layout, Positions(run, 0, layout, maps)) for layout in possible]
+        if not all(positions.are_finite() for _, positions in asked):
+            return "the scores aren't finite"
+        moved = [(layout, positions) for layout, positions in asked if positions.matter()]
+        if not moved:
+            return "the scores don't depend on it, position by position"
+        because = f"{chain} is off by {error:.2g} relative on noise" if error < 10 else f"{chain} isn't linear at all"
+        for layout, positions in moved:
+            if positions.mean_suffices():
+                return Find("gap-nonlinear", tensor, layout, logits, run, because)
+        for layout, positions in moved:
+            if positions.order_is_free():
+                return Find("pool-nonlinear", tensor, layout, logits, run, because)
+        natural = turned_first(self.scene, tensor, [layout for layout, _ in moved])
+        if len(natural.order) == 4:
+            return Find("generic", tensor, natural, logits, run, because)
+        return "an axis of it isn't one of positions that count alike"
+
+    def _finer(self, found: Find) -> Find:
+        """The finest of the earlier tensors that are still exact."""
+        best = found
+        before = self.cuts[: self.cuts.index(found.feature_maps)]
+        for tensor in reversed(before):
+            if not self.scene.layouts(tensor):
+                continue
+            if self._asked >= CANDIDATES:
+                break
+            earlier = self._look_at(tensor)
+            if earlier is None or earlier.kind != "cam":
+                break
+            if earlier.layout.height * earlier.layout.width > best.layout.height * best.layout.width:
+                h, w = found.layout.height, found.layout.width
+                reason = f"finer than {found.feature_maps!r} ({h}·{w}), and as exact"
+                best = Find("cam", tensor, earlier.layout, earlier.logits, earlier.run, reason)
+        return best
+
+    def _keeps_classes(self, tensor: str) -> bool:
+        if tensor not in self._kept:
+            self._kept[tensor] = keeps_classes(self.scene, tensor, self.output)
+        return self._kept[tensor]
+
+    def _is_logits(self, tensor: str) -> bool:
+        """The scores are a known function of the tensor."""
+        if tensor not in self._activations and self._keeps_classes(tensor):
+            self._activations[tensor] = find_activation(self.scene, tensor, self.output)
+        return tensor == self.output or self._activations.get(tensor, "other") not in OWN
+
+
+def turned_first(scene: Scene, tensor: str, possible: Sequence[Layout]) -> Layout:
+    """The layout that the operators before a tensor suggest: ONNX convolves channels first."""
+    turned, node = 0, scene.graph.producers.get(tensor)
+    while node is not None and "Conv" not in node.op_type and node.input:
+        perm = scene.graph.attribute(node, "perm")
+        turned += isinstance(perm, list) and list(perm) in ([0, 2, 3, 1], [0, 3, 1, 2])
+        data = scene.graph.data_inputs(node)
+        node = scene.graph.producers.get(data[0]) if data else None
+    likely = "NHWC" if turned % 2 else "NCHW"
+    return next((layout for layout in possible if layout.order == likely), possible[0])
+
+
+def _is_settled(found: Find) -> bool:
+    """A map of four axes whose positions are exchangeable: no tensor before it will say more."""
+    return found.kind in ("gap-nonlinear", "pool-nonlinear") and len(found.layout.order) == 4
+
+
+def _says_more(found: Find, later: Find) -> bool:
+    """Whether an earlier tensor is rather the feature maps than a later one."""
+    if later.kind == "cam-spatial":  # rows of a map look like tokens
+        return found.kind == "cam-spatial" and len(found.layout.order) > len(later.layout.order)
+    return (later.kind == "generic" or later.layout.prefix > 0) and _is_settled(found)
+
+
+def _shortened(operators: Sequence[str]) -> list[str]:
+    """Names of operators in order, none twice in a row, at most ten."""
+    names = [name for k, name in enumerate(operators) if k == 0 or operators[k - 1] != name]
+    return names if len(names) <= 10 else [*names[:9], f"{len(names) - 9} more"]

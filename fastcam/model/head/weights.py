@@ -1,0 +1,67 @@
+"""Class weights and bias of a linear head, measured on its tail: a unit in one place, and what comes out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastcam.errors import NotLinearError
+from fastcam.model.head.layouts import Layout
+from fastcam.model.head.tail_run import UNIT, Doubles, Floats, TailRun, blocks
+
+PROBE_BYTES = 16 << 20
+MOST_PRODUCTS = 2e11  # multiplications that one weight for each position may cost: about 2 s
+
+
+def channel_weights(run: TailRun, layout: Layout) -> tuple[Doubles, Doubles]:
+    """(K, C) and (K,): what the tail makes of a unit in one channel, at every position of the grid, and of zeros.
+
+    Raises
+    ------
+    NotLinearError
+        They aren't finite.
+    """
+    count = layout.prefix + layout.height * layout.width
+
+    def tensors(units: Floats) -> Floats:
+        rows = np.zeros((len(units), count, layout.channels), np.float32)
+        rows[:, layout.prefix :] = units[:, None]
+        return layout.tensor(rows)
+
+    return _measure(run, tensors, layout.channels, count * layout.channels)
+
+
+def pooled_weights(run: TailRun, channels: int) -> tuple[Doubles, Doubles]:
+    """The same behind the pooling, where a channel is one number."""
+    return _measure(run, lambda units: units.reshape(len(units), *run.shape), channels, channels)
+
+
+def position_weights(run: TailRun, layout: Layout) -> tuple[Doubles, Doubles]:
+    """(K, C, h, w) and (K,), times h·w, so that the mean of the map and the bias add up to the logits.
+
+    Raises
+    ------
+    NotLinearError
+        They aren't finite.
+    """
+    size = int(np.prod(run.shape))
+    weights, bias = _measure(run, lambda units: units.reshape(len(units), *run.shape), size, size)
+    return layout.channels_first(weights.reshape(len(bias), *run.shape)) * (layout.height * layout.width), bias
+
+
+def too_many(run: TailRun, classes: int) -> bool:
+    """One weight for each position would take too long to measure."""
+    return float(np.prod(run.shape)) ** 2 * classes > MOST_PRODUCTS
+
+
+def _measure(run: TailRun, tensors, units: int, size: int) -> tuple[Doubles, Doubles]:
+    """(K, units) and (K,). `tensors` makes start tensors of rows with one unit each; `size` values in one of them."""
+    bias = run.run_one(np.zeros(run.shape, np.float32))[0]
+    weights = np.empty((len(bias), units))
+    for block in blocks(units, PROBE_BYTES // (4 * size)):
+        rows = np.zeros((block.stop - block.start, units), np.float32)
+        rows[np.arange(len(rows)), np.arange(block.start, block.stop)] = UNIT
+        with np.errstate(invalid="ignore"):  # infinity - infinity, refused below
+            weights[:, block] = ((run(tensors(rows))[0] - bias) / UNIT).T
+    if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
+        raise NotLinearError("the logits aren't finite for every mean of the feature maps, so they aren't linear in it")
+    return weights, bias

@@ -1,0 +1,268 @@
+"""The page in a real browser: what it shows, says and does, of a live source and of photos."""
+
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import fastcam
+from fastcam.serve import Server
+from tests.browser import needed
+from tests.model.models import classifier
+from tests.serve.camera import filming, frame
+from tests.serve.client import port_of
+from tests.serve.windows import begins, drawn, says, set_to, wait_for_picture
+
+pytestmark = needed
+
+
+@pytest.fixture(scope="module")
+def model(load_real):
+    return load_real("cifar10_resnet20")
+
+
+@pytest.fixture
+def photo(tmp_path):
+    Image.fromarray(frame(7)).save(tmp_path / "noise.png")
+    return tmp_path / "noise.png"
+
+
+# ---- live ------------------------------------------------------------------------------------------------------------
+
+
+def test_live_picture_bars_and_a_click_on_a_class(browser, model, tmp_path):
+    with filming(model) as (camera, server):
+        browser.open(server.url)
+        browser.until(says("#status", "Waiting for the first frame."))
+        camera.shoot()
+        browser.until(says("#status", "Live."))
+        expected = model.explain(frame(0), top=5)
+        wait_for_picture(browser, tmp_path, drawn(model, 0))
+        names = browser.evaluate("[...document.querySelectorAll('.bar .name')].map(e => e.textContent)")
+        assert names == [model.labels[index] for index in expected.class_index[0]]
+        values = browser.evaluate("[...document.querySelectorAll('.bar .value')].map(e => e.textContent)")
+        assert values == [f"{100 * score:.1f} %" for score in expected.scores[0]]
+        widths = browser.evaluate(
+            "[...document.querySelectorAll('.track')].map(e => e.firstChild.offsetWidth / e.offsetWidth)"
+        )
+        np.testing.assert_allclose(widths, expected.scores[0], atol=0.02)
+        camera.shoot()
+        wait_for_picture(browser, tmp_path, drawn(model, 1))
+
+        second = int(model.explain(frame(1), top=5).class_index[0, 1])
+        browser.until(f"document.querySelector('li:nth-child(2) .bar').dataset.index === '{second}'")
+        browser.click("li:nth-child(2) .bar")
+        wait_for_picture(browser, tmp_path, drawn(model, 1, class_index=second))
+        browser.until(begins("#chosen", f"{model.labels[second]} "))
+        browser.until(f"document.querySelector('[aria-pressed=true]')?.dataset.index === '{second}'")
+        assert browser.evaluate("document.querySelector('#class').value") == model.labels[second]
+        browser.click("[aria-pressed=true]")  # lets go of it
+        wait_for_picture(browser, tmp_path, drawn(model, 1))
+
+
+WATCH = """(() => {
+  window.seen = [];
+  const picture = document.querySelector("#picture");
+  new MutationObserver(() => window.seen.push([picture.src, document.querySelector("#chosen").textContent]))
+    .observe(document.querySelector("#chosen"), { childList: true, characterData: true, subtree: true });
+})()"""
+
+
+def test_numbers_are_those_of_the_picture_that_is_shown(browser, model, tmp_path):
+    """While frames follow each other: each text comes with a picture of its own, in their order."""
+    told = {}
+    for k in range(12):
+        found = model.explain(frame(k))
+        index = found.class_index[0, 0]
+        told[f"{model.labels[index]} {100 * found.scores[0, 0]:.1f} %"] = k
+    with filming(model) as (camera, server):
+        browser.open(server.url)
+        camera.shoot()
+        browser.until(says("#status", "Live."))
+        browser.until(begins("#chosen", next(iter(told))))
+        browser.evaluate(WATCH)
+        for _ in range(11):
+            camera.shoot()
+            time.sleep(0.1)
+        browser.until(says("#chosen", list(told)[-1]))
+        wait_for_picture(browser, tmp_path, drawn(model, 11))
+        seen = browser.evaluate("window.seen")
+    assert len({source for source, _ in seen}) == len(seen) >= 3
+    order = [told[text] for _, text in seen]
+    assert order == sorted(order)
+
+
+def test_settings_change_the_picture(browser, model, tmp_path):
+    with Server(model, [frame(0)]) as server:
+        browser.open(server.url)
+        browser.until(says("#status", "The source has ended. This is its last frame."))
+        wait_for_picture(browser, tmp_path, drawn(model, 0))
+        browser.evaluate(set_to("#opacity", 100))
+        wait_for_picture(browser, tmp_path, drawn(model, 0, opacity=1.0))
+        browser.evaluate(set_to("#opacity", 0))
+        browser.evaluate(set_to("#threshold", 70))
+        wait_for_picture(browser, tmp_path, drawn(model, 0, opacity=0.0, threshold=0.7))
+        browser.evaluate(set_to("#convention", "'gradcam'", "change"))
+        assert browser.text("#threshold-value") == "15 %"  # the convention's own
+        expected = model.explain(frame(0), convention="gradcam")
+        x0, y0, x1, y1 = expected.boxes.xyxy[0, 0].tolist()
+        browser.until(says("#box", f"box {x0}, {y0} to {x1}, {y1} of 60 × 40 pixels"))
+        wait_for_picture(browser, tmp_path, drawn(model, 0, opacity=0.0, convention="gradcam"))
+
+
+def test_classes_by_name_and_number(browser, model):
+    with Server(model, [frame(0)]) as server:
+        browser.open(server.url)
+        browser.until("document.querySelectorAll('.bar').length === 5")
+        for typed, name in (("9", model.labels[9]), (model.labels[2].upper(), model.labels[2])):
+            browser.evaluate("document.querySelector('#class').select()")
+            browser.click("#class")
+            browser.evaluate("document.querySelector('#class').select()")
+            browser.type(typed)
+            browser.press("Enter", 13, "\r")
+            browser.until(begins("#chosen", f"{name} "))
+            assert browser.evaluate("document.querySelector('#class').value") == name
+        for typed in ("10", "gnu"):
+            browser.evaluate("document.querySelector('#class').select()")
+            browser.type(typed)
+            browser.press("Tab", 9)
+            browser.until(begins("#problem", f"There is no class “{typed}”; expected a name from the list, or 0 to 9"))
+            assert browser.evaluate("document.querySelector('#class').getAttribute('aria-invalid')") == "true"
+            assert browser.text("#chosen").startswith(model.labels[2])
+            browser.evaluate("document.querySelector('#class').focus()")
+        browser.click("#best")
+        best = model.labels[model.explain(frame(0)).class_index[0, 0]]
+        browser.until(begins("#chosen", f"{best} "))
+        assert browser.evaluate("document.querySelector('#problem').hidden")
+
+
+def test_a_camera_that_is_gone(browser, model):
+    with filming(model) as (camera, server):
+        browser.open(server.url)
+        camera.shoot()
+        browser.until(says("#status", "Live."))
+        camera.end(OSError("camera <b>unplugged</b>"))
+        text = "The source failed: OSError: camera <b>unplugged</b> This is its last frame."
+        browser.until(says("#status", text))
+        assert browser.evaluate("document.querySelector('#picture').naturalWidth") == 480
+
+
+def test_a_camera_that_has_gone_quiet(browser, model, monkeypatch):
+    monkeypatch.setattr("fastcam.serve.live.QUIET", 0.3)
+    with filming(model) as (camera, server):
+        browser.open(server.url)
+        camera.shoot()
+        browser.until(says("#status", "No new frame for some seconds; the source may be gone."))
+        assert not browser.evaluate("document.querySelector('#picture').hidden")
+        monkeypatch.setattr("fastcam.serve.live.QUIET", 60)
+        camera.shoot()
+        browser.until(says("#status", "Live."))
+
+
+def test_a_source_without_a_frame(browser, model):
+    with Server(model, []) as server:
+        browser.open(server.url)
+        browser.until(says("#status", "The source has ended."))
+        browser.until(says("#empty", "No picture. Drop a photo here, or choose one."))
+        assert browser.evaluate("document.querySelector('#picture').hidden")
+
+
+def test_a_server_that_ends_and_comes_back(browser, model, tmp_path):
+    with Server(model, [frame(0)]) as server:
+        browser.open(server.url)
+        wait_for_picture(browser, tmp_path, drawn(model, 0))
+    browser.until(says("#status", "fastcam doesn't answer. Is it still running?"))
+    with Server(model, [frame(1)], port=port_of(server)):
+        browser.until(begins("#status", "The source has ended."))
+        wait_for_picture(browser, tmp_path, drawn(model, 1))
+    browser.until(says("#status", "fastcam doesn't answer. Is it still running?"))
+
+
+def test_a_lost_stream_begins_anew(browser, model, tmp_path, monkeypatch):
+    monkeypatch.setattr("fastcam.serve.handler.SEND_BUFFER", 12345)
+    with filming(model) as (camera, server):
+        browser.open(server.url)
+        camera.shoot()
+        wait_for_picture(browser, tmp_path, drawn(model, 0))
+        streams = [one for one in server._listener._open if one.getsockopt(1, 7) == 2 * 12345]  # SOL_SOCKET, SO_SNDBUF
+        assert len(streams) == 1
+        streams[0].shutdown(2)
+        camera.shoot()
+        wait_for_picture(browser, tmp_path, drawn(model, 1))
+
+
+# ---- photos ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_dropped_photo(browser, model, tmp_path, photo):
+    best = model.explain(frame(7))
+    verdict = f"noise.png: {model.labels[best.class_index[0, 0]]}, {100 * best.scores[0, 0]:.1f} %."
+    with Server(model) as server:
+        browser.open(server.url)
+        browser.until(says("#status", "No photo yet."))
+        assert browser.text("#empty") == "Drop a photo here, or choose one."
+        browser.drop_file(photo, 300, 300)
+        browser.until(says("#status", verdict))
+        wait_for_picture(browser, tmp_path, drawn(model, 7))
+        browser.evaluate(set_to("#opacity", 90))
+        wait_for_picture(browser, tmp_path, drawn(model, 7, opacity=0.9))
+        browser.evaluate(set_to("#opacity", 50))
+        fourth = int(model.explain(frame(7), top=5).class_index[0, 3])
+        browser.click("li:nth-child(4) .bar")
+        wait_for_picture(browser, tmp_path, drawn(model, 7, class_index=fourth))
+        assert browser.evaluate("document.querySelector('#back').hidden")
+
+
+def test_a_photo_in_place_of_the_live_picture_and_back(browser, model, tmp_path, photo):
+    with filming(model) as (camera, server):
+        browser.open(server.url)
+        camera.shoot()
+        wait_for_picture(browser, tmp_path, drawn(model, 0))
+        browser.choose_file("#file", photo)
+        browser.until(begins("#status", "noise.png: "))
+        wait_for_picture(browser, tmp_path, drawn(model, 7))
+        camera.shoot()
+        time.sleep(0.6)  # the live picture goes on, but not on this page
+        wait_for_picture(browser, tmp_path, drawn(model, 7))
+        browser.click("#back")
+        browser.until(says("#status", "Live."))
+        wait_for_picture(browser, tmp_path, drawn(model, 1))
+
+
+def test_bad_photos_are_named_and_change_nothing(browser, model, tmp_path, photo):
+    (tmp_path / "text.png").write_text("no photo")
+    with (tmp_path / "huge.png").open("wb") as file:
+        file.truncate(33 * 2**20)
+    with Server(model) as server:
+        browser.open(server.url)
+        browser.until(says("#status", "No photo yet."))
+        browser.drop_file(tmp_path / "text.png", 300, 300)
+        browser.until(begins("#problem", "text.png: not an image that Pillow can read by itself; expected JPEG, PNG"))
+        assert browser.text("#status") == "No photo yet."
+        browser.drop_file(photo, 300, 300)
+        browser.until(begins("#status", "noise.png: "))
+        assert browser.evaluate("document.querySelector('#problem').hidden")
+        before = browser.text("#status")
+        browser.choose_file("#file", tmp_path / "huge.png")
+        browser.until(says("#problem", "huge.png is too large: expected at most 32 MB."))
+        browser.drop_file(tmp_path / "text.png", 300, 300)
+        browser.until(begins("#problem", "text.png: "))
+        assert browser.text("#status") == before
+        wait_for_picture(browser, tmp_path, drawn(model, 7))
+
+
+def test_names_are_text(browser, tmp_path):
+    """Of files, classes and models: none of them becomes a part of the page."""
+    name = "<img src=x onerror=document.title='hacked'>"
+    (tmp_path / f"{name}.onnx").write_bytes(classifier())
+    hostile = fastcam.load(tmp_path / f"{name}.onnx", labels=[f"{name}{k}" for k in range(5)])
+    Image.fromarray(frame()).save(tmp_path / f"{name}.png")
+    with Server(hostile) as server:
+        browser.open(server.url)
+        browser.until(says("#status", "No photo yet."))
+        browser.drop_file(tmp_path / f"{name}.png", 300, 300)
+        browser.until(begins("#status", f"{name}.png: {name}"))
+        assert browser.text("#model") == f"{name}.onnx, 5 classes"
+        assert browser.evaluate("document.images.length") == 1
+        assert browser.evaluate("document.title") == f"{name}.onnx – fastcam"
