@@ -38,11 +38,11 @@ from fastcam.arrays.sweeps import sweep
 from fastcam.evaluate import (
     Annotations,
     EnergyInBox,
-    KnownLocalisation,
+    KnownLocalization,
     MaxBoxAccV2,
     Metric,
     PointingGame,
-    TopLocalisation,
+    TopLocalization,
     Truth,
     bootstrap,
     peak_points,
@@ -177,8 +177,8 @@ def pooled(
 
 def metrics() -> dict[str, Any]:
     return {
-        "localisation": TopLocalisation(top=1),
-        "known": KnownLocalisation(),
+        "localisation": TopLocalization(top=1),
+        "known": KnownLocalization(),
         "max_box_acc_v2": MaxBoxAccV2(THRESHOLDS.tolist()),
         "pointing": PointingGame(),
         "energy": EnergyInBox(),
@@ -258,7 +258,7 @@ def differences(tallies: Tallies, other: Tallies) -> Figures:
 
 
 def value(metric: Metric[Any], rows: NDArray[Any], figure: str) -> float:
-    return float(getattr(metric.summarise(rows.sum(axis=0, dtype=np.int64), len(rows)), figure))
+    return float(getattr(metric.of_rows(rows), figure))
 
 
 def table(found: Mapping[str, Tallies]) -> dict[str, Figures]:

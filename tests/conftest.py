@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 import fastcam
-from fastcam.evaluate import outcome, read_annotations
+from fastcam.evaluate import read_annotations, results
 from tests.browser import Browser, find
 from tests.evaluations import annotate
 from tests.waiting import until
@@ -100,7 +100,7 @@ def model_and_data(load_real, cifar_table: Path):
 def few_resamples():
     """Evaluations whose intervals cost little."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(outcome, "RESAMPLES", 20)
+        patch.setattr(results, "RESAMPLES", 20)
         yield
 
 

@@ -11,13 +11,13 @@ import pytest
 from fastcam import InputError
 from fastcam.evaluate import (
     EnergyInBox,
-    KnownLocalisation,
+    KnownLocalization,
     MaxBoxAcc,
     MaxBoxAccV2,
     MeanIoU,
     PointingGame,
     PxAP,
-    TopLocalisation,
+    TopLocalization,
     bootstrap,
     by_class,
     peak_points,
@@ -38,8 +38,8 @@ def updates():
         return truth_of(truths[part])
 
     return [
-        (TopLocalisation(), lambda p: (index[p], boxes[p], truth(p))),
-        (KnownLocalisation(corners="inclusive"), lambda p: (boxes[p, 0], truth(p))),
+        (TopLocalization(), lambda p: (index[p], boxes[p], truth(p))),
+        (KnownLocalization(corners="inclusive"), lambda p: (boxes[p, 0], truth(p))),
         (MaxBoxAcc([0, 0.1, 0.2, 0.5, 0.7], deltas=[0.2]), lambda p: (boxes[p], truth(p))),
         (MaxBoxAccV2([0, 0.1, 0.2, 0.5, 0.7]), lambda p: (boxes[p], truth(p))),
         (PxAP(np.arange(0, 1, 0.1)), lambda p: (maps[p], masks[p])),
@@ -99,16 +99,16 @@ def test_what_can_not_be_merged_or_restored():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: TopLocalisation(top=0), "top: expected a number of predictions, 1 or more; got 0"),
-        (lambda: KnownLocalisation(delta=0), r"delta: expected an intersection over union in \(0, 1\]; got 0"),
+        (lambda: TopLocalization(top=0), "top: expected a number of predictions, 1 or more; got 0"),
+        (lambda: KnownLocalization(delta=0), r"delta: expected an intersection over union in \(0, 1\]; got 0"),
         (lambda: MaxBoxAcc([]), "thresholds: expected at least one, ascending"),
         (lambda: MaxBoxAcc([0.5, 0.2]), "thresholds: expected at least one, ascending"),
         (lambda: MaxBoxAcc([0.5], deltas=[]), "deltas: expected at least one"),
         (lambda: PxAP([0.1, 0.2]), "thresholds: expected the first to be 0"),
         (lambda: PxAP(["a"]), "thresholds: expected numbers"),  # pyright: ignore
         (lambda: PointingGame(tolerance=-1), "tolerance: expected whole pixels, 0 or more; got -1"),
-        (lambda: TopLocalisation().update([[1]], [[[0, 0, 1, 1]]], truth_of([[]])), "M at least 5"),
-        (lambda: KnownLocalisation().update([[0, 0, 1, 1]], truth_of([[], []])), r"boxes: expected \(2, 4\)"),
+        (lambda: TopLocalization().update([[1]], [[[0, 0, 1, 1]]], truth_of([[]])), "M at least 5"),
+        (lambda: KnownLocalization().update([[0, 0, 1, 1]], truth_of([[], []])), r"boxes: expected \(2, 4\)"),
         (lambda: MaxBoxAcc([0.1]).update([[0, 0, 1, 1]], truth_of([[]])), r"boxes: expected \(1, 1, 4\)"),
         (
             lambda: MaxBoxAcc([0.1]).update([[0, 0, 1, 1]], truth_of([[]]), offsets=[0, 2]),
@@ -137,7 +137,7 @@ def test_bootstrap_covers_as_often_as_it_says():
         held += low <= 0.3 <= high
     assert 80 <= held <= 98
     tallies = rng.integers(0, 1 << 32, (50, 2))
-    first, again, other = (bootstrap(KnownLocalisation(), tallies, resamples=20, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (bootstrap(KnownLocalization(), tallies, resamples=20, seed=seed) for seed in (1, 1, 2))
     assert first == again != other
 
 

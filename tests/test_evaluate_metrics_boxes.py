@@ -8,9 +8,9 @@ import pytest
 
 from fastcam import InputError
 from fastcam.evaluate import (
-    KnownLocalisation,
+    KnownLocalization,
     MaxBoxAccV2,
-    TopLocalisation,
+    TopLocalization,
     heuristics,
     iou,
     truth_of,
@@ -90,7 +90,7 @@ def test_truth_is_checked():
     with pytest.raises(InputError, match="class_index: expected one class a box, a whole number"):
         truth_of([[[0, 0, 1, 1]]], [1.7])
     with pytest.raises(InputError, match="truth: expected the Truth of all images, as truth_of makes it; got list"):
-        KnownLocalisation().update([[0, 0, 1, 1]], [[[0, 0, 1, 1]]])  # pyright: ignore
+        KnownLocalization().update([[0, 0, 1, 1]], [[[0, 0, 1, 1]]])  # pyright: ignore
     for boxes in ([[0, 0, 1]], [[0, 0, 1, 1], [0, 1]], [0, 0, 1, 1]):
         with pytest.raises(InputError, match=r"boxes: expected .*4\) .*numbers"):
             truth_of([boxes])
@@ -98,11 +98,11 @@ def test_truth_is_checked():
 
 
 @pytest.mark.parametrize(("corners", "more"), [("half-open", 0), ("inclusive", 1)])
-def test_top_localisation_by_loops(corners, more):
+def test_top_localization_by_loops(corners, more):
     rng = np.random.default_rng(1)
     truth = random_truth(rng, 300)
     index, boxes = rng.integers(0, 3, (300, 3)), random_boxes(rng, 300, 3)
-    metric = TopLocalisation(top=2, delta=0.3, corners=corners)
+    metric = TopLocalization(top=2, delta=0.3, corners=corners)
     metric.update(index, boxes, truth)
 
     def right(n, m):
@@ -124,7 +124,7 @@ def test_top_localisation_by_loops(corners, more):
 def test_any_of_five_and_several_true_boxes():
     truth = truth_of([[[0, 0, 10, 10], [20, 20, 30, 30]]], [7])
     fifth = np.array([[[0, 0, 2, 2]] * 4 + [[20, 20, 30, 25]]])  # its IoU is just 0.5
-    metric = TopLocalisation()
+    metric = TopLocalization()
     metric.update([[1, 2, 3, 4, 7]], fifth, truth)
     assert asdict(metric.summary()) | {"images": 1, "top": 5} == {
         "images": 1,
@@ -139,7 +139,7 @@ def test_any_of_five_and_several_true_boxes():
 def test_no_box_is_wrong_whatever_corners_mean():
     for corners in ("half-open", "inclusive"):
         truth = truth_of([[[0, 0, 0, 0]]])
-        known, top = KnownLocalisation(corners=corners), TopLocalisation(top=1, corners=corners)
+        known, top = KnownLocalization(corners=corners), TopLocalization(top=1, corners=corners)
         known.update([[0, 0, 0, 0]], truth)
         top.update([[0]], [[[0, 0, 0, 0]]], truth)
         assert known.summary().accuracy == 0
@@ -151,15 +151,15 @@ def test_heuristics_are_five_boxes_of_three_classes():
     index, boxes = heuristics([[8, 6, 4]], tight, loose)
     assert index.tolist() == [[8, 8, 6, 6, 4]]
     np.testing.assert_array_equal(boxes[0], [loose[0, 0], tight[0, 0], loose[0, 1], tight[0, 1], loose[0, 2]])
-    assert TopLocalisation().update(index, boxes, truth_of([[tight[0, 1]]], [6])).tolist() == [[1, 1, 0, 0]]
+    assert TopLocalization().update(index, boxes, truth_of([[tight[0, 1]]], [6])).tolist() == [[1, 1, 0, 0]]
     with pytest.raises(InputError, match="M at least 3"):
         heuristics([[8, 6]], tight[:, :2], loose[:, :2])
 
 
-def test_known_localisation_by_loops():
+def test_known_localization_by_loops():
     rng = np.random.default_rng(2)
     truth, boxes = random_truth(rng, 200), random_boxes(rng, 200)
-    metric = KnownLocalisation(delta=0.4)
+    metric = KnownLocalization(delta=0.4)
     metric.update(boxes, truth)
     best = [max((naive_iou(boxes[n], b, 0) for b in truth.of(n)), default=0) for n in range(200)]
     assert metric.summary().accuracy == np.mean(np.array(best) >= 0.4)

@@ -11,8 +11,8 @@ from fastcam.evaluate import (
     PointingGame,
     PxAP,
     bootstrap,
-    centre_gaussian,
-    centre_point,
+    center_gaussian,
+    center_point,
     peak_points,
     photo_map,
     truth_of,
@@ -103,7 +103,7 @@ def test_mean_iou_by_the_confusion_matrix_of_scikit_learn():
         metric.update([[[4]]], [[[0]]])
     with pytest.raises(InputError, match=r"predicted: expected \(H, W\) as in truth 0"):
         metric.update([[[0, 0]]], [[[0]]])
-    with pytest.raises(InputError, match="classes: expected 2 to 255"):
+    with pytest.raises(InputError, match="class_count: expected 2 to 255"):
         MeanIoU(1)
 
 
@@ -166,14 +166,14 @@ def test_points_and_maps_that_do_not_fit():
 
 def test_baselines():
     for size in ((5, 7), (4, 6), (1, 1)):
-        gaussian = centre_gaussian(size)
+        gaussian = center_gaussian(size)
         np.testing.assert_allclose(gaussian, gaussian[::-1, ::-1], rtol=1e-6)
-        assert peak_points([centre_point(size)]).tolist() == [[size[1] // 2, size[0] // 2]]
+        assert peak_points([center_point(size)]).tolist() == [[size[1] // 2, size[0] // 2]]
         assert gaussian.max() == gaussian[size[0] // 2, size[1] // 2]
     with pytest.raises(InputError, match=r"size: expected \(height, width\)"):
-        centre_point((0, 3))
+        center_point((0, 3))
     with pytest.raises(InputError, match="sigma: expected a positive number"):
-        centre_gaussian((2, 2), sigma=0)
+        center_gaussian((2, 2), sigma=0)
 
 
 def test_maps_at_the_size_of_photos(load_real, photos):

@@ -13,7 +13,7 @@ from fastcam.evaluate import (
     AverageDrop,
     Deletion,
     EnergyInBox,
-    KnownLocalisation,
+    KnownLocalization,
     MaxBoxAcc,
     MaxBoxAccV2,
     MeanIoU,
@@ -22,7 +22,7 @@ from fastcam.evaluate import (
     Protocol,
     PxAP,
     Road,
-    TopLocalisation,
+    TopLocalization,
     bootstrap,
     evaluate,
     heuristics,
@@ -31,7 +31,7 @@ from fastcam.evaluate import (
     truth_of,
     wsol_truth,
 )
-from fastcam.evaluate.subject import read_mask
+from fastcam.evaluate.data.masks import read_mask
 from tests.evaluations import again
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
@@ -49,11 +49,11 @@ def by_boxes(best, maps, whole, truth, convention):
     def boxes(maps, thresholds):
         return sweep(maps, size, thresholds, convention=convention).xyxy
 
-    top, guesses = TopLocalisation(corners=corners), TopLocalisation(corners=corners)
+    top, guesses = TopLocalization(corners=corners), TopLocalization(corners=corners)
     two = boxes(best.activation_maps, [0.2, 100 / 255])
     top.update(best.class_index, two[:, :, 0], whole)
     guesses.update(*heuristics(best.class_index, two[:, :, 1], two[:, :, 0]), whole)
-    known = KnownLocalisation(corners=corners)
+    known = KnownLocalization(corners=corners)
     tallies = known.update(boxes(maps, [0.2])[:, 0], truth)
     largest, every = MaxBoxAcc(LEVELS, corners=corners), MaxBoxAccV2(LEVELS, corners=corners)
     largest.update(boxes(maps, LEVELS), truth)
@@ -102,7 +102,7 @@ def test_figures_are_those_of_the_public_functions(model_and_data, tmp_path, con
         "accuracy": [list(curve) for curve in curves.curves],
     }
     assert row["metrics"]["max_box_acc_v2"]["best_0.7"] == curves.best[2]
-    interval = bootstrap(KnownLocalisation(), tallies, resamples=20)["mean_iou"]
+    interval = bootstrap(KnownLocalization(), tallies, resamples=20)["mean_iou"]
     assert row["intervals"]["known"]["mean_iou"] == list(interval)
     index = data.pairs().class_index
     assert set(row["classes"]) == {str(one) for one in np.unique(index)}
@@ -176,7 +176,7 @@ def test_boxes_of_the_release(model_and_data, tmp_path):
     few = data.take(np.arange(6))
     row = evaluate(model, few, tmp_path, protocol=Protocol(convention="cam-release"))["rows"][0]
     assert set(row["metrics"]) == {"localisation", "known", "pointing", "pointing_15", "energy", "px_ap"}
-    pairs, known = few.pairs(), KnownLocalisation(corners="inclusive")
+    pairs, known = few.pairs(), KnownLocalization(corners="inclusive")
     for p, (n, index) in enumerate(zip(pairs.image, pairs.class_index, strict=True)):
         one = model.explain(few.paths[n], class_index=index).activation_maps[0, 0]
         found = sweep(one, (32, 32), convention="cam-release", components="all").xyxy

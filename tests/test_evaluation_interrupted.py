@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from fastcam.evaluate import Protocol, markdown, merge
+from fastcam.evaluate import Protocol, markdown, merge_shards
 from tests.evaluations import QUICK, again
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
@@ -24,11 +24,11 @@ def whole(model_and_data, few_resamples, tmp_path_factory):
 
 def test_batches_and_shards_change_nothing(model_and_data, tmp_path, whole):
     assert "NaN" not in whole.decode()
-    again(model_and_data, tmp_path / "sevens", batch=7)
+    again(model_and_data, tmp_path / "sevens", batch_size=7)
     assert (tmp_path / "sevens" / "results.json").read_bytes() == whole
     for part in (3, 1, 2):
-        again(model_and_data, tmp_path / str(part), shard=(part, 3), batch=part)
-    results = merge([tmp_path / "2", tmp_path / "3", tmp_path / "1"], tmp_path / "merged")
+        again(model_and_data, tmp_path / str(part), shard=(part, 3), batch_size=part)
+    results = merge_shards([tmp_path / "2", tmp_path / "3", tmp_path / "1"], tmp_path / "merged")
     assert (tmp_path / "merged" / "results.json").read_bytes() == whole
     assert results == json.loads(whole)
     assert (tmp_path / "merged" / "results.md").read_text(encoding="utf-8") == markdown(results)
@@ -49,11 +49,11 @@ def test_an_interrupted_run_goes_on_from_its_last_batch(model_and_data, tmp_path
     for count in (0, 3, 11):
         seen = []
         with pytest.raises(Stop):
-            again(model_and_data, tmp_path, batch=3, progress=stop_after(count))
+            again(model_and_data, tmp_path, batch_size=3, progress=stop_after(count))
     assert sorted(path.name for path in (tmp_path / "batches").iterdir()) == [f"{n:06d}.npz" for n in range(3)]
     assert seen[:2] == [(3, 20), (4, 20)]  # a batch that was there at once
     seen = []
-    again(model_and_data, tmp_path, batch=3, progress=stop_after(20))
+    again(model_and_data, tmp_path, batch_size=3, progress=stop_after(20))
     assert seen[:4] == [(3, 20), (6, 20), (9, 20), (10, 20)]
     assert (tmp_path / "results.json").read_bytes() == whole
     assert not list(tmp_path.rglob(".*"))
@@ -100,11 +100,11 @@ def test_killed_at_ten_random_moments(shared, cifar_table, tmp_path):
 
 @pytest.mark.parametrize("damage", ["bit", "cut", "changed", "empty", "foreign", "text"])
 def test_damaged_batches_are_made_anew(model_and_data, tmp_path, whole, damage):
-    again(model_and_data, tmp_path, batch=5)
+    again(model_and_data, tmp_path, batch_size=5)
     file = tmp_path / "batches" / "000002.npz"
     data = file.read_bytes()
     if damage == "foreign":
-        again(model_and_data, tmp_path / "other", batch=5, protocol=Protocol(metrics=QUICK, top=3))
+        again(model_and_data, tmp_path / "other", batch_size=5, protocol=Protocol(metrics=QUICK, top=3))
         data = (tmp_path / "other" / "batches" / "000002.npz").read_bytes()
     spoilt = bytearray(data)
     spoilt[len(spoilt) // 3 : len(spoilt) // 3 + 200] = bytes(200)
@@ -121,7 +121,7 @@ def test_damaged_batches_are_made_anew(model_and_data, tmp_path, whole, damage):
     file.write_bytes(spoiled[damage])
     (tmp_path / "results.json").unlink()
     notes = []
-    again(model_and_data, tmp_path, batch=5, note=notes.append)
+    again(model_and_data, tmp_path, batch_size=5, note=notes.append)
     assert (tmp_path / "results.json").read_bytes() == whole
     assert len(notes) == 1
     assert "000002.npz: expected a batch" in notes[0]

@@ -9,7 +9,7 @@ import pytest
 import fastcam
 from fastcam import InputError
 from fastcam.cli import main
-from fastcam.evaluate import Pictures, Protocol, markdown, merge, read_annotations
+from fastcam.evaluate import Pictures, Protocol, markdown, merge_shards, read_annotations
 from fastcam.evaluate.report import ShardPictures, write_report
 from tests.evaluations import again
 from tests.markup import parse
@@ -140,9 +140,9 @@ def refuse_to_replace(shards, tmp_path, capsys):
         assert run("merge", *shards, "-o", target) == 2
         assert f"expected a new folder; it has {name}. Use another, or --force (force=True)" in capsys.readouterr().err
         with pytest.raises(InputError, match=f"expected a new folder; it has {name}"):
-            merge(shards, target)
+            merge_shards(shards, target)
         assert [(one.name, one.read_text()) for one in target.iterdir()] == [(name, "another's")]
-        found = merge(shards, target, force=True)
+        found = merge_shards(shards, target, force=True)
         assert json.loads((target / "results.json").read_bytes()) == found
         assert sorted(one.name for one in target.iterdir()) == ["results.json", "results.md"]
         assert run("merge", *shards, "-o", target, "--force") == 0

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from fastcam import HeadNotFoundError, InputError
-from fastcam.evaluate import Problem, Protocol, evaluate, merge, read_annotations
+from fastcam.evaluate import Problem, Protocol, evaluate, merge_shards, read_annotations
 from tests.evaluations import QUICK, again
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
@@ -44,18 +44,18 @@ def test_a_plan_tells_the_newest_problems(model_and_data, tmp_path):
 
 
 def test_another_plan_is_refused(model_and_data, tmp_path):
-    again(model_and_data, tmp_path, batch=8)
+    again(model_and_data, tmp_path, batch_size=8)
     model, data = model_and_data
     for options, words in (
         ({"methods": ("cam",)}, "they differ in rows: "),
         ({"protocol": Protocol(metrics=QUICK, threshold=0.3)}, "threshold: 0.2 there, 0.3 here"),
-        ({"batch": 9}, "batch: 8 there, 9 here"),
-        ({"shard": (1, 2), "batch": 8}, r"shard: \[1, 1\] there, \[1, 2\] here. Use another folder, or --force"),
+        ({"batch_size": 9}, "batch_size: 8 there, 9 here"),
+        ({"shard": (1, 2), "batch_size": 8}, r"shard: \[1, 1\] there, \[1, 2\] here. Use another folder, or --force"),
     ):
         with pytest.raises(InputError, match=words):
-            again(model_and_data, tmp_path, **({"batch": 8} | options))
+            again(model_and_data, tmp_path, **({"batch_size": 8} | options))
     with pytest.raises(InputError, match="images: 20 there, 19 here; data: "):
-        again((model, data.take(np.arange(19))), tmp_path, batch=8)
+        again((model, data.take(np.arange(19))), tmp_path, batch_size=8)
     again(model_and_data, tmp_path, methods=("cam",), force=True)
     assert len(list((tmp_path / "batches").iterdir())) == 1
     (tmp_path / "plan.json").unlink()
@@ -69,7 +69,7 @@ def test_another_plan_is_refused(model_and_data, tmp_path):
 def test_shards_that_do_not_fit_are_refused(model_and_data, tmp_path):
     few = model_and_data[0], model_and_data[1].take(np.arange(6))
     for part in (1, 2, 3):
-        again(few, tmp_path / str(part), shard=(part, 3), batch=1)
+        again(few, tmp_path / str(part), shard=(part, 3), batch_size=1)
     one, two, three = (tmp_path / str(part) for part in (1, 2, 3))
     target = tmp_path / "merged"
     shutil.copytree(two, tmp_path / "copy")
@@ -85,15 +85,15 @@ def test_shards_that_do_not_fit_are_refused(model_and_data, tmp_path):
         ([tmp_path], r"expected a folder that an evaluation began, with its plan.json"),
     ):
         with pytest.raises(InputError, match=words):
-            merge(folders, target)
+            merge_shards(folders, target)
     with pytest.raises(InputError, match="expected a folder of its own"):
-        merge([one, two, three], one)
+        merge_shards([one, two, three], one)
     (two / "batches" / "000001.npz").write_bytes(b"PK")
     with pytest.raises(InputError, match=r"000001.npz: expected a batch that is whole"):
-        merge([one, two, three], target)
+        merge_shards([one, two, three], target)
     (two / "batches" / "000001.npz").unlink()
     with pytest.raises(InputError, match="2: expected 2 batches; missing: 1. Finish it first"):
-        merge([one, two, three], target)
+        merge_shards([one, two, three], target)
     assert not (target / "results.json").exists()
 
 
@@ -156,8 +156,8 @@ def test_models_and_data_that_do_not_fit(load_real, mnist, model_and_data, tmp_p
     for shard in (5, (1,), (0, 2), (1, 2.0), "12"):
         with pytest.raises(InputError, match=r"shard: expected \(i, n\) with 1 <= i <= n; got "):
             evaluate(model, data, tmp_path / "out", shard=shard)  # pyright: ignore
-    with pytest.raises(InputError, match="batch: expected 1 photo or more; got 2.5"):
-        evaluate(model, data, tmp_path / "out", batch=2.5)  # pyright: ignore
+    with pytest.raises(InputError, match="batch_size: expected 1 photo or more; got 2.5"):
+        evaluate(model, data, tmp_path / "out", batch_size=2.5)  # pyright: ignore
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="can't be written"):
         evaluate(model, data, tmp_path / "file" / "out")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from fastcam import FastcamError, InputError
-from fastcam.evaluate import merge
+from fastcam.evaluate import merge_shards
 from tests.evaluations import again
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
@@ -23,7 +23,7 @@ ODD = (None, True, -1, 0, 10**30, 1e300, "", "x", [], {}, [1, 2, 3])
 def whole(model_and_data, few_resamples, tmp_path_factory):
     """The folder of one run."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    again((model_and_data[0], model_and_data[1].take(np.arange(6))), folder, batch=3)
+    again((model_and_data[0], model_and_data[1].take(np.arange(6))), folder, batch_size=3)
     return folder
 
 
@@ -53,11 +53,11 @@ def test_every_value_of_a_plan_that_is_edited(folder, tmp_path):
         inner[last] = odd
         (folder / "plan.json").write_text(json.dumps(edited))
         with pytest.raises(InputError, match=r"plan\.json"):
-            merge([folder], tmp_path / "merged")
+            merge_shards([folder], tmp_path / "merged")
     for text in ("", "[]", "{}", "5", "null", '"sum"', "[" * 100_000, "\udcff", '{"sum": NaN}', '{"a": 1}'):
         (folder / "plan.json").write_bytes(text.encode("utf-8", "surrogateescape"))
         with pytest.raises(InputError, match=r"plan\.json"):
-            merge([folder], tmp_path / "merged")
+            merge_shards([folder], tmp_path / "merged")
     assert not (tmp_path / "merged").exists()
 
 
@@ -81,22 +81,22 @@ def test_every_value_of_a_plan_that_is_edited_with_its_check_sum(folder, tmp_pat
             inner[last] = odd
             write(edited)
             with contextlib.suppress(FastcamError):
-                merge([folder], tmp_path / "merged", force=True)
-    for odd in ({}, {"asked": []}, plan | {"shard": [1, 0]}, plan | {"asked": {}, "batch": 0}):
+                merge_shards([folder], tmp_path / "merged", force=True)
+    for odd in ({}, {"asked": []}, plan | {"shard": [1, 0]}, plan | {"asked": {}, "batch_size": 0}):
         write(odd)
         with pytest.raises(
             InputError, match=r"plan\.json: expected the plan of an evaluation; '\w+' in it isn't one's.*--force"
         ):
-            again((model_and_data[0], model_and_data[1].take(np.arange(6))), folder, batch=3)
+            again((model_and_data[0], model_and_data[1].take(np.arange(6))), folder, batch_size=3)
 
 
 def test_a_plan_that_was_edited_is_not_resumed(folder, model_and_data):
     few = model_and_data[0], model_and_data[1].take(np.arange(6))
     text = (folder / "plan.json").read_text()
-    (folder / "plan.json").write_text(text.replace('"batch": 3', '"batch": 4'))
+    (folder / "plan.json").write_text(text.replace('"batch_size": 3', '"batch_size": 4'))
     with pytest.raises(InputError, match=r"plan\.json: expected the plan of an evaluation; it was changed.*--force"):
-        again(few, folder, batch=3)
-    again(few, folder, batch=3, force=True)
+        again(few, folder, batch_size=3)
+    again(few, folder, batch_size=3, force=True)
 
 
 def test_batches_of_damaged_bytes(folder, tmp_path):
@@ -110,7 +110,7 @@ def test_batches_of_damaged_bytes(folder, tmp_path):
         if file.read_bytes() == data:
             continue
         with pytest.raises(InputError, match=r"000001\.npz: expected a batch that is whole"):
-            merge([folder], tmp_path / "merged", force=True)
+            merge_shards([folder], tmp_path / "merged", force=True)
 
 
 def test_columns_that_are_changed_with_their_check_sums(folder, tmp_path):
@@ -137,7 +137,7 @@ def test_columns_that_are_changed_with_their_check_sums(folder, tmp_path):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", RuntimeWarning)
                 try:
-                    merge([folder], tmp_path / "merged", force=True)
+                    merge_shards([folder], tmp_path / "merged", force=True)
                 except FastcamError:
                     refused += 1
     assert refused > 3 * len(columns)
@@ -148,7 +148,7 @@ def test_a_batch_that_unpacks_to_gigabytes(folder, tmp_path, monkeypatch):
     with pytest.raises(
         InputError, match=r"000000\.npz: expected a batch that is whole \(it unpacks to \d+ bytes, more"
     ):
-        merge([folder], tmp_path / "merged")
+        merge_shards([folder], tmp_path / "merged")
 
 
 def test_files_that_are_something_else(folder, tmp_path):
@@ -156,11 +156,11 @@ def test_files_that_are_something_else(folder, tmp_path):
     batch.unlink()
     batch.mkdir()
     with pytest.raises(InputError, match=r"000001\.npz: expected a batch that is whole"):
-        merge([folder], tmp_path / "merged")
+        merge_shards([folder], tmp_path / "merged")
     (folder / "plan.json").unlink()
     (folder / "plan.json").mkdir()
     with pytest.raises(InputError, match=r"expected a folder that an evaluation began, with its plan\.json"):
-        merge([folder], tmp_path / "merged")
+        merge_shards([folder], tmp_path / "merged")
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "y/" * 3000, "a\0b"])
@@ -168,6 +168,6 @@ def test_folders_whose_names_are_too_long(model_and_data, folder, name):
     with pytest.raises(FastcamError, match="x{300}|y/y|a.b"):
         again(model_and_data, name)
     with pytest.raises(FastcamError, match="x{300}|y/y|a.b"):
-        merge([folder], name)
+        merge_shards([folder], name)
     with pytest.raises(FastcamError, match="x{300}|y/y|a.b"):
-        merge([name], folder)
+        merge_shards([name], folder)

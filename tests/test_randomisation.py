@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 
 import fastcam
 from fastcam import InputError, ModelError
-from fastcam.evaluate import Randomisation, randomised_models
+from fastcam.evaluate import Randomization, randomized_models
 from fastcam.model.file.source import Parsed
 from fastcam.model.graph.graph import Graph
 from fastcam.model.graph.randomization import layers, randomised
@@ -26,7 +26,7 @@ def cifar(load_real, shared):
 @pytest.fixture(scope="module")
 def measured(cifar):
     model, photos = cifar
-    measure, done = Randomisation(stages=3), []
+    measure, done = Randomization(stages=3), []
     measure.update(model, photos, model.explain(photos), progress=lambda *one: done.append(one))
     return measure, done
 
@@ -96,7 +96,7 @@ def test_normal_noise_has_the_same_moments():
 
 def test_models_become_random_layer_by_layer(cifar):
     model, photos = cifar
-    names, others = zip(*randomised_models(model, stages=2), strict=True)
+    names, others = zip(*randomized_models(model, stages=2), strict=True)
     assert names == ("/linear/Gemm", "/conv1/Conv")
     features = [other.features(photos[:1]) for other in (model, *others)]
     np.testing.assert_array_equal(features[0], features[1])  # below the last layer nothing has changed yet
@@ -104,7 +104,7 @@ def test_models_become_random_layer_by_layer(cifar):
     ours, theirs = model.head.class_weights, others[0].head.class_weights
     np.testing.assert_allclose(np.sort(ours.ravel()), np.sort(theirs.ravel()), atol=1e-6)
     assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] < 0.3
-    ((_, alone),) = randomised_models(model, stages=1, cascading=False)
+    ((_, alone),) = randomized_models(model, stages=1, cascading=False)
     np.testing.assert_array_equal(alone.head.class_weights, theirs)  # a seed for each layer
 
 
@@ -121,11 +121,11 @@ def test_maps_of_a_random_model_are_others(measured):
 
 def test_similarities_by_hand(cifar, measured):
     """Rank correlation is the correlation of ranks; a map that doesn't depend on the parameters fails the check."""
-    from fastcam.evaluate.randomisation import _similarities
+    from fastcam.evaluate.metrics.randomization import _similarities
 
     model, photos = cifar
     explanation = model.explain(photos)
-    _, other = next(randomised_models(model, stages=1))
+    _, other = next(randomized_models(model, stages=1))
     again = other.explain(photos, class_index=explanation.class_index)
     for n in range(4):
         ranks = [rankdata(e.activation_maps[n, 0]).ravel() for e in (explanation, again)]
@@ -138,10 +138,10 @@ def test_similarities_by_hand(cifar, measured):
 
 def test_shards_add_up(cifar, measured):
     model, photos = cifar
-    parts = [Randomisation(stages=3) for _ in range(2)]
+    parts = [Randomization(stages=3) for _ in range(2)]
     for part, some in zip(parts, (photos[:1], photos[1:]), strict=True):
         part.update(model, some, model.explain(some))
-    merged = Randomisation(stages=3)
+    merged = Randomization(stages=3)
     for part in reversed(parts):
         merged = merged.merge(pickle.loads(pickle.dumps(part)))
     assert merged.summary() == measured[0].summary()
@@ -153,14 +153,14 @@ def test_shards_add_up(cifar, measured):
 def test_what_is_refused(cifar, measured, tmp_path):
     model, photos = cifar
     with pytest.raises(InputError, match="stages: expected a whole number from 1; got 0"):
-        Randomisation(stages=0)
+        Randomization(stages=0)
     with pytest.raises(InputError, match="noise: expected 'permuted' or 'normal'; got 'white'"):
-        next(randomised_models(model, noise="white"))  # pyright: ignore
+        next(randomized_models(model, noise="white"))  # pyright: ignore
     with pytest.raises(InputError, match="expected one that was loaded from a file"):
-        next(randomised_models(fastcam.load(classifier())))
+        next(randomized_models(fastcam.load(classifier())))
     with pytest.raises(InputError, match="expected one of these 1 images"):
-        Randomisation().update(model, photos[0], model.explain(photos))
-    other = Randomisation(stages=3)
+        Randomization().update(model, photos[0], model.explain(photos))
+    other = Randomization(stages=3)
     other.layers, other.method = ("a", "b", "c"), "cam"
     with pytest.raises(InputError, match="merge: expected maps of the layers .* as here; got .'a', 'b', 'c'."):
         measured[0].merge(other)
@@ -169,7 +169,7 @@ def test_what_is_refused(cifar, measured, tmp_path):
         build("maps = Relu(image) g = GlobalAveragePool(maps) logits = Flatten(g)", outputs="float[N, 3] logits")
     )
     with pytest.raises(ModelError, match="bare.onnx: expected a model with stored weights; got one without"):
-        next(randomised_models(fastcam.load(path)))
+        next(randomized_models(fastcam.load(path)))
 
 
 def test_a_random_model_that_can_not_be_explained_is_named(tmp_path):
@@ -188,4 +188,4 @@ def test_a_random_model_that_can_not_be_explained_is_named(tmp_path):
     path.write_bytes(build(body, k=first[:, :3], j=second, w=(5, 4), b=(5,)))
     model = fastcam.load(path, preprocess="unit")
     with pytest.raises(ModelError, match=r"large.onnx, random down to 'f': "):
-        list(randomised_models(model))
+        list(randomized_models(model))

@@ -120,7 +120,7 @@ class Batch(NamedTuple):
 def batches_of(records: Records) -> list[Batch]:
     """All that the shard of a plan has: photos i - 1, i - 1 + n, ... of the data, so many a batch."""
     plan = records.plan
-    (part, parts), size = plan["shard"], plan["batch"]
+    (part, parts), size = plan["shard"], plan["batch_size"]
     positions = range(part - 1, plan["asked"]["images"], parts)
     starts = range(0, len(positions), size)
     return [Batch(records, n, positions[first : first + size]) for n, first in enumerate(starts)]
@@ -175,7 +175,7 @@ def read_plan(folder: Path) -> dict[str, Any]:
 
 def _unfit_part(plan: Mapping[str, Any]) -> str | None:
     """The part of a plan that isn't as an evaluation writes it: who edited it may have corrected its check sum."""
-    asked, told, shard, batch = (plan.get(name) for name in ("asked", "told", "shard", "batch"))
+    asked, told, shard, batch = (plan.get(name) for name in ("asked", "told", "shard", "batch_size"))
     images = asked.get("images") if isinstance(asked, dict) else None
     pair = shard if isinstance(shard, list) and len(shard) == 2 and all(map(is_whole, shard)) else (0, 0)
     problems = told.get("problems") if isinstance(told, dict) else None
@@ -184,7 +184,7 @@ def _unfit_part(plan: Mapping[str, Any]) -> str | None:
         "asked": is_whole(images) and 1 <= images <= MOST,
         "told": isinstance(problems, list) and all(map(_is_problem, problems)),
         "shard": is_whole(images) and 1 <= pair[0] <= pair[1] <= images,
-        "batch": is_whole(batch) and 1 <= batch <= sys.maxsize,
+        "batch_size": is_whole(batch) and 1 <= batch <= sys.maxsize,
     }
     return next((name for name, is_fit in fits.items() if not is_fit), None)
 
@@ -233,7 +233,7 @@ def _check_unpacked(data: bytes) -> None:
 
 def _compared(plan: Mapping[str, Any], shard: bool = True) -> dict[str, Any]:
     """What has to be the same: not where files lie."""
-    own = {"shard": plan["shard"], "batch": plan["batch"]} if shard else {}
+    own = {"shard": plan["shard"], "batch_size": plan["batch_size"]} if shard else {}
     return {"fastcam": plan["fastcam"], **plan["asked"], **own}
 
 

@@ -11,7 +11,7 @@ from fastcam.cli import main
 from fastcam.evaluate import (
     EnergyInBox,
     PointingGame,
-    TopLocalisation,
+    TopLocalization,
     markdown,
     peak_points,
     photo_map,
@@ -52,7 +52,7 @@ def test_two_models_and_three_methods_on_photos(shared, tmp_path, capsys):
     cropping = fastcam.load(models / f"{names[1]}.onnx", preprocess="inception")
     own = cropping.explain(data.paths, class_index=data.class_index[:, None], method="finercam")
     maps = [photo_map(own, n) for n in range(8)]
-    energy, game, top = EnergyInBox(), PointingGame(), TopLocalisation()
+    energy, game, top = EnergyInBox(), PointingGame(), TopLocalization()
     energy.update(maps, data.truth())
     game.update(peak_points(maps), data.truth())
     best = cropping.explain(data.paths, top=5, method="finercam")
@@ -101,7 +101,7 @@ def test_photos_that_cannot_be_decoded(shared, tmp_path, capsys):
     rows = ["path,label,x0,y0,x1,y1", *(f"{n}.bmp,{n},1,1,30,30" for n in range(3)), "gone.bmp,1,1,1,9,9"]
     (tmp_path / "boxes.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     command = (shared / "models" / "cifar10_resnet20.onnx", tmp_path / "boxes.csv", "-o", tmp_path / "out")
-    command += ("--preprocess", "imagenet,fit=stretch", "--metrics", "energy", "--faithfulness", "--batch", "1")
+    command += ("--preprocess", "imagenet,fit=stretch", "--metrics", "energy", "--faithfulness", "--batch-size", "1")
     assert run(*command) == 2
     told = capsys.readouterr().err
     assert "problems in the data: 1" in told
@@ -143,7 +143,7 @@ def test_photos_that_cannot_be_decoded(shared, tmp_path, capsys):
         (("--thresholds", "0"), "thresholds: expected a whole number from 1; got 0"),
         (("--top", "11"), "top: expected 1 to 10, the number of classes; got 11"),
         (("--limit", "0"), "--limit: expected 1 photo or more; got 0"),
-        (("--batch", "0"), "batch: expected 1 photo or more; got 0"),
+        (("--batch-size", "0"), "--batch-size: expected 1 photo or more; got 0"),
         (("--classes", "labels"), "--classes: expected --labels with 'labels'"),
         (("--model", "a", "b", "c"), "--model: expected MODEL, or MODEL and its preprocessing; got a b c"),
         (("--column", "path"), "--column: expected NAME=COLUMN, such as path=file; got 'path'"),

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from fastcam.evaluate.report.figures import OF_CLASSES, Results, class_names, row_titles
+from fastcam.evaluate.report.figures import Results, class_names, class_title, row_titles
 from fastcam.evaluate.report.markup import NOTHING, element, is_number, number, wide
-from fastcam.evaluate.wording import counted
+from fastcam.evaluate.results import counted
 
 Figures = dict[int, dict[str, Any]]  # by class index and name
 
@@ -48,7 +48,7 @@ def _table(results: Results, figure: str, found: list[Figures], *, is_first: boo
         for k, (title, _) in enumerate(columns)
     ]
     lines = [element("tr", *map(_cell, line)) for line in zip(*(column for _, column in columns), strict=True)]
-    title = f"{OF_CLASSES.get(figure, figure)} of {counted(len(indices), 'class', 'classes')}"
+    title = f"{class_title(figure)} of {counted(len(indices), 'class', 'classes')}"
     table = wide(title, element("thead", element("tr", *heads)), element("tbody", *lines), class_="sortable")
     return element("details", element("summary", title), table, open="" if is_first else None)
 

@@ -83,7 +83,7 @@ class ShardPictures:
     folders
         Of the shards. Those that `fastcam.evaluate.evaluate` leaves have a report only after `write_report`.
     results
-        Of `fastcam.evaluate.merge`.
+        Of `fastcam.evaluate.merge_shards`.
 
     Examples
     --------

@@ -17,7 +17,7 @@ from fastcam.evaluate.report.markup import element, html
 from fastcam.evaluate.report.schema import check
 from fastcam.evaluate.report.tables import figures, problems, setup
 from fastcam.evaluate.report.worst import worst_cases
-from fastcam.evaluate.wording import counted
+from fastcam.evaluate.results import counted
 from fastcam.files import write_whole
 
 
@@ -37,8 +37,8 @@ def write_report(folder: Path, results: Results, picture: Picture) -> Path:
         Gives, for a row and the number of a worst case in `results["worst"]`, that row's overlay of the photo and
         class: (H, W, 3) uint8, RGB, upright, at the photo's own size, since the true boxes are drawn over it here; or
         why there is none, in words, which the page says; or None. It is asked once for each row, photo and class.
-        `fastcam.overlay(..., label=False)`: the page says labels. See `fastcam.evaluate.Pictures` and, after `merge`,
-        `ShardPictures`.
+        `fastcam.overlay(..., label=False)`: the page says labels. See `fastcam.evaluate.Pictures` and, after
+        `merge_shards`, `ShardPictures`.
 
     Raises
     ------

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 
 from fastcam.evaluate.report.figures import Column, Results, are_best, columns_of, counts_pairs, metric_title
 from fastcam.evaluate.report.markup import NOTHING, element, head_row, is_number, name, number, wide
-from fastcam.evaluate.wording import counted
+from fastcam.evaluate.results import counted
 
 KEYS = {"name": "Model", "head": "Head", "preprocess": "Preprocessing", "path": "File", "sha256": "SHA-256"}
 ARROWS = {1: ("↑", "more is better"), -1: ("↓", "less is better")}
