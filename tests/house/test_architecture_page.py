@@ -54,11 +54,10 @@ def road(title: str) -> list[Step]:
     for line in drawing.splitlines():
         if heading := re.fullmatch(r"│  (the .*)", line):
             lane = heading[1]
-        elif heading := re.fullmatch(r"├─ (\w+)", line):
-            room = heading[1]
-        elif step := re.match(r"│    (\S+)\.py +([\w.]+(?:, [\w.]+)*)", line):
-            module = f"{room}.{step[1].replace('/', '.')}"
-            found += [(lane, f"{module}.{name}") for name in step[2].split(", ")]
+        elif step := re.match(r"(?:├─ (\w+)|│) +(\S+)\.py +([\w.]+(?:, [\w.]+)*)", line):
+            room = step[1] or room
+            module = f"{room}.{step[2].replace('/', '.')}"
+            found += [(lane, f"{module}.{name}") for name in step[3].split(", ")]
     return found
 
 
