@@ -166,7 +166,7 @@ class Faithfulness(KeptMetric):
         rows = iter(range(len(originals)))
         for seen, own, index in zip(photos, maps, class_index, strict=True):
             image = channels_first(model, seen.network_input[0])
-            for relevance, wanted in zip(heatmaps(own, image.shape[1:], normalise=False), index.tolist(), strict=True):
+            for relevance, wanted in zip(heatmaps(own, image.shape[1:], normalize=False), index.tolist(), strict=True):
                 originals[next(rows)] = seen.scores[wanted]
                 yield (as_input(model, one) for one in self.changed(image, relevance))
 

@@ -146,7 +146,7 @@ class Sample:
     def pixels(self) -> Iterator[NDArray[np.float32]]:
         """Yield the raw values of the map of each class with boxes, at the size of the part that it covers."""
         for one in self.boxed:
-            yield heatmaps(one, self.part.sides, normalise=False, window=self.part.window)
+            yield heatmaps(one, self.part.sides, normalize=False, window=self.part.window)
 
 
 class Cutter:
