@@ -65,8 +65,8 @@ REFERENCE = "average, gradcam"  # with which max pooling is compared: the same m
 THRESHOLDS = np.arange(100) / 100
 RESAMPLES = 1000
 FIGURES = (  # title, metric, figure
-    ("top-1 cls. error", "localisation", "top1_classification_error"),
-    ("top-1 loc. error", "localisation", "top1_localisation_error"),
+    ("top-1 cls. error", "localization", "top1_classification_error"),
+    ("top-1 loc. error", "localization", "top1_localization_error"),
     ("GT-known", "known", "accuracy"),
     ("mean box IoU", "known", "mean_iou"),
     ("MaxBoxAccV2", "max_box_acc_v2", "accuracy"),
@@ -177,7 +177,7 @@ def pooled(
 
 def metrics() -> dict[str, Any]:
     return {
-        "localisation": TopLocalization(top=1),
+        "localization": TopLocalization(top=1),
         "known": KnownLocalization(),
         "max_box_acc_v2": MaxBoxAccV2(THRESHOLDS.tolist()),
         "pointing": PointingGame(),
@@ -198,7 +198,7 @@ def measured(model: fastcam.Classifier, photos: Photos, method: str) -> Tallies:
     cells = np.concatenate([n * len(THRESHOLDS) + np.asarray(one.threshold_index) for n, one in enumerate(swept)])
     offsets, new = np.searchsorted(cells, np.arange(len(maps) * len(THRESHOLDS) + 1)), metrics()
     return {
-        "localisation": new["localisation"].update(best.class_index, best.boxes.xyxy, photos.truth),
+        "localization": new["localization"].update(best.class_index, best.boxes.xyxy, photos.truth),
         "known": new["known"].update(known.boxes.xyxy[:, 0], photos.truth),
         "max_box_acc_v2": new["max_box_acc_v2"].update(boxes, photos.truth, offsets=offsets),
         "pointing": new["pointing"].update(peak_points(maps), photos.truth),

@@ -1,4 +1,4 @@
-"""The plan of an evaluation: what it asks for, and what its results say beside."""
+"""The plan of an evaluation: what it asks for, and what its results add."""
 
 from __future__ import annotations
 

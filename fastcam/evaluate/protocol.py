@@ -1,4 +1,4 @@
-"""What an evaluation asks for: metrics, convention, thresholds and seed."""
+"""The protocol of an evaluation: metrics, convention, thresholds and seed."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from fastcam.evaluate.metrics.terms import Terms, checked_whole
 
 @dataclass(frozen=True)
 class Protocol(Terms):
-    """How maps become figures.
+    """The way from maps to figures.
 
     Parameters
     ----------
     convention
-        Whose rule makes boxes: "paper", "gradcam", "minmax"; or "wsol", on maps of 224×224 as its source has them, for
+        The rule of boxes: "paper", "gradcam", "minmax"; or "wsol", on maps of 224×224 as its source has them, for
         models that see whole photos (fit=stretch); or "cam-release", which pools its own thresholds.
     threshold
         Of all figures that choose none, in (0, 1); None: the convention's own (0.2 with "wsol").
     thresholds
         T: MaxBoxAcc and PxAP look at 0, 1/T, ..., (T - 1)/T. None: 100, or 1000 with "wsol", as in its source.
     top
-        How many best classes count for localisation.
+        The number of best classes that count for localisation.
     metrics
         Names in `fastcam.evaluate.metrics.METRICS`, whose classes describe them; docs/evaluation.md has a table. None:
         all that the convention has, but for those of faithfulness, which run the model again. Each is counted of:
 
-        - each photo with boxes, by the best classes: "localisation", "heuristics";
+        - each photo with boxes, by the best classes: "localization", "heuristics";
         - each photo and class that it has boxes of: "known", "max_box_acc", "max_box_acc_v2", "pointing",
           "pointing_15", "energy";
         - each photo and class that it has masks of: "px_ap", "mean_iou";
@@ -51,7 +51,7 @@ class Protocol(Terms):
     >>> Protocol(metrics=("pointing", "energy")).metrics
     ('pointing', 'energy')
     >>> Protocol(convention="cam-release").metrics
-    ('localisation', 'known', 'pointing', 'pointing_15', 'energy', 'px_ap')
+    ('localization', 'known', 'pointing', 'pointing_15', 'energy', 'px_ap')
     """
 
     metrics: tuple[str, ...] | None = None

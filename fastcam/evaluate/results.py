@@ -78,7 +78,7 @@ def results_of(plan: Mapping[str, Any], batches: Sequence[Batch]) -> dict[str, A
 
 
 class _Common:
-    """What all rows of results share: the photo of each row of numbers, by its place in the data."""
+    """The values that all rows of results share, such as the photo of each row of numbers, by its place in the data."""
 
     def __init__(self, batches: Sequence[Batch]) -> None:
         columns = _gathered(batches, "of/")

@@ -1,4 +1,4 @@
-"""Evaluate models and methods on a data set, in steps that can be interrupted, shared out and put together."""
+"""Evaluations of models and methods on a data set, in steps that can be interrupted, shared out and merged."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def evaluate(
     ...     pointing = Protocol(metrics=("pointing",))
     ...     found = evaluate(model, read_annotations(boxes), Path(folder) / "out", protocol=pointing)
     >>> [(row["model"], row["method"], row["metrics"]["pointing"]["accuracy"]) for row in found["rows"]]
-    [('squeezenet1_1', 'cam', 1.0), (None, 'centre', 1.0), (None, 'centre-gaussian', 1.0)]
+    [('squeezenet1_1', 'cam', 1.0), (None, 'center', 1.0), (None, 'center-gaussian', 1.0)]
     """
     named = _named(models)
     rule = _protocol(protocol, named)

@@ -34,7 +34,7 @@ def test_two_models_and_three_methods_on_photos(shared, tmp_path, capsys):
         "--preprocess", "caffe-bgr,fit=stretch,size=227", "--labels", "imagenet",
         "--column", "path=file", "--column", "label=imagenet_id", "--method", "cam,layercam,finercam",
         "--model", models / "mobilenet_v2_1.0_224_nchw_gemm.onnx", "inception",
-        "--metrics", "localisation,pointing,energy",
+        "--metrics", "localization,pointing,energy",
     ) == 0  # fmt: skip
     results = json.loads((tmp_path / "out" / "results.json").read_bytes())
     assert capsys.readouterr().out.startswith((tmp_path / "out" / "results.md").read_text(encoding="utf-8"))
@@ -42,7 +42,7 @@ def test_two_models_and_three_methods_on_photos(shared, tmp_path, capsys):
     assert all(word in page for word in ("squeezenet1_1_nchw", "finercam", "pointing"))
     names = ["squeezenet1_1_nchw", "mobilenet_v2_1.0_224_nchw_gemm"]
     methods = ["cam", "layercam", "finercam"]
-    expected = [*((name, method) for name in names for method in methods), (None, "centre"), (None, "centre-gaussian")]
+    expected = [*((name, method) for name in names for method in methods), (None, "center"), (None, "center-gaussian")]
     assert [(row["model"], row["method"]) for row in results["rows"]] == expected
     assert results["labels"]["281"] == "tabby"
     assert results["data"] | {"path": None} == {
@@ -60,11 +60,11 @@ def test_two_models_and_three_methods_on_photos(shared, tmp_path, capsys):
     found = results["rows"][5]["metrics"]
     assert found["energy"]["energy"] == energy.summary().energy
     assert found["pointing"]["accuracy"] == game.summary().accuracy
-    assert found["localisation"]["localisation_error"] == top.summary().localisation_error
+    assert found["localization"]["localization_error"] == top.summary().localization_error
     assert results["rows"][0]["metrics"]["pointing"]["accuracy"] == 1.0
     table = markdown(results)
     assert "## mobilenet_v2_1.0_224_nchw_gemm, convention paper" in table
-    assert table.count("| centre |") == 2
+    assert table.count("| center |") == 2
     told = [one["preprocess"] for one in results["models"]]
     assert told[0] != told[1]
     assert all(table.count(f"\n\nPreprocessing: {one}\n\n| maps |") == 1 for one in told)
@@ -132,7 +132,7 @@ def test_photos_that_cannot_be_decoded(shared, tmp_path, capsys):
         (("--shard", "21/21"), "shard: expected no more parts than photos, 20; 21/21 has none"),
         (("--method", "cam,scam"), "method: expected one of .*; got 'scam'"),
         (("--method", "cam,auto"), "--method: expected each once; got cam, auto, which are cam"),
-        (("--metrics", "energy,speed"), "metrics: expected some of localisation, .*; got speed"),
+        (("--metrics", "energy,speed"), "metrics: expected some of localization, .*; got speed"),
         (
             ("--metrics", "mean_iou", "--convention", "wsol"),
             "which 'wsol' has with top=5 and threshold=0.2; got mean_iou",

@@ -1,4 +1,4 @@
-"""What is known of a set of photos: where they are, their classes and boxes, and what is wrong with some of them."""
+"""Annotations of a set of photos: paths, classes, boxes and masks, and what is wrong with some of them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from fastcam.evaluate.metrics.iou import Truth
 
 
 class Problem(NamedTuple):
-    """Why an image, or a box of one, was left out; or what else is to be known.
+    """The reason why an image, or a box of one, was left out; or another remark.
 
     Attributes
     ----------
     id
-        Of the image; empty if it is of none.
+        Of the image; empty if the problem is of none.
     reason
         Of an image: "no label", "no box", "missing", "unreadable" (its file or a mask's, of too many pixels as well, or
         a mask with an alpha channel) or "size" (the file's is another than the annotations say, or a mask has other
@@ -95,11 +95,21 @@ class Annotations:
         return len(self.ids)
 
     def truth(self) -> Truth:
-        """The boxes of each image, of all its classes, as metrics take them."""
+        """Return the boxes of each image, of all its classes, as metrics take them."""
         return Truth(self.boxes, self.offsets, self.box_class)
 
     def take(self, index: ArrayLike) -> Annotations:
-        """These images only, in this order; problems stay as they are.
+        """Return the annotations of some images, in this order; problems stay as they are.
+
+        Parameters
+        ----------
+        index
+            (n,) whole numbers, the images.
+
+        Returns
+        -------
+        Annotations
+            Of n images.
 
         Raises
         ------
@@ -129,7 +139,7 @@ class Annotations:
         )
 
     def pairs(self) -> Pairs:
-        """Each image once for each class of its boxes, classes ascending: for metrics of one class at a time."""
+        """Return each image once for each class of its boxes, classes ascending, for metrics of one class at a time."""
         image = np.repeat(np.arange(len(self)), np.diff(self.offsets))
         order = np.lexsort((self.box_class, image))
         keys = np.stack([image[order], self.box_class[order]], axis=1)
@@ -140,10 +150,10 @@ class Annotations:
         return Pairs(image, index, Truth(self.boxes[order], starts, keys[:, 1].copy()))
 
     def used_classes(self) -> list[int]:
-        """The model's classes of images, boxes and masks, ascending."""
+        """Return the model's classes of images, boxes and masks, ascending."""
         of_masks = [index for several in self.mask_class for index in several]
         return sorted({*self.box_class.tolist(), *self.class_index.tolist(), *of_masks} - {-1})
 
     def absent_classes(self, class_count: int) -> NDArray[np.int64]:
-        """Which of the model's classes, 0 to `class_count` - 1, no category of the data stands for."""
+        """Return the classes of a model, 0 to `class_count` - 1, that no category of the data is."""
         return np.setdiff1d(np.arange(class_count), self.category_class)

@@ -1,4 +1,4 @@
-"""From what a file says to `Annotations`: paths, classes and boxes checked, and everything listed that is left out."""
+"""From a draft to `Annotations`: paths, classes and boxes are checked, and everything is listed that is left out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fastcam.evaluate.data.headers import read_header, wrong_photo
 from fastcam.evaluate.data.masks import check_mask_mode, wrong_mask
 
 SLACK = 1.0  # pixels that a box may stick out, which is how formats round; more is a mistake
-DAMAGE = ("box", "class", "size")  # reasons that are errors, if they aren't asked to be listed
+DAMAGE = ("box", "class", "size")  # reasons that are errors where `strict`
 
 
 class Kept(NamedTuple):
@@ -35,7 +35,7 @@ class Kept(NamedTuple):
 
 
 def assembled(draft: Draft, classes: ClassMap, *, strict: bool, verify: bool) -> Annotations:
-    """All of the draft whose images and boxes are sound, with the class of each category; the rest is listed.
+    """Return all of the draft whose images and boxes are sound, with the class of each category; list the rest.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def assembled(draft: Draft, classes: ClassMap, *, strict: bool, verify: bool) ->
 
 
 def _check_sound(problems: Sequence[Problem], lacking: Counter[str]) -> None:
-    """None of the problems is damage, or `InputError`, with the categories that the model lacks by images."""
+    """Check that no problem is damage, or raise `InputError` with the categories that the model lacks."""
     damage = [problem for problem in problems if problem.reason in DAMAGE]
     if damage:
         reasons = ", ".join(f"{name} {count}" for name, count in Counter(one.reason for one in damage).most_common())
@@ -107,7 +107,7 @@ def _as_arrays(
 
 
 class _Assembly:
-    """One image: `kept`, which has it or is empty, its `problems`, and why its categories are `lacking`, by key."""
+    """One image on its way: `kept` has it or is empty; its `problems`; why its categories are `lacking`, by key."""
 
     def __init__(
         self, root: Path, image: DraftImage, index: Mapping[str, int | None], names: Mapping[str, str], verify: bool
@@ -138,7 +138,7 @@ class _Assembly:
         self.problems.append(Problem(self.image.id, reason, f"{where or self.image.where}: {detail}"))
 
     def _lacks(self, category: str | None, where: str) -> None:
-        """The model has no class for that, which is told once."""
+        """List once that the model has no class for a category."""
         if category not in self.lacking:
             reason = self.lacking[category] = "no class" if category in self.index else "class"
             name = self.names.get(category or "")
@@ -160,7 +160,7 @@ class _Assembly:
         return not missing
 
     def _size(self, path: Path, masks: Sequence[Path]) -> tuple[int, int] | None:
-        """The photo's own, if it can be read and agrees with what the annotations say, and its masks with it."""
+        """Return the photo's size, or None if it can't be read, or if the annotations or its masks have another."""
         try:
             photo = read_header(path)
             wrong = wrong_photo(path, photo, self.image.size)
@@ -176,14 +176,14 @@ class _Assembly:
         return None if wrong else photo.size
 
     def _class(self, classes: set[int]) -> int:
-        """The image's own class, or that of all its boxes and masks, or -1 if they have several."""
+        """Return the image's own class, or that of all its boxes and masks, or -1 if they have several."""
         own = self.index.get(self.image.label or "")
         if own is not None:
             return own
         return next(iter(classes)) if len(classes) == 1 else -1
 
     def _boxes(self, size: tuple[int, int]) -> tuple[list[tuple[float, float, float, float]], list[int]]:
-        """Those that are sound, cut at the image's sides, and their classes."""
+        """Return the sound boxes, cut at the image's sides, and their classes."""
         boxes, classes = [], []
         for box in self.image.boxes:
             number = self.index.get(box.category or "")
@@ -199,7 +199,7 @@ class _Assembly:
         return boxes, classes
 
     def _masks(self, files: Sequence[Path]) -> list[tuple[Path, int]]:
-        """Each file with its class, of which it may have several."""
+        """Return each file with its class; a file may have several."""
         found: dict[tuple[Path, int], None] = {}
         for mask, file in zip(self.image.masks, files, strict=True):
             category = mask.category or self.image.label
@@ -212,7 +212,7 @@ class _Assembly:
 
 
 def _damage(box: DraftBox, size: tuple[int, int]) -> str | None:
-    """What is wrong with a box in an image of that (height, width), zero if unknown; None: nothing."""
+    """Return what is wrong with a box in an image of that (height, width), zero if unknown; or None."""
     (x0, y0, x1, y1), (height, width) = box.xyxy, size
     if x1 <= x0 or y1 <= y0:
         kind = "inverted" if x1 < x0 or y1 < y0 else "without area"
@@ -232,7 +232,7 @@ def _cut(xyxy: tuple[float, float, float, float], size: tuple[int, int]) -> tupl
 
 
 def inside(root: Path, text: str, where: str) -> Path:
-    """A file below the root, or `InputError`: a path in other people's data doesn't lead out of it."""
+    """Return a file below the root, or raise `InputError`: a path in other people's data must not lead out of it."""
     base = Path(os.path.abspath(root))
     path = base if "\0" in text else Path(os.path.normpath(base / text))
     if path == base or not path.is_relative_to(base):
@@ -241,7 +241,7 @@ def inside(root: Path, text: str, where: str) -> Path:
 
 
 def _stem_file(root: Path, image: DraftImage) -> Path:
-    """The only photo of that name; where there is none, what it would be called in ILSVRC."""
+    """Return the only photo of that name; where there is none, its name in ILSVRC."""
     named = [inside(root, image.path + suffix, image.where) for suffix in SUFFIXES]
     found = [path for path in named if os.path.isfile(path)]
     different = [path for n, path in enumerate(found) if not any(path.samefile(other) for other in found[:n])]
@@ -251,7 +251,7 @@ def _stem_file(root: Path, image: DraftImage) -> Path:
 
 
 def _check_once(name: str, places: Sequence[tuple[str, str]]) -> None:
-    """Each value comes once, or `InputError` says where it comes again."""
+    """Check that each value comes once, or raise `InputError`."""
     first: dict[str, str] = {}
     for value, where in places:
         if value in first:

@@ -1,4 +1,4 @@
-"""Which class of the model each category of the data is."""
+"""The model's class of each category of the data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fastcam.evaluate.data.text import read_json, read_rows, whole
 
 
 class Category(NamedTuple):
-    """A category of the data: what annotations call it, its name, and its class where the format defines one."""
+    """A category of the data: its key in the annotations, its name, and its class where the format defines one."""
 
     key: str
     name: str
@@ -24,7 +24,7 @@ class Category(NamedTuple):
 
 
 class ClassMap(NamedTuple):
-    """The class of each category by its key: None where it is to have none, no key where nothing says.
+    """The class of each category by its key: None where it is to have none, no key where nothing defines one.
 
     `unused` are names of a mapping that no category has.
     """
@@ -37,13 +37,12 @@ Classes = str | os.PathLike[str] | Sequence[str] | Mapping[Any, int | None]
 
 
 def classes_of(categories: Sequence[Category], classes: Classes | None, count: int | None) -> ClassMap:
-    """The data's own numbers, those that the model has, or by `classes`, as in `read_annotations`.
+    """Return the class of each category: the data's own number, or by `classes`, as in `read_annotations`.
 
     Raises
     ------
     InputError
-        Nothing says which class a category is, a name that two classes have, or `classes` say an index that the model
-        lacks.
+        Nothing defines which class a category is, a name that two classes have, or an index that the model lacks.
     """
     if classes is None:
         return ClassMap(_by_number(categories, count))
@@ -74,7 +73,7 @@ def _is_class(index: int, count: int | None) -> bool:
 
 
 def _by_number(categories: Sequence[Category], count: int | None) -> dict[str, int | None]:
-    """By what the data says."""
+    """Return classes by the data's own numbers."""
     numbers = {c.key: c.number for c in categories if c.number is not None}
     if not numbers:
         raise InputError(
@@ -86,7 +85,7 @@ def _by_number(categories: Sequence[Category], count: int | None) -> dict[str, i
 
 
 def _by_mapping(categories: Sequence[Category], mapping: Mapping[Any, Any]) -> dict[str, int | None]:
-    """By key or by name."""
+    """Return classes by a mapping from keys or names."""
     given = _unique([(str(key), value) for key, value in mapping.items()])
     found: dict[str, int | None] = {}
     for category in categories:
@@ -101,7 +100,7 @@ def _by_mapping(categories: Sequence[Category], mapping: Mapping[Any, Any]) -> d
 
 
 def _by_name(categories: Sequence[Category], names: Sequence[str]) -> dict[str, int | None]:
-    """By name, as it is written, else however it is capitalised and joined; by wnid too where names are ImageNet's."""
+    """Return classes by name, as it is written or however capitalised and joined; by wnid too of ImageNet's names."""
     exact, plain = Counter(names), Counter(_plain(name) for name in names)
     places = {name: n for n, name in enumerate(names)}
     loose = {_plain(name): n for n, name in enumerate(names)}
@@ -126,7 +125,7 @@ def _plain(name: str) -> str:
 
 
 def _read_mapping(path: Path) -> dict[str, int | None]:
-    """Of a JSON object, or of a CSV file with the columns category and class, empty for none."""
+    """Read a mapping: a JSON object, or a CSV file with the columns category and class, empty for none."""
     if path.suffix.lower() == ".json":
         mapping = read_json(path, lambda pairs: _unique(pairs, str(path)))
         if not isinstance(mapping, dict):
@@ -143,7 +142,7 @@ def _read_mapping(path: Path) -> dict[str, int | None]:
 
 
 def _unique(pairs: Sequence[tuple[str, Any]], where: str = "classes") -> dict[str, Any]:
-    """As a dict, or `InputError` where a key comes again."""
+    """Return pairs as a dict, or raise `InputError` where a key comes again."""
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
@@ -153,5 +152,5 @@ def _unique(pairs: Sequence[tuple[str, Any]], where: str = "classes") -> dict[st
 
 
 def some(names: Sequence[str]) -> str:
-    """The first few of them in words."""
+    """Return the first few names in words."""
     return ", ".join(name[:40] for name in names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -12,7 +12,7 @@ from fastcam.evaluate.data.text import number, read_json, whole
 
 
 def read(path: Path, root: Path | None) -> Draft:
-    """The images lie in the folder of the JSON file, unless told."""
+    """Read a JSON file; its images are in its folder, unless a root is given."""
     data = read_json(path)
     images: dict[int, DraftImage] = {}
     for where, one in _entries(path, data, "images"):
@@ -46,7 +46,7 @@ def read(path: Path, root: Path | None) -> Draft:
 
 
 def _entries(path: Path, data: Any, name: str) -> list[tuple[str, dict[str, Any]]]:
-    """What a list of that name holds, each after where it stands."""
+    """Return the entries of the list of that name, each after its place."""
     found = data.get(name) if isinstance(data, dict) else None
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise InputError(f"{path}: expected COCO's JSON, with lists of images, annotations and categories; no {name}")

@@ -16,7 +16,7 @@ SPLITS = {"train": "1", "test": "0"}
 
 
 def read(folder: Path, root: Path | None, split: str | None = None) -> Draft:
-    """Photos lie in its images, unless told; `split` is "train", "test", or None for both."""
+    """Read a folder; photos are in its images, unless a root is given. `split` is "train", "test", or None for both."""
     if split is not None and split not in SPLITS:
         raise InputError(f"split: expected train or test, or nothing for both; got {split!r}")
     images = {key: DraftImage(key, path, where) for key, (where, path) in _table(folder / "images.txt", 1).items()}
@@ -47,7 +47,7 @@ def read(folder: Path, root: Path | None, split: str | None = None) -> Draft:
 
 
 def _table(path: Path, count: int) -> dict[str, tuple[str, str]]:
-    """Where a line stands and what is on it after its number, by that number, which has so many values behind it."""
+    """Return the place of each line and its text after its number, by that number; it has `count` values."""
     found: dict[str, tuple[str, str]] = {}
     for where, line in read_lines(path):
         key, *values = line.split(maxsplit=1)

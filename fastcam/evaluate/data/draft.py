@@ -1,4 +1,4 @@
-"""What a file of annotations says, as it says it: before paths, classes and boxes are checked."""
+"""Annotations as their file has them, before paths, classes and boxes are checked."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import NamedTuple
 from fastcam.errors import InputError
 from fastcam.evaluate.data.classes import Category
 
-SUFFIXES = (".JPEG", ".jpg", ".jpeg", ".JPG", ".png", ".PNG")  # of photos whose names are told without
+SUFFIXES = (".JPEG", ".jpg", ".jpeg", ".JPG", ".png", ".PNG")  # of photos whose names are given without
 ASIDE = {"crowd": "a box around a crowd", "difficult": "an object that is marked as difficult"}
 
 
 class DraftBox(NamedTuple):
-    """Half-open xyxy in the photo's pixels, the key of its category, if any, and where it stands, as "file:line".
+    """A box: half-open xyxy in the photo's pixels, the key of its category, if any, and its place, as "file:line".
 
     `aside` is why it doesn't count, if so, one of `ASIDE`.
     """
@@ -26,7 +26,7 @@ class DraftBox(NamedTuple):
 
 
 class DraftMask(NamedTuple):
-    """The path of a mask, the key of its category, None for that of its image, and where it stands."""
+    """A mask: its path, the key of its category, None for that of its image, and its place."""
 
     category: str | None
     path: str
@@ -48,7 +48,7 @@ class DraftImage:
     is_stem: bool = False
 
     def ignore(self, path: str, where: str) -> None:
-        """The file of its mask of what doesn't count, of which there is one, or `InputError`."""
+        """Set the file of its only mask of what doesn't count, or raise `InputError`."""
         if self.ignored not in (None, path):
             raise InputError(
                 f"{where}: expected one mask of what to ignore; got {path!r} for {self.id!r}, and {self.ignored!r}"

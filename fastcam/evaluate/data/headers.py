@@ -1,4 +1,4 @@
-"""What the headers of image files say, before any is decoded."""
+"""Headers of image files, read before any file is decoded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ORIENTATION, TURNED = 0x0112, range(5, 9)  # EXIF's tag, and its values for phot
 
 
 class Header(NamedTuple):
-    """(height, width) of an image as it is shown, upright, and as it is stored, and Pillow's mode."""
+    """Sizes (height, width) of an image as it is shown, upright, and as it is stored, and Pillow's mode."""
 
     size: tuple[int, int]
     stored: tuple[int, int]
@@ -22,7 +22,7 @@ class Header(NamedTuple):
 
 
 def read_header(path: Path) -> Header:
-    """Of an image file.
+    """Return the header of an image file.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def read_header(path: Path) -> Header:
 
 
 def wrong_photo(path: Path, photo: Header, said: tuple[int, int] | None) -> str | None:
-    """What is wrong with the size of a photo whose annotations say that (height, width); None: nothing."""
+    """Return what is wrong with the size of a photo whose annotations have that (height, width); or None."""
     if said in (None, photo.size):
         return None
     why = ", turned upright by its EXIF orientation; annotations are of photos as they are shown"

@@ -16,7 +16,7 @@ COLUMNS = {"ImageId", "PredictionString"}
 
 
 def read(path: Path, root: Path | None) -> Draft:
-    """The photos lie in ILSVRC/Data/CLS-LOC/val beside the file if that is there, else beside the file, unless told."""
+    """Read a file; photos are in ILSVRC/Data/CLS-LOC/val beside it if that is there, else beside it, or in the root."""
     usual = path.parent / "ILSVRC" / "Data" / "CLS-LOC" / "val"
     images: list[DraftImage] = []
     for where, row in read_rows(path):

@@ -31,7 +31,7 @@ def read_annotations(
     strict: bool = True,
     verify: bool = True,
 ) -> Annotations:
-    """The photos, classes and boxes of a data set.
+    """Read the photos, classes and boxes of a data set.
 
     Parameters
     ----------
@@ -117,12 +117,12 @@ def read_annotations(
 
 
 def detected(path: Path) -> str:
-    """The format of a file or folder, by its name and what is in it.
+    """Return the format of a file or folder, by its name and what is in it.
 
     Raises
     ------
     InputError
-        It looks like none.
+        It looks like no format.
     """
     if path.is_dir():
         if (path / "image_ids.txt").is_file():

@@ -20,7 +20,7 @@ NAMES = (*NEEDED, "id", "width", "height", "mask", "ignored")
 
 
 def read(path: Path, root: Path | None, columns: Mapping[str, str] | None = None) -> Draft:
-    """The photos lie in the folder of the file, unless told; `columns` says what a column is called there."""
+    """Read a file; photos are in its folder, unless a root is given. `columns` has the names of columns in the file."""
     is_text = isinstance(columns, Mapping) and all(isinstance(name, str) for name in columns.values())
     if columns is not None and not is_text:
         raise InputError(f"columns: expected a mapping to text, such as {{'path': 'file'}}; got {columns!r}")
@@ -51,7 +51,7 @@ def read(path: Path, root: Path | None, columns: Mapping[str, str] | None = None
 
 
 def _add(images: dict[str, DraftImage], where: str, row: Mapping[str, str]) -> None:
-    """A row to its image."""
+    """Add a row to its image."""
     if not row["path"]:
         raise InputError(f"{where}: expected a path; got none")
     key = row["id"] or row["path"]
@@ -76,7 +76,7 @@ def _add(images: dict[str, DraftImage], where: str, row: Mapping[str, str]) -> N
 
 
 def _check_label(image: DraftImage) -> None:
-    """What rows without box and mask say agrees with the others."""
+    """Check that rows without box and mask have the class of the others, or raise `InputError`."""
     for one in (*image.boxes, *image.masks):
         if image.label is not None and one.category != image.label:
             raise _two_classes(image.where, image.label, one.category)

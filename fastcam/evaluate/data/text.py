@@ -1,4 +1,4 @@
-"""Text, CSV, JSON and XML of others, read with care: what is wrong with a file is told with its name and line."""
+"""Text, CSV, JSON and XML of others, read with care: errors have the name of the file and the line."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from fastcam.errors import InputError
 LARGEST_XML = 1 << 24  # bytes; of one image, so more is something else
 DEEPEST_XML = 100
 MOST_ELEMENTS = 100_000
-BUFFER = 1 << 20  # bytes of text that come at once
+BUFFER = 1 << 20  # bytes of text that the parser hands on at once
 DIGITS = 18  # of whole numbers that surely fit into 64 bits
 
 
 def read_text(path: Path) -> str:
-    """A whole file in UTF-8, with or without a byte order mark.
+    """Return the text of a file in UTF-8, with or without a byte order mark.
 
     Raises
     ------
@@ -38,14 +38,14 @@ def read_text(path: Path) -> str:
 
 
 def read_lines(path: Path) -> Iterator[tuple[str, str]]:
-    """Lines that aren't empty, each after where it stands, as "file:line"."""
+    """Yield lines that aren't empty, each after its place, as "file:line"."""
     for number, line in enumerate(read_text(path).splitlines(), 1):
         if line.strip():
             yield f"{path}:{number}", line.strip()
 
 
 def read_rows(path: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """Rows of a CSV file with a header, by the names of its columns, each after where it stands.
+    """Yield the rows of a CSV file with a header, by the names of its columns, each after its place.
 
     Raises
     ------
@@ -75,12 +75,12 @@ def read_rows(path: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
 
 
 def read_json(path: Path, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
-    """What a JSON file holds, its objects as `pairs` makes them of their keys and values; None: dicts.
+    """Return the value of a JSON file, its objects as `pairs` makes them of their keys and values; None: dicts.
 
     Raises
     ------
     InputError
-        It isn't JSON; tells the line.
+        It isn't JSON; names the line.
     """
     try:
         return json.loads(read_text(path), object_pairs_hook=pairs)
@@ -94,7 +94,7 @@ def read_json(path: Path, pairs: Callable[[list[tuple[str, Any]]], Any] | None =
 
 @dataclass
 class Element:
-    """An element of XML and where it begins."""
+    """An element of XML and the place where it begins."""
 
     name: str
     where: str
@@ -103,27 +103,27 @@ class Element:
 
     @property
     def text(self) -> str:
-        """All of it that isn't in a child."""
+        """The text that isn't in a child."""
         return "".join(self.texts)
 
     def all(self, name: str) -> list[Element]:
-        """The children of that name."""
+        """Return the children of that name."""
         return [child for child in self.children if child.name == name]
 
     def one(self, name: str) -> Element:
-        """The only child of that name, or `InputError`."""
+        """Return the only child of that name, or raise `InputError`."""
         found = self.all(name)
         if len(found) != 1:
             raise InputError(f"{self.where}: expected one <{name}> in <{self.name}>; got {len(found)}")
         return found[0]
 
     def text_of(self, name: str, default: str = "") -> str:
-        """The text of the child of that name, if there is one."""
+        """Return the text of the child of that name, or the default if there is none."""
         return self.one(name).text.strip() if self.all(name) else default
 
 
 def read_xml(path: Path) -> Element:
-    """The root element of an XML file.
+    """Return the root element of an XML file.
 
     A document type is refused, and with it entities, which can refer to other files or grow without bound.
 
@@ -131,7 +131,7 @@ def read_xml(path: Path) -> Element:
     ------
     InputError
         It isn't XML, has a document type, an encoding that isn't known, or is too large or deep, or of too many
-        elements, to be of one image; tells the line.
+        elements, to be of one image; names the line.
     """
     builder = _Builder(path)
     try:
@@ -150,7 +150,7 @@ def read_xml(path: Path) -> Element:
 
 
 class _Builder:
-    """Makes elements of what a parser meets in a file."""
+    """A builder of elements from what a parser meets in a file."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._count = path, 0
@@ -163,11 +163,11 @@ class _Builder:
 
     @property
     def root(self) -> Element:
-        """The element that all others are in."""
+        """The outermost element."""
         return self._stack[0].children[0]
 
     def here(self) -> str:
-        """The file and line."""
+        """Return the place of the parser, as "file:line"."""
         return f"{self._path}:{self.parser.CurrentLineNumber}"
 
     def _refuse(self, *_: Any) -> None:
@@ -190,7 +190,7 @@ class _Builder:
 
 
 def number(where: str, text: Any) -> float:
-    """A finite number, as text or as JSON has it, or `InputError`."""
+    """Return a finite number, from text or a value of JSON, or raise `InputError`."""
     try:
         value = math.nan if isinstance(text, bool) else float(text)
     except (TypeError, ValueError, OverflowError):
@@ -201,7 +201,7 @@ def number(where: str, text: Any) -> float:
 
 
 def whole(where: str, text: Any) -> int:
-    """A whole number of 64 bits, as text or as JSON has it, or `InputError`."""
+    """Return a whole number of 64 bits, from text or a value of JSON, or raise `InputError`."""
     value = number(where, text)
     if value != int(value) or abs(value) >= 2.0**63:
         raise InputError(f"{where}: expected a whole number of 64 bits; got {str(text)[:40]!r}")
@@ -212,5 +212,5 @@ def whole(where: str, text: Any) -> int:
 
 
 def as_index(label: str) -> int | None:
-    """The class that a label is the number of; None if it is a name."""
+    """Return the class that a label is the number of; None if it is a name."""
     return int(label) if label.isdecimal() and len(label) <= DIGITS else None

@@ -20,7 +20,7 @@ WNID = re.compile(r"n\d{8}")
 
 
 def read(folder: Path, root: Path | None, split: str | None = None) -> Draft:
-    """Pascal VOC's, of a folder with Annotations, JPEGImages and ImageSets, or of XML files beside their photos.
+    """Read a folder of Pascal VOC, with Annotations, JPEGImages and ImageSets, or XML files beside their photos.
 
     `split` is the name of a list in ImageSets/Main. Photos without an XML file are listed as without a label.
     """
@@ -42,14 +42,14 @@ def read(folder: Path, root: Path | None, split: str | None = None) -> Draft:
 
 
 def read_ilsvrc(folder: Path, root: Path | None) -> Draft:
-    """ILSVRC's, of a folder of XML files; photos lie where Data stands in place of Annotations, unless told."""
+    """Read a folder of ILSVRC's XML files; photos are where its path has Data for Annotations, or in the root."""
     images = [_image(file, folder, first=0) for file in xml_files(folder)]
     wnids = sorted({str(box.category) for image in images for box in image.boxes if box.category})
     return Draft("ilsvrc", root or _beside(folder, "Annotations", "Data"), images, [Category(w, w) for w in wnids])
 
 
 def xml_files(folder: Path) -> list[Path]:
-    """In the folder or its Annotations; else in those below."""
+    """Return the XML files in the folder or its Annotations; else in folders below."""
     for found in (folder.glob("*.xml"), (folder / "Annotations").glob("*.xml"), folder.rglob("*.xml")):
         if files := sorted(found):
             return files
@@ -57,7 +57,7 @@ def xml_files(folder: Path) -> list[Path]:
 
 
 def is_ilsvrc(files: Iterable[Path]) -> bool:
-    """Whether objects have names like n02084071; by the first file that has an object."""
+    """Return whether objects have names like n02084071, by the first file that has an object."""
     for file in files:
         if objects := read_xml(file).all("object"):
             return bool(WNID.fullmatch(objects[0].text_of("name")))
@@ -65,7 +65,7 @@ def is_ilsvrc(files: Iterable[Path]) -> bool:
 
 
 def _beside(folder: Path, name: str, other: str) -> Path:
-    """The folder of photos: that with the other name in place of the one, or in it, if it is there; else the folder."""
+    """Return the folder of photos: `other` inside the folder, or in place of `name` in its path; else the folder."""
     inside = folder / other
     if inside.is_dir():
         return inside
@@ -75,7 +75,7 @@ def _beside(folder: Path, name: str, other: str) -> Path:
 
 
 def _image(file: Path, folder: Path, first: int) -> DraftImage:
-    """Pixels are counted from `first`."""
+    """Read an image's file, whose pixels are counted from `first`."""
     root = read_xml(file)
     if root.name != "annotation":
         raise InputError(f"{root.where}: expected <annotation>; got <{root.name}>")

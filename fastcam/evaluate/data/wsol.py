@@ -16,7 +16,7 @@ from fastcam.evaluate.data.text import number, read_lines, whole
 
 
 def read(folder: Path, root: Path | None) -> Draft:
-    """Photos and masks lie in the folder itself, unless told."""
+    """Read a folder; photos and masks are in it, unless a root is given."""
     images: dict[str, DraftImage] = {}
     for where, name in read_lines(folder / "image_ids.txt"):
         if name in images:
@@ -44,7 +44,7 @@ def read(folder: Path, root: Path | None) -> Draft:
 
 
 def _rows(path: Path, images: dict[str, DraftImage], *counts: int) -> Iterator[tuple[str, DraftImage, list[str]]]:
-    """Lines of an image's id and so many values, each after where it stands."""
+    """Yield the image and values of each line, after its place; a line has one of these counts of values."""
     for where, line in read_lines(path):
         for count in counts:
             name, *values = (part.strip() for part in line.rsplit(",", count))

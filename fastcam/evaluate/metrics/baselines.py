@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fastcam.arrays.scalars import is_number
 from fastcam.errors import InputError
 
-CENTER, GAUSSIAN = "centre", "centre-gaussian"
+CENTER, GAUSSIAN = "center", "center-gaussian"
 
 
 def center_point(size: tuple[int, int]) -> NDArray[np.float32]:

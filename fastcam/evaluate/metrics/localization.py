@@ -31,9 +31,9 @@ class TopFigures:
 
     images: int
     top: int
-    localisation_error: float
+    localization_error: float
     classification_error: float
-    top1_localisation_error: float
+    top1_localization_error: float
     top1_classification_error: float
 
 
@@ -61,16 +61,16 @@ class TopLocalization(SummedMetric[TopFigures]):
     >>> truth = truth_of([[[0, 0, 9, 9]]], [7])
     >>> _ = error.update([[3, 7]], [[[0, 0, 9, 9], [0, 0, 8, 9]]], truth)
     >>> error.summary()
-    TopFigures(images=1, top=2, localisation_error=0.0, classification_error=0.0, top1_localisation_error=1.0,
+    TopFigures(images=1, top=2, localization_error=0.0, classification_error=0.0, top1_localization_error=1.0,
     top1_classification_error=1.0)
     """
 
-    name = "localisation"
+    name = "localization"
     title = "ILSVRC localisation"
     group = BEST
     figures = (
-        Figure("top1_localisation_error", "top-1 localisation error", -1, column="top-1 loc. error"),
-        Figure("localisation_error", "top-{top} localisation error", -1, column="top-{top} loc. error"),
+        Figure("top1_localization_error", "top-1 localisation error", -1, column="top-1 loc. error"),
+        Figure("localization_error", "top-{top} localisation error", -1, column="top-{top} loc. error"),
         Figure("top1_classification_error", "top-1 classification error", -1, column="top-1 cls. error"),
         Figure("classification_error", "top-{top} classification error", -1, column="top-{top} cls. error"),
     )
@@ -124,7 +124,7 @@ class TopLocalization(SummedMetric[TopFigures]):
         right = (overlaps >= self.settings["delta"]).reshape(index.shape) & found.any(axis=2)
         named = _named(index, truth)
         tallies = np.stack([right.any(1), named.any(1), right[:, 0], named[:, 0]], axis=1)
-        return self._add(tallies.astype(np.int64))
+        return self.count(tallies.astype(np.int64))
 
     def summarize(self, sums: NDArray[np.int64], images: int) -> TopFigures:
         """Return `1 - right / images` of each sum."""
@@ -184,7 +184,7 @@ def heuristics(
 
 
 class Heuristics(TopLocalization):
-    """The same of five boxes of three classes, as in the CAM paper.
+    """ILSVRC, of five boxes of three classes, as in the CAM paper.
 
     `TopLocalization` of what `heuristics` makes of a tight and a loose box of the best classes: those at a threshold of
     100/255, and at the protocol's own, which has to be below it.
@@ -193,7 +193,7 @@ class Heuristics(TopLocalization):
     name = "heuristics"
     title = "ILSVRC, five boxes of three classes (heuristics)"
     # A second box of a class changes neither its other errors nor those of the first prediction.
-    figures = (Figure("localisation_error", "top-{top} localisation error", -1, column="heuristics"),)
+    figures = (Figure("localization_error", "top-{top} localisation error", -1, column="heuristics"),)
 
     @classmethod
     def fits(cls, terms: Terms) -> bool:
@@ -285,7 +285,7 @@ class KnownLocalization(SummedMetric[KnownFigures]):
         overlaps = best_iou(found, np.arange(len(found)), truth, None, self.settings["corners"])
         overlaps[~found.any(axis=1)] = 0
         right = (overlaps >= self.settings["delta"]).astype(np.int64)
-        return self._add(np.stack([right, in_units(overlaps)], axis=1))
+        return self.count(np.stack([right, in_units(overlaps)], axis=1))
 
     def summarize(self, sums: NDArray[np.int64], images: int) -> KnownFigures:
         """Return the means of both."""

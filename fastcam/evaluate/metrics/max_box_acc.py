@@ -149,7 +149,7 @@ class MaxBoxAcc(SummedMetric[BoxFigures]):
         best = np.zeros(count)
         np.maximum.at(best, cell, overlaps)
         right = best.reshape(-1, 1, levels) >= np.array(deltas)[:, None]
-        return self._add(right.reshape(len(truth), -1).astype(np.uint8))
+        return self.count(right.reshape(len(truth), -1).astype(np.uint8))
 
     def summarize(self, sums: NDArray[np.int64], images: int) -> BoxFigures:
         """Return the best of the curves."""
@@ -181,9 +181,10 @@ class MaxBoxAcc(SummedMetric[BoxFigures]):
 
 
 class MaxBoxAccV2(MaxBoxAcc):
-    """The mean of MaxBoxAcc over IoU 0.3, 0.5 and 0.7, of the boxes of all components, given with `offsets`.
+    """MaxBoxAcc of the boxes of all components: its mean over IoU 0.3, 0.5 and 0.7.
 
-    Choe et al. 2020, "Evaluation for Weakly Supervised Object Localization: Protocol, Metrics, and Datasets".
+    Choe et al. 2020, "Evaluation for Weakly Supervised Object Localization: Protocol, Metrics, and Datasets". `update`
+    takes these boxes with `offsets`.
     """
 
     name = "max_box_acc_v2"

@@ -127,7 +127,7 @@ class MeanIoU(SummedMetric[MaskFigures]):
                     raise InputError(f"{name}: expected classes 0 to {classes - 1}; got others in image {n}")
             pairs = right[known].astype(np.int64) * classes + found[known]
             tallies[n] = np.bincount(pairs, minlength=classes * classes)
-        return self._add(tallies)
+        return self.count(tallies)
 
     def summarize(self, sums: NDArray[np.int64], images: int) -> MaskFigures:
         """Return figures by the diagonal, the rows and the columns of the confusion matrix."""

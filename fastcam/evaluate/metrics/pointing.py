@@ -101,7 +101,7 @@ class PointingGame(SummedMetric[PointingFigures]):
             reach = self.settings["tolerance"]
             distances = np.array([_from_mask(p, m, reach) for p, m in zip(found.tolist(), regions, strict=True)])
         hits = distances <= self.settings["tolerance"] ** 2
-        return self._add(hits.astype(np.int64).reshape(-1, 1))
+        return self.count(hits.astype(np.int64).reshape(-1, 1))
 
     def summarize(self, sums: NDArray[np.int64], images: int) -> PointingFigures:
         """Return hits by images."""
@@ -202,7 +202,7 @@ class EnergyInBox(SummedMetric[EnergyFigures]):
             inside = _mask_of(n, regions, values.shape)
             total = energy.sum()
             parts[n], empty[n] = (energy[inside].sum() / total, 0) if total else (0, 1)
-        return self._add(np.stack([in_units(np.minimum(parts, 1)), empty], axis=1))
+        return self.count(np.stack([in_units(np.minimum(parts, 1)), empty], axis=1))
 
     def summarize(self, sums: NDArray[np.int64], images: int) -> EnergyFigures:
         """Return the mean of the parts."""

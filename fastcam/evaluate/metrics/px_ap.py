@@ -128,7 +128,7 @@ class PxAP(SummedMetric[PixelFigures]):
             for row, wanted in enumerate((1, 0)):
                 level = np.searchsorted(edges, values[mask == wanted], side="right") - 1
                 tallies[n].reshape(2, -1)[row] = np.bincount(level, minlength=len(edges))
-        return self._add(tallies)
+        return self.count(tallies)
 
     def summarize(self, sums: NDArray[np.int64], images: int) -> PixelFigures:
         """Return figures by sums from the highest threshold down."""

@@ -103,7 +103,7 @@ class SummedMetric(Metric[Summary]):
         found = asdict(summary)  # pyright: ignore[reportArgumentType]  # a dataclass
         return {name: plain_number(value) for name, value in found.items() if isinstance(value, int | float)}
 
-    def _add(self, tallies: NDArray[Tally]) -> NDArray[Tally]:
+    def count(self, tallies: NDArray[Tally]) -> NDArray[Tally]:
         """Count images, a row of `tallies` (N, S) each, and return these rows."""
         self.images += len(tallies)
         self.sums += tallies.sum(axis=0, dtype=np.int64)
@@ -242,7 +242,7 @@ def bootstrap(
     found = [metric.summarize(sums, len(rows)) for sums in _resampled(rows, resamples, seed)]
     tail = (1 - confidence) / 2
     intervals = {}
-    for name in (field.name for field in fields(found[0]) if field.type == "float"):
+    for name in (field.name for field in fields(found[0]) if field.type in (float, "float")):
         values = np.array([getattr(one, name) for one in found])
         known = values[~np.isnan(values)]
         intervals[name] = Interval(*np.quantile(known, (tail, 1 - tail)).tolist()) if len(known) else NOWHERE

@@ -44,7 +44,7 @@ def described() -> str:
     Examples
     --------
     >>> print(described().splitlines()[2])
-    | `localisation` | photo with boxes, by its best classes |
+    | `localization` | photo with boxes, by its best classes |
     ILSVRC: one of the five best (class, box) has the class and IoU ≥ 0.5 with one of its boxes. |
     """
     rows = ["| `--metrics` | of each | what is counted |", "| --- | --- | --- |"]

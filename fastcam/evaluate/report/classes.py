@@ -14,7 +14,7 @@ Figures = dict[int, dict[str, Any]]  # by class index and name
 
 
 def classes(results: Results) -> list[Element]:
-    """A table of each figure: classes by methods, in ascending order of the mean over methods, baselines apart."""
+    """Return a table of each figure: classes by methods, ascending by the mean over methods, baselines apart."""
     found: list[Figures] = [{int(index): one for index, one in row["classes"].items()} for row in results["rows"]]
     every = [one for row in found for one in row.values()]
     figures = dict.fromkeys(name for one in every for name, value in one.items() if not isinstance(value, int))
@@ -24,7 +24,7 @@ def classes(results: Results) -> list[Element]:
 
 
 def _table(results: Results, figure: str, found: list[Figures], *, is_first: bool) -> Element:
-    """Open if it is the first one."""
+    """Return the table of one figure, open if it is the first."""
     names, titles = class_names(results), row_titles(results)
     rows = [k for k, row in enumerate(found) if any(figure in one for one in row.values())]
     methods = [k for k in rows if results["rows"][k]["model"] is not None] or rows

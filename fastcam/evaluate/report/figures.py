@@ -55,7 +55,7 @@ def figure_title(metric: str, figure: str, figures: Mapping[str, Any]) -> str:
 
     Examples
     --------
-    >>> figure_title("known", "mean_iou", {}), figure_title("localisation", "localisation_error", {"top": 5})
+    >>> figure_title("known", "mean_iou", {}), figure_title("localization", "localization_error", {"top": 5})
     ('mean IoU', 'top-5 localisation error')
     >>> figure_title("pointing", "accuracy", {})
     'accuracy of all pairs'

@@ -21,7 +21,7 @@ from fastcam.results import Explanation
 
 
 class Pictures:
-    """The overlay of a row of results for any of the worst cases: its photo and class, by that row's model and method.
+    """Overlays of a row of results for any of the worst cases: its photo and class, by that row's model and method.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Pictures:
     results
         Of `fastcam.evaluate.evaluate`.
     annotations
-        Say where the photos are now, by their ids; those that they lack are looked for where they were.
+        The photos' paths now, by their ids; photos that they lack are looked for where they were.
     """
 
     def __init__(
@@ -41,10 +41,15 @@ class Pictures:
         self._paths = dict(zip(annotations.ids, annotations.paths, strict=True)) if annotations else {}
 
     def __call__(self, row: int, case: int) -> NDArray[np.uint8] | str | None:
-        """(H, W, 3) uint8, RGB, of a row and the number of a worst case; None for a baseline, or for another model.
+        """Return the overlay of a row and the number of a worst case.
 
-        The box is the row's own by the convention of the results, in whole pixels. In words, why there is no picture,
-        where the photo can't be read or explained any more.
+        The box is the row's own by the convention of the results, in whole pixels.
+
+        Returns
+        -------
+        (H, W, 3) uint8, str or None
+            RGB; a text why there is no picture, where the photo can't be read or explained any more; None of a
+            baseline, or of another model.
         """
         of, one = self._results["rows"][row], self._results["worst"][case]
         model = self._models.get(of["model"])
@@ -70,7 +75,7 @@ class Pictures:
         return np.asarray(overlay(photo, replace(found, boxes=self._boxes(found)), label=False))
 
     def _boxes(self, found: Explanation) -> Boxes:
-        """Of the one map, as results have it: those of an explanation know no dense convention."""
+        """Return the box of the one map as results have it: those of an explanation know no dense convention."""
         height, width = found.image_sizes[0].tolist()
         cutter = Cutter(self._protocol, found.part(), (height, width))
         box = cutter.largest(found.activation_maps[0], np.array([self._protocol.rule.threshold]))

@@ -10,8 +10,8 @@ import pytest
 
 from fastcam import InputError
 from fastcam.evaluate.report import write_report
+from tests.evaluate.reports import picture, read_report, results
 from tests.markup import Node
-from tests.reports import picture, read_report, results
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&amp;</script></style><!--\u202e\x00\x1b\udcff"
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from fastcam import HeadNotFoundError, InputError
 from fastcam.evaluate import Problem, Protocol, evaluate, merge_shards, read_annotations
-from tests.evaluations import QUICK, again
+from tests.evaluate.evaluations import QUICK, again
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 

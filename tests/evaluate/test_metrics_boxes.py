@@ -16,7 +16,7 @@ from fastcam.evaluate import (
     truth_of,
     wsol_truth,
 )
-from tests.arrays.boxes import random_boxes, random_truth
+from tests.evaluate.boxes import random_boxes, random_truth
 
 
 def naive_iou(one, other, more):
@@ -116,9 +116,9 @@ def test_top_localization_by_loops(corners, more):
     outcomes = np.array([[right(n, m) for m in range(2)] for n in range(300)])
     expected = 1 - outcomes.any(axis=1).mean(axis=0), 1 - outcomes[:, 0].mean(axis=0)
     found = metric.summary()
-    assert (found.classification_error, found.localisation_error) == pytest.approx(expected[0])
-    assert (found.top1_classification_error, found.top1_localisation_error) == pytest.approx(expected[1])
-    assert 0 < found.classification_error < found.localisation_error < found.top1_localisation_error < 1
+    assert (found.classification_error, found.localization_error) == pytest.approx(expected[0])
+    assert (found.top1_classification_error, found.top1_localization_error) == pytest.approx(expected[1])
+    assert 0 < found.classification_error < found.localization_error < found.top1_localization_error < 1
 
 
 def test_any_of_five_and_several_true_boxes():
@@ -129,9 +129,9 @@ def test_any_of_five_and_several_true_boxes():
     assert asdict(metric.summary()) | {"images": 1, "top": 5} == {
         "images": 1,
         "top": 5,
-        "localisation_error": 0,
+        "localization_error": 0,
         "classification_error": 0,
-        "top1_localisation_error": 1,
+        "top1_localization_error": 1,
         "top1_classification_error": 1,
     }
 
@@ -143,7 +143,7 @@ def test_no_box_is_wrong_whatever_corners_mean():
         known.update([[0, 0, 0, 0]], truth)
         top.update([[0]], [[[0, 0, 0, 0]]], truth)
         assert known.summary().accuracy == 0
-        assert top.summary().localisation_error == 1
+        assert top.summary().localization_error == 1
 
 
 def test_heuristics_are_five_boxes_of_three_classes():

@@ -9,7 +9,7 @@ from PIL import Image
 from fastcam import InputError
 from fastcam.evaluate import Protocol, evaluate, read_annotations
 from fastcam.evaluate.data.masks import read_mask
-from tests.annotations import photo, reasons
+from tests.evaluate.annotations import photo, reasons
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 

@@ -17,7 +17,7 @@ from fastcam.evaluate import (
     photo_map,
     truth_of,
 )
-from tests.arrays.boxes import random_truth
+from tests.evaluate.boxes import random_truth
 
 
 def test_average_precision_as_scikit_learn_has_it():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fastcam.evaluate import Protocol, markdown, merge_shards
-from tests.evaluations import QUICK, again
+from tests.evaluate.evaluations import QUICK, again
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 
@@ -60,14 +60,14 @@ def test_an_interrupted_run_goes_on_from_its_last_batch(model_and_data, tmp_path
 
 
 def test_killed_at_ten_random_moments(shared, cifar_table, tmp_path):
-    from tests import evaluating  # loads kernels
+    from tests.evaluate.process import run  # loads kernels
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.evaluating", "onnx", "onnxruntime", "numba"])
+    context.set_forkserver_preload(["tests.evaluate.process", "onnx", "onnxruntime", "numba"])
     model = shared / "models" / "cifar10_resnet20.onnx"
 
     def begin(folder):
-        process = context.Process(target=evaluating.run, args=(model, cifar_table, folder, QUICK))
+        process = context.Process(target=run, args=(model, cifar_table, folder, QUICK))
         process.start()
         return process
 

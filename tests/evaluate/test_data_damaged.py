@@ -6,7 +6,7 @@ import pytest
 
 from fastcam import InputError
 from fastcam.evaluate import read_annotations
-from tests.annotations import CUB, VOC, write, wsol
+from tests.evaluate.annotations import CUB, VOC, write, wsol
 
 FLAT = {"verify": False, "classes": "order"}
 

@@ -24,7 +24,7 @@ from fastcam.evaluate import (
     restored,
     truth_of,
 )
-from tests.arrays.boxes import random_boxes, random_truth
+from tests.evaluate.boxes import random_boxes, random_truth
 
 
 def updates():

@@ -10,7 +10,7 @@ from PIL import Image
 
 from fastcam.evaluate.report import write_report
 from tests.browser import needed
-from tests.reports import picture, results
+from tests.evaluate.reports import picture, results
 
 pytestmark = needed
 

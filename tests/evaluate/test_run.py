@@ -32,7 +32,7 @@ from fastcam.evaluate import (
     wsol_truth,
 )
 from fastcam.evaluate.data.masks import read_mask
-from tests.evaluations import again
+from tests.evaluate.evaluations import again
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 
@@ -61,7 +61,7 @@ def by_boxes(best, maps, whole, truth, convention):
     cells = np.asarray(all_boxes.item) * len(LEVELS) + np.asarray(all_boxes.threshold_index)
     counts = np.bincount(cells, minlength=len(maps) * len(LEVELS))
     every.update(all_boxes.xyxy, truth, offsets=np.cumsum([0, *counts]))
-    found = {"localisation": top, "heuristics": guesses, "known": known}
+    found = {"localization": top, "heuristics": guesses, "known": known}
     return found | {"max_box_acc": largest, "max_box_acc_v2": every}, tallies
 
 
@@ -136,7 +136,7 @@ def test_figures_of_masks(model_and_data, tmp_path):
     assert pixels.images == row["metrics"]["px_ap"]["images"] == 8
     assert row["metrics"]["px_ap"]["average_precision"] == pixels.summary().average_precision
     assert row["metrics"]["mean_iou"]["mean_iou"] == masks.summary().mean_iou
-    assert [row["method"] for row in results["rows"]] == ["cam", "centre-gaussian"]
+    assert [row["method"] for row in results["rows"]] == ["cam", "center-gaussian"]
 
 
 def test_masks_as_they_come(tmp_path):
@@ -175,7 +175,7 @@ def test_boxes_of_the_release(model_and_data, tmp_path):
     model, data = model_and_data
     few = data.take(np.arange(6))
     row = evaluate(model, few, tmp_path, protocol=Protocol(convention="cam-release"))["rows"][0]
-    assert set(row["metrics"]) == {"localisation", "known", "pointing", "pointing_15", "energy", "px_ap"}
+    assert set(row["metrics"]) == {"localization", "known", "pointing", "pointing_15", "energy", "px_ap"}
     pairs, known = few.pairs(), KnownLocalization(corners="inclusive")
     for p, (n, index) in enumerate(zip(pairs.image, pairs.class_index, strict=True)):
         one = model.explain(few.paths[n], class_index=index).activation_maps[0, 0]
@@ -220,5 +220,5 @@ def test_pictures_of_the_worst_cases(model_and_data, tmp_path):
     np.testing.assert_array_equal(pictures(rows.index("layercam"), 0), expected)
     own = model.explain(case["path"], class_index=case["class_index"], method="cam")
     assert case["box"] == own.boxes.xyxy[0, 0].tolist()
-    assert pictures(rows.index("centre"), 0) is None
+    assert pictures(rows.index("center"), 0) is None
     assert Pictures({}, results)(0, 0) is None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.reports import picture, read_report, results
+from tests.evaluate.reports import picture, read_report, results
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_the_table_has_each_figure_its_interval_and_the_best_of_each_column(read
         metrics, ends = row["metrics"], row["intervals"]["known"]["accuracy"]
         assert line[0].text == row["method"] + "class weights"
         assert numbers(line[1:]) == [
-            [metrics["localisation"]["localisation_error"]],
+            [metrics["localization"]["localization_error"]],
             [0.25],
             [metrics["known"]["accuracy"], *ends],
             [metrics["known"]["mean_iou"]],
@@ -73,7 +73,7 @@ def test_figures_that_look_alike_are_best_together(read):
 def test_figures_are_called_what_they_are(read):
     given = results("cam", "gradcam", cases=0)
     pointing = {"images": 1, "hits": 1, "accuracy": 1.0, "mean_of_classes": 1.0}
-    best = {"images": 1, "top": 5, "localisation_error": 0.5, "classification_error": 0.25}
+    best = {"images": 1, "top": 5, "localization_error": 0.5, "classification_error": 0.25}
     for row in given["rows"]:
         row["metrics"] = {"heuristics": best, "pointing": pointing}
     page = read(given)
@@ -89,32 +89,32 @@ def test_figures_are_called_what_they_are(read):
 
 
 def test_baselines_are_never_best_and_have_rows_only_with_figures(read):
-    given = results("cam", "gradcam", "centre", "centre-gaussian", cases=0)
+    given = results("cam", "gradcam", "center", "center-gaussian", cases=0)
     for row, energy in zip(given["rows"], (0.4, 0.5, 0.9, None), strict=True):
         row["metrics"] = {"energy": {"images": 4, "energy": energy}} if energy else {}
     for row in given["rows"][2:]:
         row["model"] = None
     lines = [row for row in read(given).table("Figures of each method")[2:] if len(row) > 1]
-    assert [line[0].text for line in lines] == [f"{name}class weights" for name in ("cam", "gradcam", "centre")]
+    assert [line[0].text for line in lines] == [f"{name}class weights" for name in ("cam", "gradcam", "center")]
     assert [line[1]["class"] for line in lines] == [None, "best", None]
 
 
 def test_models_and_rows_without_a_model_have_heads_of_their_own(read):
-    given = results("cam", "gradcam", "centre")
+    given = results("cam", "gradcam", "center")
     given["rows"][1]["model"], given["rows"][2]["model"] = "vgg", None
     given["models"][0]["sha256"] = None
     page = read(given)
     assert page.table("Models")[1][4].text == "–"
     heads = [row[0].text for row in page.table("Figures of each method") if len(row) == 1]
     assert heads == ["resnet20", "vgg", "Baselines"]
-    assert [node.text for node in page.all("h3")] == ["resnet20, cam", "vgg, gradcam", "centre"]
+    assert [node.text for node in page.all("h3")] == ["resnet20, cam", "vgg, gradcam", "center"]
     sections = [section for section in page.all("section") if any(True for _ in section.all("h3"))][1:]
     shown = [[node.text for node in next(section.all("li")).all("figcaption")] for section in sections]
     every = ["resnet20, cam, IoU 0.000", "vgg, gradcam, IoU 0.000"]
     assert shown == [
-        ["cam, IoU 0.000", "centre, IoU 0.000"],
-        ["gradcam, IoU 0.000", "centre, IoU 0.000"],
-        [*every, "centre, IoU 0.000"],
+        ["cam, IoU 0.000", "center, IoU 0.000"],
+        ["gradcam, IoU 0.000", "center, IoU 0.000"],
+        [*every, "center, IoU 0.000"],
     ]
 
 
@@ -201,12 +201,12 @@ def test_classes_stand_in_the_order_of_their_means(read):
 
 
 def test_baselines_stand_beside_the_classes_but_do_not_order_them(read):
-    given = results("cam", "centre", "empty", classes=12)
+    given = results("cam", "center", "empty", classes=12)
     for row in given["rows"][1:]:
         row["model"] = None
     given["rows"][2]["classes"] = {}
     heads, *lines = read(given).table("GT-known accuracy of 12 classes")
-    assert [cell.text for cell in heads] == ["Class", "Label", "Images", "resnet20, cam", "centre"]
+    assert [cell.text for cell in heads] == ["Class", "Label", "Images", "resnet20, cam", "center"]
     assert [cell["aria-sort"] for cell in heads] == [None, None, None, "ascending", None]
     accuracy = [given["rows"][0]["classes"][str(k)]["accuracy"] for k in range(12)]
     assert [int(line[0].text) for line in lines] == np.argsort(accuracy).tolist()
@@ -264,13 +264,13 @@ def test_worst_cases_show_all_methods_side_by_side(read):
 
 
 def test_an_iou_that_is_not_known_is_not_told(read):
-    given = results("cam", "gradcam", "centre", cases=2)
+    given = results("cam", "gradcam", "center", cases=2)
     given["rows"][2]["model"] = None
     given["worst"] = [given["worst"][0], given["worst"][3]]  # each method has another one
     figures = [list(item.all("figcaption")) for item in read(given).all("li") if any(True for _ in item.all("h4"))]
     assert [[caption.text for caption in captions] for captions in figures] == [
-        ["cam, IoU 0.000", "gradcam, not among its worst", "centre"],
-        ["cam, not among its worst", "gradcam, IoU 0.100", "centre"],
+        ["cam, IoU 0.000", "gradcam, not among its worst", "center"],
+        ["cam, not among its worst", "gradcam, IoU 0.100", "center"],
     ]
 
 

@@ -9,7 +9,7 @@ from tests.markup import parse
 
 BASE = {
     "fastcam": "0.1.0",
-    "plan": {"convention": "paper", "metrics": ["localisation", "known", "max_box_acc", "px_ap"]},
+    "plan": {"convention": "paper", "metrics": ["localization", "known", "max_box_acc", "px_ap"]},
     "data": {
         "format": "coco",
         "path": "photos/instances.json",
@@ -43,13 +43,13 @@ def results(*methods, classes=4, thresholds=5, deltas=(0.3, 0.5), cases=2):
     levels = (np.arange(thresholds) / thresholds).tolist()
     for method in methods:
         known, best = rng.random(2).tolist()
-        error = {"images": 1234, "top": 5, "localisation_error": 1 - known, "classification_error": 0.25}
+        error = {"images": 1234, "top": 5, "localization_error": 1 - known, "classification_error": 0.25}
         row = {
             "model": "resnet20",
             "method": method,
             "how": "class weights",
             "metrics": {
-                "localisation": error,
+                "localization": error,
                 "known": {"images": 1234, "accuracy": known, "mean_iou": known / 2},
                 "max_box_acc": {"images": 1234, "accuracy": best, "best_0.5": best / 2, "best_threshold_0.5": 0.2},
                 "px_ap": {"images": 0, "average_precision": None},

@@ -137,7 +137,7 @@ def mixing(tmp_path_factory, photos):
 
 
 @pytest.mark.parametrize(
-    "make", [AverageDrop, partial(Deletion, steps=4), partial(Insertion, steps=4), partial(Road, fractions=(0.4,))]
+    "make", [AverageDrop, partial(Deletion, steps=4), partial(Insertion, steps=4), partial(Road, fractions=(0.1,))]
 )
 def test_no_batch_size_changes_the_scores_of_a_model_that_mixes_the_items_of_a_batch(mixing, make):
     model, found, explanation = mixing

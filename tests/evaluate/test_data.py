@@ -10,7 +10,7 @@ from PIL import Image
 
 from fastcam import InputError
 from fastcam.evaluate import read_annotations
-from tests.annotations import ANIMALS, photo, reasons, table, write
+from tests.evaluate.annotations import ANIMALS, photo, reasons, table, write
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 
 from fastcam import FastcamError, InputError
 from fastcam.evaluate import merge_shards
-from tests.evaluations import again
+from tests.evaluate.evaluations import again
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 ODD = (None, True, -1, 0, 10**30, 1e300, "", "x", [], {}, [1, 2, 3])

@@ -11,10 +11,10 @@ from fastcam import InputError
 from fastcam.cli import main
 from fastcam.evaluate import Pictures, Protocol, markdown, merge_shards, read_annotations
 from fastcam.evaluate.report import ShardPictures, write_report
-from tests.evaluations import again
+from tests.evaluate.evaluations import again
+from tests.evaluate.reports import picture, read_report
+from tests.evaluate.reports import results as results_of_reports
 from tests.markup import parse
-from tests.reports import picture, read_report
-from tests.reports import results as results_of_reports
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 KNOWN = Protocol(metrics=("known",))
@@ -152,7 +152,7 @@ def refuse_to_replace(shards, tmp_path, capsys):
 
 
 def test_reports_of_others_give_pictures_and_nothing_else(tmp_path):
-    given = results_of_reports("cam", "centre", cases=1)
+    given = results_of_reports("cam", "center", cases=1)
     given["worst"], given["rows"][1]["model"] = given["worst"][:1], None
     given["worst"][0]["id"] = "<image>\udcff"
     read_report(tmp_path, given, lambda row, case: None if row else picture(row, case))

@@ -12,7 +12,7 @@ import fastcam
 from fastcam import InputError
 from fastcam.cli import main
 from fastcam.evaluate import Protocol, PxAP, evaluate, read_annotations
-from tests.evaluations import again
+from tests.evaluate.evaluations import again
 from tests.model.models import BACKBONE, WEIGHTS, build
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
@@ -56,7 +56,7 @@ def test_a_model_of_two_classes(one_box, tmp_path):
     found = evaluate(model, one_box, tmp_path / "out")
     assert found["plan"]["top"] == 2
     assert "heuristics" not in found["plan"]["metrics"]
-    assert found["rows"][0]["metrics"]["localisation"]["classification_error"] == 0
+    assert found["rows"][0]["metrics"]["localization"]["classification_error"] == 0
     with pytest.raises(InputError, match="top: expected 1 to 2, the number of classes; got 5"):
         evaluate(model, one_box, tmp_path / "five", protocol=Protocol())
     path = tmp_path / "two.onnx"

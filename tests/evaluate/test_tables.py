@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fastcam.evaluate import Protocol, evaluate, markdown
-from tests.evaluations import again
-from tests.reports import read_report
+from tests.evaluate.evaluations import again
+from tests.evaluate.reports import read_report
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 
@@ -20,12 +20,12 @@ def heads_and_rows(text):
 
 def test_the_best_classes_are_told_beside_their_boxes(model_and_data, tmp_path):
     few = model_and_data[0], model_and_data[1].take(np.arange(4))
-    results = again(few, tmp_path / "five", protocol=Protocol(metrics=("localisation",)))
+    results = again(few, tmp_path / "five", protocol=Protocol(metrics=("localization",)))
     titles, _ = heads_and_rows(markdown(results))
     assert titles == ["maps", *(f"top-{n} {kind}. error" for kind in ("loc", "cls") for n in (1, 5))]
-    error = results["rows"][0]["metrics"]["localisation"]["classification_error"]
+    error = results["rows"][0]["metrics"]["localization"]["classification_error"]
     assert f"{error:.3f}" in markdown(results).split("| cam |")[1].split("|")[3]
-    results = again(few, tmp_path / "one", protocol=Protocol(metrics=("localisation",), top=1))
+    results = again(few, tmp_path / "one", protocol=Protocol(metrics=("localization",), top=1))
     assert heads_and_rows(markdown(results))[0] == ["maps", "top-1 loc. error", "top-1 cls. error"]
 
 
@@ -38,11 +38,11 @@ def test_a_baseline_without_figures_has_no_row(model_and_data, tmp_path):
     results = evaluate(model, masked.take([0, 3, 6]), tmp_path / "run", protocol=protocol)
     assert [(row["method"], set(row["metrics"])) for row in results["rows"]] == [
         ("cam", {"px_ap"}),
-        ("centre", set()),
-        ("centre-gaussian", {"px_ap"}),
+        ("center", set()),
+        ("center-gaussian", {"px_ap"}),
     ]
-    assert heads_and_rows(markdown(results)) == (["maps", "PxAP"], ["cam", "centre-gaussian"])
+    assert heads_and_rows(markdown(results)) == (["maps", "PxAP"], ["cam", "center-gaussian"])
     (tmp_path / "page").mkdir()
     groups, _, *rows = read_report(tmp_path / "page", results).table("Figures of each method")
     assert [cell.text for cell in groups] == ["Method", "PxAPn = 3 pairs"]
-    assert [row[0].text for row in rows] == ["cifar10_resnet20", "camclass weights", "Baselines", "centre-gaussian"]
+    assert [row[0].text for row in rows] == ["cifar10_resnet20", "camclass weights", "Baselines", "center-gaussian"]

@@ -8,7 +8,7 @@ import pytest
 
 from fastcam import InputError
 from fastcam.evaluate import read_annotations
-from tests.annotations import ANIMALS, photo, reasons, table, write, wsol
+from tests.evaluate.annotations import ANIMALS, photo, reasons, table, write, wsol
 
 
 def test_a_category_that_the_model_lacks(tmp_path):

@@ -8,7 +8,7 @@ from PIL import Image
 
 from fastcam.evaluate import Protocol, evaluate
 
-QUICK = ("localisation", "known", "pointing", "energy")
+QUICK = ("localization", "known", "pointing", "energy")
 
 
 def annotate(shared: Path, folder: Path) -> Path:
