@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from fastcam.arrays import engines
 from fastcam.arrays.checks import LONGEST, check_threads, out_array
@@ -16,7 +17,7 @@ from fastcam.errors import InputError
 from fastcam.images.fit import check_channels, normalized, target_size
 from fastcam.images.inputs import ImageInput
 from fastcam.images.preprocessing import Preprocess
-from fastcam.images.regions import whole_view
+from fastcam.images.regions import visible, whole_view
 
 INTERPOLATIONS = ("bilinear", "opencv-linear")  # of the kernels; the others are Pillow's
 
@@ -84,10 +85,6 @@ def network_input(
     shape = (1, channels, *view.target) if model.layout == "NCHW" else (1, *view.target, channels)
     out = out_array("out", out, shape, np.dtype(model.dtype), pixels)
     if spec.interpolation not in INTERPOLATIONS:
-        from PIL import Image
-
-        from fastcam.images.photos import pillow_input
-
         out[:] = pillow_input(Image.fromarray(np.ascontiguousarray(pixels)), view, spec, model)
         return out
     how = resizing((pixels.shape[0], pixels.shape[1]), view, spec.fill, spec.interpolation == "bilinear")
@@ -170,3 +167,47 @@ def _memory(frame: Any, turned: bool, xp: Any) -> Memory:
     if turned:
         origin, strides[2] = origin + 2 * strides[2], -strides[2]
     return Memory(data, origin, *strides)
+
+
+def pillow_input(photo: Image.Image, region: Region | View, spec: Preprocess, model: ImageInput) -> NDArray[Any]:
+    """Return what `fastcam.images.network_input` does of an RGB photo, resized by Pillow: any of its interpolations."""
+    view = region if isinstance(region, View) else whole_view(region, model.sides(spec.size))
+    source = view.source
+    if view.alone or visible(source, (photo.height, photo.width)) != source:
+        photo, source = _on_canvas(photo, source, spec), (0, 0, source[2] - source[0], source[3] - source[1])
+    _check_canvas(view.size, spec.fit)
+    resized = photo.resize((view.size[1], view.size[0]), Image.Resampling[spec.interpolation.upper()], box=source)
+    if view.target != view.size:
+        resized = _on_canvas(resized, view.window, spec)
+    values = _normalize(np.asarray(resized), spec)
+    if model.dtype == np.uint8:
+        values = np.clip(np.rint(values), 0, 255)
+    planes = values.transpose(2, 0, 1) if model.layout == "NCHW" else values
+    return np.ascontiguousarray(planes[None], model.dtype)
+
+
+def _on_canvas(photo: Image.Image, region: Region, spec: Preprocess) -> Image.Image:
+    """The region of the photo's plane, with borders in the grey level `fill` around the photo."""
+    x0, y0, x1, y1 = region
+    _check_canvas((y1 - y0, x1 - x0), spec.fit)
+    canvas = Image.new("RGB", (x1 - x0, y1 - y0), (spec.fill,) * 3)
+    canvas.paste(photo, (-x0, -y0))
+    return canvas
+
+
+def _check_canvas(size: tuple[int, int], fit: str) -> None:
+    """A letterbox around a very long photo, or the photo enlarged, would take more memory than any photo may."""
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and size[0] * size[1] > limit:
+        raise InputError(
+            f"{fit}: expected at most {limit} pixels on the way; got {size[1]}×{size[0]}. Use fit='stretch'"
+        )
+
+
+def _normalize(pixels: NDArray[np.uint8], spec: Preprocess) -> NDArray[np.float32]:
+    """(H, W, channels) float32: (scale · pixel - mean) / std."""
+    if spec.channels == "bgr":
+        pixels = pixels[..., ::-1]
+    elif spec.channels == "grey":
+        pixels = np.asarray(Image.fromarray(pixels).convert("L"))[..., None]
+    return normalized(pixels, spec)

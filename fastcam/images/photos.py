@@ -14,21 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from fastcam.arrays.resampling import Region, View
 from fastcam.errors import InputError
-from fastcam.images.fit import normalized
 from fastcam.images.formats import FILES, UPLOADS, open_image
 from fastcam.images.greys import Levels, check_colors, eight_bits, is_deep
-from fastcam.images.inputs import ImageInput
-from fastcam.images.preprocessing import Preprocess
 from fastcam.images.regions import seen_region as seen_region
-from fastcam.images.regions import visible, whole_view
-from fastcam.images.transparency import on_white
 
 Photo = str | os.PathLike[str] | Image.Image | NDArray[Any]
 
 T = TypeVar("T")
 
+STRIP = 256  # rows that are put on white at once: each takes several copies
 DEEP = re.compile(r"(RGBA?|LA);16B|SGI16|ppm.*, 65535\)")  # in what Pillow says of colours of 16 bits
 
 
@@ -172,48 +167,21 @@ def _as_rgb(image: Image.Image, name: str, levels: Levels | None) -> Image.Image
     return image.convert("RGB")
 
 
-def pillow_input(photo: Image.Image, region: Region | View, spec: Preprocess, model: ImageInput) -> NDArray[Any]:
-    """Return what `fastcam.images.network_input` does of an RGB photo, resized by Pillow: any of its interpolations."""
-    view = region if isinstance(region, View) else whole_view(region, model.sides(spec.size))
-    source = view.source
-    if view.alone or visible(source, (photo.height, photo.width)) != source:
-        photo, source = _on_canvas(photo, source, spec), (0, 0, source[2] - source[0], source[3] - source[1])
-    _check_canvas(view.size, spec.fit)
-    resized = photo.resize((view.size[1], view.size[0]), Image.Resampling[spec.interpolation.upper()], box=source)
-    if view.target != view.size:
-        resized = _on_canvas(resized, view.window, spec)
-    values = _normalize(np.asarray(resized), spec)
-    if model.dtype == np.uint8:
-        values = np.clip(np.rint(values), 0, 255)
-    planes = values.transpose(2, 0, 1) if model.layout == "NCHW" else values
-    return np.ascontiguousarray(planes[None], model.dtype)
+def on_white(image: Image.Image) -> Image.Image:
+    """An RGB image of one with transparency of any mode, white where nothing is seen.
 
-
-def _on_canvas(photo: Image.Image, region: Region, spec: Preprocess) -> Image.Image:
-    """The region of the photo's plane, with borders in the grey level `fill` around the photo."""
-    x0, y0, x1, y1 = region
-    _check_canvas((y1 - y0, x1 - x0), spec.fit)
-    canvas = Image.new("RGB", (x1 - x0, y1 - y0), (spec.fill,) * 3)
-    canvas.paste(photo, (-x0, -y0))
-    return canvas
-
-
-def _check_canvas(size: tuple[int, int], fit: str) -> None:
-    """A letterbox around a very long photo, or the photo enlarged, would take more memory than any photo may."""
-    limit = Image.MAX_IMAGE_PIXELS
-    if limit is not None and size[0] * size[1] > limit:
-        raise InputError(
-            f"{fit}: expected at most {limit} pixels on the way; got {size[1]}×{size[0]}. Use fit='stretch'"
-        )
-
-
-def _normalize(pixels: NDArray[np.uint8], spec: Preprocess) -> NDArray[np.float32]:
-    """(H, W, channels) float32: (scale · pixel - mean) / std."""
-    if spec.channels == "bgr":
-        pixels = pixels[..., ::-1]
-    elif spec.channels == "grey":
-        pixels = np.asarray(Image.fromarray(pixels).convert("L"))[..., None]
-    return normalized(pixels, spec)
+    Examples
+    --------
+    >>> on_white(Image.new("RGBA", (2, 1), (100, 0, 0, 51))).getpixel((0, 0))
+    (224, 204, 204)
+    """
+    seen = Image.new("RGB", image.size)
+    for top in range(0, image.height, STRIP):
+        box = (0, top, image.width, min(top + STRIP, image.height))
+        strip = image.crop(box).convert("RGBA")
+        white = Image.new("RGBA", strip.size, "white")
+        seen.paste(Image.alpha_composite(white, strip).convert("RGB"), box)
+    return seen
 
 
 def of_each(photos: Sequence[Photo] | NDArray[np.uint8], work: Callable[[int, Photo], T]) -> list[T]:

@@ -8,7 +8,8 @@ from PIL import Image
 import fastcam
 from fastcam import HeadNotFoundError
 from fastcam.evaluate import EnergyInBox, PointingGame, centre_point, peak_points, photo_map, truth_of
-from fastcam.images.photos import pillow_input, read_photo
+from fastcam.images.frames import pillow_input
+from fastcam.images.photos import read_photo
 from fastcam.model.file.source import parse, read_source
 from fastcam.model.graph.graph import Graph
 from fastcam.model.graph.tail import cut_tail

@@ -11,9 +11,9 @@ from PIL import Image
 
 from fastcam import InputError
 from fastcam.images import frames
+from fastcam.images.frames import pillow_input
 from fastcam.images.hugging_face import from_hugging_face
 from fastcam.images.inputs import ImageInput
-from fastcam.images.photos import pillow_input
 from fastcam.images.preprocessing import Preprocess
 from fastcam.images.processors import REFUSED
 from fastcam.images.regions import view_of

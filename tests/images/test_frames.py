@@ -10,8 +10,9 @@ from PIL import Image
 
 from fastcam.arrays.resampling import antialiased, linear
 from fastcam.images import frames
+from fastcam.images.frames import pillow_input
 from fastcam.images.inputs import ImageInput
-from fastcam.images.photos import pillow_input, read_photo
+from fastcam.images.photos import read_photo
 from fastcam.images.preprocessing import NAMED, Preprocess, preprocess
 from fastcam.images.regions import seen_region, view_of, visible
 from tests.images.frames import RAW, levels, model_of, network_input, random_frame, whole

@@ -8,10 +8,10 @@ from PIL import Image
 
 import fastcam
 from fastcam import InputError
+from fastcam.images.frames import pillow_input
 from fastcam.images.inputs import ImageInput
-from fastcam.images.photos import pillow_input, visible
 from fastcam.images.preprocessing import preprocess
-from fastcam.images.regions import seen_region
+from fastcam.images.regions import seen_region, visible
 from tests.arrays import naive
 from tests.model.models import red_finder
 
