@@ -102,7 +102,7 @@ def overlay(
         uint8 array of the result's shape to draw into, and return. It may be the image: in place. It may have any
         strides and overlap the image, as `frame[..., ::-1]` does; a copy is made then. On a device: C-contiguous.
     threads
-        At most so many; None: one a processor, where there is work for them. The rows are shared out.
+        Number of threads, at most; None: one a processor, where there is enough work. The rows are shared out.
     engine
         "auto": where the image is; "cpu": Numba; "cuda": CuPy; "reference": NumPy.
 

@@ -55,7 +55,7 @@ def network_input(
     out
         C-contiguous array of the result's shape and dtype to write into, and return; not overlapping the frame.
     threads
-        At most so many; None: one a processor, where there is work for them. The rows are shared out.
+        Number of threads, at most; None: one a processor, where there is enough work. The rows are shared out.
     engine
         "auto": where the frame is; "cpu": Numba; "cuda": CuPy; "reference": NumPy. Results are equal, bit for bit.
 
