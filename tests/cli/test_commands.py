@@ -1,4 +1,4 @@
-"""The command line, mostly in this process; once as a real one."""
+"""The command line, mostly in this process."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`fastcam video`, mostly in this process; as a real one where pipes and terminals count."""
+"""`fastcam video`, mostly in this process, in another one for pipes and terminals."""
 
 import io
 import json
@@ -16,13 +16,14 @@ import fastcam
 from fastcam.classifier.steady import Steady
 from fastcam.cli import main
 from fastcam.cli.progress import Progress
+from tests.processes import PIPE, Process
 from tests.video.commands import LABELS, LOSSLESS, as_process, lines, prepare, run
 from tests.video.videos import add_audio, decoded, make, packets, pictures
 
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
-    """See `prepare`; the current directory."""
+    """The files of `prepare`, in the working directory."""
     monkeypatch.chdir(tmp_path)
     return prepare(tmp_path)
 
@@ -111,10 +112,10 @@ def test_without_audio(files):
 def test_raw_frames_need_no_pyav(files):
     given = pictures(5, 50, 60)
     code = "import sys; sys.modules['av'] = None; from fastcam.cli import main; sys.exit(main(sys.argv[1:]))"
-    with as_process("-", "--raw", "60x50", "--rate", "10", "--jsonl", "-", code=code, stdin=subprocess.PIPE) as process:
-        out, err = process.communicate(given.tobytes())
-        assert process.returncode == 0, err
-    records = [json.loads(line) for line in out.splitlines()]
+    command = [sys.executable, "-c", code, "video", "model.onnx", "-", "--raw", "60x50", "--rate", "10", "--jsonl", "-"]
+    done = subprocess.run(command, input=given.tobytes(), capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    records = [json.loads(line) for line in done.stdout.splitlines()]
     assert [one["timestamp"] for one in records] == [k / 10 for k in range(5)]
     model = fastcam.load("model.onnx")
     for frame, record in zip(given, records, strict=True):
@@ -129,7 +130,7 @@ def test_raw_frames_need_no_pyav(files):
 def test_raw_frames_into_a_file(files):
     given = pictures(5, 50, 60)
     options = ["-", "--raw", "60x50", "--rate", "30000/1001", "-o", "out.mkv", *LOSSLESS, "--every", "2"]
-    with as_process(*options, stdin=subprocess.PIPE) as process:
+    with as_process(*options, stdin=PIPE) as process:
         _, err = process.communicate(given.tobytes() + b"xyz")
     assert process.returncode == 2
     assert b"interrupted after 5 frames" in err
@@ -204,8 +205,7 @@ def test_bad_input_ends_with_code_2_and_nothing_written(files, capsys, name):
 def test_progress_on_a_terminal_only(files):
     make(files / "long.mp4", pictures(600, 50, 60))
     terminal, end = pty.openpty()
-    command = [sys.executable, "-m", "fastcam", "video", "model.onnx", "long.mp4", "-o", "out.mp4"]
-    with subprocess.Popen(command, stderr=end) as process:
+    with Process("video", "model.onnx", "long.mp4", "-o", "out.mp4", stderr=end) as process:
         os.close(end)
         told = b""
         while True:
@@ -213,6 +213,7 @@ def test_progress_on_a_terminal_only(files):
                 told += os.read(terminal, 4096)
             except OSError:  # the other end is closed
                 break
+        process.wait()
     os.close(terminal)
     assert process.returncode == 0
     states = [state.strip() for state in told.decode().split("\r") if " left" in state]
