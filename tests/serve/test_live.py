@@ -61,7 +61,7 @@ def test_pictures_of_a_source_and_their_end(model):
 
 
 def test_a_picture_and_what_was_found_are_of_one_frame(model):
-    """However the frames change while they are asked for."""
+    """Picture and result belong together, while frames change during requests."""
     with filming(model) as (camera, server), connect(server) as connection:
         camera.shoot()
         connection.request("GET", "/live.mjpg?convention=minmax&class=7")
@@ -142,7 +142,7 @@ def test_a_source_that_has_gone_quiet(model, monkeypatch):
 
 
 def test_a_slow_client_holds_nothing_up_and_gets_the_newest_frame(model):
-    """It takes one picture, and no more until hundreds of frames have gone by."""
+    """The client takes one picture, and the next one after two hundred frames."""
     with filming(model) as (camera, server), connect(server) as slow, connect(server) as other:
         slow.connect()
         slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
@@ -189,7 +189,7 @@ def test_a_client_that_left_is_noticed_though_no_frame_comes(model, monkeypatch)
 
 
 def test_many_clients_at_once(model):
-    """With the same settings they share one drawing; each gets the newest frame."""
+    """Clients with the same settings share one drawing; each gets the newest frame."""
     with filming(model) as (camera, server):
         camera.shoot()
         last = []

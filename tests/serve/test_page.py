@@ -70,7 +70,7 @@ WATCH = """(() => {
 
 
 def test_numbers_are_those_of_the_picture_that_is_shown(browser, model, tmp_path):
-    """While frames follow each other: each text comes with a picture of its own, in their order."""
+    """Each text belongs to its picture, in order, while frames follow each other."""
     told = {}
     for k in range(12):
         found = model.explain(frame(k))
@@ -253,7 +253,7 @@ def test_bad_photos_are_named_and_change_nothing(browser, model, tmp_path, photo
 
 
 def test_names_are_text(browser, tmp_path):
-    """Of files, classes and models: none of them becomes a part of the page."""
+    """Names of files, classes and models don't become HTML."""
     name = "<img src=x onerror=document.title='hacked'>"
     (tmp_path / f"{name}.onnx").write_bytes(classifier())
     hostile = fastcam.load(tmp_path / f"{name}.onnx", labels=[f"{name}{k}" for k in range(5)])
