@@ -10,7 +10,7 @@ PREPROCESS = "caffe-bgr,size=227,fit=stretch"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `fastcam demo`."""
-    parser.add_argument("-o", "--output", metavar="DIR", default="fastcam-demo", help="default: fastcam-demo")
+    parser.add_argument("-o", "--path", metavar="DIR", default="fastcam-demo", help="default: fastcam-demo")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> None:
     from fastcam.export.lines import map_records
     from fastcam.export.overlays import overlay
 
-    directory = writing.prepare_directory(options.output)
+    directory = writing.prepare_directory(options.path)
     photo = coffee()
     with as_file(files("fastcam.data") / "squeezenet1_1.onnx") as file:
         model = load(file, labels="imagenet", preprocess=PREPROCESS)

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_arguments(parser)
     parser.add_argument("data", metavar="DATA", nargs="+", help="annotations; after 'merge' the folders of all shards")
     parser.add_argument(
-        "-o", "--output", metavar="FOLDER", required=True, help="for results.json, results.md and batches"
+        "-o", "--path", metavar="FOLDER", required=True, help="for results.json, results.md and batches"
     )
     parser.add_argument(
         "--model",
@@ -99,7 +99,7 @@ def run(options: argparse.Namespace) -> None:
         results = evaluate(
             models,
             annotations,
-            options.output,
+            options.path,
             methods=options.method.split(","),
             layer=options.layer,
             protocol=protocol,
@@ -111,7 +111,7 @@ def run(options: argparse.Namespace) -> None:
             progress=progress.reach,
             note=lambda text: print(f"fastcam eval: {text}", file=sys.stderr),
         )
-    _report(results, options.output, Pictures(models, results, annotations))
+    _report(results, options.path, Pictures(models, results, annotations))
 
 
 def _merge(options: argparse.Namespace) -> None:
@@ -122,14 +122,14 @@ def _merge(options: argparse.Namespace) -> None:
     # From the words: an option's value doesn't show whether it was given or is the default.
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("words", nargs="+")
-    parser.add_argument("-o", "--output")
+    parser.add_argument("-o", "--path")
     parser.add_argument("--force", action="store_true")
     _, rest = parser.parse_known_args(options.words)
     if others := [word for word in rest if word.startswith("-")]:
         expected = "folders, -o and --force alone, as the shards' plans say the rest"
         raise InputError(f"merge: expected {expected}; got {', '.join(others)}")
-    results = merge(options.data, options.output, force=options.force)
-    _report(results, options.output, ShardPictures(options.data, results))
+    results = merge(options.data, options.path, force=options.force)
+    _report(results, options.path, ShardPictures(options.data, results))
 
 
 def _report(results: dict[str, Any], folder: str, picture: Picture) -> None:
