@@ -137,7 +137,7 @@ def load() -> None:
         import_module(f"fastcam.{name}")
     for name in ("onnx", "onnxruntime", "PIL.Image"):
         import_module(name)
-    for name in cpu.KERNELS:
+    for name in cpu.names():
         cpu.load(name)
     gc.freeze()  # so that the end of a fork has little to look through
 

@@ -43,14 +43,10 @@ def run(options: argparse.Namespace) -> None:
         stats = [cpu.load(first).stats]
         if stats[0].cache_path is not None:
             stats += [cpu.load(name).stats for name in others]
-    messages = [str(one.message) for one in caught]
+    notes = [str(one.message) for one in caught]
     if uncached := sum(one.cache_path is None for one in stats):
-        raise KernelError(
-            "; ".join(messages) or f"cache: expected a place for {len(stats)} kernels; {uncached} have none"
-        )
+        raise KernelError("; ".join(notes) or f"cache: expected a place for {len(stats)} kernels; {uncached} have none")
     took = perf_counter() - start
     kept = sum(bool(one.cache_hits) for one in stats)
-    print(
-        *messages, f"{len(stats)} kernels: {len(stats) - kept} compiled, {kept} from the cache, {took:.1f} s", sep="\n"
-    )
+    print(*notes, f"{len(stats)} kernels: {len(stats) - kept} compiled, {kept} from the cache, {took:.1f} s", sep="\n")
     print(*(f"cache: {place}" for place in dict.fromkeys(one.cache_path for one in stats)), sep="\n")
