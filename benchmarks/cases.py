@@ -66,8 +66,8 @@ def arrays(case: Case) -> Arrays:
     """
     rng = np.random.default_rng(0)
     y, x = np.indices(case.shape) / np.reshape(case.shape, (2, 1, 1))
-    centres = rng.uniform(0.3, 0.7, (case.batch, 1, 1, 2))
-    distance = (y - centres[..., 0]) ** 2 + (x - centres[..., 1]) ** 2
+    centers = rng.uniform(0.3, 0.7, (case.batch, 1, 1, 2))
+    distance = (y - centers[..., 0]) ** 2 + (x - centers[..., 1]) ** 2
     noise = rng.standard_normal((case.batch, case.channels, *case.shape))
     feature_maps = np.maximum(noise + 2 * np.exp(-distance / 0.15)[:, None], 0).astype(np.float32)
     weights = 0.05 * rng.standard_normal((1000, case.channels)) + 0.005

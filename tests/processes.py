@@ -22,6 +22,7 @@ COMMAND = "import sys; from fastcam.cli import main; sys.exit(main(sys.argv[1:])
 TEMPLATE = "from tests import processes; processes.load(); exec(processes.next_code(), {'__name__': '__main__'})"
 PIPE, DEVNULL = subprocess.PIPE, subprocess.DEVNULL
 NUMBER = 16  # bytes of a number in a pipe
+KERNELS = ("preprocess", "preprocess_antialiased", "activation_maps", "find_boxes", "heatmaps", "overlay", "paint")
 
 
 class Process:
@@ -137,7 +138,7 @@ def load() -> None:
         import_module(f"fastcam.{name}")
     for name in ("onnx", "onnxruntime", "PIL.Image"):
         import_module(name)
-    for name in cpu.names():
+    for name in KERNELS:
         cpu.load(name)
     gc.freeze()  # so that the end of a fork has little to look through
 

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,7 +27,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 @contextmanager
-def signals_interrupt() -> Iterator[None]:
+def signals_interrupt() -> Generator[None]:
     """Raise `Interrupted` for SIGINT, SIGTERM and SIGHUP in the block, unless the process ignores or handles them.
 
     Python handles signals in the main thread only; elsewhere nothing changes.

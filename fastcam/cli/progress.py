@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -49,7 +49,7 @@ class Progress:
             self._show(line(count, total, self.rate, self._what))
 
     @contextmanager
-    def aside(self) -> Iterator[None]:
+    def aside(self) -> Generator[None]:
         """Remove the line while something else is written to the terminal, then show it again."""
         text = self._text
         self._hide()

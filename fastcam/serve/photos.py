@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,7 @@ class Photos:
         self._reserved = 0
 
     @contextmanager
-    def received(self, pieces: Iterable[bytes]) -> Iterator[list[bytes]]:
+    def received(self, pieces: Iterable[bytes]) -> Generator[list[bytes]]:
         """Collect a photo's file in the pieces in which it comes; received bytes count, not announced ones.
 
         Raises

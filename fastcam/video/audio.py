@@ -31,10 +31,11 @@ class Audio:
     """
 
     def __init__(self, source: InputContainer, start: Fraction, target: OutputContainer) -> None:
-        self._source, self._target, self._start = source, target, start
+        self._source, self._start = source, start
+        self._target: Any = target  # PyAV's own types of these methods are incomplete
         streams = source.streams.audio
         try:
-            self._streams = {stream.index: target.add_stream_from_template(stream) for stream in streams}
+            self._streams = {stream.index: self._target.add_stream_from_template(stream) for stream in streams}
         except ValueError as error:
             raise InputError(
                 f"audio: {error}, and isn't encoded anew. Choose another format, such as .mkv, or leave the audio out"

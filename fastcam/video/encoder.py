@@ -105,8 +105,8 @@ class Encoder:
             self._begin(picture)
         if self._audio is not None:
             self._audio.copy(lambda time: time <= picture.time)
-        colours = {} if self._space is None else {"dst_colorspace": self._space, "dst_color_range": LIMITED}
-        converted = picture.reformat(format=self._stream.pix_fmt, **colours)
+        colors = {} if self._space is None else {"dst_colorspace": self._space, "dst_color_range": LIMITED}
+        converted = picture.reformat(format=self._stream.pix_fmt, **colors)
         self._container.mux(self._stream.encode(converted))
 
     def _begin(self, picture: Any) -> None:

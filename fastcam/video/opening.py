@@ -1,5 +1,7 @@
 """Functions that open sources of frames."""
 
+# pyright: reportUnnecessaryIsInstance=false
+# Arguments are checked at run time, since callers may not check types.
 from __future__ import annotations
 
 import os

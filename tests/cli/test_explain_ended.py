@@ -137,8 +137,8 @@ def test_a_kill_leaves_no_results_of_other_options(files):
     assert run("photos") == 0
     code = (
         "import os, sys; from fastcam.cli import explain, main; draw = explain._picture; "
-        "explain._picture = lambda photo, explanation, m, colours: "
-        "os._exit(9) if os.path.exists('out/a-overlay-2.png') else draw(photo, explanation, m, colours); "
+        "explain._picture = lambda photo, explanation, m, colors: "
+        "os._exit(9) if os.path.exists('out/a-overlay-2.png') else draw(photo, explanation, m, colors); "
         "main(sys.argv[1:])"
     )
     command = ["explain", "model.onnx", "photos", "-o", "out", "--top", "2", *KNOWN]

@@ -85,7 +85,7 @@ def test_shape_of_pixels_is_kept_and_turned_along(tmp_path):
 
 
 @pytest.mark.parametrize(("space", "full"), [(1, False), (5, False), (9, False), (2, False), (1, True)])
-def test_colours_are_kept(tmp_path, space, full):
+def test_colors_are_kept(tmp_path, space, full):
     """A player sees the same colours: it converts stored values by the file's colour space."""
 
     def change(stream):
