@@ -25,7 +25,7 @@ FORMATS = {  # by suffix, with the codec that most players play
 OPTIONS = {
     "libx264": {"preset": "veryfast", "crf": "20"},
     "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "crf": "30", "b": "0"},
-    "libx265": {"x265-params": "log-level=error"},  # it prints otherwise
+    "libx265": {"x265-params": "log-level=error"},  # silent by option only
 }
 PIXELS = {"ffv1": "bgr0", "libx264rgb": "bgr0"}  # of lossless codecs; of others yuv420p, which all players show
 BT709 = (1, 1, 1)  # space, primaries and transfer that players assume

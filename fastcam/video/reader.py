@@ -51,7 +51,7 @@ class Reader(FrameSource):
             self.colors = (int(context.colorspace), int(context.color_primaries), int(context.color_trc))
         length, start = self._container.duration, self._container.start_time
         self._seconds = None if length is None else length / 1e6
-        # Whole ticks from here on, so that times come out as they are in the file.
+        # In whole ticks, so that times are exactly those of the file.
         ticks = round(Fraction(max(0, start or 0), 1_000_000) / video.time_base)
         self._start = None if self.is_live else ticks * video.time_base
         if not self.is_live:
@@ -100,14 +100,14 @@ class Reader(FrameSource):
         if self._start is None:
             self._start = time
         seconds = float(time - self._start)
-        starts_anew = self.is_live and before is not None and seconds <= before  # as cameras' clocks do at times
+        starts_anew = self.is_live and before is not None and seconds <= before  # as some cameras' clocks do
         return following if starts_anew else seconds
 
     def _pixels(self, picture: Any) -> NDArray[np.uint8]:
         pixels = picture.to_ndarray(format="rgb24")
         matrix = picture.side_data.get("DISPLAYMATRIX")
         if matrix is None:
-            # What is stored as RGB is the decoder's own picture, from which it may make the next one.
+            # A picture stored as RGB shares the decoder's memory, from which it may make the next one.
             return pixels.copy() if picture.format.name == "rgb24" else np.ascontiguousarray(pixels)
         turned = upright(pixels, np.frombuffer(matrix, np.int32), self.name)
         aspect = self._video.sample_aspect_ratio

@@ -56,7 +56,7 @@ class VideoWriter:
         self._failure: FastcamError | None = None
         self._encoding: Future[None] | None = None
         self._waiting: deque[Any] = deque()
-        self._turn = Lock()  # held while encoding, by these threads only
+        self._turn = Lock()  # locked while encoding, by these threads only
         self._is_closed = False
 
     def write(self, frame: NDArray[np.uint8], seconds: float | None = None) -> None:
@@ -140,7 +140,7 @@ class VideoWriter:
         """
         if not self._is_closed:
             self._is_closed = True
-            begin(self._finish, name="fastcam-video").result()  # Ctrl-C ends the waiting, not the work
+            begin(self._finish, name="fastcam-video").result()  # Ctrl-C interrupts the wait, not the work
         if self._failure is not None:
             raise self._failure
 

@@ -95,7 +95,7 @@ def test_handlers_of_a_program_that_calls_a_command_stay(tmp_path, capsys):
             assert signal.getsignal(signal.SIGTERM) is handler
         finally:
             signal.signal(signal.SIGTERM, before)
-    thread = threading.Thread(target=main, args=(arguments,))  # where no handler can be set
+    thread = threading.Thread(target=main, args=(arguments,))  # no handlers in other threads
     thread.start()
     thread.join()
     assert capsys.readouterr().out.count("model.onnx") == 4

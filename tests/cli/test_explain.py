@@ -237,7 +237,7 @@ def test_a_record_that_was_edited_is_none(files, edit):
     """The photo of an edited record is explained anew."""
     assert run("photos/b.png") == 0
     whole = (files / "out" / "results.json").read_text(encoding="utf-8")
-    if edit in UNNAMED:  # the overlay is nobody's then, and it would take --force to replace it
+    if edit in UNNAMED:  # no record lists the overlay then, and only --force replaces it
         (files / "out" / "b-overlay.png").unlink()
     head, begin, images = whole.partition('"images": [')
     (files / "out" / "results.json").write_text(head + begin + images.replace(*EDITS[edit]), encoding="utf-8")
@@ -268,7 +268,7 @@ def test_no_explanation_is_kept(files, monkeypatch):
     monkeypatch.setattr(fastcam.Classifier, "explain", explain)
     for seed in range(8):
         make(files / "photos" / f"{seed}.png", seed)
-    gc.freeze()  # so that only objects from here on are looked through
+    gc.freeze()  # so that `get_objects` returns only later objects
     try:
         assert run("photos") == 0
     finally:

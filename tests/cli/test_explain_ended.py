@@ -123,7 +123,7 @@ def test_a_journal_that_was_cut_is_read_as_far_as_it_goes(files, cut):
     (files / "out" / "results.json").unlink()
     (files / "out" / ".results.json.journal").write_bytes(journal)
     before = state()
-    if cut == "everything":  # as where nothing was begun yet, so that the overlays may be anybody's
+    if cut == "everything":  # no record lists the overlays, so they may be the user's
         assert run("photos") == 2
     assert run("photos", *(["--force"] if cut == "everything" else [])) == 0
     assert (files / "out" / "results.json").read_bytes() == whole

@@ -64,7 +64,7 @@ def test_a_full_disk_for_lines(files, capsys):
     assert run("clip.mp4", "--jsonl", "/dev/full") == 2
     assert "/dev/full: can't be written (No space left on device)" in capsys.readouterr().err
     with as_process("clip.mp4", "--no-overlay") as process:
-        process.stdout.close()  # the reader has had enough
+        process.stdout.close()  # the reader leaves
         process.wait(60)
         assert b"Traceback" not in process.stderr.read()
     assert process.returncode == 141

@@ -177,7 +177,7 @@ def test_a_part_that_nobody_keeps_is_gone(tmp_path):
     part = PendingFile(tmp_path / "file")
     assert part.place.exists()
     if (child := os.fork()) == 0:
-        part.drop()  # of a process that was forked, which it isn't
+        part.drop()  # as in a forked process
         os._exit(0)
     os.waitpid(child, 0)
     assert part.place.exists()
@@ -233,7 +233,7 @@ def test_a_file_that_one_has_alone(tmp_path):
         assert process.stdout.readline() == b"b''\n"
         assert open_alone(path) is None
         process.kill()
-    again = open_alone(path)  # the lock was the process's
+    again = open_alone(path)  # the lock ended with the process
     assert again is not None
     path.unlink()
     other = open_alone(path)  # another file of that name

@@ -30,7 +30,7 @@ def test_the_python_of_readme_and_docs_runs(shared, tmp_path, monkeypatch):
         "H": 50,
         "W": 60,
         "frame": np.zeros((50, 60, 3), np.uint8),
-        # What is written for a device is the same for the host.
+        # Code for a device is the same for the host.
         "cupy": np,
         "tensor": np.ones((2, 8, 7, 7), np.float32),
         "weights": np.ones((10, 8), np.float32),

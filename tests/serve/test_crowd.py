@@ -52,7 +52,7 @@ def dripping(server, count, start):
                 for client in clients:
                     try:
                         client.send(b"a")
-                    except OSError:  # it was ended
+                    except OSError:  # the server ended it
                         continue
 
         thread = threading.Thread(target=drip)
@@ -118,7 +118,7 @@ def test_of_too_many_connections_one_that_keeps_the_server_waiting_makes_room(mo
     with filming(model) as (camera, server), ExitStack() as stack:
         camera.shoot()
         held = [stack.enter_context(connect(server)) for _ in range(3)]
-        for connection in held[:2]:  # which are answered all the time
+        for connection in held[:2]:  # they get answers all the time
             connection.request("GET", "/live.mjpg")
             next_part(connection.getresponse())
         held[2].request("GET", "/model.json")
@@ -131,7 +131,7 @@ def test_of_too_many_connections_one_that_keeps_the_server_waiting_makes_room(mo
         third = stack.enter_context(connect(server))
         third.request("GET", "/live.mjpg")
         next_part(third.getresponse())
-        with pytest.raises((ConnectionError, http.client.RemoteDisconnected)):  # nobody to send away
+        with pytest.raises((ConnectionError, http.client.RemoteDisconnected)):  # no connection that can be closed
             ask(server, "/")
 
 
@@ -178,7 +178,7 @@ def test_uploads_that_are_too_many_are_refused_and_may_come_again(model, monkeyp
         other.close()
         until(lambda: server._photos._reserved == LEAST)
         assert ask(server, "/photo", "POST", png(frame()))[0] == 200
-        large = ask_json(server, "/photo", "POST", bytes(3 * LEAST), status=503)  # is read nevertheless
+        large = ask_json(server, "/photo", "POST", bytes(3 * LEAST), status=503)  # its body is read nevertheless
         assert large == {"error": "photo: too many are sent at once; try again soon"}
         one.close()
         until(lambda: server._photos._reserved == 0)
@@ -205,7 +205,7 @@ def test_a_photo_waits_so_long_only(model, monkeypatch):
         assert answer == {"error": "photo: too many others come before it; try again soon"}
         going.set()
         first.join()
-    assert statuses == [200]  # it had begun
+    assert statuses == [200]  # its work had begun
 
 
 def test_closing_while_photos_wait(model):

@@ -39,7 +39,7 @@ def test_a_source_from_its_first_frame_to_its_end(model):
         assert len(state["found"]["maps"]) == 5
         camera.end()
         until(lambda: ask_json(server, "/live.json")["state"] == "ended")
-        state = ask_json(server, "/live.json?class=4")  # of the last frame, which stays
+        state = ask_json(server, "/live.json?class=4")  # the last frame stays
         assert (state["frame"], state["found"]["chosen"]["class_index"]) == (2, 4)
 
 
@@ -159,7 +159,7 @@ def test_a_slow_client_holds_nothing_up_and_gets_the_newest_frame(model):
         numbers = [int(next_part(answer)[0]["X-Frame-Index"])]
         while numbers[-1] < 199:
             numbers.append(int(next_part(answer)[0]["X-Frame-Index"]))
-        assert len(numbers) < 50  # what lay in buffers, then the newest
+        assert len(numbers) < 50  # those in buffers, then the newest
         assert numbers == sorted(set(numbers))
 
 

@@ -57,7 +57,7 @@ def test_live_picture_bars_and_a_click_on_a_class(browser, model, tmp_path):
         browser.until(begins("#chosen", f"{model.labels[second]} "))
         browser.until(f"document.querySelector('[aria-pressed=true]')?.dataset.index === '{second}'")
         assert browser.evaluate("document.querySelector('#class').value") == model.labels[second]
-        browser.click("[aria-pressed=true]")  # lets go of it
+        browser.click("[aria-pressed=true]")  # back to the best class
         wait_for_picture(browser, tmp_path, drawn(model, 1))
 
 

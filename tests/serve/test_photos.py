@@ -28,7 +28,7 @@ def model(load_real):
 def server(model):
     """A server for photos only."""
     with Server(model) as server:
-        ask_json(server, "/photo", "POST", png(frame()))  # begins the thread that explains them all
+        ask_json(server, "/photo", "POST", png(frame()))  # starts the thread
         yield server
 
 

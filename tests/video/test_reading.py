@@ -50,7 +50,7 @@ def test_formats_codecs_and_pixels(tmp_path, suffix, codec, pixels):
     path, given = tmp_path / f"clip{suffix}", pictures(9, 50, 60)
     make(path, given, codec, pixels, b="4000000")
     frames, times = read_all(path)
-    if suffix != ".gif":  # of 256 fixed colours
+    if suffix != ".gif":  # it has 256 fixed colours
         assert_alike(frames, given)
     np.testing.assert_allclose(times, [k / 25 for k in range(9)], atol=1e-6)
     assert all(one.flags.c_contiguous and one.flags.writeable and one.dtype == np.uint8 for one in frames)
@@ -106,7 +106,7 @@ def test_rotated_and_mirrored_frames_come_upright(tmp_path, degrees, flip):
     assert frames[0].flags.c_contiguous
     import cv2
 
-    if not flip:  # an oracle that turns frames by itself
+    if not flip:  # the oracle rotates frames by itself
         got, bgr = cv2.VideoCapture(str(path)).read()
         assert got
         assert_alike([frames[0]], [bgr[..., ::-1]])

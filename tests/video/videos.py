@@ -14,7 +14,7 @@ from fastcam import video
 av = pytest.importorskip("av", reason="the extra `video` isn't installed")
 
 LOSSLESS: Any = {"codec": "ffv1", "pixels": "bgr0"}
-CLOSE = 12  # levels between a plain field and what a codec makes of it, but for its edges
+CLOSE = 12  # levels between a plain field before and after a codec, without its edges
 
 
 def pictures(count, height=48, width=64, seed=0):
