@@ -19,6 +19,8 @@ from fastcam.cli.options import in_options
 from fastcam.errors import FastcamError
 from fastcam.version import __version__
 
+__all__ = ["main"]
+
 COMMANDS = {
     "demo": demo,
     "inspect": inspect,

@@ -141,8 +141,10 @@ def test_a_source_that_has_gone_quiet(model, monkeypatch):
         until(lambda: ask_json(server, "/live.json")["state"] == "playing")
 
 
-def test_a_slow_client_holds_nothing_up_and_gets_the_newest_frame(model):
-    """The client takes one picture, and the next one after two hundred frames."""
+def test_a_slow_client_holds_nothing_up_and_gets_the_newest_frame(model, monkeypatch):
+    """The client takes one picture, and the next one after more than a hundred frames."""
+    monkeypatch.setattr("fastcam.serve.handler.Handler.timeout", 60)  # on a busy machine they take long
+    monkeypatch.setattr("fastcam.serve.arrival.PATIENCE", 60)
     with filming(model) as (camera, server), connect(server) as slow, connect(server) as other:
         slow.connect()
         slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
@@ -153,11 +155,11 @@ def test_a_slow_client_holds_nothing_up_and_gets_the_newest_frame(model):
         other.request("GET", "/live.mjpg")
         quick = other.getresponse()
         next_part(quick)
-        for k in range(1, 200):
+        for k in range(1, 120):
             camera.shoot()
             assert int(next_part(quick)[0]["X-Frame-Index"]) == k
         numbers = [int(next_part(answer)[0]["X-Frame-Index"])]
-        while numbers[-1] < 199:
+        while numbers[-1] < 119:
             numbers.append(int(next_part(answer)[0]["X-Frame-Index"]))
         assert len(numbers) < 50  # those in buffers, then the newest
         assert numbers == sorted(set(numbers))
