@@ -20,7 +20,7 @@ MERGE = "merge"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of this command."""
+    """Add the arguments of `fastcam eval`."""
     parser.usage = (
         "fastcam eval MODEL DATA -o FOLDER [options]\n       fastcam eval merge FOLDER [FOLDER ...] -o FOLDER [--force]"
     )
@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> None:
     if len(options.data) > 1:
         raise InputError(f"DATA: expected one file or folder; got {', '.join(options.data)}")
     shard = _shard(options.shard)
-    _protocol(options)  # what is wrong with it is told before a model is opened
+    _protocol(options)  # errors in it come before a model is opened
     models = _models(options)
     protocol = _protocol(options, next(iter(models.values())).head.classes)
     annotations = _annotations(options, next(iter(models.values())))
@@ -115,28 +115,28 @@ def run(options: argparse.Namespace) -> None:
             progress=progress.reach,
             note=lambda text: print(f"fastcam eval: {text}", file=sys.stderr),
         )
-    _tell(results, options.path, Pictures(models, results, annotations))
+    _report(results, options.path, Pictures(models, results, annotations))
 
 
 def _merge(options: argparse.Namespace) -> None:
-    """Put shards together, with the pictures of their reports."""
+    """Merge shards, with the pictures of their reports."""
     from fastcam.evaluate import merge_shards
     from fastcam.evaluate.report import ShardPictures
 
-    # What was typed: of its value alone, an option that was given as its default can't be told from one that wasn't.
+    # From the words: an option's value doesn't show whether it was given or is the default.
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("words", nargs="+")
     parser.add_argument("-o", "--path")
     parser.add_argument("--force", action="store_true")
-    _, others = parser.parse_known_args(options.words)
-    if told := [word for word in others if word.startswith("-")]:
+    _, rest = parser.parse_known_args(options.words)
+    if others := [word for word in rest if word.startswith("-")]:
         expected = "folders, -o and --force alone, as the shards' plans say the rest"
-        raise InputError(f"merge: expected {expected}; got {', '.join(told)}")
+        raise InputError(f"merge: expected {expected}; got {', '.join(others)}")
     results = merge_shards(options.data, options.path, force=options.force)
-    _tell(results, options.path, ShardPictures(options.data, results))
+    _report(results, options.path, ShardPictures(options.data, results))
 
 
-def _tell(results: dict[str, Any], folder: str, picture: Picture) -> None:
+def _report(results: dict[str, Any], folder: str, picture: Picture) -> None:
     """Write the report, its worst cases in pictures, and print the tables."""
     from fastcam.evaluate import markdown
     from fastcam.evaluate.report import write_report
@@ -169,7 +169,7 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def _models(options: argparse.Namespace) -> dict[str, Classifier]:
-    """All models by the names of their files, made different where they are the same."""
+    """Open all models, and return them by the names of their files, with a number where names are the same."""
     found: dict[str, Classifier] = {}
     for given in ([options.model], *options.others):
         if len(given) > 2:

@@ -8,7 +8,7 @@ from PIL import Image
 import fastcam
 from fastcam import HeadNotFoundError
 from fastcam.evaluate import EnergyInBox, PointingGame, center_point, peak_points, photo_map, truth_of
-from fastcam.images.frames import network_input
+from fastcam.images.frames import pillow_input
 from fastcam.images.photos import read_photo
 from fastcam.model.file.source import parse, read_source
 from fastcam.model.graph.graph import Graph
@@ -37,7 +37,7 @@ def test_the_identity_holds_for_every_class_on_real_photos(load_real, photos, sh
     assert len(chosen) >= 20
     for photo in map(read_photo, chosen):
         region = (0, 0, photo.width, photo.height)
-        (logits,), feature_maps = model.run(network_input(photo, region, model.preprocess, model.input))
+        (logits,), feature_maps = model.run(pillow_input(photo, region, model.preprocess, model.input))
         maps = fastcam.activation_maps(feature_maps, head.class_weights, range(head.classes))
         predicted = maps[0].mean(axis=(1, 2), dtype=np.float64) + head.bias
         expected = logits if head.quantisation_gap is None else tail(feature_maps)

@@ -1,4 +1,4 @@
-"""`fastcam eval` on real photos and models, and what it refuses."""
+"""`fastcam eval` on real photos and models, and options that it refuses."""
 
 import json
 import re
@@ -27,7 +27,7 @@ def run(*arguments):
 
 
 def test_two_models_and_three_methods_on_photos(shared, tmp_path, capsys):
-    """Of several sizes; the models see them in different ways."""
+    """Photos of several sizes, and models with different preprocessing."""
     folder, models = shared / "photos" / "openimages_cc", shared / "models"
     assert run(
         models / "squeezenet1_1_nchw.onnx", folder / "boxes.csv", "-o", tmp_path / "out",
@@ -71,7 +71,7 @@ def test_two_models_and_three_methods_on_photos(shared, tmp_path, capsys):
 
 
 def test_the_numbers_of_the_manifest(shared, tmp_path, capsys):
-    """.656 and .421 of SqueezeNet on 96 pairs of COCO, .510 of the image's centre."""
+    """SqueezeNet has .656 and .421 on 96 pairs of COCO, the image's centre .510."""
     pairs = coco_pairs(shared)
     rows = ["path,label,x0,y0,x1,y1"]
     for p, (path, index) in enumerate(zip(pairs.paths, pairs.class_index, strict=True)):
@@ -92,7 +92,7 @@ def test_the_numbers_of_the_manifest(shared, tmp_path, capsys):
 
 
 def test_photos_that_cannot_be_decoded(shared, tmp_path, capsys):
-    """Their headers are sound: it shows when they are read."""
+    """Photos with sound headers fail when they are decoded."""
     for n, path in enumerate(sorted(shared.glob("photos/cifar10/*.png"))[:3]):
         with Image.open(path) as photo:
             photo.save(tmp_path / f"{n}.bmp")

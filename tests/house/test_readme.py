@@ -1,4 +1,4 @@
-"""The code of README and docs runs, on a real model and a real photo; links and names exist; numbers are measured ones."""
+"""The code, names, links and numbers of README and docs, on a real model and a real photo."""
 
 import argparse
 import re
@@ -19,7 +19,9 @@ DOCS = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs"
 def test_the_python_of_readme_and_docs_runs(shared, tmp_path, monkeypatch):
     (tmp_path / "mobilenet_v2.onnx").symlink_to(shared / "models" / "mobilenet_v2_1.0_224_nchw_gemm.onnx")
     (tmp_path / "dog.jpg").symlink_to(shared / "photos" / "openimages_cc" / "pets.jpg")
-    (tmp_path / "clip.mp4").symlink_to(shared / "video" / "cockatoo.mp4")
+    from tests.video.videos import beginning  # which needs PyAV
+
+    beginning(shared / "video" / "cockatoo.mp4", tmp_path / "clip.mp4", seconds=2)
     monkeypatch.chdir(tmp_path)
     names = {
         "feature_maps": np.ones((2, 8, 7, 7), np.float32),
@@ -29,7 +31,7 @@ def test_the_python_of_readme_and_docs_runs(shared, tmp_path, monkeypatch):
         "H": 50,
         "W": 60,
         "frame": np.zeros((50, 60, 3), np.uint8),
-        # What is written for a device is the same for the host.
+        # Code for a device is the same for the host.
         "cupy": np,
         "tensor": np.ones((2, 8, 7, 7), np.float32),
         "weights": np.ones((10, 8), np.float32),
