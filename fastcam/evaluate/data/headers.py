@@ -58,4 +58,5 @@ def wrong_photo(path: Path, photo: Header, said: tuple[int, int] | None) -> str 
 
 
 def width_by_height(size: tuple[int, int] | None) -> str:
+    """Return a (height, width) in words, width first."""
     return "×".join(map(str, reversed(size or ())))
