@@ -10,21 +10,20 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image
 
 from fastcam import methods
 from fastcam.arrays import conventions, engines
 from fastcam.arrays.checks import check_connectivity, check_maps, class_indices
 from fastcam.arrays.devices import check_ready, is_ready
 from fastcam.arrays.grids import grid
-from fastcam.arrays.resampling import Region, View
+from fastcam.arrays.resampling import Region
 from fastcam.arrays.scalars import is_whole
 from fastcam.arrays.values import Boxes
 from fastcam.classifier.pipeline import Finish, Work
 from fastcam.classifier.steady import Smoother, Steady
 from fastcam.errors import InputError
 from fastcam.images import frames
-from fastcam.images.photos import Photo, of_each, photo_pixels, pillow_input
+from fastcam.images.photos import Photo, of_each, photo_pixels
 from fastcam.images.preprocessing import Preprocess
 from fastcam.images.regions import part_of, view_of
 from fastcam.methods.attribution import Attribution
@@ -242,7 +241,7 @@ class Explainer:
         pixels = photo_pixels(photo, self.preprocess.levels)
         size = (pixels.shape[0], pixels.shape[1])
         view = view_of(size, self.target, self.preprocess)
-        given = self._network_input(pixels, view)
+        given = frames.network_input(pixels, view, self.preprocess, self.session.input)
         prepared = time.perf_counter()
         first = None if isinstance(wanted, int) else wanted
         at_layers = self.attribution.at_layers(given, layered, first) if layered else None
@@ -265,13 +264,6 @@ class Explainer:
     def _ranked(self, seen: Seen) -> NDArray[np.float32]:
         """(K,), by which classes are ranked: logits, which are finer than scores, if scores are made of them."""
         return seen.scores if self.scoring.activation in OWN else seen.logits
-
-    def _network_input(self, pixels: NDArray[np.uint8], view: View) -> NDArray[Any]:
-        """By our own kernel, or by Pillow for the interpolations that only Pillow has."""
-        if self.preprocess.interpolation in frames.INTERPOLATIONS:
-            return frames.network_input(pixels, view, self.preprocess, self.session.input)
-        photo = Image.fromarray(np.ascontiguousarray(pixels))
-        return pillow_input(photo, view, self.preprocess, self.session.input)
 
     def _localize(self, seen: Seen, index: NDArray[np.int64], plan: Plan) -> Explained:
         """Maps (M, h, w) and boxes (M, 4) in an image's pixels, in the host's memory."""

@@ -114,7 +114,7 @@ class Attribution:
         found = self.inputs(seen.network_input, index, method.variant, layer, smoothing)
         if plan.method == "guidedgradcam":
             (coarse,) = plan.run.host(self.maps(seen, index, plan._replace(method="gradcam")))
-            found = guidedgradcam.product(found, heatmaps(coarse, found.shape[2:], normalise=False))
+            found = guidedgradcam.product(found, heatmaps(coarse, found.shape[2:], normalize=False))
         return found
 
     def _weights(self, seen: Seen, here: NDArray[Any], index: NDArray[np.int64], plan: Plan) -> NDArray[np.float32]:
