@@ -118,8 +118,8 @@ class Baker:
         if self.recipe.method == "cam":
             return parts
         sides = self.image.sides(self.size)
-        gradient, cut = written_gradient(self.source.name, graph, self.opening, head, sides)
-        return replace(parts, tail=cut.tail, gradient=gradient)
+        written = written_gradient(self.source.name, graph, self.opening, head, sides)
+        return replace(parts, tail=written.tail, gradient=written.model)
 
     def _save(self, graph: Graph, parts: ModelParts, path: Path) -> None:
         model = add_maps(graph, parts, self.recipe, self._metadata())
