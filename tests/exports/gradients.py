@@ -47,7 +47,7 @@ MODELS: dict[str, tuple[Callable[..., Any], str, int]] = {
 
 
 def outputs_of(model: Any, image: Any) -> tuple[dict[str, Any], Any]:
-    """What each module makes, by name, and the logits; tensors that autograd knows."""
+    """Return the output of each module, by name, and the logits: tensors that autograd knows."""
     held, hooks = {}, []
 
     def keep(name: str) -> Callable[..., None]:

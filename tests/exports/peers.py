@@ -63,7 +63,7 @@ WITHOUT_KINKS = ("ResNet-50", "DenseNet-121", "Inception-v3")  # also with SiLU 
 
 
 def channels_first(layout: str) -> Callable[[Any], Any] | None:
-    """What the peers ask for where feature maps aren't (N, C, h, w)."""
+    """Return the function that peers need where feature maps aren't (N, C, h, w)."""
     if layout == "NHWC":
         return lambda tensor: tensor.permute(0, 3, 1, 2)
     if layout == "NLC":  # after one class token
@@ -72,7 +72,7 @@ def channels_first(layout: str) -> Callable[[Any], Any] | None:
 
 
 def made(network: Network, smoothed: bool) -> Any:
-    """With random weights, in which every layer has its part."""
+    """Return a network with random weights, in which every layer counts."""
     import torch
 
     torch.manual_seed(0)
