@@ -1,6 +1,5 @@
 """The rules of fastcam, step by step, which every engine has to equal bit for bit. Meant to be read."""
 
-import math
 from collections import deque
 
 import numpy as np
@@ -18,13 +17,9 @@ def activation_map(feature_maps, weights):
 
 def axis(cells, pixels):
     """Return the cell before each pixel, the cell after it, and its position between them in float32."""
-    cell, weight = np.empty(pixels, int), np.empty(pixels, F)
-    for pixel in range(pixels):
-        position = (pixel + 0.5) * cells / pixels - 0.5
-        position = min(max(position, 0.0), cells - 1.0)
-        cell[pixel] = math.floor(position)
-        weight[pixel] = position - cell[pixel]
-    return cell, np.minimum(cell + 1, cells - 1), weight
+    position = np.clip((np.arange(pixels) + 0.5) * cells / pixels - 0.5, 0, cells - 1)
+    cell = np.floor(position).astype(int)
+    return cell, np.minimum(cell + 1, cells - 1), (position - cell).astype(F)
 
 
 def upsample(one, size):
