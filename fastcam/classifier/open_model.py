@@ -26,6 +26,7 @@ from fastcam.model.head.discovery import discover
 from fastcam.model.head.head import Activation, Head
 from fastcam.model.head.scores import scoring
 from fastcam.model.head.search import Candidate
+from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.session import Opening, Session
 from fastcam.results import InputGradient
 
@@ -74,8 +75,8 @@ class OpenModel:
         self._wanted_activation, how = activation, scoring(head, activation)
         self.activation: Activation = how.activation
         self.activation_origin = how.origin
-        attribution = Attribution(session, source, opening, head, target, value_range(self.preprocess))
-        self._explainer = Explainer(session, head, self.preprocess, target, labels, how, attribution)
+        opened = OpenedModel(source, opening, head, target, session, value_range(self.preprocess))
+        self._explainer = Explainer(session, head, self.preprocess, target, labels, how, Attribution(opened))
 
     def __repr__(self) -> str:
         described = f"{self.head.describe()}; preprocess {self.preprocess.describe()}"

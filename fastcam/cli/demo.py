@@ -9,7 +9,7 @@ PREPROCESS = "caffe-bgr,size=227,fit=stretch"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of this command."""
+    """Add the arguments of `fastcam demo`."""
     parser.add_argument("-o", "--path", metavar="DIR", default="fastcam-demo", help="default: fastcam-demo")
 
 
@@ -30,6 +30,6 @@ def run(options: argparse.Namespace) -> None:
     writing.write_png(directory / "overlay.png", overlay(photo, explanation))
     print(f"SqueezeNet 1.1 on the photo 'coffee' of scikit-image, {photo.shape[1]}×{photo.shape[0]} pixels")
     print(model.head.describe())
-    print("probability  box x0 y0 x1 y1       class")
+    print("    score  box   x0   y0   x1   y1  class")
     print(*map(writing.line, map_records(explanation, 0)), sep="\n")
     print(f"heatmap and box of the best class: {directory / 'overlay.png'}")

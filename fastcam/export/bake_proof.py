@@ -30,6 +30,7 @@ from fastcam.model.head.discovery import Discovery
 from fastcam.model.head.head import OWN
 from fastcam.model.head.probes import NORMALISED, PIXELS, image_input, probe_images
 from fastcam.model.head.proof import check_identity
+from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.runtime import ORT_ERRORS, open_session, reason_of
 from fastcam.model.run.session import Opening
 from fastcam.version import __version__
@@ -117,8 +118,8 @@ class Baker:
         if self.recipe.method == "cam":
             return parts
         sides = self.image.sides(self.size)
-        gradient, cut = written_gradient(self.source.name, graph, self.opening, head, sides)
-        return replace(parts, tail=cut.tail, gradient=gradient)
+        written = written_gradient(self.source.name, graph, self.opening, head, sides)
+        return replace(parts, tail=written.tail, gradient=written.model)
 
     def _save(self, graph: Graph, parts: ModelParts, path: Path) -> None:
         model = add_maps(graph, parts, self.recipe, self._metadata())
@@ -181,8 +182,8 @@ class Baker:
     @cached_property
     def attribution(self) -> Attribution:
         """The source of fastcam's own maps."""
-        head = self.found.head
-        return Attribution(self.found.session, self.source, self.opening, head, self.image.sides(self.size))
+        found, sides = self.found, self.image.sides(self.size)
+        return Attribution(OpenedModel(self.source, self.opening, found.head, sides, found.session))
 
     def _observed(self, images: NDArray[Any]) -> list[NDArray[Any]]:
         """Return feature maps, and the scores by which classes are ranked."""

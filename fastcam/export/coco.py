@@ -20,7 +20,7 @@ def to_coco(
     masks: bool = True,
     segments: Sequence[NDArray[np.integer]] | None = None,
 ) -> dict[str, Any]:
-    """Return a COCO data set of plain values, with an annotation for each map that has a box.
+    """Return a COCO data set of plain values, with an annotation and its `score` for each map that has a box.
 
     Its `annotations`, whose `score` is the class's score, are also results in COCO's sense. Categories are the model's
     classes, their ids the class indices; ids of images count from 0, those of annotations from 1, which pycocotools

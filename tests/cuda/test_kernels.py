@@ -13,6 +13,7 @@ from fastcam.arrays.engines.select import named
 from fastcam.arrays.grids import grid
 from fastcam.arrays.outlines import contours
 from fastcam.export.overlays import _color_pairs
+from fastcam.kernels import contract
 from fastcam.kernels.cuda import driver, launch
 from tests.arrays import naive
 from tests.cuda.device import HostDriver, on_host
@@ -104,8 +105,8 @@ def test_what_has_no_room_in_shared_memory(one_place, monkeypatch, room):
 def test_shared_memory_that_is_just_enough(missing):
     """To the last byte, and one number less: a launch that asks for more than there is fails."""
     maps, where = random_maps((7, 7)), grid((7, 7), (30, 20))
-    axes = [array for axis in where for array in axis]
-    with on_host(HostDriver(shared_memory=4 * (49 + launch.table_size(*axes)) - missing)):
+    table = launch.table_size(contract.Grid(*where.rows, *where.columns))
+    with on_host(HostDriver(shared_memory=4 * (49 + table) - missing)):
         got = fastcam.find_boxes(maps, (30, 20), engine="cuda")
         features, weights = np.ones((40, 8, 7, 7), F), np.ones((1, 8), F)
         fastcam.localize(features, weights, 0, (30, 20), engine="cuda")

@@ -6,7 +6,7 @@ import pytest
 import fastcam
 from fastcam import InputError
 from fastcam.cli import main
-from fastcam.evaluate import randomised_models
+from fastcam.evaluate import randomized_models
 from fastcam.export.baked_model import bake
 from fastcam.model.head.head import Head
 from tests.export.baked import generic, small
@@ -66,7 +66,7 @@ def test_random_weights_are_those_of_the_model(tmp_path):
     models = [fastcam.load(baked(tmp_path, CAM, "given"))]
     (tmp_path / "model.onnx").write_bytes(CAM)
     models.append(fastcam.load(tmp_path / "model.onnx"))
-    names, expected = ([(name, other.head.kind) for name, other in randomised_models(model)] for model in models)
+    names, expected = ([(name, other.head.kind) for name, other in randomized_models(model)] for model in models)
     assert [kind for _, kind in names] == [kind for _, kind in expected]
 
 

@@ -10,15 +10,15 @@ from PIL import EpsImagePlugin, Image, UnidentifiedImageError
 
 from fastcam import InputError
 from fastcam.cli import main
-from fastcam.evaluate.headers import read_header
-from fastcam.evaluate.subject import read_mask
+from fastcam.evaluate.data.headers import read_header
+from fastcam.evaluate.data.masks import read_mask
 from fastcam.images.formats import FILES, UPLOADS, open_image
 from fastcam.images.photos import decode_photo, read_photo
 from tests.model.models import classifier
 
 PAGE = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 48\n%%EndComments\nshowpage\n%%EOF\n"
 PHOTO = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
-PACKAGE = Path(__file__).parents[2] / "fastcam"
+PACKAGE = Path(__file__).parents[1] / "fastcam"
 
 
 @pytest.fixture

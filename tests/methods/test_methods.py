@@ -14,6 +14,7 @@ from fastcam.methods import layercam
 from fastcam.model.file.source import read_source
 from fastcam.model.gradient.at_maps import Gradients
 from fastcam.model.head.head import Head
+from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.session import Opening
 from tests.model.models import BACKBONE, build, class_token
 
@@ -104,7 +105,9 @@ def test_feature_maps_without_finite_values():
 def general(model):
     """Gradients by the tail, of a head that has a closed form."""
     head = replace(model.head, kind="generic", class_weights=np.zeros((0, 0)), bias=np.zeros(0))
-    return Gradients(read_source(model.path), Opening(), head, model._explainer.target)
+    explainer = model._explainer
+    opened = OpenedModel(read_source(model.path), Opening(), head, explainer.target, explainer.session)
+    return Gradients(opened)
 
 
 def feature_maps_of(model, photo):
@@ -231,7 +234,7 @@ def test_a_session_of_ones_own_can_not_be_taken_apart():
     exact = fastcam.load(session, head=Head("maps", "logits", weights["w"], weights["b"]))
     assert exact.explain(photo, method="layercam").method == "layercam"  # its closed form is known
     unknown = replace(exact.head, kind="generic", class_weights=np.zeros((0, 0)), bias=np.zeros(0))
-    gradients = Gradients(None, None, unknown, (16, 16))
+    gradients = Gradients(OpenedModel(None, None, unknown, (16, 16), exact._explainer.session))
     with pytest.raises(GradientError, match="expected a model from a file or bytes .* can't be taken apart"):
         gradients(np.zeros((1, 6, 16, 16), np.float32), np.eye(1, 5, dtype=np.float32))
 
