@@ -38,11 +38,11 @@ from fastcam.arrays.sweeps import sweep
 from fastcam.evaluate import (
     Annotations,
     EnergyInBox,
-    KnownLocalisation,
+    KnownLocalization,
     MaxBoxAccV2,
     Metric,
     PointingGame,
-    TopLocalisation,
+    TopLocalization,
     Truth,
     bootstrap,
     peak_points,
@@ -65,8 +65,8 @@ REFERENCE = "average, gradcam"  # with which max pooling is compared: the same m
 THRESHOLDS = np.arange(100) / 100
 RESAMPLES = 1000
 FIGURES = (  # title, metric, figure
-    ("top-1 cls. error", "localisation", "top1_classification_error"),
-    ("top-1 loc. error", "localisation", "top1_localisation_error"),
+    ("top-1 cls. error", "localization", "top1_classification_error"),
+    ("top-1 loc. error", "localization", "top1_localization_error"),
     ("GT-known", "known", "accuracy"),
     ("mean box IoU", "known", "mean_iou"),
     ("MaxBoxAccV2", "max_box_acc_v2", "accuracy"),
@@ -177,8 +177,8 @@ def pooled(
 
 def metrics() -> dict[str, Any]:
     return {
-        "localisation": TopLocalisation(top=1),
-        "known": KnownLocalisation(),
+        "localization": TopLocalization(top=1),
+        "known": KnownLocalization(),
         "max_box_acc_v2": MaxBoxAccV2(THRESHOLDS.tolist()),
         "pointing": PointingGame(),
         "energy": EnergyInBox(),
@@ -198,7 +198,7 @@ def measured(model: fastcam.Classifier, photos: Photos, method: str) -> Tallies:
     cells = np.concatenate([n * len(THRESHOLDS) + np.asarray(one.threshold_index) for n, one in enumerate(swept)])
     offsets, new = np.searchsorted(cells, np.arange(len(maps) * len(THRESHOLDS) + 1)), metrics()
     return {
-        "localisation": new["localisation"].update(best.class_index, best.boxes.xyxy, photos.truth),
+        "localization": new["localization"].update(best.class_index, best.boxes.xyxy, photos.truth),
         "known": new["known"].update(known.boxes.xyxy[:, 0], photos.truth),
         "max_box_acc_v2": new["max_box_acc_v2"].update(boxes, photos.truth, offsets=offsets),
         "pointing": new["pointing"].update(peak_points(maps), photos.truth),
@@ -258,7 +258,7 @@ def differences(tallies: Tallies, other: Tallies) -> Figures:
 
 
 def value(metric: Metric[Any], rows: NDArray[Any], figure: str) -> float:
-    return float(getattr(metric.summarise(rows.sum(axis=0, dtype=np.int64), len(rows)), figure))
+    return float(getattr(metric.of_rows(rows), figure))
 
 
 def table(found: Mapping[str, Tallies]) -> dict[str, Figures]:

@@ -51,7 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--faithfulness", action="store_true", help="average drop, deletion, insertion and ROAD as well (slow)"
     )
     parser.add_argument(
-        "--batch", type=int, default=64, metavar="N", help="photos of a file, lost if the run is killed (default 64)"
+        "--batch-size",
+        type=int,
+        default=64,
+        metavar="N",
+        help="photos a file, lost if the run is killed (default 64)",
     )
     parser.add_argument("--shard", default="1/1", metavar="I/N", help="evaluate the I-th of N parts; then merge them")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap's draws (default 0)")
@@ -105,7 +109,7 @@ def run(options: argparse.Namespace) -> None:
             protocol=protocol,
             data=options.data[0],
             strict=not options.lenient,
-            batch=options.batch,
+            batch_size=options.batch_size,
             shard=shard,
             force=options.force,
             progress=progress.reach,
@@ -116,7 +120,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _merge(options: argparse.Namespace) -> None:
     """Merge shards, with the pictures of their reports."""
-    from fastcam.evaluate import merge
+    from fastcam.evaluate import merge_shards
     from fastcam.evaluate.report import ShardPictures
 
     # From the words: an option's value doesn't show whether it was given or is the default.
@@ -128,7 +132,7 @@ def _merge(options: argparse.Namespace) -> None:
     if others := [word for word in rest if word.startswith("-")]:
         expected = "folders, -o and --force alone, as the shards' plans say the rest"
         raise InputError(f"merge: expected {expected}; got {', '.join(others)}")
-    results = merge(options.data, options.path, force=options.force)
+    results = merge_shards(options.data, options.path, force=options.force)
     _report(results, options.path, ShardPictures(options.data, results))
 
 
@@ -136,7 +140,7 @@ def _report(results: dict[str, Any], folder: str, picture: Picture) -> None:
     """Write the report, its worst cases in pictures, and print the tables."""
     from fastcam.evaluate import markdown
     from fastcam.evaluate.report import write_report
-    from fastcam.evaluate.wording import counted
+    from fastcam.evaluate.results import counted
 
     write_report(Path(folder), results, picture)
     data = results["data"]
@@ -148,7 +152,7 @@ def _report(results: dict[str, Any], folder: str, picture: Picture) -> None:
 
 def _protocol(options: argparse.Namespace, classes: int | None = None) -> Protocol:
     from fastcam.evaluate import Protocol
-    from fastcam.evaluate.protocol import TOP
+    from fastcam.evaluate.metrics.terms import TOP
 
     metrics = None if options.metrics is None else tuple(options.metrics.split(","))
     given = {name: getattr(options, name) for name in ("convention", "threshold", "thresholds", "seed")}
