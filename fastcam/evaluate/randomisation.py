@@ -20,8 +20,8 @@ from fastcam.model.file.source import Parsed, read_source
 from fastcam.model.graph.graph import Graph
 from fastcam.model.graph.original import original
 from fastcam.model.graph.outputs import own_name
-from fastcam.model.graph.randomization import Noise, layers, randomised
-from fastcam.model.head.discovery import as_onnx_source
+from fastcam.model.graph.randomization import Noise, layers, randomize
+from fastcam.model.graph.read import as_onnx_source
 from fastcam.results import Explanation
 
 
@@ -81,7 +81,7 @@ def randomised_models(
     for last in np.unique(np.linspace(0, len(found) - 1, stages).round().astype(int)).tolist():
         changed = graph.model
         for k in range(last + 1) if cascading else (last,):
-            changed = randomised(changed, found[k].tensors, noise, np.random.default_rng((seed, k)))
+            changed = randomize(changed, found[k].tensors, noise, np.random.default_rng((seed, k)))
         try:
             other = load(
                 changed.SerializeToString(),

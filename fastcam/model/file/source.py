@@ -21,7 +21,7 @@ from fastcam.model.file.wire import without_large_weights
 if TYPE_CHECKING:
     import onnx
 
-LARGE = 64 << 20  # bytes of a model file whose weights are mapped instead of copied, as external data are
+LARGE_FILE = 64 << 20  # bytes of a model file whose weights are mapped instead of copied, as external data are
 ORT_MAGIC = b"ORTM"  # at byte 4 of ONNX Runtime's own format
 
 
@@ -203,7 +203,7 @@ def _refuse_external(source: Source, model: onnx.ModelProto) -> None:
 @contextmanager
 def on_disk(source: Source) -> Iterator[Source]:
     """The source, large bytes as a temporary file: its weights are mapped by what looks at parts of the model."""
-    if source.data is None or source.size < LARGE:
+    if source.data is None or source.size < LARGE_FILE:
         yield source
         return
     with TemporaryDirectory(prefix="fastcam-", ignore_cleanup_errors=True) as folder:
@@ -214,7 +214,7 @@ def on_disk(source: Source) -> Iterator[Source]:
 
 def session_bytes(source: Source) -> tuple[bytes, Path | None]:
     """What ONNX Runtime is given, and the folder of external data: a large file's weights are mapped, not copied."""
-    if source.path is None or source.data is not None or source.size < LARGE:
+    if source.path is None or source.data is not None or source.size < LARGE_FILE:
         return source.read(), None
     real = source.path.resolve()
     return _light(source, real), real.parent

@@ -14,7 +14,7 @@ from onnx import TensorProto, numpy_helper
 from fastcam.errors import ModelError
 from fastcam.model.file import external
 
-MOST = (1 << 31) - (1 << 20)  # bytes of a protobuf message
+MOST_BYTES = (1 << 31) - (1 << 20)  # bytes of a protobuf message
 ALIGNED = 1 << 12  # where weights begin in their file, so that they can be mapped
 BLOCK = 1 << 24
 
@@ -50,7 +50,7 @@ def save(model: onnx.ModelProto, folder: Path | None, path: Path, *, outside: bo
     """
     tensors = list(external.tensors(model))
     size = sum(_span(tensor, folder)[2] for tensor in tensors)
-    if tensors and (outside or size + model.ByteSize() > MOST):
+    if tensors and (outside or size + model.ByteSize() > MOST_BYTES):
         _move_outside(tensors, folder, data_file(path))
     else:
         for tensor in tensors:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-LARGE = 1 << 16  # bytes of a weight that is left in the file
+LARGE_WEIGHT = 1 << 16  # bytes of a weight that is left in the file
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 # Field numbers of onnx.proto.
 MODEL_GRAPH = 7
@@ -56,7 +56,7 @@ class Access:
 
 
 def without_large_weights(data: Buffer, location: str) -> bytes:
-    """The model in which initializers of `LARGE` bytes and more refer to this file, under that name, as external data.
+    """Return the model with initializers of `LARGE_WEIGHT` bytes and more as external data, in the file of that name.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def without_large_weights(data: Buffer, location: str) -> bytes:
     return b"".join(parts)
 
 
-def added(outputs: Sequence[str], nodes: Sequence[bytes] = ()) -> bytes:
+def appendix_of(outputs: Sequence[str], nodes: Sequence[bytes] = ()) -> bytes:
     """Bytes that add nodes (serialised) and outputs to a model when they are appended to it."""
     parts = [_bytes_field(GRAPH_NODE, node) for node in nodes]
     parts += [_bytes_field(GRAPH_OUTPUT, _bytes_field(1, name.encode())) for name in outputs]
@@ -82,7 +82,7 @@ def added(outputs: Sequence[str], nodes: Sequence[bytes] = ()) -> bytes:
 
 def _light_graph(data: Buffer, graph: Field, location: str) -> Iterator[bytes]:
     for field in _fields(data, graph.payload, graph.end):
-        if field.number == GRAPH_INITIALIZER and field.end - field.payload >= LARGE:
+        if field.number == GRAPH_INITIALIZER and field.end - field.payload >= LARGE_WEIGHT:
             yield _bytes_field(GRAPH_INITIALIZER, b"".join(_light_tensor(data, field, location)))
         else:
             yield data[field.start : field.end]
@@ -92,7 +92,7 @@ def _light_tensor(data: Buffer, tensor: Field, location: str) -> Iterator[bytes]
     """The tensor, its raw data replaced by where they lie: last, since a later field overrules an earlier one."""
     raw: Field | None = None
     for field in _fields(data, tensor.payload, tensor.end):
-        if field.number == TENSOR_RAW_DATA and field.end - field.payload >= LARGE:
+        if field.number == TENSOR_RAW_DATA and field.end - field.payload >= LARGE_WEIGHT:
             raw = field
         else:
             yield data[field.start : field.end]

@@ -15,7 +15,7 @@ from fastcam.errors import GradientError, InputError
 from fastcam.images.inputs import ImageInput
 from fastcam.model.gradient.backward import backward_model
 from fastcam.model.gradient.excerpt import Excerpt, Workbench, open_excerpt
-from fastcam.model.gradient.rules.rectified import RECTIFIED
+from fastcam.model.gradient.rules.rectifiers import RECTIFIED
 from fastcam.model.gradient.slopes import check_at_input, check_logits
 from fastcam.model.gradient.tape import BACKWARD, GRADIENT, SEED
 from fastcam.model.graph.outputs import own_name

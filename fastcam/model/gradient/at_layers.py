@@ -21,10 +21,10 @@ from fastcam.model.graph.outputs import own_name
 from fastcam.model.graph.tail import cut_tail
 from fastcam.model.head.head import Head
 from fastcam.model.head.layouts import Layout
-from fastcam.model.head.probes import NORMALISED, PIXELS
+from fastcam.model.head.probes import NORMALIZED, PIXELS
 from fastcam.model.head.proof import relative_deviation
 from fastcam.model.head.scene import Scene
-from fastcam.model.head.search import turned_first
+from fastcam.model.head.search import natural_layout
 from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.once import Once
 from fastcam.model.run.runtime import run_session
@@ -47,7 +47,7 @@ class _Opened(NamedTuple):
     batch: int
     outputs: tuple[str, ...]
     layouts: tuple[Layout, ...]
-    floatised: bool
+    is_widened: bool
     operators: int
 
 
@@ -91,12 +91,12 @@ class Layers:
         ModelError
             The model can't be read again, or doesn't run on a probe image.
         """
-        return not self._opened().floatised
+        return not self._opened().is_widened
 
     def describe(self) -> str:
         """How gradients are had."""
         opened = self._opened()
-        where = f"one graph of {opened.operators} operators" + (" in float32" if opened.floatised else "")
+        where = f"one graph of {opened.operators} operators" + (" in float32" if opened.is_widened else "")
         return f"forward and backward in {where}" if self._backward else f"feature maps alone, by {where}"
 
     def __call__(self, network_input: NDArray[Any], seed: NDArray[np.float32] | None = None) -> LayerRun:
@@ -156,7 +156,7 @@ class Layers:
             len(excerpt.values),
             excerpt.outputs,
             excerpt.layouts,
-            excerpt.tail.floatised,
+            excerpt.tail.is_widened,
             len(excerpt.model.graph.node),
         )
         if self._backward:
@@ -166,7 +166,7 @@ class Layers:
     def _write(self, bench: Workbench) -> _Excerpt:
         graph, logits, scores = bench.graph, bench.logits, bench.scores
         tensors = [_tensor(graph, wanted) for wanted in self._names]
-        probe, pixels = bench.probes(NORMALISED, PIXELS)
+        probe, pixels = bench.probes(NORMALIZED, PIXELS)
         scene, _ = bench.look(probe, scores, [*tensors, logits])
         layouts = tuple(_layout(scene, self._head, tensor) for tensor in tensors)
         tail = cut_tail(graph, graph.image, [logits, *tensors], scene.values, saturating=True)
@@ -176,7 +176,7 @@ class Layers:
             _choose_best(model, logits, self._head.classes)
             outputs = (*outputs, *gradient_names(len(tensors)))
         seen = [(probe, scene.values[logits])]
-        if tail.floatised:  # a quantised model is made for images in one of these ranges
+        if tail.is_widened:  # a quantised model is made for images in one of these ranges
             seen.append((pixels, bench.look(pixels, scores, [logits])[0].values[logits]))
         del model.graph.output[:]
         model.graph.output.extend(helper.make_tensor_value_info(one, TensorProto.FLOAT, None) for one in outputs)
@@ -204,7 +204,7 @@ def _layout(scene: Scene, head: Head, tensor: str) -> Layout:
             f"{scene.shape(tensor)}"
         )
     if len(possible[0].order) == 4:
-        return scene.plane(tensor) if scene.is_convolution(tensor) else turned_first(scene, tensor, possible)
+        return scene.plane(tensor) if scene.is_convolution(tensor) else natural_layout(scene, tensor, possible)
     alike = [layout for layout in possible if layout.order == head.layout]
     return next((layout for layout in alike if layout.prefix == head.prefix), (alike or possible)[0])
 

@@ -77,7 +77,7 @@ class Gradients:
         return _Opened(session, excerpt.tail.start, len(excerpt.values), len(excerpt.tail.operators))
 
 
-def written_gradient(name: str, graph: Graph, opening: Opening, head: Head, size: tuple[int, int]) -> Excerpt:
+def write_gradient(name: str, graph: Graph, opening: Opening, head: Head, size: tuple[int, int]) -> Excerpt:
     """Write the tail behind a model's feature maps with its gradient, for network inputs of (height, width) `size`.
 
     Raises

@@ -20,7 +20,7 @@ from fastcam.model.run.limits import Watch
 from fastcam.model.run.runtime import ORT_ERRORS, open_for_probing, reason_of
 
 NEWER, MEANT_ALIKE = 17, 13  # what older tails become; since this version operators of classifiers mean the same
-SMALL = 1 << 20  # bytes of a tensor whose value may be asked for
+KNOWN_BYTES = 1 << 20  # bytes of a tensor whose value may be asked for
 
 
 def backward_model(
@@ -51,13 +51,13 @@ def backward_model(
         ONNX Runtime can't run the tail.
     """
     wanted = tuple(at) or (tail.start,)
-    model = unfused(converted(tail.model))
+    model = unfuse(convert_opset(tail.model))
     known = _known(model, {tail.start: np.ascontiguousarray(values, np.float32)}, folder, watch)
     rules = VARIANTS[variant](model.graph.node, tail.ends[0])
     return differentiate(model, wanted[0], tail.ends[0], known, rules, wanted[1:])
 
 
-def converted(model: onnx.ModelProto, least: int = OLDEST) -> onnx.ModelProto:
+def convert_opset(model: onnx.ModelProto, least: int = OLDEST) -> onnx.ModelProto:
     """The very same model, or one of a newer opset in place of one older than `least`, which is at most `OLDEST`.
 
     Raises
@@ -99,7 +99,7 @@ def _known(
     elsewhere = [
         tensor.name
         for tensor in model.graph.initializer
-        if tensor.data_location == TensorProto.EXTERNAL and 8 * math.prod(tensor.dims) <= SMALL
+        if tensor.data_location == TensorProto.EXTERNAL and 8 * math.prod(tensor.dims) <= KNOWN_BYTES
     ]
     names = list(dict.fromkeys([*made, *elsewhere]))
     del exposed.graph.output[:], exposed.graph.value_info[:]
@@ -116,7 +116,7 @@ def _known(
 
 def _described(value: NDArray[Any] | np.generic) -> Known:
     array = np.asarray(value)
-    return Known(array.shape, array.dtype, array if array.nbytes <= SMALL else None)
+    return Known(array.shape, array.dtype, array if array.nbytes <= KNOWN_BYTES else None)
 
 
 # ---- operators into which ONNX Runtime fuses several ----------------------------------------------------------------
@@ -131,7 +131,7 @@ ACTIVATION_PARAMETERS = {
 }
 
 
-def unfused(model: onnx.ModelProto) -> onnx.ModelProto:
+def unfuse(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model without `FusedConv`, `FusedGemm` and `BiasGelu`.
 
     Raises

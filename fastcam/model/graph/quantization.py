@@ -39,7 +39,7 @@ RANGES: dict[int, tuple[int, int]] = {
 }
 
 
-def is_quantised(graph: Graph) -> bool:
+def is_quantized(graph: Graph) -> bool:
     """Some operators work on integers that stand for real numbers."""
     return any(node.op_type.startswith(PREFIXES) or node.op_type in INTEGER_OPS for node in graph.nodes)
 

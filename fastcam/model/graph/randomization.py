@@ -58,7 +58,7 @@ def stored_tensors(model: onnx.ModelProto) -> dict[str, TensorProto]:
     return found
 
 
-def randomised(
+def randomized(
     model: onnx.ModelProto, names: Collection[str], noise: Noise, rng: np.random.Generator
 ) -> onnx.ModelProto:
     """A copy of a model in which those stored tensors are random, of the same mean and variance."""

@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from fastcam.errors import ModelError
-from fastcam.model.graph.float32 import NARROW, Floatised
+from fastcam.model.graph.float32 import NARROW, Float32Nodes
 from fastcam.model.graph.graph import BLOCKED, SHAPE_OPS, Graph
 
 
 @dataclass(frozen=True, eq=False)
 class Tail:
-    """A model with one input; `floatised` says whether quantised or float16 operators were put into float32.
+    """A model with one input; `is_widened` says whether quantised or float16 operators were put into float32.
 
-    `clips` and `clipped`: as those of `Floatised`.
+    `clips` and `clipped`: as those of `Float32Nodes`.
     """
 
     model: onnx.ModelProto
     start: str
     ends: tuple[str, ...]
     operators: tuple[str, ...]
-    floatised: bool
+    is_widened: bool
     clips: tuple[tuple[str, str, str, str], ...] = ()
     clipped: tuple[str, ...] = ()
 
@@ -65,7 +65,7 @@ def cut_tail(
     casts, stored = _widen(stored)
     stored += [numpy_helper.from_array(np.asarray(shapes[name]), name) for name in frozen]
     stored += [numpy_helper.from_array(value, name) for name, value in graph.constants.items() if name in used]
-    floats = Floatised(graph, nodes, clipped, saturating)
+    floats = Float32Nodes(graph, nodes, clipped, saturating)
     entry, first = start, []
     if start in graph.blocked:
         entry = f"{start}/plain"

@@ -56,7 +56,7 @@ class Alignment:
         behind = takewhile(lambda name: not scene.is_convolution(name), self._cuts[place + 1 :])
         ends = [name for name in behind if scene.layouts(name)]
         try:
-            return _Moved(scene.run(source, ends), source, scene.plane(source), scene.values[source])
+            return _Moved(scene.tail_run(source, ends), source, scene.plane(source), scene.values[source])
         except (ModelError, *ORT_ERRORS):
             scene.watch.check()
             return None

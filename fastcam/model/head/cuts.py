@@ -50,7 +50,7 @@ def score_tensors(graph: Graph, output: str | None = None) -> dict[str, str]:
     return found
 
 
-def cuts(graph: Graph, end: str) -> list[str]:
+def find_cuts(graph: Graph, end: str) -> list[str]:
     """Tensors that every path from the image to `end` crosses, in order, both ends included.
 
     One sweep over the sorted graph: a tensor is live from the node that makes it to the last that reads it, and where a

@@ -19,7 +19,7 @@ BOX_OPS = frozenset({"NonMaxSuppression", "RoiAlign", "MaxRoiPool", "EfficientNM
 RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 ANCHORS = 9  # boxes for each cell of a grid, at most
 LEVELS = 6  # grids of a detector, at most
-FEW = 8  # boxes are more than so many, where their count alone tells
+FEW_BOXES = 8  # boxes are more than so many, where their count alone tells
 EMBEDDING = re.compile(r"(?<![a-z])(embed\w*|feat(ure)?s?|descriptors?|hidden|pooler|latents?)(?![a-z])")
 SCORES = re.compile(r"(?<![a-z])(logits?|scores?|prob\w*|class\w*|pred\w*)(?![a-z])")
 AUDIO = re.compile(r"(?<![a-z])(audio|wave\w*|mel|mels|spectrogram|speech|sound|pcm|fbank|mfcc)(?![a-z])")
@@ -139,7 +139,7 @@ def entries_apart(scene: Scene, find: Find, output: str, insisted: bool) -> Fami
 
 def _heard(find: Find, maps: NDArray[Any]) -> float:
     """The least share of the scores that hear of a single place, out of some places that any hears of."""
-    layout, run = find.layout, find.run
+    layout, run = find.layout, find.tail_run
     rows = layout.rows(maps[:1].astype(np.float32))
     loud = 30 * (float(rows.std(dtype=np.float64)) or 1.0) * np.random.default_rng(8).uniform(1, 2, rows.shape)
     before = run.run_one(layout.tensor(rows)[0])[0]
@@ -206,7 +206,7 @@ def _detector(scene: Scene, outputs: Sequence[_Output]) -> Family | None:
         if _is_anchored(scene, one):
             return Family("a detector", f"{one} has an entry for each box of its grids")
         count, width = one.sides
-        if width in (6, 7) and count > FEW and _has(scene, "TopK"):
+        if width in (6, 7) and count > FEW_BOXES and _has(scene, "TopK"):
             return Family("a detector", f"{one} holds the best boxes, with their classes and scores")
     return _grids_of_boxes(scene, outputs)
 
@@ -233,9 +233,9 @@ def _is_anchored(scene: Scene, output: _Output) -> bool:
         return False
     few, many = sorted(output.sides)
     # One for each place of a grid, a class token and four registers, with a vector each.
-    tokens = {h * w + more for h, w in scene.grids if h * w > FEW for more in (0, 1, 5)}
+    tokens = {h * w + more for h, w in scene.grids if h * w > FEW_BOXES for more in (0, 1, 5)}
     boxes = set(_box_counts(scene.grids)) - tokens - _sides(scene)
-    return many > FEW and many in boxes and few not in tokens
+    return many > FEW_BOXES and many in boxes and few not in tokens
 
 
 def _sides(scene: Scene) -> set[int]:

@@ -57,7 +57,7 @@ class Head:
     identity_error
         Largest deviation from the identity that was seen when the head was proven, relative to the largest |S - b|;
         against the tail computed in float32 when the model is quantised or float16. NaN: not proven yet.
-    quantisation_gap
+    quantization_gap
         How far the model's own logits are from those of its tail in float32, likewise; None for a float32 tail.
     feature_shape
         (C, h, w) as seen when the head was proven.
@@ -97,7 +97,7 @@ class Head:
     activation: Activation = "none"
     pooling: str = "mean"
     identity_error: float = float("nan")
-    quantisation_gap: float | None = None
+    quantization_gap: float | None = None
     feature_shape: tuple[int, int, int] | None = None
     kind: Kind = "cam"
     prefix: int = 0
@@ -126,7 +126,7 @@ class Head:
             raise ModelError(f"head: expected no class weights for kind {self.kind!r}")
 
     def _check_numbers(self) -> None:
-        shape, gap, counts = self.feature_shape, self.quantisation_gap, (self.prefix, self.classes)
+        shape, gap, counts = self.feature_shape, self.quantization_gap, (self.prefix, self.classes)
         if shape is not None and not (len(shape) == 3 and all(is_whole(side) and side > 0 for side in shape)):
             raise ModelError(f"head: expected feature_shape as (C, h, w), or None; got {shape!r}")
         is_real = isinstance(self.identity_error, float | np.floating)
@@ -136,7 +136,7 @@ class Head:
                 f"{self.prefix!r}, {self.classes!r} and {self.identity_error!r}"
             )
         if gap is not None and not (is_number(gap) and 0 <= gap < 1):
-            raise ModelError(f"head: expected a quantisation_gap below 1, or None; got {gap!r}")
+            raise ModelError(f"head: expected a quantization_gap below 1, or None; got {gap!r}")
 
     def _freeze(self) -> None:
         """Copies that can't be written to: what was proven stays what it is."""
@@ -216,8 +216,8 @@ class Head:
             line += f" → {self.activation}"
         if not np.isnan(self.identity_error):
             line += f"; identity error {self.identity_error:.1e}"
-        if self.quantisation_gap is not None:
-            line += f" in float32, quantisation gap {self.quantisation_gap:.1e}"
+        if self.quantization_gap is not None:
+            line += f" in float32, quantisation gap {self.quantization_gap:.1e}"
         return line
 
     def _axes(self) -> str:

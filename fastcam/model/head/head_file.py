@@ -17,7 +17,7 @@ from fastcam.files import write_whole
 from fastcam.model.file.wire import Access
 
 FIELDS = (
-    *("feature_maps", "logits", "layout", "activation", "pooling", "identity_error", "quantisation_gap"),
+    *("feature_maps", "logits", "layout", "activation", "pooling", "identity_error", "quantization_gap"),
     *("feature_shape", "kind", "prefix", "output", "reason", "sha256", "proven_with", "classes"),
 )
 ARRAYS = ("class_weights", "bias")

@@ -74,7 +74,7 @@ class Layout:
         return f"(N, {axes[self.order]}) {self.order}"
 
 
-def layouts(shape: Sequence[int], image: Size, grids: Collection[Size]) -> list[Layout]:
+def possible_layouts(shape: Sequence[int], image: Size, grids: Collection[Size]) -> list[Layout]:
     """Every layout that a tensor of this shape can have, likelier ones first; none if it can't hold feature maps.
 
     Parameters

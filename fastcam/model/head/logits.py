@@ -26,7 +26,7 @@ def keeps_classes(scene: Scene, logits: str, output: str) -> bool:
     shape = scene.values[logits].shape[1:]
     rng = np.random.default_rng(2)
     try:
-        run = scene.run(logits, [output])
+        run = scene.tail_run(logits, [output])
         for _ in range(TURNS):
             base = rng.choice([-1, 1], shape) * rng.uniform(0.5, 2, shape)
             raised = rng.integers(0, 2, base.size).astype(bool)
@@ -59,7 +59,7 @@ def find_activation(scene: Scene, logits: str, output: str) -> Activation:
     """What the model makes of its logits, by what comes out; "probabilities" or "other" for none of these functions."""
     if logits == output:
         return "none"
-    run, shape = scene.run(logits, [output]), scene.values[logits].shape[1:]
+    run, shape = scene.tail_run(logits, [output]), scene.values[logits].shape[1:]
     noise = 2 * np.random.default_rng(3).standard_normal((TURNS, *shape))
     bases = [scene.values[logits][0], *noise]
     found: set[Activation] = {_function(run, np.asarray(base, np.float32)) for base in bases}

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.images.inputs import ImageInput
-from fastcam.model.file.wire import added
+from fastcam.model.file.wire import appendix_of
 from fastcam.model.graph.graph import SHAPE_OPS, Graph
 from fastcam.model.graph.outputs import expose
-from fastcam.model.head.cuts import cuts
+from fastcam.model.graph.shapes import inferred_shapes
+from fastcam.model.head.cuts import find_cuts
 from fastcam.model.head.layouts import halves, has_proportions
 from fastcam.model.head.places import planes
 from fastcam.model.head.scene import Scene
-from fastcam.model.head.shapes import inferred_shapes
 from fastcam.model.run.limits import Watch
 from fastcam.model.run.runtime import ORT_ERRORS, failed, open_for_probing
 
@@ -24,7 +24,7 @@ KINDS = {1: "tensor(float)", 2: "tensor(uint8)", 10: "tensor(float16)", 11: "ten
 LAST_CUTS = 150  # tensors before the scores that are looked at, at most
 LAST_CONVOLUTIONS = 40  # whose sizes tell which grids there are
 CONTRASTS = (1.0, 1 / 16, 1 / 256)  # less where feature maps overflow, as those of float16
-NORMALISED, PIXELS = (-2.0, 2.0), (0.0, 255.0)
+NORMALIZED, PIXELS = (-2.0, 2.0), (0.0, 255.0)
 
 
 def image_input(graph: Graph) -> ImageInput:
@@ -49,7 +49,7 @@ def says_all(graph: Graph) -> bool:
 
 
 def probe_images(
-    model: ImageInput, size: tuple[int, int] | None = None, ranges: Sequence[tuple[float, float]] = (NORMALISED, PIXELS)
+    model: ImageInput, size: tuple[int, int] | None = None, ranges: Sequence[tuple[float, float]] = (NORMALIZED, PIXELS)
 ) -> list[NDArray[Any]]:
     """Batches of smooth random network inputs, one for each range of values, as small as the model takes them."""
     height, width = model.sides(size)
@@ -69,7 +69,7 @@ def probe_images(
 def probes_of(model: ImageInput, size: tuple[int, int] | None, contrast: float) -> list[NDArray[Any]]:
     """Probe images of a contrast: one to search for a head with, two to prove what was found."""
     return probe_images(
-        model, size, [(contrast * low, contrast * high) for low, high in (NORMALISED, NORMALISED, PIXELS)]
+        model, size, [(contrast * low, contrast * high) for low, high in (NORMALIZED, NORMALIZED, PIXELS)]
     )
 
 
@@ -88,7 +88,7 @@ def look(
     ModelError
         The model can't be run on it.
     """
-    paths = {score: cuts(graph, score)[-LAST_CUTS:] for score in scores}
+    paths = {score: find_cuts(graph, score)[-LAST_CUTS:] for score in scores}
     made = {name for name in graph.producers if name in graph.data}
     sized = [node.output[0] for node in graph.nodes if "Conv" in node.op_type and node.output[0] in made]
     sizes = [n.output[0] for n in graph.nodes if n.op_type in SHAPE_OPS and graph.data_inputs(n)]
@@ -109,7 +109,7 @@ def _values(graph: Graph, tensors: Sequence[str], probe: NDArray[Any], watch: Wa
     """Those of the tensors that are arrays."""
     exposed = expose(graph, tensors)
     names = [one.name for one in exposed if one.name not in graph.outputs]
-    appendix = added(names, [one.node for one in exposed if one.node is not None])
+    appendix = appendix_of(names, [one.node for one in exposed if one.node is not None])
     data = graph.model.SerializeToString() + appendix
     session = open_for_probing(data, name=watch.name, folder=graph.parsed.folder, watch=watch)
     try:

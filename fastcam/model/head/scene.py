@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from onnx import ValueInfoProto
 
 from fastcam.model.graph.graph import Graph
-from fastcam.model.graph.quantization import is_quantised
+from fastcam.model.graph.quantization import is_quantized
 from fastcam.model.graph.tail import Tail, cut_tail
-from fastcam.model.head.layouts import Layout, Size, layouts, planar
+from fastcam.model.head.layouts import Layout, Size, planar, possible_layouts
 from fastcam.model.head.tail_run import TailRun
 from fastcam.model.run.limits import Watch
 
@@ -86,17 +86,17 @@ class Scene:
             The ends depend on the image by a path that doesn't pass the start.
         """
         if clipped is None:
-            clipped = self._clipped(start, ends) if self._quantised else ()
+            clipped = self._clipped(start, ends) if self._is_quantized else ()
         return cut_tail(self.graph, start, ends, self.values, clipped)
 
-    def run(self, start: str, ends: Sequence[str], clipped: Collection[str] | None = None) -> TailRun:
+    def tail_run(self, start: str, ends: Sequence[str], clipped: Collection[str] | None = None) -> TailRun:
         """The tail between tensors, to be asked; parameters and errors as of `tail`, or ONNX Runtime can't load it."""
         tail = self.tail(start, ends, clipped)
         return TailRun(tail, self.folder, self.lead, self.values[start].shape[1:], self.watch)
 
     @cached_property
-    def _quantised(self) -> bool:
-        return is_quantised(self.graph)
+    def _is_quantized(self) -> bool:
+        return is_quantized(self.graph)
 
     def _clipped(self, start: str, ends: Sequence[str]) -> set[str]:
         """Results between tensors that a ReLU is folded into: what was seen at the start, or could be, falls below."""
@@ -169,7 +169,7 @@ class Scene:
         if len(shape) == 4 and (plane or insisted):
             made = planar(shape, [order for order in UPRIGHT if plane in (None, order)])
             return [layout for layout in made if layout.height * layout.width > 1]
-        return layouts(shape, self.image, self.grids)
+        return possible_layouts(shape, self.image, self.grids)
 
     def is_convolution(self, tensor: str) -> bool:
         """A convolution made it: four axes, two of them places."""

@@ -12,7 +12,7 @@ PROBE_BYTES = 16 << 20
 MOST_PRODUCTS = 2e11  # multiplications that one weight for each position may cost: about 2 s
 
 
-def channel_weights(run: TailRun, layout: Layout) -> tuple[Doubles, Doubles]:
+def weights_of_channels(run: TailRun, layout: Layout) -> tuple[Doubles, Doubles]:
     """(K, C) and (K,): what the tail makes of a unit in one channel, at every position of the grid, and of zeros.
 
     Raises
@@ -30,12 +30,12 @@ def channel_weights(run: TailRun, layout: Layout) -> tuple[Doubles, Doubles]:
     return _measure(run, tensors, layout.channels, count * layout.channels)
 
 
-def pooled_weights(run: TailRun, channels: int) -> tuple[Doubles, Doubles]:
+def weights_of_means(run: TailRun, channels: int) -> tuple[Doubles, Doubles]:
     """The same behind the pooling, where a channel is one number."""
     return _measure(run, lambda units: units.reshape(len(units), *run.shape), channels, channels)
 
 
-def position_weights(run: TailRun, layout: Layout) -> tuple[Doubles, Doubles]:
+def weights_of_positions(run: TailRun, layout: Layout) -> tuple[Doubles, Doubles]:
     """(K, C, h, w) and (K,), times h·w, so that the mean of the map and the bias add up to the logits.
 
     Raises

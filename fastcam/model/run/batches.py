@@ -15,7 +15,7 @@ from fastcam.model.run.session import Session
 
 BUDGET = 256 << 20  # bytes that a batch takes, about, where the caller doesn't say how large it is
 LIMIT = 4 << 30  # and at most
-MODEL_HELD = 48  # times its input that a network holds while it runs, about: VGG-16 holds 43
+MODEL_FOOTPRINT = 48  # times its input that a network holds while it runs, about: VGG-16 holds 43
 SAME = 1e-4  # of logits in a batch from those of an item alone, relative; what mixes images is off by more
 
 Progress = Callable[[int, int], object]
@@ -104,7 +104,7 @@ class Forwards:
     def of_model(cls, session: Session, tensor: str, classes: int, advice: str = "") -> Forwards:
         """Forwards of a whole model, from its network inputs to that tensor."""
         lead = session.input.batch or 1
-        return cls(lambda images: session.run(images, [tensor])[0], lead, MODEL_HELD, classes, advice)
+        return cls(lambda images: session.run(images, [tensor])[0], lead, MODEL_FOOTPRINT, classes, advice)
 
     def __call__(self, items: NDArray[Any], check: bool = True) -> NDArray[np.float32]:
         """(n, K); `check`: that the model keeps these apart."""

@@ -14,7 +14,7 @@ from fastcam.errors import ModelError
 
 SECONDS = 8.0  # for all runs of one discovery, and one more for each of these bytes of the model
 BYTES_A_SECOND = 32 << 20
-PATIENCE = 4  # times as long, where others have the processors
+BUSY_FACTOR = 4  # times as long, where others have the processors
 HEAD_FILE = (
     "If the model is meant to be that large, find its head on another machine and load it with head=Head.load(file)"
 )
@@ -85,7 +85,7 @@ class Watch:
         started, worked, before = time.monotonic(), time.process_time(), _resident()
         while not self._over.wait(0.02):
             elapsed, work = time.monotonic() - started, time.process_time() - worked
-            if elapsed > self._seconds and (work > self._seconds or elapsed > PATIENCE * self._seconds):
+            if elapsed > self._seconds and (work > self._seconds or elapsed > BUSY_FACTOR * self._seconds):
                 self._exceeded = f"more than {self._seconds:.0f} s"
             elif _resident() - before > self._memory:
                 self._exceeded = f"more than {self._memory >> 20} MB of memory"

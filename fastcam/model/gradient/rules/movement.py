@@ -13,7 +13,7 @@ from fastcam.model.gradient.tape import Tape, attribute
 
 RULES = Table()
 
-MOST = 1 << 24  # values that float32 can number
+MOST_NUMBERS = 1 << 24  # values that float32 can number
 
 
 @RULES.unary("Reshape", "Flatten", "Squeeze", "Unsqueeze")
@@ -107,8 +107,8 @@ def traced(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
     if any(tape.wants(name) for name in node.input[1:]):
         raise GradientError("places that depend on the image have no rule")
     shape, count = tape.shape(x), int(np.prod(tape.shape(x)))
-    if count >= MOST:
-        raise GradientError(f"expected fewer than {MOST} values to move; got {count}")
+    if count >= MOST_NUMBERS:
+        raise GradientError(f"expected fewer than {MOST_NUMBERS} values to move; got {count}")
     numbers = tape.constant(np.arange(1, count + 1, dtype=np.float32).reshape(shape))
     moved = NodeProto()
     moved.CopyFrom(node)

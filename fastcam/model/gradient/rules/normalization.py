@@ -43,14 +43,14 @@ def layer_normalization(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> 
     axes = range(tape.axis(node, "axis", -1, x), tape.rank(x))
     scaled = tape.add("Mul", g, node.input[1])
     centred = node.op_type == "LayerNormalization"
-    return _normalised(tape, scaled, x, axes, attribute(node, "epsilon", 1e-5), centred=centred)
+    return _normalize(tape, scaled, x, axes, attribute(node, "epsilon", 1e-5), centred=centred)
 
 
 @RULES.unary("InstanceNormalization")
 def instance_normalization(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
     scale = tape.add("Reshape", node.input[1], [1, -1, *[1] * (tape.rank(x) - 2)])
     axes = range(2, tape.rank(x))
-    return _normalised(tape, tape.add("Mul", g, scale), x, axes, attribute(node, "epsilon", 1e-5), centred=True)
+    return _normalize(tape, tape.add("Mul", g, scale), x, axes, attribute(node, "epsilon", 1e-5), centred=True)
 
 
 @RULES.unary("GroupNormalization")
@@ -68,7 +68,7 @@ def group_normalization(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> 
     return tape.like(_rows(tape, back, values, [2], count, attribute(node, "epsilon", 1e-5), centred=True), x)
 
 
-def _normalised(tape: Tape, g: str, x: str, axes: Sequence[int], epsilon: float, *, centred: bool) -> str:
+def _normalize(tape: Tape, g: str, x: str, axes: Sequence[int], epsilon: float, *, centred: bool) -> str:
     count = int(np.prod([tape.shape(x)[axis] for axis in axes]))
     return _rows(tape, g, x, list(axes), count, epsilon, centred=centred)
 
