@@ -36,7 +36,7 @@ def tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
 
 
 def location(tensor: onnx.TensorProto) -> str:
-    """Where a tensor's data lie, as the model says it."""
+    """Return the path of a tensor's data, as the model gives it."""
     return next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
 
 

@@ -99,7 +99,7 @@ def _span(tensor: TensorProto, folder: Path | None) -> tuple[Path, int, int]:
 
 
 def _bits(kind: int) -> int:
-    """Of one value; four-bit integers lie two in a byte."""
+    """Return the number of bits of one value; a byte has two four-bit integers."""
     name = TensorProto.DataType.Name(kind)
     if name in ("INT4", "UINT4", "FLOAT4E2M1"):
         return 4

@@ -34,7 +34,7 @@ class Field(NamedTuple):
 
 @dataclass(frozen=True)
 class Access:
-    """How a head's tensors are read from its model.
+    """The way to read a head's tensors from its model.
 
     Attributes
     ----------

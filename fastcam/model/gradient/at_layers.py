@@ -33,7 +33,7 @@ BEST, CHOSEN = "fastcam/best", "fastcam/chosen"
 
 
 class LayerRun(NamedTuple):
-    """Logits (K,), of each layer feature maps and gradients (1, C, h, w), and the seed (K,) that these are of."""
+    """Logits (K,), feature maps and gradients (1, C, h, w) of each layer, and the seed (K,) of the gradients."""
 
     logits: NDArray[np.float32]
     seed: NDArray[np.float32]
@@ -80,7 +80,7 @@ class Layers:
 
     @property
     def has_own_logits(self) -> bool:
-        """Its logits are the model's; those of a quantised or float16 model are computed in float32 here.
+        """True if its logits are the model's own; for a quantised or float16 model they are computed in float32.
 
         Raises
         ------
@@ -94,13 +94,13 @@ class Layers:
         return not self._opened().is_widened
 
     def describe(self) -> str:
-        """How gradients are had."""
+        """Return the way in which gradients are computed, in words."""
         opened = self._opened()
         where = f"one graph of {opened.operators} operators" + (" in float32" if opened.is_widened else "")
         return f"forward and backward in {where}" if self._backward else f"feature maps alone, by {where}"
 
     def __call__(self, network_input: NDArray[Any], seed: NDArray[np.float32] | None = None) -> LayerRun:
-        """What the model makes of one network input (1, ...).
+        """Run the model forward and back on one network input (1, ...).
 
         Parameters
         ----------
@@ -134,7 +134,7 @@ class Layers:
         return LayerRun(first, chosen, tuple(maps[:count]), tuple(gradients))
 
     def check_logits(self, run: LayerRun, logits: NDArray[np.float32]) -> None:
-        """The logits of a quantised or float16 model, in float32, are about its own (K,) for this image.
+        """Check that logits of a quantised or float16 model, in float32, are about its own (K,) for this image.
 
         Raises
         ------
@@ -184,7 +184,7 @@ class Layers:
 
 
 def _tensor(graph: Graph, wanted: str) -> str:
-    """The tensor of that name, or what the operator of that name makes."""
+    """Return the tensor of that name, or the result of the operator of that name."""
     if (own := own_name(graph, wanted)) in graph.data and own in graph.producers:
         return own
     made = [node.output[0] for node in graph.nodes if wanted and node.name == wanted and node.output[0] in graph.data]
@@ -196,7 +196,7 @@ def _tensor(graph: Graph, wanted: str) -> str:
 
 
 def _layout(scene: Scene, head: Head, tensor: str) -> Layout:
-    """Which of its axes are those of places: as in the head's feature maps, where that is possible."""
+    """Return the layout of a tensor: as in the head's feature maps, where that is possible."""
     possible = scene.layouts(tensor)
     if not possible:
         raise InputError(
@@ -210,7 +210,7 @@ def _layout(scene: Scene, head: Head, tensor: str) -> Layout:
 
 
 def _choose_best(model: onnx.ModelProto, logits: str, classes: int) -> None:
-    """The seed becomes the given one and, times an input more, that of the best logit."""
+    """Add the best logit's seed, times another input, to the given seed."""
     graph = model.graph
     for node in graph.node:
         for k, name in enumerate(node.input):

@@ -32,7 +32,7 @@ def backward_model(
     variant: str = "gradient",
     at: Sequence[str] = (),
 ) -> onnx.ModelProto:
-    """A tail, and the gradient of its first end, as `differentiate` writes it.
+    """Write a tail with the gradient of its first end (`differentiate`).
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def backward_model(
 
 
 def convert_opset(model: onnx.ModelProto, least: int = OLDEST) -> onnx.ModelProto:
-    """The very same model, or one of a newer opset in place of one older than `least`, which is at most `OLDEST`.
+    """Return the very same model, or a newer opset in place of one older than `least`, which is at most `OLDEST`.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def convert_opset(model: onnx.ModelProto, least: int = OLDEST) -> onnx.ModelProt
 def _known(
     model: onnx.ModelProto, feeds: Mapping[str, NDArray[Any]], folder: Path | None, watch: Watch
 ) -> dict[str, Known]:
-    """Of every tensor that a run of the model makes, and of small ones that are stored outside of it."""
+    """Return shape and dtype of every tensor that a run of the model makes, and of small ones stored outside."""
     exposed = onnx.ModelProto()
     exposed.CopyFrom(model)
     made = [name for node in model.graph.node for name in node.output if name]
@@ -132,7 +132,7 @@ ACTIVATION_PARAMETERS = {
 
 
 def unfuse(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model without `FusedConv`, `FusedGemm` and `BiasGelu`.
+    """Return the model with plain operators in place of `FusedConv`, `FusedGemm` and `BiasGelu`.
 
     Raises
     ------
@@ -153,7 +153,7 @@ def unfuse(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _with_activation(node: NodeProto, operator: str, *inputs: str) -> Iterator[NodeProto]:
-    """Conv or Gemm, what is added to it, and the activation behind both."""
+    """Yield a Conv or Gemm, the sum with a further input, and the activation behind both."""
     attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     activation = attributes.pop("activation", b"").decode()
     given, output = attributes.pop("activation_params", ()), node.output[0]

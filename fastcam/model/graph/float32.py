@@ -67,18 +67,18 @@ class Float32Nodes:
             self.changed = self.changed or len(self.nodes) != before + 1 or self.nodes[before] is not node
 
     def add(self, operator: str, inputs: Sequence[str], output: str = "", **attributes: Any) -> str:
-        """A node more; the name of its result."""
+        """Add a node; return the name of its result."""
         output = output or f"fastcam/float{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, list(inputs), [output], **attributes))
         return output
 
     def constant(self, values: Sequence[int]) -> str:
-        """The name of a stored list of integers."""
+        """Store a list of integers; return its name."""
         self.stored.append(numpy_helper.from_array(np.asarray(values, np.int64), f"fastcam/constant{len(self.stored)}"))
         return self.stored[-1].name
 
     def real(self, integers: str, scale: str, zero: str, shape: Sequence[int] = ()) -> str:
-        """A stored tensor of integers as real numbers; scale and zero point are brought into that shape."""
+        """Add the real numbers of a stored tensor of integers; scale and zero point are brought into that shape."""
 
         def arranged(name: str) -> str:
             return self.add("Reshape", [name, self.constant(shape)]) if shape else name
@@ -89,7 +89,7 @@ class Float32Nodes:
         return self.add("Mul", [values, arranged(scale)]) if scale else values
 
     def result(self, node: NodeProto, value: str) -> None:
-        """The node's own result: clipped, where its quantisation is more than that."""
+        """Add the node's own result, clipped where its quantisation clips more than rare values."""
         output, quantised = node.output[0], result_scale(node)
         ends = None if quantised is None else integer_range(self.graph, node, quantised[1])
         keeps = self.saturating or self.clipped is None or output in self.clipped
@@ -107,7 +107,7 @@ class Float32Nodes:
             self.add("Max", [value, least], output)
 
     def _real_end(self, output: str, integer: int, scale: str, zero: str) -> str:
-        """The real number that an integer of a result stands for."""
+        """Add the real number that an integer of a result stands for."""
         name = f"{output}/{integer}"
         self.stored.append(numpy_helper.from_array(np.asarray(integer, np.float32), name))
         if zero:
@@ -115,7 +115,7 @@ class Float32Nodes:
         return self.add("Mul", [name, scale])
 
     def is_data(self, name: str) -> bool:
-        """Depends on the image."""
+        """Return whether a tensor depends on the image."""
         return name in self.graph.data
 
 
@@ -187,7 +187,7 @@ def _binary(to: Float32Nodes, node: NodeProto) -> None:
 
 
 def _operand(to: Float32Nodes, node: NodeProto, k: int) -> str:
-    """An operand followed by its scale and zero point, real: as data are already, but for images of integers."""
+    """Return an operand, followed by its scale and zero point, as real numbers, which data are already."""
     if to.is_data(node.input[k]) and scale_and_zero(to.graph, node.input[k]) is not None:
         return node.input[k]
     return to.real(node.input[k], node.input[k + 1], _input(node, k + 2))
@@ -237,7 +237,7 @@ def _last(to: Float32Nodes, name: str, channels_last: int) -> str:
 
 
 def _widened(node: NodeProto) -> NodeProto:
-    """The node with its narrow constants in float32; the very same object where it has none."""
+    """Return the node with its narrow constants in float32; the very same object where it has none."""
     attributes = [a for a in node.attribute if a.type == a.TENSOR and a.t.data_type in NARROW]
     if not attributes:
         return node

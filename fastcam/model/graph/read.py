@@ -11,12 +11,12 @@ from fastcam.model.run.session import Opening
 
 
 def as_onnx_source(source: Source) -> Source:
-    """The source in ONNX's own format."""
+    """Return the source in ONNX's own format."""
     return Source(source.path, as_onnx(source.read(), source.name)) if source.is_ort else source
 
 
 def read_graph(source: Source, opening: Opening) -> Graph:
-    """Its graph, other inputs filled in; of a baked model that of the one that was baked.
+    """Return a source's graph, other inputs filled in; for a baked model the graph of the model that was baked.
 
     Raises
     ------

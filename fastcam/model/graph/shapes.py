@@ -17,7 +17,7 @@ MOST_ELEMENTS = 1 << 29  # elements of one tensor: 2 GiB of float32
 
 
 def check_size(graph: Graph, shape: Sequence[int]) -> None:
-    """No tensor is empty or absurdly large when the image has this shape.
+    """Check that no tensor is empty or absurdly large when the image has this shape.
 
     A network that halves a small image too often ends in empty feature maps; ONNX Runtime doesn't survive pooling them
     (division by zero in native code). A few bytes of nodes can ask for terabytes. Both have to be known before.
@@ -45,7 +45,7 @@ def check_size(graph: Graph, shape: Sequence[int]) -> None:
 
 
 def inferred_shapes(graph: Graph, shape: Sequence[int]) -> Mapping[str, tuple[int, ...]]:
-    """Shapes of tensors when the image has that shape; those that can't be inferred are left out."""
+    """Return shapes of tensors when the image has that shape; those that can't be inferred are left out."""
     inferred = onnx.shape_inference.infer_shapes(_with_input_shape(graph, shape), data_prop=True).graph
     sides = {value.name: value.type.tensor_type.shape.dim for value in (*inferred.value_info, *inferred.output)}
     known = {name: tuple(side.dim_value for side in some) for name, some in sides.items() if some}
@@ -69,7 +69,7 @@ def _check_sides(model: onnx.ModelProto, shape: Sequence[int]) -> None:
 
 
 def _with_input_shape(graph: Graph, shape: Sequence[int]) -> onnx.ModelProto:
-    """The model with that input shape, its large weights replaced by their shapes."""
+    """Return the model with that input shape, its large weights replaced by their shapes."""
     own = graph.model.graph
     weights = {tensor.name: tensor for tensor in own.initializer}
     large = {name for name, tensor in weights.items() if tensor.ByteSize() > SMALL_WEIGHT or tensor.data_location}

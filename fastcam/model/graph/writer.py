@@ -27,19 +27,19 @@ class GraphWriter:
         self.model.ir_version = max(self.model.ir_version, least)
 
     def add(self, operator: str, *inputs: str | ArrayLike, output: str = "", **attributes: Any) -> str:
-        """A node; inputs that are values become stored ones. Returns the name of its result."""
+        """Add a node, values among its inputs stored; return the name of its result."""
         names = [value if isinstance(value, str) else self.stored(value) for value in inputs]
         output = output or self.name()
         self.model.graph.node.append(helper.make_node(operator, names, [output], **attributes))
         return output
 
     def name(self) -> str:
-        """A new one."""
+        """Return a new name."""
         self.count += 1
         return f"{PREFIX}bake/{self.count}"
 
     def stored(self, value: ArrayLike, name: str = "") -> str:
-        """The name of a stored array: integers as int64, else float32."""
+        """Store an array, integers as int64, else as float32; return its name."""
         array = np.asarray(value)
         array = array.astype(np.int64 if array.size and array.dtype.kind == "i" else np.float32)
         name = name or self.name()
@@ -47,7 +47,7 @@ class GraphWriter:
         return name
 
     def reduce(self, operator: str, value: str, *axes: int) -> str:
-        """Over those axes, which stay, with one entry."""
+        """Reduce a value over axes, which stay with one entry."""
         if self.opset >= (13 if operator == "ReduceSum" else 18):
             return self.add(operator, value, list(axes), keepdims=1)
         return self.add(operator, value, axes=list(axes), keepdims=1)
@@ -77,7 +77,7 @@ class Joined(NamedTuple):
 
 
 def join(graph: Graph, part: onnx.ModelProto, given: Mapping[str, str], wanted: str) -> Joined:
-    """What a graph needs in addition to have a tensor of the part, a model that was cut out of it.
+    """Return the additions that give a graph a tensor of a part, a model that was cut out of it.
 
     An operator that both have, with the same attributes and inputs, is the graph's own, and so are stored tensors with
     the same values, sizes of earlier tensors that the part holds as constants, and other inputs than the images.
@@ -112,7 +112,7 @@ def join(graph: Graph, part: onnx.ModelProto, given: Mapping[str, str], wanted: 
 
 
 def _shared(graph: Graph, node: NodeProto) -> set[str]:
-    """Those of a node's results that the graph has from the same operator on the same inputs."""
+    """Return the results of a node that the graph has from the same operator on the same inputs."""
     own = graph.producers.get(node.output[0])
     if own is None or (own.op_type, own.domain, [*own.input]) != (node.op_type, node.domain, [*node.input]):
         return set()
@@ -121,7 +121,7 @@ def _shared(graph: Graph, node: NodeProto) -> set[str]:
 
 
 def _same_stored(graph: Graph, tensor: TensorProto) -> str:
-    """Name of a stored tensor of the graph that holds the same; a tail calls a float16 one by another name."""
+    """Return the name of an equal stored tensor of the graph; a tail has another name for a float16 one."""
     for name in (tensor.name, tensor.name.removesuffix("/narrow")):
         own = graph.initializers.get(name)
         if own is not None and _named(own, "").SerializeToString() == _named(tensor, "").SerializeToString():
@@ -130,7 +130,7 @@ def _same_stored(graph: Graph, tensor: TensorProto) -> str:
 
 
 def _needed(nodes: Iterable[NodeProto], wanted: str) -> tuple[list[NodeProto], set[str]]:
-    """Those that lead to a tensor, in order, and all that they read."""
+    """Return the nodes that lead to a tensor, in order, and all names that they read."""
     kept, used = [], {wanted}
     for node in reversed([*nodes]):
         if not used.isdisjoint(node.output):
@@ -148,7 +148,7 @@ def _rename_reads(node: NodeProto, names: Mapping[str, str]) -> None:
 
 
 def _rename_captured(body: GraphProto, names: Mapping[str, str]) -> None:
-    """What a body of control flow reads from outside."""
+    """Rename the tensors that a body of control flow reads from outside."""
     own = {value.name for value in (*body.input, *body.initializer)}
     own.update(name for node in body.node for name in node.output)
     outer = {name: new for name, new in names.items() if name not in own}

@@ -1,4 +1,4 @@
-"""From a model to a running session and a proven head."""
+"""Discovery of a model's head: from a file to a running session and a proven head."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Discovery:
 def discover(
     source: Source, opening: Opening, head: str | Head | None, output: str | None, size: tuple[int, int] | None
 ) -> Discovery:
-    """The session and head of a model file.
+    """Find the head of a model file, prove it, and open a session.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def discover(
 
 
 def verify(session: Session, head: Head, size: tuple[int, int] | None) -> Head:
-    """A head that is held against the running model on probe images: its shapes, and its identity if it is exact.
+    """Check a head against the running model on probe images: its shapes, and its identity if it is exact.
 
     On one image where it was proven before, with this ONNX Runtime, and isn't of a quantised model; else on two.
 
@@ -118,7 +118,7 @@ def verify(session: Session, head: Head, size: tuple[int, int] | None) -> Head:
 
 
 def _deviations(session: Session, head: Head, probes: Sequence[NDArray[Any]]) -> list[float]:
-    """The identity's deviation on those images that don't overflow; of a head that isn't exact, its shapes alone."""
+    """Return the identity's deviation on images without overflow; of a head that isn't exact, check shapes alone."""
     found = []
     for probe in probes:
         maps, logits = session.run(probe, [head.feature_maps, head.logits])
@@ -130,7 +130,7 @@ def _deviations(session: Session, head: Head, probes: Sequence[NDArray[Any]]) ->
 
 
 def _open_known(source: Source, opening: Opening, head: Head, size: tuple[int, int] | None) -> Discovery:
-    """A session for a head that was proven before, for this very model."""
+    """Open a session for a head that was proven before, for this very model."""
     graph = read_graph(as_onnx_source(source), opening) if head.access.is_rewritten or opening.constants else None
     check = partial(source.sha256, head.access.files, graph.constants if graph else None)
     digest = begin(check, name="fastcam-hash")  # while the session is opened; hashing leaves the interpreter free
@@ -147,12 +147,12 @@ def _open_known(source: Source, opening: Opening, head: Head, size: tuple[int, i
 
 
 def _circumstances(session: Session) -> str:
-    """What a head is proven with, besides its model."""
+    """Return the version and provider of ONNX Runtime that a head is proven with."""
     return f"onnxruntime {VERSION}, {session.provider}"
 
 
 def _open(source: Source, graph: Graph | None, opening: Opening, head: Head) -> Session:
-    """A session that returns what the head needs; the graph is wanted where the file isn't what is run."""
+    """Open a session that returns a head's tensors; it needs the graph where the file itself isn't run."""
     if graph is not None and head.access.is_rewritten:
         data, folder = graph.model.SerializeToString(), graph.parsed.folder
     else:
@@ -171,7 +171,7 @@ def _open(source: Source, graph: Graph | None, opening: Opening, head: Head) -> 
 
 @dataclass(frozen=True, eq=False)
 class _Request:
-    """What is looked for in a graph.
+    """A request for a head of a graph.
 
     Attributes
     ----------
@@ -230,7 +230,7 @@ def _discover(
 
 
 def _discover_at(request: _Request, opening: Opening, contrast: float, *, settle: bool) -> Discovery:
-    """A head that is found and proven on images of that contrast.
+    """Find and prove a head on images of that contrast.
 
     Parameters
     ----------
@@ -257,7 +257,7 @@ def _discover_at(request: _Request, opening: Opening, contrast: float, *, settle
 
 
 def _proven(graph: Graph, head: Head, claim: tuple[Find, LinearHead], observed: Sequence[Observation]) -> Head:
-    """The head with its proof; where the identity fails, as one that isn't exact: the gradient explains it as well."""
+    """Return the head with its proof; where the identity fails, as one that isn't exact, for gradients."""
     try:
         error, gap = prove(graph, *claim, observed)
     except NotLinearError as refused:
@@ -267,7 +267,7 @@ def _proven(graph: Graph, head: Head, claim: tuple[Find, LinearHead], observed: 
 
 
 def _find(request: _Request, probe: NDArray[Any], watch: Watch, *, settle: bool) -> _Found:
-    """A head, what is to be proven of it, and what was looked at. What the search held in memory ends here."""
+    """Return a head, the weights to be proven, and the candidates. The memory of the search is released here."""
     wanted, scores = request.wanted, request.scores
     try:
         scene, paths = look(request.graph, probe, list(scores), [wanted] if wanted else [], request.image, watch)
@@ -297,7 +297,7 @@ def _find(request: _Request, probe: NDArray[Any], watch: Watch, *, settle: bool)
 def _searches(
     scene: Scene, paths: Mapping[str, Sequence[str]], request: _Request, seems: Callable[[], object]
 ) -> list[HeadSearch]:
-    """Searches behind those tensors that hold one score for each class.
+    """Return searches behind those tensors that hold one score for each class.
 
     Raises
     ------
@@ -317,14 +317,14 @@ def _searches(
 
 
 def _fault(scene: Scene, score: str, output: str, insisted: bool) -> str:
-    """The reason why an output holds no score for each class; empty if it may."""
+    """Return the reason why an output holds no score for each class; empty if it may."""
     if not scene.holds_scores(score):
         return f"has shape {scene.shape(score)}"
     return "" if insisted else embedding(scene, output)
 
 
 def _as_head(request: _Request, scene: Scene, find: Find, linear: LinearHead | None, output: str) -> Head:
-    """The head that was found, still to be held against other images."""
+    """Return the head that was found, still to be checked on other images."""
     source = request.source
     graph, layout = scene.graph, find.layout
     too_many = linear is None and find.kind == "cam-spatial"

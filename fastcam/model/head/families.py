@@ -1,4 +1,4 @@
-"""What a model that is no classifier seems to be, by the shapes and values of its outputs: for refusals that help."""
+"""Families of models that are no classifiers, guessed from the shapes and values of outputs: for refusals that help."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ADVICE = {
 
 @dataclass(frozen=True)
 class Family:
-    """What a model seems to be, and by what it can be told."""
+    """A kind of model, and the reason to take a model for one."""
 
     name: str
     because: str

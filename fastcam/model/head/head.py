@@ -159,11 +159,11 @@ class Head:
 
     @property
     def is_exact(self) -> bool:
-        """Class activation maps add up to the logits, and the class weights for them are known."""
+        """True if class activation maps add up to the logits, with known class weights."""
         return self.class_weights.size > 0
 
     def linear(self) -> tuple[Floats, Floats]:
-        """Class weights and bias.
+        """Return class weights and bias.
 
         Raises
         ------
@@ -181,11 +181,11 @@ class Head:
 
     @property
     def channels(self) -> int:
-        """C."""
+        """Number of channels, C."""
         return self.class_weights.shape[1] if self.is_exact else (self.feature_shape or (0, 0, 0))[0]
 
     def arranged(self, shape: tuple[int, ...]) -> Layout:
-        """The `Layout` of feature maps of that shape, (N, ...) in the model's own order.
+        """Return the `Layout` of feature maps of that shape, (N, ...) in the model's own order.
 
         Raises
         ------
@@ -205,7 +205,7 @@ class Head:
         )
 
     def describe(self) -> str:
-        """One line that a person can check in a graph viewer."""
+        """Return one line that a person can check in a graph viewer."""
         line = f"{self.kind} head: feature maps {self.feature_maps!r} {self._axes()} → {self.pooling} → "
         if self.is_identity:
             line += f"no weights (the {self.classes} channels are the classes) → "
@@ -242,7 +242,7 @@ class Head:
         return self.logits == LEARNED
 
     def check_found(self) -> None:
-        """A head of a model's own, or `InputError`."""
+        """Check that the head is of a model's file, or raise `InputError`."""
         if self.is_learned:
             raise InputError(
                 "head: expected one that was found in a model's file; got one of with_classes, which no file has. Keep "
@@ -262,7 +262,7 @@ class Head:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Head:
-        """A head that was saved. `fastcam.load(model, head=...)` holds it against the model.
+        """Read a head that was saved. `fastcam.load(model, head=...)` checks it on the model.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Look at a model through images that mean nothing: what it takes, what it gives for them, tensor by tensor."""
+"""Probe images, which mean nothing, and a model's tensors for them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NORMALIZED, PIXELS = (-2.0, 2.0), (0.0, 255.0)
 
 
 def image_input(graph: Graph) -> ImageInput:
-    """The input that takes the images.
+    """Return the input that takes the images.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def image_input(graph: Graph) -> ImageInput:
 
 
 def says_all(graph: Graph) -> bool:
-    """Check that the input's shape says by itself which axis is that of the channels."""
+    """Return whether the input's shape alone shows the axis of the channels."""
     value = next(value for value in graph.model.graph.input if value.name == graph.image)
     sides = value.type.tensor_type.shape.dim
     return len(sides) == 4 and any(sides[axis].dim_value for axis in (1, 3))
@@ -51,7 +51,7 @@ def says_all(graph: Graph) -> bool:
 def probe_images(
     model: ImageInput, size: tuple[int, int] | None = None, ranges: Sequence[tuple[float, float]] = (NORMALIZED, PIXELS)
 ) -> list[NDArray[Any]]:
-    """Batches of smooth random network inputs, one for each range of values, as small as the model takes them."""
+    """Return batches of smooth random network inputs, one for each range of values, of the smallest size."""
     height, width = model.sides(size)
     probes = []
     for seed, (low, high) in enumerate(ranges):
@@ -67,7 +67,7 @@ def probe_images(
 
 
 def probes_of(model: ImageInput, size: tuple[int, int] | None, contrast: float) -> list[NDArray[Any]]:
-    """Probe images of a contrast: one to search for a head with, two to prove what was found."""
+    """Return probe images of a contrast: one to search for a head, two to prove it."""
     return probe_images(
         model, size, [(contrast * low, contrast * high) for low, high in (NORMALIZED, NORMALIZED, PIXELS)]
     )
@@ -81,7 +81,7 @@ def look(
     image: ImageInput,
     watch: Watch,
 ) -> tuple[Scene, dict[str, list[str]]]:
-    """What the model gives for an image at all cuts before some scores; and these cuts.
+    """Return the values that the model gives for an image at all cuts before some scores, and these cuts.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def look(
 
 
 def _values(graph: Graph, tensors: Sequence[str], probe: NDArray[Any], watch: Watch) -> Mapping[str, NDArray[Any]]:
-    """Those of the tensors that are arrays."""
+    """Return the values of the tensors that are arrays."""
     exposed = expose(graph, tensors)
     names = [one.name for one in exposed if one.name not in graph.outputs]
     appendix = appendix_of(names, [one.node for one in exposed if one.node is not None])
@@ -125,7 +125,7 @@ def _values(graph: Graph, tensors: Sequence[str], probe: NDArray[Any], watch: Wa
 
 
 def _likely(graph: Graph) -> tuple[str, int] | None:
-    """Layout and channels of the image, by the first operator that cares; None if none does."""
+    """Return layout and channels of the image, by the first operator that depends on them; None if none does."""
     name = graph.image
     for node in graph.nodes:
         if name not in node.input or node.op_type in SHAPE_OPS:

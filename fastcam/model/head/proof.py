@@ -1,4 +1,4 @@
-"""Proof of a head: weights measured on the tail, and the identity held against the model itself."""
+"""Proof of a head: weights measured on the tail, and the identity checked on the model itself."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ GAPS = {"quantised": 0.3, "narrow": 0.05}
 
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """What the model gives for one probe image: feature maps (N, ...) and logits (N, K)."""
+    """Feature maps (N, ...) and logits (N, K) of the model for one probe image."""
 
     maps: NDArray[Any]
     logits: NDArray[Any]
 
     @property
     def is_finite(self) -> bool:
-        """Neither the feature maps nor the logits overflowed."""
+        """True if neither the feature maps nor the logits overflowed."""
         return bool(np.isfinite(self.maps).all() and np.isfinite(self.logits).all())
 
 
 @dataclass(frozen=True, eq=False)
 class LinearHead:
-    """What an exact head predicts: mean(M_c) + b_c. Weights (K, C), or (K, C, h, w) for each position."""
+    """The prediction of an exact head, mean(M_c) + b_c. Weights (K, C), or (K, C, h, w) for each position."""
 
     weights: Doubles
     bias: Doubles
@@ -47,12 +47,12 @@ class LinearHead:
 
     @classmethod
     def of(cls, head: Head, shape: tuple[int, ...]) -> LinearHead:
-        """A head's, for feature maps of that shape."""
+        """Return the prediction of a head, for feature maps of that shape."""
         weights, bias = head.linear()
         return cls(weights.astype(np.float64), bias.astype(np.float64), head.arranged(shape))
 
     def __call__(self, maps: NDArray[Any]) -> Doubles:
-        """(N, K) of (N, ...); the mean of the weighted sum is the weighted sum of the means."""
+        """Compute logits (N, K) of maps (N, ...); the mean of the weighted sum is the weighted sum of the means."""
         ordered = self.layout.channels_first(maps.astype(np.float32))
         if self.weights.ndim == 2:
             return ordered.mean(axis=(2, 3), dtype=np.float64) @ self.weights.T + self.bias
@@ -61,11 +61,11 @@ class LinearHead:
         return flat @ self.weights.reshape(len(self.bias), -1).T / places + self.bias
 
     def deviation(self, maps: NDArray[Any], logits: NDArray[Any]) -> float:
-        """Relative deviation of logits from what this head makes of the maps, as `relative_deviation`."""
+        """Return the relative deviation of logits from the head's prediction (`relative_deviation`)."""
         return relative_deviation(self(maps), logits, self.bias, self.resolution(maps))
 
     def resolution(self, maps: NDArray[Any]) -> float:
-        """Size of logits that float32 can't tell from the bias, for these maps."""
+        """Return the size of logits that float32 can't tell from the bias, for these maps."""
         ordered = np.abs(self.layout.channels_first(maps.astype(np.float32)).mean(axis=(2, 3), dtype=np.float64))
         channels = ordered.shape[1]
         weights = np.abs(self.weights).reshape(len(self.bias), channels, -1).mean(axis=2)
@@ -75,7 +75,7 @@ class LinearHead:
 def relative_deviation(
     predicted: Doubles, expected: NDArray[np.floating], bias: NDArray[np.floating], least: float = 0.0
 ) -> float:
-    """max |predicted - expected| over images and classes, relative to max |expected - bias|; 0 / 0 = 0.
+    """Return max |predicted - expected| over images and classes, relative to max |expected - bias|; 0 / 0 = 0.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def relative_deviation(
 
 
 def measure(scene: Scene, find: Find, cuts: Sequence[str]) -> LinearHead | None:
-    """Class weights and bias of an exact head, held against its tail on noise of mixed signs at three scales.
+    """Measure class weights and bias of an exact head; check them on its tail with noise of three scales.
 
     None where they can't be had: other kinds, and more weights for each position than can be measured.
 
@@ -121,7 +121,7 @@ def measure(scene: Scene, find: Find, cuts: Sequence[str]) -> LinearHead | None:
 
 
 def prove(graph: Graph, find: Find, linear: LinearHead, observed: Sequence[Observation]) -> tuple[float, float | None]:
-    """(identity error, quantisation gap) of a head on what the model gives for other images.
+    """Return (identity error, quantisation gap) of a head on the model's values for other images.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def prove(graph: Graph, find: Find, linear: LinearHead, observed: Sequence[Obser
 
 
 def no_head(find: Find, error: Exception, kind: type[HeadNotFoundError] = HeadNotFoundError) -> HeadNotFoundError:
-    """The refusal of feature maps and logits that were found, and why."""
+    """Return the error that refuses feature maps and logits, with the reason."""
     return kind(
         f"feature maps {find.feature_maps!r} and logits {find.logits!r} are no head for class activation maps: {error}",
         candidates=[find.feature_maps],
@@ -155,7 +155,7 @@ def no_head(find: Find, error: Exception, kind: type[HeadNotFoundError] = HeadNo
 
 
 def check_identity(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> float:
-    """Deviation of `mean(M_c) + b_c` from the model's own logits, relative to the largest |S - b|.
+    """Return the deviation of `mean(M_c) + b_c` from the model's own logits, relative to the largest |S - b|.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def check_identity(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> floa
 
 
 def identity_deviation(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> float:
-    """The same, unchecked but for the shapes."""
+    """Return the deviation of `check_identity`, with the shapes checked alone."""
     check_shapes(head, maps, logits)
     linear = LinearHead.of(head, maps.shape)
     return linear.deviation(maps, logits)
@@ -201,7 +201,7 @@ def check_shapes(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> None:
 
 
 def check_deviation(head: Head, error: float) -> None:
-    """As `check_identity`, of a deviation."""
+    """Check that a deviation is within the tolerance of `check_identity`."""
     tolerance = max(TOLERANCE, min(2 * (head.quantization_gap or 0), GAPS["quantised"]))
     if not error <= tolerance:
         raise HeadNotFoundError(
@@ -211,7 +211,7 @@ def check_deviation(head: Head, error: float) -> None:
 
 
 def check_same(given: Head, proven: Head) -> None:
-    """The layout, class weights and bias that a caller gave are the model's own, as far as float16 could tell.
+    """Check that layout, class weights and bias of a caller are the model's own, within the precision of float16.
 
     Raises
     ------
@@ -238,7 +238,7 @@ def _weights(scene: Scene, find: Find, cuts: Sequence[str]) -> tuple[Doubles, Do
 
 
 def _pooled(scene: Scene, find: Find, cuts: Sequence[str]) -> str | None:
-    """A tensor between feature maps and logits that is the mean of each channel: there, a probe is C numbers."""
+    """Return a tensor between feature maps and logits that is the mean of each channel, where a probe is C numbers."""
     maps = scene.values[find.feature_maps]
     between = cuts[cuts.index(find.feature_maps) + 1 : cuts.index(find.logits)]
     size = find.layout.channels * len(maps)
@@ -255,7 +255,7 @@ def _pooled(scene: Scene, find: Find, cuts: Sequence[str]) -> str | None:
 
 
 def _error_on_noise(run: TailRun, linear: LinearHead, spread: float) -> float:
-    """Identity error of the tail on noise: linear, and in the mean alone."""
+    """Return the identity error of the tail on noise: linear, and in the mean alone."""
     rng = np.random.default_rng(0)
     error = 0.0
     for amplitude in amplitudes(spread):
@@ -265,7 +265,7 @@ def _error_on_noise(run: TailRun, linear: LinearHead, spread: float) -> float:
 
 
 def _error_on_maps(linear: LinearHead, observed: Sequence[Observation], expected: Sequence[Doubles]) -> float:
-    """Identity error on the feature maps of the probe images, against what the tail makes of them."""
+    """Return the identity error on the feature maps of the probe images, compared with the tail's logits."""
     error, heard = 0.0, False
     for one, logits in zip(observed, expected, strict=True):
         if one.logits.shape != logits.shape:
@@ -282,7 +282,7 @@ def _error_on_maps(linear: LinearHead, observed: Sequence[Observation], expected
 def _gap(
     graph: Graph, run: TailRun, linear: LinearHead, observed: Sequence[Observation], expected: Sequence[Doubles]
 ) -> float | None:
-    """How far the model's own logits are from those of its tail in float32; None where the tail is float32 itself.
+    """Return the deviation of the model's logits from its tail's in float32; None where the model is float32 itself.
 
     On the probe image that suits a quantised model best: one outside the range that it was calibrated on saturates it.
     """

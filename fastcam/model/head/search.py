@@ -1,4 +1,4 @@
-"""Which tensor holds the feature maps: walk back from the scores over the cuts, and ask the tail behind each.
+"""The search for feature maps: back from the scores over the cuts, with runs of the tail behind each; and the choice.
 
 No operator's name decides anything here. `fastcam.model.head.proof` holds what is found against the model itself.
 """
@@ -35,7 +35,7 @@ NAMED = 5  # tensors that are named, where none could hold feature maps
 
 @dataclass(frozen=True)
 class Candidate:
-    """A tensor on the way to the scores: its shape as seen, and what came of it, in words.
+    """A tensor on the way to the scores: its shape for the probe image, and the verdict on it, in words.
 
     `fits` says whether its shape can be one of feature maps; if not, nothing else was asked.
     """
@@ -58,12 +58,12 @@ class Find:
     reason: str = ""
 
     def bent(self, reason: str) -> Find:
-        """The same feature maps as those of a head that isn't linear, though it seemed to be."""
+        """Return this find as a head that isn't linear, though it seemed to be."""
         return replace(self, kind="gap-nonlinear" if self.kind == "cam" else "generic", reason=reason)
 
     @property
     def chain(self) -> list[str]:
-        """The operators between them in order, at most ten."""
+        """Operators between feature maps and logits in order, at most ten."""
         return _shortened(self.tail_run.tail.operators)
 
 
@@ -83,7 +83,7 @@ class HeadSearch:
         self._ends = [name for name in cuts if name in scene.values and scene.values[name].size == size][-LOGITS:]
 
     def find(self, wanted: str | None = None) -> Find | None:
-        """The last feature maps before the scores with an exact head, or finer ones before them; else the last ones.
+        """Return the last feature maps with an exact head, or finer ones before them; else the last ones.
 
         Parameters
         ----------
@@ -111,7 +111,7 @@ class HeadSearch:
         return sum(candidate.fits for candidate in self.candidates)
 
     def _look_at(self, tensor: str, *, insisted: bool = False) -> Find | None:
-        """What the tail behind a tensor says; None where it holds no feature maps."""
+        """Return the find at a tensor, by the tail behind it; None where it holds no feature maps."""
         possible = self.scene.layouts(tensor, insisted=insisted)
         if not possible:
             shape, verdict = self.scene.shape(tensor) or (), self.scene.unfit(tensor)
@@ -152,7 +152,7 @@ class HeadSearch:
     def _affine(
         self, tensor: str, maps: NDArray[Any], possible: Sequence[Layout], run: TailRun, end: int, natural: Layout
     ) -> Find | str:
-        """What to make of logits that are linear in the tensor."""
+        """Return the find of logits that are linear in the tensor, or the reason against it."""
         logits, reason = run.tail.ends[end], ""
         asked = [(layout, Positions(run, end, layout, maps)) for layout in possible]
         if not all(positions.are_finite() for _, positions in asked):
@@ -176,7 +176,7 @@ class HeadSearch:
     def _bent(
         self, tensor: str, maps: NDArray[Any], possible: Sequence[Layout], run: TailRun, end: int, error: float
     ) -> Find | str:
-        """What to make of logits that aren't linear in the tensor."""
+        """Return the find of logits that aren't linear in the tensor, or the reason against it."""
         logits = run.tail.ends[end]
         run = self.scene.tail_run(tensor, [logits])
         chain = " → ".join(_shortened(run.tail.operators))
@@ -199,7 +199,7 @@ class HeadSearch:
         return "an axis of it isn't one of positions that count alike"
 
     def _finer(self, found: Find) -> Find:
-        """The finest of the earlier tensors that are still exact."""
+        """Return the finest of the earlier tensors that are still exact."""
         best = found
         before = self.cuts[: self.cuts.index(found.feature_maps)]
         for tensor in reversed(before):
@@ -222,14 +222,14 @@ class HeadSearch:
         return self._kept[tensor]
 
     def _is_logits(self, tensor: str) -> bool:
-        """The scores are a known function of the tensor."""
+        """Return whether the scores are a known function of the tensor."""
         if tensor not in self._activations and self._keeps_classes(tensor):
             self._activations[tensor] = find_activation(self.scene, tensor, self.output)
         return tensor == self.output or self._activations.get(tensor, "other") not in OWN
 
 
 def natural_layout(scene: Scene, tensor: str, possible: Sequence[Layout]) -> Layout:
-    """The layout that the operators before a tensor suggest: ONNX convolves channels first."""
+    """Return the layout that the operators before a tensor suggest: ONNX convolves channels first."""
     turned, node = 0, scene.graph.producers.get(tensor)
     while node is not None and "Conv" not in node.op_type and node.input:
         perm = scene.graph.attribute(node, "perm")
@@ -241,19 +241,19 @@ def natural_layout(scene: Scene, tensor: str, possible: Sequence[Layout]) -> Lay
 
 
 def _is_settled(found: Find) -> bool:
-    """A map of four axes whose positions are exchangeable: no tensor before it will say more."""
+    """Return whether a find has four axes with exchangeable positions: no earlier tensor is better."""
     return found.kind in ("gap-nonlinear", "pool-nonlinear") and len(found.layout.order) == 4
 
 
 def _says_more(found: Find, later: Find) -> bool:
-    """Whether an earlier tensor is rather the feature maps than a later one."""
+    """Return whether an earlier tensor is a better choice of feature maps than a later one."""
     if later.kind == "cam-spatial":  # rows of a map look like tokens
         return found.kind == "cam-spatial" and len(found.layout.order) > len(later.layout.order)
     return (later.kind == "generic" or later.layout.prefix > 0) and _is_settled(found)
 
 
 def _shortened(operators: Sequence[str]) -> list[str]:
-    """Names of operators in order, none twice in a row, at most ten."""
+    """Return names of operators in order, none twice in a row, at most ten."""
     names = [name for k, name in enumerate(operators) if k == 0 or operators[k - 1] != name]
     return names if len(names) <= 10 else [*names[:9], f"{len(names) - 9} more"]
 
@@ -262,7 +262,7 @@ def _shortened(operators: Sequence[str]) -> list[str]:
 
 
 def check_wanted(graph: Graph, wanted: str | None, scores: Iterable[str]) -> None:
-    """Names that the caller gave are tensors that depend on the image.
+    """Check that the caller's names are tensors that depend on the image.
 
     Raises
     ------
@@ -287,7 +287,7 @@ def choose(
     seems: Callable[[], object],
     settle: bool,
 ) -> tuple[Find, HeadSearch]:
-    """The only head, and the search that found it. Where several outputs have one, exact or not, the caller chooses.
+    """Return the only head, and the search that found it. Where several outputs have one, the caller chooses.
 
     Parameters
     ----------
@@ -344,7 +344,7 @@ def choose(
 
 
 def _reasons(searches: Sequence[HeadSearch], scores: Mapping[str, str]) -> list[str]:
-    """What came of the tensors that were asked; where none was, why the last ones weren't."""
+    """Return the verdicts on tensors that were tried; where none was, the reasons against the last ones."""
     found = []
     for search in searches:
         asked = [candidate for candidate in search.candidates if candidate.fits or candidate.verdict in NOT_FINITE]

@@ -13,7 +13,7 @@ MOST_PRODUCTS = 2e11  # multiplications that one weight for each position may co
 
 
 def weights_of_channels(run: TailRun, layout: Layout) -> tuple[Doubles, Doubles]:
-    """(K, C) and (K,): what the tail makes of a unit in one channel, at every position of the grid, and of zeros.
+    """Measure weights (K, C) and bias (K,): the tail's result for a unit in one channel, everywhere, and for zeros.
 
     Raises
     ------
@@ -31,12 +31,12 @@ def weights_of_channels(run: TailRun, layout: Layout) -> tuple[Doubles, Doubles]
 
 
 def weights_of_means(run: TailRun, channels: int) -> tuple[Doubles, Doubles]:
-    """The same behind the pooling, where a channel is one number."""
+    """Measure weights (K, C) and bias (K,) behind the pooling, where a channel is one number."""
     return _measure(run, lambda units: units.reshape(len(units), *run.shape), channels, channels)
 
 
 def weights_of_positions(run: TailRun, layout: Layout) -> tuple[Doubles, Doubles]:
-    """(K, C, h, w) and (K,), times h·w, so that the mean of the map and the bias add up to the logits.
+    """Measure weights (K, C, h, w), times h·w, and bias (K,): the mean of the map and the bias add up to the logits.
 
     Raises
     ------
@@ -49,12 +49,12 @@ def weights_of_positions(run: TailRun, layout: Layout) -> tuple[Doubles, Doubles
 
 
 def too_many(run: TailRun, classes: int) -> bool:
-    """One weight for each position would take too long to measure."""
+    """Return whether one weight for each position would take too long to measure."""
     return float(np.prod(run.shape)) ** 2 * classes > MOST_PRODUCTS
 
 
 def _measure(run: TailRun, tensors, units: int, size: int) -> tuple[Doubles, Doubles]:
-    """(K, units) and (K,). `tensors` makes start tensors of rows with one unit each; `size` values in one of them."""
+    """Measure (K, units) and (K,). `tensors` makes start tensors of rows with one unit each, of `size` values."""
     bias = run.run_one(np.zeros(run.shape, np.float32))[0]
     weights = np.empty((len(bias), units))
     for block in blocks(units, PROBE_BYTES // (4 * size)):

@@ -22,7 +22,7 @@ MEMORY = 4 << 30  # that the process may grow by meanwhile, and four times the m
 
 
 class Watch:
-    """Ends runs of ONNX Runtime, and the opening of sessions, that take more than a model of that size may.
+    """A watch that ends runs of ONNX Runtime, and the opening of sessions, beyond the limits of a model of that size.
 
     A context manager, whose clock starts anew each time it is entered; hand `options` to every run within it, and
     `guard` the options of sessions.
@@ -65,7 +65,7 @@ class Watch:
         self._sessions.append(options)
 
     def check(self) -> None:
-        """Say so if the limit was met."""
+        """Raise an error if the limit was met."""
         if self._exceeded:
             raise ModelError(f"{self.name}: {self._task} took {self._exceeded}, and was given up. {self._advice}")
 
@@ -98,7 +98,7 @@ class Watch:
 
 
 def _resident() -> int:
-    """Bytes of memory that the process has now; where that can't be told, that it has at most had; 0 on Windows."""
+    """Return the bytes of memory that the process has now; elsewhere than on Linux its peak; 0 on Windows."""
     if sys.platform == "linux":
         with open("/proc/self/statm", "rb") as file:
             return int(file.read().split()[1]) * 4096

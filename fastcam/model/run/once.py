@@ -1,4 +1,4 @@
-"""What is made when it is first asked for, once, from whichever thread."""
+"""Values that are made on first use, once, from any thread."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Once(Generic[T]):
 
 
 class Recent(Generic[K, T]):
-    """What `make` gives for a key, of the last so many keys that were asked for. `make` is called under a lock.
+    """Values of `make` for the keys that were used last, up to a number. `make` is called under a lock.
 
     Examples
     --------

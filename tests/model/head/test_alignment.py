@@ -6,6 +6,7 @@ import pytest
 
 import fastcam
 from fastcam import HeadNotFoundError
+from fastcam.model.head.layouts import possible_layouts
 from tests.model.heads import GAP, B, K, W
 from tests.model.models import BACKBONE, build
 

@@ -28,7 +28,7 @@ def log_softmax(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
 
 @RULES.unary("BatchNormalization")
 def batch_normalization(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
-    """With the statistics of training, which are constants."""
+    """Gradient with the statistics of training, which are constants."""
     scale, variance = tape.values(node, 1), tape.values(node, 4)
     if attribute(node, "training_mode", 0):
         raise GradientError("statistics of the batch itself have no rule")
@@ -74,7 +74,7 @@ def _normalize(tape: Tape, g: str, x: str, axes: Sequence[int], epsilon: float, 
 
 
 def _rows(tape: Tape, g: str, x: str, axes: Sequence[int], count: int, epsilon: float, *, centred: bool) -> str:
-    """Of h = (x - mean) / sigma, or x / sigma: (g - mean(g) - h * mean(g * h)) / sigma, or the same without mean(g)."""
+    """Gradient (g - mean(g) - h * mean(g * h)) / sigma of h = (x - mean) / sigma; of x / sigma without mean(g)."""
 
     def mean(value: str) -> str:
         return tape.add("Mul", tape.sum(value, axes), 1 / count)
