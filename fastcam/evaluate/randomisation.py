@@ -18,7 +18,7 @@ from fastcam.evaluate.measure import Measure, Progress
 from fastcam.images.photos import each_photo
 from fastcam.model.file.source import Parsed, read_source
 from fastcam.model.graph.graph import Graph
-from fastcam.model.graph.original import original
+from fastcam.model.graph.original import original_model
 from fastcam.model.graph.outputs import own_name
 from fastcam.model.graph.randomization import Noise, layers, randomize
 from fastcam.model.graph.read import as_onnx_source
@@ -73,7 +73,7 @@ def randomised_models(
     source = read_source(model.path)
     whole = onnx.load_from_string(as_onnx_source(source).read()) if source.is_ort else onnx.load(str(model.path))
     constants = model._explainer.session.constants
-    graph = Graph.of(original(Parsed(whole)), constants)
+    graph = Graph.of(original_model(Parsed(whole)), constants)
     found, head = layers(graph), model.head
     if not found:
         raise ModelError(f"{source.name}: expected a model with stored weights; got one without")

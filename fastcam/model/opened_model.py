@@ -1,4 +1,4 @@
-"""A model that is open, its head known: what gradients, masks and methods are made from."""
+"""A model that is open, its head known, as gradients, masks and methods need it."""
 
 from __future__ import annotations
 

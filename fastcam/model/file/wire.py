@@ -74,7 +74,7 @@ def without_large_weights(data: Buffer, location: str) -> bytes:
 
 
 def appendix_of(outputs: Sequence[str], nodes: Sequence[bytes] = ()) -> bytes:
-    """Bytes that add nodes (serialised) and outputs to a model when they are appended to it."""
+    """Return bytes that add nodes (serialised) and outputs to a model when they are appended to it."""
     parts = [_bytes_field(GRAPH_NODE, node) for node in nodes]
     parts += [_bytes_field(GRAPH_OUTPUT, _bytes_field(1, name.encode())) for name in outputs]
     return _bytes_field(MODEL_GRAPH, b"".join(parts)) if parts else b""
@@ -89,7 +89,7 @@ def _light_graph(data: Buffer, graph: Field, location: str) -> Iterator[bytes]:
 
 
 def _light_tensor(data: Buffer, tensor: Field, location: str) -> Iterator[bytes]:
-    """The tensor, its raw data replaced by where they lie: last, since a later field overrules an earlier one."""
+    """Yield the tensor, its raw data replaced by their place in the file, last: a later field overrules."""
     raw: Field | None = None
     for field in _fields(data, tensor.payload, tensor.end):
         if field.number == TENSOR_RAW_DATA and field.end - field.payload >= LARGE_WEIGHT:
@@ -105,7 +105,7 @@ def _light_tensor(data: Buffer, tensor: Field, location: str) -> Iterator[bytes]
 
 
 def _fields(data: Buffer, start: int, end: int) -> Iterator[Field]:
-    """The fields of a message, one after the other."""
+    """Yield the fields of a message, one after the other."""
     at = start
     while at < end:
         key, payload = _read_varint(data, at, end)
@@ -126,7 +126,7 @@ def _fields(data: Buffer, start: int, end: int) -> Iterator[Field]:
 
 
 def _read_varint(data: Buffer, at: int, end: int) -> tuple[int, int]:
-    """The number at that place, and the place behind it."""
+    """Return the number at that place, and the place behind it."""
     value = 0
     for shift in range(0, 70, 7):
         if at >= end:

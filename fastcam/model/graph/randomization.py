@@ -58,7 +58,7 @@ def stored_tensors(model: onnx.ModelProto) -> dict[str, TensorProto]:
     return found
 
 
-def randomized(
+def randomize(
     model: onnx.ModelProto, names: Collection[str], noise: Noise, rng: np.random.Generator
 ) -> onnx.ModelProto:
     """Return a copy of a model with random values in those stored tensors, of the same mean and variance."""
@@ -73,7 +73,7 @@ def randomized(
 
 
 def _random(values: NDArray[Any], noise: Noise, rng: np.random.Generator) -> NDArray[Any]:
-    """Vectors are always permuted, since some must stay positive, and so are integers."""
+    """Return random values; vectors are always permuted, since some must stay positive, and so are integers."""
     if noise == "normal" and values.dtype.kind == "f" and sum(side > 1 for side in values.shape) > 1:
         wide = values.astype(np.float64)
         return rng.normal(wide.mean(), wide.std(), values.shape).astype(values.dtype)

@@ -59,7 +59,7 @@ class GraphWriter:
 
 
 def without_stored_inputs(model: onnx.ModelProto) -> None:
-    """Before version 4 of its format, stored tensors had to be inputs as well; kept so, they would be no constants."""
+    """Remove stored tensors from a model's inputs, where version 3 of the format wanted them: they are constants."""
     if model.ir_version < 4:
         stored = {tensor.name for tensor in model.graph.initializer}
         inputs = [value for value in model.graph.input if value.name not in stored]

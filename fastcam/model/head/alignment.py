@@ -88,7 +88,7 @@ class _Moved:
 
 def _judge(moved: _Moved, tensor: str, layout: Layout) -> str:
     def change(answers: Mapping[str, Floats]) -> Floats:
-        """(h·w, C)"""
+        """Return changes (h·w, C)."""
         changed = np.abs(answers[tensor] - moved.still[tensor]).reshape(1, *layout.shape)
         return layout.channels_first(changed)[0].reshape(layout.channels, -1).T
 

@@ -139,7 +139,7 @@ class Head:
             raise ModelError(f"head: expected a quantization_gap below 1, or None; got {gap!r}")
 
     def _freeze(self) -> None:
-        """Copies that can't be written to: what was proven stays what it is."""
+        """Copy weights and bias, read-only: a proven head must not change."""
         try:
             weights, bias = np.array(self.class_weights, np.float32, order="C"), np.array(self.bias, np.float32)
         except (TypeError, ValueError) as error:

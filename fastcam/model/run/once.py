@@ -15,7 +15,7 @@ LASTING = (GradientError, InputError)  # others may pass: a file that can't be r
 
 
 class Once(Generic[T]):
-    """Calls `make` on the first call; later ones get the same value, or an error like the first one, if that lasts.
+    """The value of `make`, called once: later calls get the same value, or an error like the first, if that lasts.
 
     Examples
     --------

@@ -154,7 +154,7 @@ def conv(tape: Tape, node: NodeProto, gradients: Sequence[str | None]) -> list[s
 
 
 def transposed(tape: Tape, g: str, weights: str, how: Window, missing: Sequence[int], groups: int = 1) -> str:
-    """The transposed convolution, `missing` more at the ends of its sides."""
+    """Add the transposed convolution, `missing` more at the ends of its sides."""
     options = {
         "kernel_shape": how.kernel,
         "strides": how.strides,
@@ -181,7 +181,7 @@ def _turned_pads(how: Window) -> list[int]:
 
 
 def _flipped(tape: Tape, weights: str, groups: int) -> str:
-    """Weights (groups * M, C, ...) as (groups * C, M, ...), backwards along the sides, made at the start."""
+    """Add weights (groups * M, C, ...) as (groups * C, M, ...), backwards along the sides, made at the start."""
     outputs, inputs, *kernel = tape.shape(weights)
     rank = len(kernel)
     parted = tape.add("Reshape", weights, [groups, outputs // groups, inputs, *kernel])
