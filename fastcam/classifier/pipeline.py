@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fastcam.arrays.scalars import finite_seconds
+from fastcam.arrays.threads import NATIVE, Thread
 from fastcam.errors import InputError
 from fastcam.results import Explanation
-from fastcam.threads import NATIVE, Thread
 
 ENDED = (
     "stream: expected to be iterated over while the program runs; the interpreter ends, and has ended the stream's "

@@ -11,10 +11,10 @@ import numpy as np
 
 from fastcam.arrays.pool import processors
 from fastcam.arrays.scalars import is_whole
+from fastcam.arrays.threads import Thread, begin
 from fastcam.classifier.pipeline import Finish, Item, Pipeline, Work
 from fastcam.errors import InputError
 from fastcam.results import Explanation
-from fastcam.threads import Thread, begin
 
 Result = TypeVar("Result")
 Pair = tuple[Any, Explanation]

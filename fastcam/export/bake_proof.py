@@ -33,7 +33,7 @@ from fastcam.model.head.proof import check_identity
 from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.runtime import ORT_ERRORS, open_session, reason_of
 from fastcam.model.run.session import Opening
-from fastcam.version import __version__
+from fastcam.package import __version__
 
 TOLERANCE = 1e-5
 KINKS = 1e-2  # for Grad-CAM's maps at a kink of the network; measured on deep networks with ReLU

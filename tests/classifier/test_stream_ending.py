@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import fastcam
+from fastcam.arrays.threads import begin
 from fastcam.classifier.pipeline import Pipeline
 from fastcam.classifier.stream import open_stream
-from fastcam.threads import begin
 from tests.classifier.streams import SMALL, frames
 
 pytestmark = pytest.mark.usefixtures("nothing_left_running")

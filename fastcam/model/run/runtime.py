@@ -16,10 +16,10 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from fastcam.arrays.pool import processors
+from fastcam.arrays.threads import NATIVE
 from fastcam.errors import BackendError, ModelError
 from fastcam.model.run.limits import Watch
 from fastcam.model.run.providers import CPU, Provider, wanted_names, why_not_started
-from fastcam.threads import NATIVE
 
 # ONNX Runtime's exceptions share no base class of their own.
 _native = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
