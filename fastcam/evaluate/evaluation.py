@@ -16,7 +16,7 @@ from fastcam.evaluate.protocol import OF_BEST, OF_BOXES, OF_MASKS, TOP, Protocol
 from fastcam.evaluate.records import Batch, as_json, batches_of, begun
 from fastcam.evaluate.tables import write_results
 from fastcam.evaluate.tallying import Tallying
-from fastcam.methods.plan import Plan
+from fastcam.methods.options import Options
 from fastcam.model.run.batches import Progress
 
 UNSEEN = "of/unseen"
@@ -204,14 +204,14 @@ def _check_metrics(annotations: Annotations, protocol: Protocol) -> None:
         raise InputError(f"metrics: expected one that the data has truth for; got {got}")
 
 
-def _plans(model: Classifier, methods: Sequence[str], layer: Any, protocol: Protocol) -> dict[str, Plan]:
+def _plans(model: Classifier, methods: Sequence[str], layer: Any, protocol: Protocol) -> dict[str, Options]:
     """By the method that it is."""
     rule = protocol.rule
     if isinstance(methods, str) or not methods:
         raise InputError(f"methods: expected one name or more; got {methods!r}")
-    options: dict[str, Any] = {"threshold": rule.threshold, "connectivity": 8, "engine": "auto", "layer": layer}
-    plans = [model._explainer.plan(1, protocol.top, None, method, rule.name, **options) for method in methods]
-    found = {plan.method: plan for plan in plans}
+    options: dict[str, Any] = {"convention": rule.name, "threshold": rule.threshold, "layer": layer}
+    plans = [model.vision.options(top=protocol.top, method=method, **options) for method in methods]
+    found = {plan.method.name: plan for plan in plans}
     if len(found) < len(plans):
         raise InputError(f"methods: expected each once; got {', '.join(methods)}, which are {', '.join(found)}")
     return found

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.arrays import engines
 from fastcam.arrays.maps import heatmaps
 from fastcam.classifier.classifier import Classifier
 from fastcam.evaluate.measure import Measure, Progress
@@ -117,7 +116,7 @@ class Faithfulness(Measure):
             if progress is not None:
                 progress(count, total)
 
-        shape = model.input.batch_shape(model._explainer.target)[1:]
+        shape = model.input.batch_shape(model.vision.target)[1:]
         found = _forwards(model).ask(total, make, shape, keep, self.batch_size, done)
         self.method = explanation.method
         self._rows.append(np.column_stack([originals, found.reshape(maps, self.points)]))
@@ -131,7 +130,7 @@ class Faithfulness(Measure):
         """
         rows = iter(range(len(originals)))
         for photo, maps, index in zip(photos, explanation.activation_maps, explanation.class_index, strict=True):
-            seen = model._explainer.see(photo, engines.named("cpu"))
+            seen = model.vision.see(photo)
             image = channels_first(model, seen.network_input[0])
             for relevance, wanted in zip(heatmaps(maps, image.shape[1:], normalise=False), index.tolist(), strict=True):
                 originals[next(rows)] = seen.scores[wanted]
@@ -154,7 +153,7 @@ def _forwards(model: Classifier) -> Forwards:
     """Forwards to what scores are made of. New for each update, so that no photo's scores depend on those before it."""
     head = model.head
     tensor = head.output if model.activation in OWN else head.logits
-    return Forwards.of_model(model._explainer.session, tensor, head.classes)
+    return Forwards.of_model(model.vision.session, tensor, head.classes)
 
 
 def _scores(model: Classifier, logits: Floats) -> Floats:

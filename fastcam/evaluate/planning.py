@@ -16,11 +16,11 @@ from fastcam.classifier.classifier import Classifier
 from fastcam.evaluate.annotations import Annotations
 from fastcam.evaluate.protocol import Protocol
 from fastcam.evaluate.scoring import baselines_of
-from fastcam.methods.plan import Plan
+from fastcam.methods.options import Options
 from fastcam.version import __version__
 
 ORIGINS = {"argument": "as given", "default": "assumed, as nothing was given and no file beside the model tells"}
-Plans = Mapping[str, Mapping[str, Plan]]
+Plans = Mapping[str, Mapping[str, Options]]
 
 
 def plan_of(
@@ -35,7 +35,7 @@ def plan_of(
                 "name": name,
                 "sha256": model.sha256,
                 "head": [model.head.feature_maps, model.head.output, model.head.kind],
-                "constants": {k: _digest_of(v.tolist()) for k, v in model._explainer.session.constants.items()},
+                "constants": {k: _digest_of(v.tolist()) for k, v in model.vision.session.constants.items()},
                 "provider": model.provider,
                 "preprocess": asdict(model.preprocess),
             }

@@ -12,7 +12,7 @@ from fastcam.arrays.components import label_images
 from fastcam.arrays.maps import heatmaps
 from fastcam.arrays.values import Boxes
 from fastcam.classifier.classifier import Classifier
-from fastcam.classifier.explainer import Explained, gather
+from fastcam.classifier.explanations import Explained, explain_each, gather
 from fastcam.evaluate.localisation import heuristics
 from fastcam.evaluate.maps import centre_gaussian, centre_point, nearest, peak_points, score_map
 from fastcam.evaluate.overlap import truth_of
@@ -20,7 +20,7 @@ from fastcam.evaluate.protocol import FAITHFULNESS, OF_BEST, OF_BOXES, OF_MASKS,
 from fastcam.evaluate.subject import SIDE, Cutter, Subject
 from fastcam.images.photos import Photo
 from fastcam.images.regions import Part, part_of, placed
-from fastcam.methods.plan import Plan
+from fastcam.methods.options import Options
 
 Tallies = dict[str, NDArray[Any]]
 BOX = "box"  # beside the metrics: the boxes of true classes, in the photo's pixels
@@ -46,7 +46,7 @@ class Scorer:
         }
 
     def of_model(
-        self, model: Classifier, plans: Mapping[str, Plan], photo: Photo, subject: Subject
+        self, model: Classifier, plans: Mapping[str, Options], photo: Photo, subject: Subject
     ) -> dict[str, tuple[Tallies, str]]:
         """For each plan its tallies, and how its maps were made; the photo goes through the network once.
 
@@ -56,7 +56,7 @@ class Scorer:
             As `Classifier.explain`; or the convention wants to see the whole photo.
         """
         best = self.protocol.top if self._asks(OF_BEST) else 1
-        found = model._explainer.explain_each(photo, list(plans.values()), best, subject.explained)
+        found = explain_each(model.vision, photo, list(plans.values()), best, subject.explained)
         made = {}
         for (name, plan), one in zip(plans.items(), found, strict=True):
             tallies = self._of_explained(one, best, subject)
@@ -78,7 +78,7 @@ class Scorer:
         return not self._metrics.keys().isdisjoint(names)
 
     def _of_explained(self, one: Explained, best: int, subject: Subject) -> Tallies:
-        part = part_of(one.region, one.size)
+        part = part_of(one.seen.region, one.seen.size)
         places = [one.class_index.tolist().index(index) for index in subject.explained.tolist()]
         tallies = self._of_true(one.activation_maps[places], part, subject, list(self._metrics))
         if self._asks(OF_BEST) and len(subject.classes):
@@ -152,16 +152,14 @@ class Scorer:
         return tallies
 
 
-def _faithfulness(names: list[str], model: Classifier, plan: Plan, photo: Photo, one: Explained) -> Tallies:
+def _faithfulness(names: list[str], model: Classifier, options: Options, photo: Photo, one: Explained) -> Tallies:
     """(1, S) scores by each measure, of the map of the best class."""
     first = one._replace(
         class_index=one.class_index[:1],
         activation_maps=one.activation_maps[:1],
         boxes=Boxes(one.boxes.xyxy[:1], one.boxes.area[:1], one.boxes.peak[:1]),
     )
-    explanation = gather(
-        [first], plan, labels=None, head=model.head, preprocess=model.preprocess.describe(), provider=model.provider
-    )
+    explanation = gather(model.vision, None, [first], options)
     measures = {name: FAITHFULNESS[name]() for name in names}
     for measure in measures.values():
         measure.update(model, photo, explanation)

@@ -15,7 +15,7 @@ from fastcam.evaluate.records import Columns
 from fastcam.evaluate.scoring import Scorer, Tallies, baselines_of
 from fastcam.evaluate.subject import Subject, subject_of
 from fastcam.images.photos import read_photo
-from fastcam.methods.plan import Plan
+from fastcam.methods.options import Options
 
 
 class Tallying:
@@ -32,7 +32,7 @@ class Tallying:
     def __init__(
         self,
         models: Mapping[str, Classifier],
-        plans: Mapping[str, Mapping[str, Plan]],
+        plans: Mapping[str, Mapping[str, Options]],
         annotations: Annotations,
         protocol: Protocol,
         *,
