@@ -139,12 +139,15 @@ def one_graph(given: Network, threads: int) -> Callable[[], Any]:
     from fastcam.model.gradient.at_layers import BEST, Layers
     from fastcam.model.gradient.tape import GRADIENT, SEED
     from fastcam.model.head.head import Head
-    from fastcam.model.run.session import Opening
+    from fastcam.model.opened_model import OpenedModel
+    from fastcam.model.run.session import Opening, Session
 
     (logits,), side = graph_of(given.data).outputs, given.image.shape[-1]
     scores = onnxruntime_forward(given, threads)()
     head = Head(given.tensor, logits, kind="generic", classes=scores.shape[1])
-    layers = Layers(read_source(given.data), Opening(threads=threads), head, (side, side), (given.tensor,))
+    source, opening = read_source(given.data), Opening(threads=threads)
+    session = Session(opened(given.data, threads), [logits])
+    layers = Layers(OpenedModel(source, opening, head, (side, side), session), (given.tensor,))
     graph = layers._opened()
     feeds = {graph.image: given.image, SEED: seed(scores.shape), BEST: np.zeros(1, np.float32)}
     return lambda: graph.session.run([logits, GRADIENT], feeds)[1]

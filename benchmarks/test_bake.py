@@ -18,7 +18,7 @@ def baked(tmp_path_factory):
     options = {
         "plain": None,
         "top": {},
-        "top, upsampled and scaled": {"size": "input", "normalise": True},
+        "top, upsampled and scaled": {"size": "input", "normalize": True},
         "Grad-CAM": {"method": "gradcam"},
     }
     made = {}

@@ -20,7 +20,7 @@ def frame_of(size) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (*SIZES[size], 3)).astype(np.uint8)
 
 
-def normalised(pixels):
+def normalized(pixels):
     """By NumPy, channels first."""
     scaled = pixels.astype(np.float32) * np.float32(SPEC.scale)
     values = (scaled - np.array(SPEC.mean, np.float32)) / np.array(SPEC.std, np.float32)
@@ -30,13 +30,13 @@ def normalised(pixels):
 def opencv(frame):
     import cv2
 
-    return lambda: normalised(cv2.resize(frame, (TARGET[1], TARGET[0]), interpolation=cv2.INTER_LINEAR))
+    return lambda: normalized(cv2.resize(frame, (TARGET[1], TARGET[0]), interpolation=cv2.INTER_LINEAR))
 
 
 def pillow(frame):
     def run():
         resized = Image.fromarray(frame).resize((TARGET[1], TARGET[0]), Image.Resampling.BILINEAR)
-        return normalised(np.asarray(resized))
+        return normalized(np.asarray(resized))
 
     return run
 

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from fastcam.arrays.maps import heatmaps
 from fastcam.arrays.scalars import check_index
 from fastcam.arrays.values import Boxes as Boxes
-from fastcam.images.regions import part_of, placed
+from fastcam.images.regions import Part, part_of, placed
 
 if TYPE_CHECKING:
     from fastcam.model.head.head import Activation, Head
@@ -111,6 +111,10 @@ class Explanation:
         score = float(self.scores[n, m])
         return f"{score:.1%}" if self.has_probabilities else f"{score:.4g}"
 
+    def part(self, n: int = 0) -> Part:
+        """Return the part of image n that the network saw: where it is in the image, and in the plane of its maps."""
+        return _part(self, n)
+
     def heatmap(self, n: int = 0, m: int = 0, *, dtype: DTypeLike | None = None) -> NDArray[Any]:
         """Return map m of image n as a heatmap over the image, whatever part of it the network saw.
 
@@ -198,13 +202,17 @@ class InputGradient:
         return _heatmap(self, n, m, None, dtype)
 
 
+def _part(found: Explanation | InputGradient, n: int) -> Part:
+    x0, y0, x1, y1 = found.regions[n].tolist()
+    height, width = found.image_sizes[n].tolist()
+    return part_of((x0, y0, x1, y1), (height, width))
+
+
 def _heatmap(
     found: Explanation | InputGradient, n: int, m: int, limits: NDArray[np.float32] | None, dtype: DTypeLike | None
 ) -> NDArray[Any]:
     n, m = (check_index(*one) for one in zip(("n", "m"), (n, m), found.class_index.shape, strict=True))
     height, width = found.image_sizes[n].tolist()
-    x0, y0, x1, y1 = found.regions[n].tolist()
-    own = None if limits is None else limits[n, m]
-    part = part_of((x0, y0, x1, y1), (height, width))
+    own, part = None if limits is None else limits[n, m], _part(found, n)
     seen = heatmaps(found.activation_maps[n, m], part.sides, limits=own, dtype=dtype, window=part.window)
     return placed(seen, part, (height, width))

@@ -184,7 +184,7 @@ def test_maps_at_the_size_of_photos(load_real, photos):
     height, width = found.image_sizes[0].tolist()
     x0, y0, x1, y1 = found.regions[0].tolist()
     seen = photo_map(found, 0, unseen=-99)
-    expected = fastcam.heatmaps(found.activation_maps[0, 0], (y1 - y0, x1 - x0), normalise=False)
+    expected = fastcam.heatmaps(found.activation_maps[0, 0], (y1 - y0, x1 - x0), normalize=False)
     np.testing.assert_array_equal(seen[y0:y1, x0:x1], expected)
     assert seen.shape == (height, width)
     assert (seen == -99).sum() == height * width - expected.size > 0

@@ -125,7 +125,7 @@ def refuse_what_means_nothing(shards, tmp_path, capsys):
         (("--convention", "paper", "--metrics=energy"), "--convention, --metrics=energy"),
         (("--method", "cam", "--force"), "--method"),
     ):
-        for command in ((*shards, "-o", tmp_path / "new", *options), (*options, "--output", tmp_path / "new", *shards)):
+        for command in ((*shards, "-o", tmp_path / "new", *options), (*options, "--path", tmp_path / "new", *shards)):
             assert run("merge", *command) == 2
             message = f"merge: expected folders, -o and --force alone, as the shards' plans say the rest; got {told}\n"
             assert capsys.readouterr().err == f"fastcam eval: error: {message}"

@@ -39,7 +39,7 @@ def curve_by_loops(model, photo, maps, wanted, steps, first, last):
     images = {"image": given, "zero": np.zeros_like(given)}
     image, target = images[first].copy(), images[last]
     height, width = given.shape[2:]
-    relevance = fastcam.heatmaps(maps, (height, width), normalise=False)
+    relevance = fastcam.heatmaps(maps, (height, width), normalize=False)
     places = sorted(range(relevance.size), key=lambda place: -relevance.ravel()[place])
     scores = [ask(image)[wanted]]
     for k in range(1, steps + 1):
@@ -141,7 +141,7 @@ def test_road_removes_and_imputes(cifar):
     measure = Road(fractions=(0.25,), noise=0)
     measure.update(model, found[0], model.explain(found[0]))
     given, ask = plain(model, found[0])
-    relevance = fastcam.heatmaps(explanation.activation_maps[0, 0], (32, 32), normalise=False).ravel()
+    relevance = fastcam.heatmaps(explanation.activation_maps[0, 0], (32, 32), normalize=False).ravel()
     order, expected = np.argsort(-relevance, kind="stable"), []
     for places in (order[:256], order[-256:]):
         removed = np.isin(np.arange(1024), places).reshape(32, 32)

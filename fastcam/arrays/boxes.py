@@ -135,13 +135,13 @@ def localize(
     >>> localize(features, [[1.0, 0.0], [-1.0, 1.0]], 1, (6, 12)).xyxy
     array([[[3, 0, 9, 6]]], dtype=int32)
     """
-    rule, neighbours = conventions.named(convention, threshold), check_connectivity(connectivity)
+    rule, neighbors = conventions.named(convention, threshold), check_connectivity(connectivity)
     features, weights = feature_maps_and_weights(feature_maps, class_weights, layout, scale, zero_point)
     index = class_indices(class_index, features.shape[0], len(weights))
     where = grid_at(features.shape[2:], size, window)
     check_threads(threads)
     run = engines.serving(engine, features.data)
-    boxes, sound = run.localize(features, weights, index, where, rule, neighbours, threads)
+    boxes, sound = run.localize(features, weights, index, where, rule, neighbors, threads)
     if sound < features.shape[0]:
         checked_maps(run, features, weights, index, threads)  # raises, and names the place
     return boxes

@@ -49,7 +49,7 @@ def feature_maps_of(value: ArrayLike, layout: str = "NCHW", scale: Any = None, z
         raise InputError(f"layout: expected 'NCHW' or 'NHWC'; got {layout!r}")
     numbers = (0.0, 1.0)
     if scale is not None or type(zero_point) is not int or zero_point:
-        numbers = _quantisation(dtype, scale, zero_point)
+        numbers = _quantization(dtype, scale, zero_point)
     n, c, h, w = array.shape
     if layout == "NHWC":
         h, w, c = c, h, w
@@ -64,7 +64,7 @@ def feature_maps_of(value: ArrayLike, layout: str = "NCHW", scale: Any = None, z
     return FeatureMaps(array.view(np.uint8), form, *numbers, (n, c, h, w))
 
 
-def _quantisation(dtype: np.dtype[Any], scale: Any, zero_point: Any) -> tuple[float, float]:
+def _quantization(dtype: np.dtype[Any], scale: Any, zero_point: Any) -> tuple[float, float]:
     if FORMS.get(dtype, 0) < FORMS[np.dtype(np.int8)]:
         raise InputError(f"scale, zero_point: expected with int8 or uint8 feature maps only; got {dtype}")
     if not is_number(scale) or not TINIEST <= scale < LARGEST:

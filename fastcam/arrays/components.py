@@ -50,9 +50,9 @@ def search_of(
     engine: str,
 ) -> Search:
     """The options of `fastcam.find_boxes`, checked."""
-    rule, neighbours = conventions.named(convention, threshold), check_connectivity(connectivity)
+    rule, neighbors = conventions.named(convention, threshold), check_connectivity(connectivity)
     flat, leading = flat_maps(maps)
-    return Search(flat, leading, grid_at(flat.shape, size, window), rule, neighbours, engines.serving(engine, flat))
+    return Search(flat, leading, grid_at(flat.shape, size, window), rule, neighbors, engines.serving(engine, flat))
 
 
 def label_images(

@@ -96,7 +96,7 @@ def heatmaps(
     maps: ArrayLike,
     size: tuple[int, int],
     *,
-    normalise: bool = True,
+    normalize: bool = True,
     limits: ArrayLike | None = None,
     dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
@@ -115,7 +115,7 @@ def heatmaps(
         (..., h, w) real numbers.
     size
         (H, W) of the image that the maps cover.
-    normalise
+    normalize
         False leaves the raw values, which are comparable between maps.
     limits
         The raw values that become 0 and 1, beyond which all is clipped: (low, high) of all maps, or (..., 2) of each;
@@ -146,24 +146,24 @@ def heatmaps(
     >>> heatmaps([[0.0, 4.0]], (1, 4), limits=(0, 8))
     array([[0.   , 0.125, 0.375, 0.5  ]], dtype=float32)
     """
-    if not isinstance(normalise, bool | np.bool_):
-        raise InputError(f"normalise: expected True or False; got {normalise!r}")
+    if not isinstance(normalize, bool | np.bool_):
+        raise InputError(f"normalize: expected True or False; got {normalize!r}")
     flat, leading = flat_maps(maps)
     where = grid_at(flat.shape[1:], size, window)
     check_threads(threads)
     scale = limits_of(limits, leading)
-    if scale is not None and not normalise:
-        raise InputError("limits: expected with normalise=True; got raw values, which aren't scaled")
-    kind = _heatmap_dtype(dtype, out, normalise)
+    if scale is not None and not normalize:
+        raise InputError("limits: expected with normalize=True; got raw values, which aren't scaled")
+    kind = _heatmap_dtype(dtype, out, normalize)
     made = out_array("out", out, (*leading, *where.size), kind, flat)
     run = engines.serving(engine, flat)
-    sound = run.heatmaps(flat, where, bool(normalise), scale, made.reshape(-1, *where.size), threads)
+    sound = run.heatmaps(flat, where, bool(normalize), scale, made.reshape(-1, *where.size), threads)
     if sound < len(flat):
         check_maps("maps", flat.reshape(*leading, *flat.shape[1:]))
     return made
 
 
-def _heatmap_dtype(dtype: Any, out: Any, normalise: bool) -> np.dtype[Any]:
+def _heatmap_dtype(dtype: Any, out: Any, normalize: bool) -> np.dtype[Any]:
     if dtype is None:
         dtype = getattr(adopt("out", out) if is_on_device(out) else out, "dtype", np.float32)
     try:
@@ -172,6 +172,6 @@ def _heatmap_dtype(dtype: Any, out: Any, normalise: bool) -> np.dtype[Any]:
         raise InputError(f"dtype: expected float32 or uint8; got {dtype!r}") from None
     if kind not in (np.float32, np.uint8):
         raise InputError(f"dtype: expected float32 or uint8; got {kind}")
-    if kind == np.uint8 and not normalise:
-        raise InputError("dtype: expected float32 for raw values (normalise=False); got uint8")
+    if kind == np.uint8 and not normalize:
+        raise InputError("dtype: expected float32 for raw values (normalize=False); got uint8")
     return kind

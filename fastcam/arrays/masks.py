@@ -86,7 +86,7 @@ def area_masks(
     check_host(maps)
     if not is_number(area) or not 0 < area <= 1:
         raise InputError(f"area: expected a fraction of the pixels, above 0 and up to 1; got {area!r}")
-    values = heatmaps(maps, size, normalise=False, window=window, engine=engine)
+    values = heatmaps(maps, size, normalize=False, window=window, engine=engine)
     rows = values.reshape(-1, values.shape[-2] * values.shape[-1])
     count = max(1, round(float(area) * rows.shape[1]))
     found = np.empty(rows.shape, np.bool_)

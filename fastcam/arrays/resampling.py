@@ -155,11 +155,11 @@ def antialiased(
     scale = (stop - start) / count
     radius = max(scale, 1.0)
     number = _wanted(count, first, shown)
-    centre = start - low + (np.clip(number, 0, count - 1) + 0.5) * scale
-    begin = np.maximum((centre - radius + 0.5).astype(np.int64), 0)
-    last = np.minimum((centre + radius + 0.5).astype(np.int64), high - low)
+    center = start - low + (np.clip(number, 0, count - 1) + 0.5) * scale
+    begin = np.maximum((center - radius + 0.5).astype(np.int64), 0)
+    last = np.minimum((center + radius + 0.5).astype(np.int64), high - low)
     place = begin[:, None] + np.arange(int((last - begin).max()))
-    weights = np.maximum(0, 1 - np.abs(place - centre[:, None] + 0.5) / radius) * (place < last[:, None])
+    weights = np.maximum(0, 1 - np.abs(place - center[:, None] + 0.5) / radius) * (place < last[:, None])
     whole, bits = _whole(weights / weights.sum(axis=1, keepdims=True))
     place += low
     inside = (place >= 0) & (place < size) & ((number >= 0) & (number < count))[:, None]

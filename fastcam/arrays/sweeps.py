@@ -118,17 +118,17 @@ def sweep(
     >>> sweep([[0.0, 4.0, 0.0]], (6, 12), [0.5], convention="wsol").xyxy.tolist()
     [[4, 0, 8, 5]]
     """
-    neighbours = check_connectivity(connectivity)
-    smallest = _checked_options(convention, components, neighbours, min_area)
+    neighbors = check_connectivity(connectivity)
+    smallest = _checked_options(convention, components, neighbors, min_area)
     fractions = _fractions(thresholds, convention)
     check_threads(threads)
     flat, leading = _host_maps(maps)
     order = np.argsort(fractions, kind="stable")
-    task = Task(flat.shape[1:], image_size(size), window, fractions[order], convention, neighbours)
+    task = Task(flat.shape[1:], image_size(size), window, fractions[order], convention, neighbors)
     pixels = task.pixels[0] * task.pixels[1]
     if pixels > LARGEST:
         raise InputError(f"size: expected at most 2**30 pixels in a sweep; got {pixels}")
-    how = (fractions, convention, neighbours)
+    how = (fractions, convention, neighbors)
     if components == "all":
         table = _tables(flat, task, smallest, threads)
         return Sweep(table[:, 3:7].copy(), table[:, 2].copy(), *how, table[:, 0].astype(np.int64), order[table[:, 1]])

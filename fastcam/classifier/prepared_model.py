@@ -21,6 +21,7 @@ from fastcam.model.file.source import Source
 from fastcam.model.head.head import Activation, Head
 from fastcam.model.head.scores import scoring
 from fastcam.model.head.search import Candidate
+from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.session import Opening, Session
 
 
@@ -93,8 +94,8 @@ class PreparedModel:
         self._wanted_activation, how = activation, scoring(head, activation)
         self.activation: Activation = how.activation
         self.activation_origin = how.origin
-        attribution = Attribution(session, source, opening, head, target, value_range(self.preprocess))
-        self.vision = Vision(session, head, self.preprocess, target, how, attribution)
+        opened = OpenedModel(source, opening, head, target, session, value_range(self.preprocess))
+        self.vision = Vision(session, head, self.preprocess, target, how, Attribution(opened))
 
     def __repr__(self) -> str:
         described = f"{self.head.describe()}; preprocess {self.preprocess.describe()}"

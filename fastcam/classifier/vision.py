@@ -9,19 +9,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image
 
 from fastcam.arrays import conventions, engines
 from fastcam.arrays.checks import check_connectivity, check_maps, class_indices
 from fastcam.arrays.devices import check_ready, is_ready
 from fastcam.arrays.engines.engine import Engine
 from fastcam.arrays.grids import grid
-from fastcam.arrays.resampling import Region, View
+from fastcam.arrays.resampling import Region
 from fastcam.arrays.scalars import is_whole
 from fastcam.arrays.values import Boxes
 from fastcam.errors import InputError
 from fastcam.images import frames
-from fastcam.images.photos import Photo, photo_pixels, pillow_input
+from fastcam.images.photos import Photo, photo_pixels
 from fastcam.images.preprocessing import Preprocess
 from fastcam.images.regions import part_of, view_of
 from fastcam.methods import table
@@ -202,7 +201,7 @@ class Vision:
         pixels = photo_pixels(photo, self.preprocess.levels)
         size = (pixels.shape[0], pixels.shape[1])
         view = view_of(size, self.target, self.preprocess)
-        given = self._network_input(pixels, view)
+        given = frames.network_input(pixels, view, self.preprocess, self.session.input)
         prepared = time.perf_counter()
         engine = options.engine if options else engines.named("cpu")
         at_layers = self.attribution.at_layers(given, options, classes) if options and options.layers else None
@@ -270,13 +269,6 @@ class Vision:
     def best(self, seen: Seen, count: int) -> NDArray[np.int64]:
         """Return the best classes (count,), best first."""
         return np.argsort(-self.ranked(seen), kind="stable")[:count]
-
-    def _network_input(self, pixels: NDArray[np.uint8], view: View) -> NDArray[Any]:
-        """Resample by our own kernel, or by Pillow for the interpolations that only Pillow has."""
-        if self.preprocess.interpolation in frames.INTERPOLATIONS:
-            return frames.network_input(pixels, view, self.preprocess, self.session.input)
-        photo = Image.fromarray(np.ascontiguousarray(pixels))
-        return pillow_input(photo, view, self.preprocess, self.session.input)
 
     # ---- maps and boxes ---------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of this command."""
     parser.add_argument("model", metavar="MODEL", help="an .onnx file; it is not touched")
-    parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the file to write, ends in .onnx")
+    parser.add_argument("-o", "--path", metavar="FILE", required=True, help="the file to write, ends in .onnx")
     parser.add_argument(
         "--classes",
         default="top",
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", metavar="HxW", help="upsample to so many pixels, or to 'input', the network input's (default: don't)"
     )
-    parser.add_argument("--normalise", action="store_true", help="scale each map to [0, 1]")
+    parser.add_argument("--normalize", action="store_true", help="scale each map to [0, 1]")
     parser.add_argument("--force", action="store_true", help="replace FILE")
     parser.add_argument(
         "--head", metavar="TENSOR", help="name of the feature maps' tensor, or an .npz file of `inspect --save-head`"
@@ -48,13 +48,13 @@ def run(options: argparse.Namespace) -> None:
         size = "input" if options.size == "input" else _sides("--size", options.size)
     made = bake(
         options.model,
-        options.output,
+        options.path,
         head=head_of(options.head),
-        model_output=options.model_output,
+        output=options.model_output,
         method=options.method,
         classes=options.classes,
         size=size,
-        normalise=options.normalise,
+        normalize=options.normalize,
         force=options.force,
         constants=constants_of(options.constant or ()),
         input_size=None if options.input_size is None else _sides("--input-size", options.input_size),

@@ -10,7 +10,7 @@ PREPROCESS = "caffe-bgr,size=227,fit=stretch"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of this command."""
-    parser.add_argument("-o", "--output", metavar="DIR", default="fastcam-demo", help="default: fastcam-demo")
+    parser.add_argument("-o", "--path", metavar="DIR", default="fastcam-demo", help="default: fastcam-demo")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> None:
     from fastcam.export.lines import map_records
     from fastcam.export.overlays import overlay
 
-    directory = writing.prepare_directory(options.output)
+    directory = writing.prepare_directory(options.path)
     photo = coffee()
     with as_file(files("fastcam.data") / "squeezenet1_1.onnx") as file:
         model = load(file, labels="imagenet", preprocess=PREPROCESS)
@@ -30,6 +30,6 @@ def run(options: argparse.Namespace) -> None:
     writing.write_png(directory / "overlay.png", overlay(photo, explanation))
     print(f"SqueezeNet 1.1 on the photo 'coffee' of scikit-image, {photo.shape[1]}×{photo.shape[0]} pixels")
     print(model.head.describe())
-    print("probability  box x0 y0 x1 y1       class")
+    print("    score  box   x0   y0   x1   y1  class")
     print(*map(writing.line, map_records(explanation, 0)), sep="\n")
     print(f"heatmap and box of the best class: {directory / 'overlay.png'}")

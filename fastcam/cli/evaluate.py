@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_arguments(parser)
     parser.add_argument("data", metavar="DATA", nargs="+", help="annotations; after 'merge' the folders of all shards")
     parser.add_argument(
-        "-o", "--output", metavar="FOLDER", required=True, help="for results.json, results.md and batches"
+        "-o", "--path", metavar="FOLDER", required=True, help="for results.json, results.md and batches"
     )
     parser.add_argument(
         "--model",
@@ -99,7 +99,7 @@ def run(options: argparse.Namespace) -> None:
         results = evaluate(
             models,
             annotations,
-            options.output,
+            options.path,
             methods=options.method.split(","),
             layer=options.layer,
             protocol=protocol,
@@ -111,7 +111,7 @@ def run(options: argparse.Namespace) -> None:
             progress=progress.reach,
             note=lambda text: print(f"fastcam eval: {text}", file=sys.stderr),
         )
-    _tell(results, options.output, Pictures(models, results, annotations))
+    _tell(results, options.path, Pictures(models, results, annotations))
 
 
 def _merge(options: argparse.Namespace) -> None:
@@ -122,14 +122,14 @@ def _merge(options: argparse.Namespace) -> None:
     # What was typed: of its value alone, an option that was given as its default can't be told from one that wasn't.
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("words", nargs="+")
-    parser.add_argument("-o", "--output")
+    parser.add_argument("-o", "--path")
     parser.add_argument("--force", action="store_true")
     _, others = parser.parse_known_args(options.words)
     if told := [word for word in others if word.startswith("-")]:
         expected = "folders, -o and --force alone, as the shards' plans say the rest"
         raise InputError(f"merge: expected {expected}; got {', '.join(told)}")
-    results = merge(options.data, options.output, force=options.force)
-    _tell(results, options.output, ShardPictures(options.data, results))
+    results = merge(options.data, options.path, force=options.force)
+    _tell(results, options.path, ShardPictures(options.data, results))
 
 
 def _tell(results: dict[str, Any], folder: str, picture: Picture) -> None:

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `fastcam explain` takes."""
     add_model_arguments(parser)
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="photos, folders of photos, or patterns ('*.jpg')")
-    parser.add_argument("-o", "--output", metavar="DIR", required=True, help="directory for overlays and results.json")
+    parser.add_argument("-o", "--path", metavar="DIR", required=True, help="directory for overlays and results.json")
     add_map_arguments(parser)
     parser.add_argument(
         "--batch-size",
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     from fastcam.cli.photos import find_photos
 
     check_map_arguments(options)
-    with hold(Path(options.output)) as held:
+    with hold(Path(options.path)) as held:
         earlier = read_earlier(held.folder)
         beside = {str((held.folder / name).absolute()) for name in overlays_of(earlier)}
         photos = find_photos(options.images, beside=beside, missing=options.lenient)

@@ -22,7 +22,7 @@ CALLED = {
     "output": "--model-output",
     "providers": "--provider",
 }
-OTHERS = ("batch_size", "format", "input_size", "layer", "method", "model_output", "preprocess")
+OTHERS = ("batch_size", "format", "input_size", "layer", "method", "preprocess")
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -192,7 +192,7 @@ def in_options(message: str, command: str = "") -> str:
     """
     called = CALLED | {name: f"--{name.replace('_', '-')}" for name in OTHERS}
     if command == "bake":
-        called["output"] = "-o"
+        called["path"] = "-o"
     names = "|".join(called)
     message = re.sub(rf"^({names})(?=[:,] )", lambda found: called[found[1]], message)
     message = message.replace("constants={name: value}", "--constant NAME=VALUE")

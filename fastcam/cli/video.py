@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "-o",
-        "--output",
+        "--path",
         metavar="OUT",
         help="video with heatmap, box and label of the first class: .mp4, .mov, .mkv or .webm",
     )
@@ -91,20 +91,20 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _check_outputs(options: argparse.Namespace) -> None:
-    if options.no_overlay and options.output:
+    if options.no_overlay and options.path:
         raise InputError("-o: expected either -o or --no-overlay; got both")
     if options.no_overlay and not options.jsonl:
         options.jsonl = "-"
-    if not options.output and not options.jsonl:
+    if not options.path and not options.jsonl:
         raise InputError("-o: expected a file for the video, --jsonl for the boxes, or both; got neither")
-    if not options.output and (options.codec or options.codec_option):
+    if not options.path and (options.codec or options.codec_option):
         raise InputError("--codec: expected with -o only")
     if (options.raw is None) != (options.input != "-"):
         raise InputError(f"IN: expected - with --raw WxH, and only then; got {options.input!r}, --raw {options.raw}")
     if options.rate is not None and options.raw is None:
         raise InputError("--rate: expected with --raw only; other sources know their times")
     read = [path for path in (options.input, options.model, options.labels, options.head) if path not in (None, "-")]
-    written = [path for path in (options.output, options.jsonl) if path not in (None, "-")]
+    written = [path for path in (options.path, options.jsonl) if path not in (None, "-")]
     for place in written:
         for path in read:
             if _is_same(place, path):
@@ -153,9 +153,9 @@ def _open_outputs(options: argparse.Namespace, source: Source, stack: ExitStack)
     outputs = []
     if options.jsonl:
         outputs.append(_lines(options.jsonl, stack))
-    if options.output:
+    if options.path:
         pairs = _pairs("--codec-option", options.codec_option)
-        sink = video.write(options.output, like=source, audio=not options.no_audio, codec=options.codec, options=pairs)
+        sink = video.write(options.path, like=source, audio=not options.no_audio, codec=options.codec, options=pairs)
         outputs.append(_pictures(stack.enter_context(sink), options.colormap))
     return outputs
 
@@ -195,6 +195,6 @@ def _sum_up(progress: Any, source: Source, options: argparse.Namespace, error: B
     parts = [f"{progress.count} frames", f"{progress.rate:.1f} frames/s"]
     parts += [f"{progress.dropped} left out for newer ones"] if progress.dropped else []
     parts += [f"{source.broken} damaged packets left out"] if source.broken else []
-    places = [place for place in (options.output, options.jsonl) if place not in (None, "-")]
+    places = [place for place in (options.path, options.jsonl) if place not in (None, "-")]
     where = f": {' and '.join(places)}" if places and (error is None or isinstance(error, KeyboardInterrupt)) else ""
     print(f"{'interrupted after ' if error else ''}{', '.join(parts)}{where}", file=sys.stderr)

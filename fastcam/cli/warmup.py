@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> None:
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        first, *others = cpu.HOST_ONLY + cpu.KERNELS
+        first, *others = cpu.names()
         stats = [cpu.load(first).stats]
         if stats[0].cache_path is not None:
             stats += [cpu.load(name).stats for name in others]

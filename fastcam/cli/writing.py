@@ -71,7 +71,7 @@ def line(record: dict[str, Any]) -> str:
     """A map's record for the terminal."""
     name = record["label"] or f"class {record['class_index']}"
     box = "no box" if record["box"] is None else "box {:>4} {:>4} {:>4} {:>4}".format(*record["box"])
-    score = f"{record['probability']:7.2%}" if "probability" in record else f"{record['value']:7.4g}"
+    score = f"{record['score']:7.2%}" if record["is_probability"] else f"{record['score']:7.4g}"
     return f"  {score}  {box}  {record['class_index']:>5}  {name}"
 
 

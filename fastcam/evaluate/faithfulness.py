@@ -132,7 +132,7 @@ class Faithfulness(Measure):
         for photo, maps, index in zip(photos, explanation.activation_maps, explanation.class_index, strict=True):
             seen = model.vision.see(photo)
             image = channels_first(model, seen.network_input[0])
-            for relevance, wanted in zip(heatmaps(maps, image.shape[1:], normalise=False), index.tolist(), strict=True):
+            for relevance, wanted in zip(heatmaps(maps, image.shape[1:], normalize=False), index.tolist(), strict=True):
                 originals[next(rows)] = seen.scores[wanted]
                 yield (as_input(model, one) for one in self.changed(image, relevance))
 

@@ -12,7 +12,7 @@ from fastcam.arrays.grids import cubic_axis
 from fastcam.arrays.maps import heatmaps
 from fastcam.arrays.scalars import is_number
 from fastcam.errors import InputError
-from fastcam.images.regions import part_of, placed
+from fastcam.images.regions import placed
 from fastcam.results import Explanation
 
 
@@ -33,10 +33,9 @@ def photo_map(explanation: Explanation, n: int, m: int = 0, *, unseen: float = 0
     >>> photo_map(model.explain(chelsea()), 0).shape
     (300, 451)
     """
+    part = explanation.part(n)
     height, width = explanation.image_sizes[n].tolist()
-    x0, y0, x1, y1 = explanation.regions[n].tolist()
-    part = part_of((x0, y0, x1, y1), (height, width))
-    seen = heatmaps(explanation.activation_maps[n, m], part.sides, normalise=False, window=part.window)
+    seen = heatmaps(explanation.activation_maps[n, m], part.sides, normalize=False, window=part.window)
     return placed(seen, part, (height, width), unseen)
 
 

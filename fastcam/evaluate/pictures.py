@@ -17,7 +17,6 @@ from fastcam.evaluate.outcome import protocol_of
 from fastcam.evaluate.subject import Cutter
 from fastcam.export.overlays import overlay
 from fastcam.images.photos import read_photo
-from fastcam.images.regions import part_of
 from fastcam.results import Explanation
 
 
@@ -72,9 +71,8 @@ class Pictures:
 
     def _boxes(self, found: Explanation) -> Boxes:
         """Of the one map, as results have it: those of an explanation know no dense convention."""
-        x0, y0, x1, y1 = found.regions[0].tolist()
         height, width = found.image_sizes[0].tolist()
-        cutter = Cutter(self._protocol, part_of((x0, y0, x1, y1), (height, width)), (height, width))
+        cutter = Cutter(self._protocol, found.part(), (height, width))
         box = cutter.largest(found.activation_maps[0], np.array([self._protocol.rule.threshold]))
         xyxy = np.rint(cutter.in_photo(box)).astype(np.int32)
         return replace(found.boxes, xyxy=xyxy, area=xyxy.any(axis=-1).astype(np.int32))

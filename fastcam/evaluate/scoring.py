@@ -126,7 +126,7 @@ class Scorer:
         if not rows:
             return {}
         for p, one in enumerate(maps):
-            seen = heatmaps(one, part.sides, normalise=False, window=part.window)
+            seen = heatmaps(one, part.sides, normalize=False, window=part.window)
             own = truth_of([subject.truth.of(p)])
             peak = peak_points([seen]) + np.array(part.place[:2])
             for name, found in rows.items():

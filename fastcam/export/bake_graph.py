@@ -36,7 +36,7 @@ class Recipe:
     method: str
     classes: Classes
     size: tuple[int, int] | Literal["input"] | None = None
-    normalise: bool = False
+    normalize: bool = False
 
     def opset(self, head: Head) -> int:
         """The oldest one with the operators that this takes."""
@@ -46,7 +46,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Parts:
+class ModelParts:
     """Of a model: its head, types of its feature maps and of the scores that rank classes, its tail with its gradient.
 
     `sides`: axes of the image's height and width. `gradient` is the model that `backward_model` made of `tail`; both
@@ -60,7 +60,7 @@ class Parts:
     gradient: onnx.ModelProto | None = None
 
 
-def baked(graph: Graph, parts: Parts, recipe: Recipe, metadata: Mapping[str, str]) -> onnx.ModelProto:
+def add_maps(graph: Graph, parts: ModelParts, recipe: Recipe, metadata: Mapping[str, str]) -> onnx.ModelProto:
     """The graph's model with an output more, `MAPS`, and with `CLASS` as an output more ("top") or input ("given").
 
     Parameters
@@ -77,7 +77,7 @@ def baked(graph: Graph, parts: Parts, recipe: Recipe, metadata: Mapping[str, str
     cam = recipe.method == "cam"
     found = _cam(to, head, maps, index) if cam else _gradcam(to, parts, plain, maps, index)
     found = _upsampled(to, parts, found, recipe.size) if recipe.size else found
-    to.add("Identity", _normalised(to, found) if recipe.normalise else found, output=MAPS)
+    to.add("Identity", _normalized(to, found) if recipe.normalize else found, output=MAPS)
     _declare(to, parts, recipe)
     to.describe(metadata)
     return to.model
@@ -137,7 +137,7 @@ def _channels_first(to: Writer, head: Head, maps: str) -> str:
     return to.add("Reshape", maps, [0, 0, h, w])
 
 
-def _class_index(to: Writer, parts: Parts, recipe: Recipe) -> str:
+def _class_index(to: Writer, parts: ModelParts, recipe: Recipe) -> str:
     """The name of the classes (N,); empty for all of them."""
     if recipe.classes == "top":
         head = parts.head
@@ -190,7 +190,7 @@ def _weights_metadata(tensor: str, axes: str) -> dict[str, str]:
     return {"fastcam.class_weights": json.dumps({"initializer": tensor, "axes": axes})}
 
 
-def _gradcam(to: Writer, parts: Parts, plain: str, maps: str, index: str) -> str:
+def _gradcam(to: Writer, parts: ModelParts, plain: str, maps: str, index: str) -> str:
     """`ReLU(sum_k alpha_k A_k)` with `alpha_k = mean_xy d logit / d A_k`, (N, 1, h, w)."""
     head, tail, gradient = parts.head, parts.tail, parts.gradient
     if tail is None or gradient is None:
@@ -209,7 +209,7 @@ def _gradcam(to: Writer, parts: Parts, plain: str, maps: str, index: str) -> str
     return to.add("Relu", to.reduce("ReduceSum", to.add("Mul", maps, alpha), 1))
 
 
-def _upsampled(to: Writer, parts: Parts, maps: str, size: tuple[int, int] | Literal["input"]) -> str:
+def _upsampled(to: Writer, parts: ModelParts, maps: str, size: tuple[int, int] | Literal["input"]) -> str:
     """Bilinear with half-pixel centres, edges replicated."""
     leading = to.add("Gather", to.add("Shape", maps), [0, 1])
     own = size == "input"
@@ -220,14 +220,14 @@ def _upsampled(to: Writer, parts: Parts, maps: str, size: tuple[int, int] | Lite
     return to.add("Resize", maps, none, none, sizes, **way)
 
 
-def _normalised(to: Writer, maps: str) -> str:
+def _normalized(to: Writer, maps: str) -> str:
     """`(v - min) / (max - min)` of each map; zeros where all values are the same."""
     least = to.reduce("ReduceMin", maps, 2, 3)
     width = to.add("Sub", to.reduce("ReduceMax", maps, 2, 3), least)
     return to.add("Div", to.add("Sub", maps, least), to.add("Max", width, np.float32(SMALLEST)))
 
 
-def _declare(to: Writer, parts: Parts, recipe: Recipe) -> None:
+def _declare(to: Writer, parts: ModelParts, recipe: Recipe) -> None:
     """The new output, and the class index as an output or input."""
     body, head = to.model.graph, parts.head
     image = next(value for value in body.input if value.name == to.graph.image).type.tensor_type.shape.dim
@@ -262,5 +262,5 @@ def maps_said(recipe: Recipe) -> str:
     if recipe.size:
         size = "the network input" if recipe.size == "input" else f"{recipe.size[0]} rows and {recipe.size[1]} columns"
         words.append(f"upsampled to {size}, bilinear with half-pixel centres")
-    words.append("scaled to [0, 1] by each map's minimum and maximum" if recipe.normalise else "raw values")
+    words.append("scaled to [0, 1] by each map's minimum and maximum" if recipe.normalize else "raw values")
     return "; ".join(words)

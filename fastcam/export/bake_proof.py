@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastcam.arrays.maps import heatmaps
 from fastcam.errors import HeadNotFoundError, ModelError
-from fastcam.export.bake_graph import Parts, Recipe, baked, maps_said
+from fastcam.export.bake_graph import ModelParts, Recipe, add_maps, maps_said
 from fastcam.images.inputs import ImageInput
 from fastcam.methods.attribution import Attribution
 from fastcam.methods.options import Options, Seen
@@ -30,6 +30,7 @@ from fastcam.model.head.discovery import Discovery
 from fastcam.model.head.head import OWN
 from fastcam.model.head.probes import NORMALISED, PIXELS, image_input, probe_images
 from fastcam.model.head.proof import check_identity
+from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.runtime import ORT_ERRORS, open_session, reason_of
 from fastcam.model.run.session import Opening
 from fastcam.version import __version__
@@ -46,7 +47,7 @@ class Proof(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Baking:
+class Baker:
     """A model whose head is known, and what is to be baked into it.
 
     Attributes
@@ -111,17 +112,17 @@ class Baking:
             return self.graph
         return Graph.of(replace(self.graph.parsed, model=newer), self.opening.constants)
 
-    def _parts(self, graph: Graph) -> Parts:
+    def _parts(self, graph: Graph) -> ModelParts:
         head, types = self.found.head, [value.dtype for value in self._observed(self.probes[0])]
-        parts = Parts(head, (types[0], types[1]), self._axes)
+        parts = ModelParts(head, (types[0], types[1]), self._axes)
         if self.recipe.method == "cam":
             return parts
         sides = self.image.sides(self.size)
         gradient, cut = written_gradient(self.source.name, graph, self.opening, head, sides)
         return replace(parts, tail=cut.tail, gradient=gradient)
 
-    def _save(self, graph: Graph, parts: Parts, path: Path) -> None:
-        model = baked(graph, parts, self.recipe, self._metadata())
+    def _save(self, graph: Graph, parts: ModelParts, path: Path) -> None:
+        model = add_maps(graph, parts, self.recipe, self._metadata())
         save(model, graph.parsed.folder, path, outside=bool(graph.parsed.files))
 
     def _metadata(self) -> dict[str, str]:
@@ -181,8 +182,8 @@ class Baking:
     @cached_property
     def attribution(self) -> Attribution:
         """fastcam's own maps."""
-        head = self.found.head
-        return Attribution(self.found.session, self.source, self.opening, head, self.image.sides(self.size))
+        found, sides = self.found, self.image.sides(self.size)
+        return Attribution(OpenedModel(self.source, self.opening, found.head, sides, found.session))
 
     def _observed(self, images: NDArray[Any], *others: str) -> list[NDArray[Any]]:
         """Return feature maps, the scores by which classes are ranked, and other tensors."""
@@ -247,8 +248,8 @@ class Baking:
         size = self.recipe.size or maps.shape[1:]
         sides = (image.shape[self._axes[0]], image.shape[self._axes[1]]) if size == "input" else (size[0], size[1])
         largest, spread = float(np.abs(maps).max()), float(np.ptp(maps, axis=(1, 2)).min())
-        expected = heatmaps(maps, sides, normalise=self.recipe.normalise)
-        if self.recipe.normalise:  # what is subtracted takes digits with it
+        expected = heatmaps(maps, sides, normalize=self.recipe.normalize)
+        if self.recipe.normalize:  # what is subtracted takes digits with it
             return expected, max(1.0, largest / spread) if spread else 1.0
         return expected, largest or 1.0
 

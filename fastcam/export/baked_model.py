@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from fastcam.arrays.checks import LONGEST, image_size
 from fastcam.errors import HeadNotFoundError, InputError
 from fastcam.export.bake_graph import CLASSES, Classes, Recipe, check_names, maps_said
-from fastcam.export.bake_proof import Baking
+from fastcam.export.bake_proof import Baker
 from fastcam.files import check_place, place_beside, rename_new, unwritable
 from fastcam.methods.table import named
 from fastcam.model.file.source import Source, on_disk, read_source
@@ -61,14 +61,14 @@ class Baked:
 
 def bake(
     model: str | os.PathLike[str] | bytes,
-    output: str | os.PathLike[str],
+    path: str | os.PathLike[str],
     *,
     head: str | Head | None = None,
-    model_output: str | None = None,
+    output: str | None = None,
     method: str = "auto",
     classes: Classes = "top",
     size: tuple[int, int] | Literal["input"] | None = None,
-    normalise: bool = False,
+    normalize: bool = False,
     force: bool = False,
     constants: Mapping[str, ArrayLike] | None = None,
     input_size: tuple[int, int] | None = None,
@@ -89,11 +89,11 @@ def bake(
     ----------
     model
         Path of an .onnx file, or its bytes, as for `fastcam.load`.
-    output
+    path
         Where to write, ends in ".onnx". The weights of a model with external data go into a file of its own beside it,
-        OUTPUT.data, and those of models over 2 GB.
-    head, model_output, constants
-        As `head`, `output` and `constants` of `fastcam.load`. Inputs of which constants are given stay inputs.
+        PATH.data, and those of models over 2 GB.
+    head, output, constants
+        As of `fastcam.load`: the model's output is a tensor's name. Inputs of which constants are given stay inputs.
     method
         "cam", exact heads only: `M_c(x, y) = sum_k W[c, k] f_k(x, y)` (Zhou et al. 2016). "gradcam": the backward pass
         from the logit to the feature maps is written into the file, `ReLU(sum_k alpha_k A_k)` with
@@ -103,10 +103,10 @@ def bake(
         refused by ONNX Runtime's CPU kernels when the file is run.
     size
         (H, W) to upsample to, bilinear with half-pixel centres (`Resize`); "input": the network input's own.
-    normalise
+    normalize
         Scale each map to [0, 1] by its minimum and maximum, after upsampling; a constant map becomes zeros.
     force
-        Replace OUTPUT if it is there, and the file of its weights, which goes if there are none outside any more.
+        Replace PATH if it is there, and the file of its weights, which goes if there are none outside any more.
     input_size
         (height, width) of the images to try, where the model leaves its size open; None: 224. Grad-CAM fixes it.
 
@@ -117,7 +117,7 @@ def bake(
     Raises
     ------
     InputError
-        An option out of range; OUTPUT is there, is the model itself, can't be written, or has no folder; the model has
+        An option out of range; PATH is there, is the model itself, can't be written, or has no folder; the model has
         tensors of those names.
     ModelError, HeadNotFoundError, GradientError
         As `fastcam.load`, and as the method; or what was written doesn't give fastcam's maps.
@@ -131,10 +131,10 @@ def bake(
     >>> made.method, made.deviation < 1e-5
     ('cam', True)
     """
-    recipe = _checked(method, classes, size, normalise)
+    recipe = _checked(method, classes, size, normalize)
     sides = None if input_size is None else _sides("input_size", input_size, "(height, width) in pixels, or None")
-    _check_kinds(model, output, head, model_output)
-    source, path = read_source(model), Path(output)
+    _check_kinds(model, path, head, output)
+    source, path = read_source(model), Path(path)
     _check_place(source, path, force)
     opening = Opening(constants={name: np.asarray(value) for name, value in (constants or {}).items()})
     try:
@@ -142,26 +142,26 @@ def bake(
             graph = read_graph(readable, opening)
             check_names(graph)
             _check_weights(source, graph.parsed.files, path, force)
-            found = discover(source, opening, head, model_output, sides)
+            found = discover(source, opening, head, output, sides)
             recipe = replace(recipe, method=_method(recipe, found.head))
-            proof = Baking(found, recipe, opening, source, graph, sides).write(folder / path.name)
+            proof = Baker(found, recipe, opening, source, graph, sides).write(folder / path.name)
             files = _place(folder / path.name, path, force)
     except OSError as error:
         raise unwritable(path, error) from error
     return Baked(path, files, recipe.method, maps_said(recipe), found.head, proof.deviation, proof.notes)
 
 
-def _checked(method: Any, classes: Any, size: Any, normalise: Any) -> Recipe:
+def _checked(method: Any, classes: Any, size: Any, normalize: Any) -> Recipe:
     """The options, before any work is done."""
     if not isinstance(method, str) or method not in METHODS:
         raise InputError(f"method: expected one of {', '.join(METHODS)}; got {method!r}")
     if not isinstance(classes, str) or classes not in CLASSES:
         raise InputError(f"classes: expected one of {', '.join(CLASSES)}; got {classes!r}")
-    if not isinstance(normalise, bool):
-        raise InputError(f"normalise: expected True or False; got {normalise!r}")
+    if not isinstance(normalize, bool):
+        raise InputError(f"normalize: expected True or False; got {normalize!r}")
     if size is None or (isinstance(size, str) and size == "input"):
-        return Recipe(method, classes, size, normalise)
-    return Recipe(method, classes, _sides("size", size, "(H, W) in pixels, 'input' or None"), normalise)
+        return Recipe(method, classes, size, normalize)
+    return Recipe(method, classes, _sides("size", size, "(H, W) in pixels, 'input' or None"), normalize)
 
 
 def _sides(name: str, value: Any, expected: str) -> tuple[int, int]:
@@ -172,15 +172,13 @@ def _sides(name: str, value: Any, expected: str) -> tuple[int, int]:
         raise InputError(f"{name}: expected {expected}; got {value!r} (a side may have 1 to {LONGEST})") from None
 
 
-def _check_kinds(model: Any, output: Any, head: Any, model_output: Any) -> None:
+def _check_kinds(model: Any, path: Any, head: Any, output: Any) -> None:
     if not isinstance(model, str | os.PathLike | bytes):
         raise InputError(f"model: expected a path or bytes, which can be taken apart; got {type(model).__name__}")
-    if not isinstance(output, str | os.PathLike):
-        raise InputError(f"output: expected a path that ends in .onnx; got {output!r}")
-    if not isinstance(head, str | Head | None) or not isinstance(model_output, str | None):
-        raise InputError(
-            f"head, model_output: expected the name of a tensor, for head also a Head; got {head!r}, {model_output!r}"
-        )
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"path: expected a path that ends in .onnx; got {path!r}")
+    if not isinstance(head, str | Head | None) or not isinstance(output, str | None):
+        raise InputError(f"head, output: expected the name of a tensor, for head also a Head; got {head!r}, {output!r}")
 
 
 def _method(recipe: Recipe, head: Head) -> str:
@@ -198,7 +196,7 @@ def _method(recipe: Recipe, head: Head) -> str:
 def _check_place(source: Source, path: Path, force: bool) -> None:
     """A place for a file in a folder that there is, where nothing is, or what may be replaced."""
     if path.suffix != ".onnx":
-        raise InputError(f"output: expected a name that ends in .onnx; got {str(path)!r}")
+        raise InputError(f"path: expected a name that ends in .onnx; got {str(path)!r}")
     if not path.parent.is_dir():
         raise InputError(f"{path}: expected a folder that there is; got {str(path.parent)!r}. Make it first")
     check_place(path)

@@ -20,7 +20,7 @@ def to_coco(
     masks: bool = True,
     segments: Sequence[NDArray[np.integer]] | None = None,
 ) -> dict[str, Any]:
-    """A COCO data set of plain values: an annotation for each map that has a box, with its probability as `score`.
+    """A COCO data set of plain values: an annotation for each map that has a box, with its `score`.
 
     Its `annotations` are results in COCO's sense as well. Categories are the model's classes, their ids the class
     indices; ids of images count from 0, those of annotations from 1, as pycocotools wants them.

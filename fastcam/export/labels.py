@@ -33,13 +33,13 @@ def save_labels(path: str | os.PathLike[str], labels: ArrayLike) -> None:
         got += f" from {array.min()} to {array.max()}" if array.size and array.dtype.kind in "iuf" else ""
         raise InputError(f"labels: expected (H, W) whole numbers from 0 to 255; got {got}")
     picture = Image.fromarray(array.astype(np.uint8))
-    picture.putpalette(_voc_colours())
+    picture.putpalette(_voc_colors())
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     write_whole(Path(path), buffer.getvalue())
 
 
-def _voc_colours() -> bytes:
+def _voc_colors() -> bytes:
     """R, G, B of each label: its lowest three bits are the highest of the three, the next three the next, and so on."""
     label = np.arange(256)
     bits = (label[:, None, None] >> (3 * np.arange(8) + np.arange(3)[:, None])) & 1

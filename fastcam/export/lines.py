@@ -33,9 +33,8 @@ def to_json_line(explanation: Explanation, n: int = 0, **more: Any) -> str:
 
 
 def map_records(explanation: Explanation, n: int) -> list[dict[str, Any]]:
-    """One plain record for each map of image n, best first: its score as "probability", or as "value" if it is none."""
+    """Return plain records of the maps of image n, best first: class, score, box and how they were made."""
     boxes, records = explanation.boxes, []
-    score = "probability" if explanation.has_probabilities else "value"
     for m, index in enumerate(explanation.class_index[n].tolist()):
         area = int(boxes.area[n, m])
         records.append(
@@ -43,7 +42,8 @@ def map_records(explanation: Explanation, n: int) -> list[dict[str, Any]]:
                 "class_index": index,
                 "label": explanation.labels[index] if explanation.labels else None,
                 "logit": float(explanation.logits[n, index]),
-                score: float(explanation.scores[n, m]),
+                "score": float(explanation.scores[n, m]),
+                "is_probability": explanation.has_probabilities,
                 "box": boxes.xyxy[n, m].tolist() if area else None,
                 "area": area,
                 "peak": float(boxes.peak[n, m]),

@@ -8,16 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.arrays.components import label_images
-from fastcam.images.regions import part_of
+from fastcam.errors import InputError
+from fastcam.images.regions import placed
 from fastcam.results import Explanation
 
 
 def mask(explanation: Explanation, n: int, m: int) -> NDArray[np.bool_]:
     """(H, W) bool: the component that the box of map m of image n is around; all False where there is none."""
+    part = explanation.part(n)
     height, width = explanation.image_sizes[n].tolist()
-    x0, y0, x1, y1 = explanation.regions[n].tolist()
-    part = part_of((x0, y0, x1, y1), (height, width))
-    left, top, right, bottom = part.place
     labels = label_images(
         explanation.activation_maps[n, m],
         part.sides,
@@ -26,9 +25,14 @@ def mask(explanation: Explanation, n: int, m: int) -> NDArray[np.bool_]:
         connectivity=explanation.connectivity,
         window=part.window,
     )
-    found = np.zeros((height, width), np.bool_)
-    found[top:bottom, left:right] = labels == 1
-    return found
+    return placed(labels == 1, part, (height, width), False)
+
+
+def check_size(explanation: Explanation, n: int, size: tuple[int, int]) -> None:
+    """Check that a photo of (height, width) `size` may be image n of the explanation, or raise `InputError`."""
+    height, width = explanation.image_sizes[n].tolist()
+    if size != (height, width):
+        raise InputError(f"image: expected the one explained, {height}×{width}; got {size[0]}×{size[1]}")
 
 
 def run_lengths(pixels: NDArray[np.bool_]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from fastcam.arrays.grids import grid
 from fastcam.arrays.resampling import Region
 from fastcam.arrays.scalars import check_index, is_number, is_whole
 from fastcam.errors import InputError
+from fastcam.export.masks import check_size
 from fastcam.images.photos import Photo, check_pixels, photo_pixels
 from fastcam.images.regions import part_of
 from fastcam.results import Explanation
@@ -51,7 +52,7 @@ def colormap(name: str) -> NDArray[np.uint8]:
     """
     if not isinstance(name, str) or name not in _ANCHORS:
         raise InputError(f"colormap: expected one of {', '.join(_ANCHORS)}; got {name!r}")
-    anchors = np.array([list(bytes.fromhex(colour)) for colour in _ANCHORS[name].split()])
+    anchors = np.array([list(bytes.fromhex(color)) for color in _ANCHORS[name].split()])
     place = np.linspace(0, 255, len(anchors))
     channels = [np.interp(np.arange(256), place, anchors[:, channel]) for channel in range(3)]
     return np.rint(np.stack(channels, axis=1)).astype(np.uint8)
@@ -121,13 +122,13 @@ def overlay(
     >>> overlay(photo, model.explain(photo), out=photo).shape
     (300, 451, 3)
     """
-    colours = _colour_pairs(colormap)
+    colors = _color_pairs(colormap)
     if not is_number(opacity) or not 0 <= opacity <= 1:
         raise InputError(f"opacity: expected 0 to 1; got {opacity!r}")
     if not is_whole(scale) or not 1 <= scale <= MOST:
         raise InputError(f"scale: expected a whole number from 1 to {MOST}; got {scale!r}")
     check_threads(threads)
-    one, region, explained, own = _map_and_region(explanation, item, map)
+    one, region, own = _map_and_region(explanation, item, map)
     ends = limits_of(own if limits is None else limits, (1,))
     photo = _pixels(image, explanation.levels if isinstance(explanation, Explanation) else None)
     check_pixels(photo)
@@ -137,13 +138,13 @@ def overlay(
         one = run.xp.asarray(one)
     check_together("image", photo, "explanation", one)
     size = photo.shape[:2]
-    if explained and size != explained:
-        raise InputError(f"image: expected the one explained, {explained[0]}×{explained[1]}; got {size[0]}×{size[1]}")
+    if isinstance(explanation, Explanation):
+        check_size(explanation, item, size)
     frame = _frame(photo, int(scale), out)
     x0, y0, x1, y1 = (side * int(scale) for side in region or (0, 0, size[1], size[0]))
     part = part_of((x0, y0, x1, y1), (len(frame), frame.shape[1]))
     where = grid((one.shape[0], one.shape[1]), part.sides, part.window)
-    run.overlay(one, where, ends, colours, round(256 * float(opacity)), part.place[:2], frame, threads)
+    run.overlay(one, where, ends, colors, round(256 * float(opacity)), part.place[:2], frame, threads)
     if isinstance(explanation, Explanation):
         _draw(frame, explanation, item, map, int(scale) if box else 0, label, run.xp)
     if isinstance(out, np.ndarray) and frame is not out:
@@ -164,29 +165,28 @@ def legible_scale(size: tuple[int, int]) -> int:
 
 
 @lru_cache(maxsize=8)
-def _colour_pairs(name: str) -> NDArray[np.uint64]:
+def _color_pairs(name: str) -> NDArray[np.uint64]:
     """(65536,): bytes R, G, B of level i % 256, then those of level i // 256."""
-    colours = colormap(name).astype(np.uint64) << np.array([0, 8, 16], np.uint64)
-    one = colours.sum(axis=1, dtype=np.uint64)
+    colors = colormap(name).astype(np.uint64) << np.array([0, 8, 16], np.uint64)
+    one = colors.sum(axis=1, dtype=np.uint64)
     return (one[None, :] | one[:, None] << np.uint64(24)).reshape(-1)
 
 
 def _map_and_region(
     explanation: Explanation | ArrayLike, item: Any, map: Any
-) -> tuple[NDArray[np.float32], Region | None, tuple[int, int] | None, NDArray[np.float32] | None]:
-    """The (h, w) map, the region of the image that it covers, the image's size, and limits; None where unknown."""
+) -> tuple[NDArray[np.float32], Region | None, NDArray[np.float32] | None]:
+    """The (h, w) map, the region of the image that it covers, and limits; None where unknown."""
     if not isinstance(explanation, Explanation):
         if item != 0 or map != 0:
             raise InputError(f"item, map: expected with an Explanation only; got {item!r}, {map!r}")
-        return float_array("explanation", explanation, 2), None, None, None
+        return float_array("explanation", explanation, 2), None, None
     n, m = (
         check_index("item", item, len(explanation.class_index)),
         check_index("map", map, explanation.class_index.shape[1]),
     )
     x0, y0, x1, y1 = explanation.regions[n].tolist()
-    height, width = explanation.image_sizes[n].tolist()
     limits = None if explanation.limits is None else explanation.limits[n, m]
-    return explanation.activation_maps[n, m], (x0, y0, x1, y1), (height, width), limits
+    return explanation.activation_maps[n, m], (x0, y0, x1, y1), limits
 
 
 def _pixels(image: Photo, levels: tuple[float, float] | None) -> Any:

@@ -15,11 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 from fastcam.arrays.checks import check_host, flat_maps
 from fastcam.arrays.maps import heatmaps
 from fastcam.arrays.masks import threshold_masks
-from fastcam.arrays.scalars import is_whole
+from fastcam.arrays.scalars import check_index
 from fastcam.arrays.values import Window
 from fastcam.errors import InputError
+from fastcam.export.masks import check_size
 from fastcam.images.photos import Photo, photo_pixels
-from fastcam.images.regions import Part, part_of
+from fastcam.images.regions import Part, part_of, placed
 from fastcam.results import Explanation
 
 # Of a map's maximum; what agreed best with outlines drawn by people (benchmarks/results/segments.md).
@@ -70,7 +71,7 @@ def seeds(
         raise InputError(
             f"foreground, background: expected background <= foreground; got {foreground!r}, {background!r}"
         )
-    values = heatmaps(flat, size, normalise=False, window=window)
+    values = heatmaps(flat, size, normalize=False, window=window)
     share = np.where(sure, values, 0) / np.maximum(values.max(axis=(1, 2), keepdims=True), np.finfo(np.float32).tiny)
     found = np.where(possible.any(axis=0), UNKNOWN, 0).astype(np.int32)
     return np.where(sure.any(axis=0), 1 + share.argmax(axis=0), found).astype(np.int32)
@@ -121,9 +122,7 @@ def segment(
     maps, part = _maps_and_part(explanation, item, (photo.shape[0], photo.shape[1]))
     left, top, right, bottom = part.place
     known = seeds(maps, part.sides, foreground=foreground, background=background, window=part.window)
-    found = np.zeros(photo.shape[:2], np.int32)
-    found[top:bottom, left:right] = _grown(known, photo[top:bottom, left:right])
-    return found
+    return placed(_grown(known, photo[top:bottom, left:right]), part, (photo.shape[0], photo.shape[1]))
 
 
 def _maps_and_part(explanation: Explanation | ArrayLike, item: Any, size: tuple[int, int]) -> tuple[ArrayLike, Part]:
@@ -132,14 +131,9 @@ def _maps_and_part(explanation: Explanation | ArrayLike, item: Any, size: tuple[
         if item != 0:
             raise InputError(f"item: expected with an Explanation only; got {item!r}")
         return explanation, part_of((0, 0, size[1], size[0]), size)
-    count = len(explanation.class_index)
-    if not is_whole(item) or not 0 <= item < count:
-        raise InputError(f"item: expected 0 to {count - 1}; got {item!r}")
-    height, width = explanation.image_sizes[item].tolist()
-    if size != (height, width):
-        raise InputError(f"image: expected the one explained, {height}×{width}; got {size[0]}×{size[1]}")
-    x0, y0, x1, y1 = explanation.regions[item].tolist()
-    return explanation.activation_maps[item], part_of((x0, y0, x1, y1), size)
+    n = check_index("item", item, len(explanation.class_index))
+    check_size(explanation, n, size)
+    return explanation.activation_maps[n], explanation.part(n)
 
 
 def _grown(known: NDArray[np.int32], photo: NDArray[np.uint8]) -> NDArray[np.int32]:

@@ -13,7 +13,7 @@ from fastcam.results import Explanation
 
 
 def to_supervision(explanation: Explanation, n: int = 0, *, masks: bool = True) -> Any:
-    """`supervision.Detections` of image n: boxes, classes, probabilities, masks, and names of classes if known.
+    """`supervision.Detections` of image n: boxes, classes, scores, masks, and names of classes if known.
 
     Raises
     ------

@@ -11,7 +11,7 @@ def to_yolo(explanation: Explanation, n: int = 0, *, scores: bool = False) -> st
     Parameters
     ----------
     scores
-        With the probability as a sixth number, as in YOLO's predictions.
+        With the score as a sixth number, as in YOLO's predictions.
 
     Examples
     --------

@@ -52,7 +52,7 @@ def check_channels(spec: Preprocess, model: ImageInput) -> None:
         raise InputError(f"preprocess: the model takes uint8 pixels as they are, 'raw'; got {spec.describe()}")
 
 
-def normalised(pixels: NDArray[Any], spec: Preprocess) -> NDArray[np.float32]:
+def normalized(pixels: NDArray[Any], spec: Preprocess) -> NDArray[np.float32]:
     """(scale · pixel - mean) / std of pixels (..., channels) in the order of `spec.channels`, or of (..., 1)."""
     scaled = pixels.astype(np.float32) * np.float32(spec.scale)
     return (scaled - np.asarray(spec.mean, np.float32)) / np.asarray(spec.std, np.float32)
@@ -66,5 +66,5 @@ def value_range(spec: Preprocess) -> tuple[float, float]:
     >>> value_range(NAMED["inception"])
     (-1.0, 1.0)
     """
-    values = normalised(np.array([[0], [255]]), spec)
+    values = normalized(np.array([[0], [255]]), spec)
     return float(values.min()), float(values.max())

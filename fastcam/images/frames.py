@@ -13,12 +13,12 @@ from fastcam.arrays.checks import LONGEST, check_threads, out_array
 from fastcam.arrays.devices import adopt, is_on_device
 from fastcam.arrays.resampling import Memory, Region, View, resizing
 from fastcam.errors import InputError
-from fastcam.images.fit import check_channels, normalised, target_size
+from fastcam.images.fit import check_channels, normalized, target_size
 from fastcam.images.inputs import ImageInput
 from fastcam.images.preprocessing import Preprocess
 from fastcam.images.regions import whole_view
 
-INTERPOLATIONS = ("bilinear", "opencv-linear")
+INTERPOLATIONS = ("bilinear", "opencv-linear")  # of the kernels; the others are Pillow's
 
 
 def network_input(
@@ -33,9 +33,10 @@ def network_input(
 ) -> NDArray[Any]:
     """One network input of a region of a frame: (1, 3, H, W), (1, H, W, 3) or, of grey, 1 in place of 3.
 
-    As Pillow's `resize(..., BILINEAR, box=region)` or OpenCV's `resize(..., INTER_LINEAR)` of the region and NumPy
-    would make it, but in one pass over the frame, with no array in between: a pixel is interpolated in whole numbers,
-    rounded to 8 bits, normalised in float32 and written in the model's dtype.
+    The interpolations "bilinear" and "opencv-linear" give what Pillow's `resize(..., BILINEAR, box=region)` or OpenCV's
+    `resize(..., INTER_LINEAR)` of the region and NumPy would, but in one pass over the frame, with no array in between:
+    a pixel is interpolated in whole numbers, rounded to 8 bits, normalised in float32 and written in the model's dtype.
+    For the others, which only Pillow has, Pillow resizes a copy of the frame.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def network_input(
         (x0, y0, x1, y1) in whole pixels of the frame, which is resized to the network input; or a `View`, as
         `fastcam.images.regions.view_of` returns it. What lies outside the frame is filled with `spec.fill`.
     spec
-        How the model wants its input; interpolation "bilinear" or "opencv-linear".
+        How the model wants its input. On a CUDA device the interpolation is "bilinear" or "opencv-linear".
     model
         The model's input, which tells dtype, layout and size: `Session.input`.
     out
@@ -61,7 +62,7 @@ def network_input(
     ------
     InputError
         The frame is no (H, W, 3) uint8 array, the region is empty or absurdly large, the specification doesn't fit the
-        model or wants another interpolation, or an `out` that doesn't fit.
+        model or, on a CUDA device, wants one of Pillow's interpolations, or an `out` that doesn't fit.
 
     Examples
     --------
@@ -77,11 +78,18 @@ def network_input(
     """
     check_threads(threads)
     pixels = _checked(frame)
-    view = _checked_view(region, spec, model)
+    view = _checked_view(region, spec, model, isinstance(pixels, np.ndarray))
     run = engines.serving(engine, pixels)
     channels = 1 if spec.channels == "grey" else 3
     shape = (1, channels, *view.target) if model.layout == "NCHW" else (1, *view.target, channels)
     out = out_array("out", out, shape, np.dtype(model.dtype), pixels)
+    if spec.interpolation not in INTERPOLATIONS:
+        from PIL import Image
+
+        from fastcam.images.photos import pillow_input
+
+        out[:] = pillow_input(Image.fromarray(np.ascontiguousarray(pixels)), view, spec, model)
+        return out
     how = resizing((pixels.shape[0], pixels.shape[1]), view, spec.fill, spec.interpolation == "bilinear")
     table = level_table(spec, np.dtype(model.dtype))
     run.preprocess(_memory(pixels, spec.channels == "bgr", run.xp), how, table, model.layout == "NHWC", out, threads)
@@ -93,7 +101,7 @@ def level_table(spec: Preprocess, dtype: np.dtype[Any]) -> NDArray[np.uint8]:
     """(channels, 256 * item) bytes: what each of the levels 0 to 255 of each channel becomes in the network input."""
     channels = 1 if spec.channels == "grey" else 3
     levels = np.broadcast_to(np.arange(256)[:, None], (256, channels))
-    values = normalised(levels, spec)
+    values = normalized(levels, spec)
     if dtype == np.uint8:
         values = np.clip(np.rint(values), 0, 255)
     table = np.ascontiguousarray(values.T, dtype).view(np.uint8)
@@ -126,12 +134,12 @@ def _checked(frame: Any) -> Any:
     raise InputError(f"frame: expected (H, W, 3) uint8, not empty; got {pixels.shape} {pixels.dtype}. {hint}")
 
 
-def _checked_view(region: Any, spec: Preprocess, model: ImageInput) -> View:
+def _checked_view(region: Any, spec: Preprocess, model: ImageInput, on_host: bool) -> View:
     """The view of the region, if all fits together."""
-    if spec.interpolation not in INTERPOLATIONS:
+    if spec.interpolation not in INTERPOLATIONS and not on_host:
         raise InputError(
             f"preprocess: interpolation: expected one of {', '.join(INTERPOLATIONS)}; got {spec.interpolation!r}. "
-            "Others are Pillow's: fastcam.images.photos.network_input(Image.fromarray(frame), ...)"
+            "Others are Pillow's, for frames in the host's memory"
         )
     check_channels(spec, model)
     if isinstance(region, View):

@@ -43,7 +43,7 @@ def eight_bits(values: NDArray[Any], name: str, levels: Levels | None) -> NDArra
     return np.rint(255 * share).astype(np.uint8)
 
 
-def check_colours(largest: int, name: str) -> None:
+def check_colors(largest: int, name: str) -> None:
     """Refuse, with `InputError`, colours of 16 bits, of which Pillow leaves the upper 8, that don't fill them."""
     if largest < FILLED >> 8:
         raise InputError(

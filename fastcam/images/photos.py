@@ -16,9 +16,9 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from fastcam.arrays.resampling import Region, View
 from fastcam.errors import InputError
-from fastcam.images.fit import normalised
+from fastcam.images.fit import normalized
 from fastcam.images.formats import FILES, UPLOADS, open_image
-from fastcam.images.greys import Levels, check_colours, eight_bits, is_deep
+from fastcam.images.greys import Levels, check_colors, eight_bits, is_deep
 from fastcam.images.inputs import ImageInput
 from fastcam.images.preprocessing import Preprocess
 from fastcam.images.regions import seen_region as seen_region
@@ -142,10 +142,10 @@ def _decode(image: Image.Image, name: str, levels: Levels | None) -> Image.Image
     if image.width < 1 or image.height < 1:
         raise InputError(f"{name}: expected at least one pixel; got {image.width}×{image.height}")
     try:
-        deep = image.mode in ("RGB", "RGBA") and _has_deep_colours(image)
+        deep = image.mode in ("RGB", "RGBA") and _has_deep_colors(image)
         image.load()
         if deep:
-            check_colours(max(high for _, high in image.getextrema()[:3]), name)  # type: ignore[misc]
+            check_colors(max(high for _, high in image.getextrema()[:3]), name)  # type: ignore[misc]
         return _as_rgb(ImageOps.exif_transpose(image), name, levels)
     except InputError:
         raise
@@ -153,7 +153,7 @@ def _decode(image: Image.Image, name: str, levels: Levels | None) -> Image.Image
         raise InputError(f"{name}: the image is broken or truncated ({error})") from error
 
 
-def _has_deep_colours(image: Image.Image) -> bool:
+def _has_deep_colors(image: Image.Image) -> bool:
     """Whether its file has 16 bits a colour, of which Pillow leaves 8; False where that can't be told any more."""
     if tags := getattr(image, "tag_v2", None):  # of TIFF
         return max(tags.get(ExifTags.Base.BitsPerSample, (8,))) > 8
@@ -173,7 +173,7 @@ def _as_rgb(image: Image.Image, name: str, levels: Levels | None) -> Image.Image
 
 
 def pillow_input(photo: Image.Image, region: Region | View, spec: Preprocess, model: ImageInput) -> NDArray[Any]:
-    """One network input (1, 3, H, W) or (1, H, W, 3), in the model's dtype, of a region of an RGB photo, by Pillow."""
+    """Return what `fastcam.images.network_input` does of an RGB photo, resized by Pillow: any of its interpolations."""
     view = region if isinstance(region, View) else whole_view(region, model.sides(spec.size))
     source = view.source
     if view.alone or visible(source, (photo.height, photo.width)) != source:
@@ -182,7 +182,7 @@ def pillow_input(photo: Image.Image, region: Region | View, spec: Preprocess, mo
     resized = photo.resize((view.size[1], view.size[0]), Image.Resampling[spec.interpolation.upper()], box=source)
     if view.target != view.size:
         resized = _on_canvas(resized, view.window, spec)
-    values = _normalise(np.asarray(resized), spec)
+    values = _normalize(np.asarray(resized), spec)
     if model.dtype == np.uint8:
         values = np.clip(np.rint(values), 0, 255)
     planes = values.transpose(2, 0, 1) if model.layout == "NCHW" else values
@@ -207,13 +207,13 @@ def _check_canvas(size: tuple[int, int], fit: str) -> None:
         )
 
 
-def _normalise(pixels: NDArray[np.uint8], spec: Preprocess) -> NDArray[np.float32]:
+def _normalize(pixels: NDArray[np.uint8], spec: Preprocess) -> NDArray[np.float32]:
     """(H, W, channels) float32: (scale · pixel - mean) / std."""
     if spec.channels == "bgr":
         pixels = pixels[..., ::-1]
     elif spec.channels == "grey":
         pixels = np.asarray(Image.fromarray(pixels).convert("L"))[..., None]
-    return normalised(pixels, spec)
+    return normalized(pixels, spec)
 
 
 def of_each(photos: Sequence[Photo] | NDArray[np.uint8], work: Callable[[int, Photo], T]) -> list[T]:

@@ -15,49 +15,25 @@ from fastcam.methods import cam, layercam
 from fastcam.methods.masking import Masking
 from fastcam.methods.method import ClassWeightMethod, InputMethod, MaskingMethod, WeighingMethod
 from fastcam.methods.options import Options, Seen
-from fastcam.model.file.source import Source
 from fastcam.model.gradient.at_input import PLAIN, InputGradients, Smoothing
 from fastcam.model.gradient.at_layers import LayerRun, Layers
 from fastcam.model.gradient.at_maps import Gradients
 from fastcam.model.gradient.tape import one_hot
-from fastcam.model.head.head import OWN, Head
-from fastcam.model.head.probes import NORMALISED
+from fastcam.model.head.head import OWN
+from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.once import Recent
-from fastcam.model.run.session import Opening, Session
 
 KEPT = 4  # sets of layers whose sessions stay open
 
 
 class Attribution:
-    """Activation maps of a model, by any method. May be used from many threads.
+    """Activation maps of a model, by any method. May be used from many threads."""
 
-    Parameters
-    ----------
-    session
-        The whole model.
-    source, opening
-        The model as it was opened; None for a session of the caller's.
-    size
-        (height, width) of the network input.
-    pixels
-        Its least and largest value.
-    """
-
-    def __init__(
-        self,
-        session: Session,
-        source: Source | None,
-        opening: Opening | None,
-        head: Head,
-        size: tuple[int, int],
-        pixels: tuple[float, float] = NORMALISED,
-    ) -> None:
-        self.head = head
-        self.gradients = Gradients(source, opening, head, size)
-        self.masking = Masking(session, source, opening, head, size)
-        self.inputs = InputGradients(source, opening, head, size, pixels)
+    def __init__(self, model: OpenedModel) -> None:
+        self.head = model.head
+        self.gradients, self.masking, self.inputs = Gradients(model), Masking(model), InputGradients(model)
         self._layers: Recent[tuple[tuple[str, ...], bool], Layers] = Recent(
-            lambda wanted: Layers(source, opening, head, size, wanted[0], wanted[1]), KEPT
+            lambda wanted: Layers(model, wanted[0], wanted[1]), KEPT
         )
 
     def check_layers(self, options: Options) -> None:
@@ -165,7 +141,7 @@ class Attribution:
         found = self.inputs(seen.network_input, classes, method.variant, layer, smoothing)
         if method.times is not None:
             (coarse,) = options.engine.host(self.maps(seen, classes, replace(options, method=method.times.method)))
-            found = method.times.multiply(found, heatmaps(coarse, found.shape[2:], normalise=False))
+            found = method.times.multiply(found, heatmaps(coarse, found.shape[2:], normalize=False))
         return found
 
     def _weights(self, seen: Seen, classes: NDArray[np.int64], options: Options) -> NDArray[np.float32]:

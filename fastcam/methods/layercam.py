@@ -47,7 +47,7 @@ def fused(maps: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         check_maps("maps of a layer", one)
     h, w = max((one.shape for one in maps), key=lambda shape: shape[0] * shape[1])
     scaled = [np.tanh(SHARPNESS * one / max(float(one.max()), np.finfo(np.float32).tiny)) for one in maps]
-    return np.max([heatmaps(one, (h, w), normalise=False) for one in scaled], axis=0)
+    return np.max([heatmaps(one, (h, w), normalize=False) for one in scaled], axis=0)
 
 
 LAYERCAM = WeighingMethod(name="layercam", formula="`ReLU(g_k(x, y))`", paper="Jiang et al. 2021", weigh=weights)

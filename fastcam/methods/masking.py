@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from fastcam.arrays.checks import check_maps
 from fastcam.arrays.grids import grid
 from fastcam.methods.options import Options, Seen
-from fastcam.model.file.source import Source
 from fastcam.model.gradient.tails import ONCE, open_tail
 from fastcam.model.head.head import Head
 from fastcam.model.head.layouts import Layout
+from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.batches import Forwards
 from fastcam.model.run.once import Once
-from fastcam.model.run.session import Opening, Session
 
 Make = Callable[[NDArray[np.intp]], NDArray[Any]]
 Done = Callable[[int], object]
@@ -29,24 +28,12 @@ class Masking:
     """Trials of a model: forwards of its masked images. May be used from many threads.
 
     The session over the model's tail is made when it is first needed, and the head isn't exact.
-
-    Parameters
-    ----------
-    session
-        The whole model.
-    source, opening
-        The model as it was opened; None for a session of the caller's, whose tail can't be had.
-    size
-        (height, width) of the network input.
     """
 
-    def __init__(
-        self, session: Session, source: Source | None, opening: Opening | None, head: Head, size: tuple[int, int]
-    ) -> None:
-        self._axes, self._head = session.input.layout, head
-        self._model = Forwards.of_model(session, head.logits, head.classes, ONCE)
-        known = (None, None) if head.is_exact else (source, opening)
-        self._tail = Once(partial(open_tail, *known, head, size))
+    def __init__(self, model: OpenedModel) -> None:
+        self._axes, self._head = model.session.input.layout, model.head
+        self._model = Forwards.of_model(model.session, model.head.logits, model.head.classes, ONCE)
+        self._tail = Once(partial(open_tail, model))
 
     def trial(self, seen: Seen, classes: NDArray[np.int64], options: Options) -> Trial:
         """Return the trial of one image and classes (M,).

@@ -22,7 +22,7 @@ const STATES = {
 const by = (id) => document.getElementById(id);
 const nameOf = (record) => record.label ?? `class ${record.class_index}`;
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
-const scoreOf = ({ probability, value }) => (probability === undefined ? value.toPrecision(4) : percent(probability));
+const scoreOf = ({ score, is_probability }) => (is_probability ? percent(score) : score.toPrecision(4));
 
 let model = null;
 let pinned = null; // the class that is kept to, by its index
@@ -76,7 +76,7 @@ function fillBar(bar, record) {
   bar.setAttribute("aria-pressed", record.class_index === pinned);
   bar.title = name.textContent = nameOf(record);
   value.textContent = scoreOf(record);
-  track.firstChild.style.width = `${100 * (record.probability ?? 0)}%`;
+  track.firstChild.style.width = `${record.is_probability ? 100 * record.score : 0}%`;
 }
 
 function showPicture(source, description) {

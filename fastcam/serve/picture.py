@@ -19,7 +19,6 @@ from fastcam.arrays.values import Boxes
 from fastcam.errors import InputError
 from fastcam.export.lines import map_records
 from fastcam.export.overlays import legible_scale, overlay
-from fastcam.images.regions import part_of
 from fastcam.results import Explanation
 
 if TYPE_CHECKING:
@@ -79,9 +78,7 @@ def under(explanation: Explanation, rule: Convention) -> Explanation:
     """The same maps of one image, boxed under another convention or threshold: the network isn't run again."""
     if (explanation.convention, explanation.threshold) == (rule.name, rule.threshold):
         return explanation
-    height, width = explanation.image_sizes[0].tolist()
-    x0, y0, x1, y1 = explanation.regions[0].tolist()
-    part = part_of((x0, y0, x1, y1), (height, width))
+    part = explanation.part()
     boxes = find_boxes(
         explanation.activation_maps,
         part.sides,

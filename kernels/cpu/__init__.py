@@ -1,17 +1,20 @@
-"""Numba kernels, one file per twin. Loading one compiles it (seconds, once) or takes it from the cache."""
+"""Numba kernels, a file for each. To load one compiles it (seconds, once) or takes it from the cache."""
 
 from importlib import import_module
 from typing import Any
 
-KERNELS = (
-    *("activation_maps", "find_boxes", "heatmaps", "heatmaps_uint8", "localize", "overlay", "paint"),
-    *("preprocess", "preprocess_antialiased"),
-)
+from fastcam.kernels import twins
+
 # Without a twin: for evaluation on the host, where the network takes longer than they do. A union-find in the order of
-# values is serial by nature. The first is compiled fastest, which `fastcam warmup` begins with.
+# values is serial by nature. The first one compiles fastest, so `fastcam warmup` begins with it.
 HOST_ONLY = ("fill_holes", "depths", "score_depths", "sweep")
 
 
+def names() -> list[str]:
+    """Return the names of all kernels of the CPU."""
+    return [*HOST_ONLY, *twins()]
+
+
 def load(name: str) -> Any:
-    """The kernel of that name. Each is loaded by itself: a process that needs two doesn't wait for nine."""
+    """Return the kernel of that name, and load no other one: a process that needs two doesn't wait for all."""
     return getattr(import_module(f"fastcam.kernels.cpu.{name}"), name)

@@ -1,31 +1,35 @@
-"""Weighted channel sum."""
+"""Weighted channel sums."""
 
-from numba import float32, float64, int64, uint8
+from typing import Annotated
 
+from fastcam.kernels.contract import ClassIndex, Features, Floats, Out, Sums, Weights
 from fastcam.kernels.cpu.extrema import LARGEST
-from fastcam.kernels.cpu.jit import kernel, readable, writable
+from fastcam.kernels.cpu.jit import kernel
 from fastcam.kernels.cpu.weighted_sum import weighted_sums
 
-# built on f98f68275795b042
 
-
-@kernel(
-    *(int64, readable(uint8, 4), int64, float64, float64, readable(float32, 2), readable(int64, 2), int64, int64),
-    *(writable(float32, 2), writable(float32, 2), writable(float32, 4)),
-)
-def activation_maps(feature_maps, form, zero_point, scale, weights, class_index, first, stop, workspace, sums, out):
+@kernel
+def activation_maps(
+    features: Features,
+    weights: Weights,
+    class_index: ClassIndex,
+    first: int,
+    stop: int,
+    workspace: Sums,
+    out: Annotated[Floats, Out("N, M, h, w")],
+) -> int:
     """out[n, m, y, x] = sum over c of weights[class_index[n, m], c] * f(n, c, y, x), in channel order.
 
-    feature_maps: bytes of f (N, C, h, w) or (N, h, w, C), whose dtype and layout `form` tells (`weighted_sum.py`);
-    int8 and uint8 stand for (q - zero_point) * scale. weights (K, C), class_index (N, M), out (N, M, h, w), of which
-    images [first, stop) are written; workspace and sums as there. The order of the sum is part of the rule, so that
-    every engine gives the same bits. Returns the first image with a map that isn't finite, or stop.
+    Images [first, stop) are computed. The order of the sum is part of the rule, so that every engine gives the same
+    bits. Returns the first image with a map that isn't finite, or stop.
     """
     sound = stop
     h, w = out.shape[2], out.shape[3]
+    data, form, zero_point, scale = features
+    sums = workspace.sums
     for n in range(first, stop):
-        data = feature_maps[n].reshape(feature_maps[n].size)
-        weighted_sums(data, form, zero_point, scale, h * w, weights, class_index[n], workspace, sums)
+        values = data[n].reshape(data[n].size)
+        weighted_sums(values, form, zero_point, scale, h * w, weights, class_index[n], workspace)
         for m in range(out.shape[1]):
             for y in range(h):
                 for x in range(w):

@@ -1,6 +1,7 @@
-"""Machine code kept between processes: read from any of several folders, written to the first that lets it.
+"""Machine code kept between processes: read from any of several folders, written to the first that accepts it.
 
-Numba's own cache reads only where it can write, and passes on whatever a damaged file makes `pickle` raise.
+Numba's own cache reads only where it can write, passes on whatever a damaged file makes `pickle` raise, and looks for
+changes in a kernel's own file only, not in those that the kernel is built on.
 """
 
 import hashlib
@@ -10,7 +11,7 @@ import pickle
 import sys
 import warnings
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,14 @@ _warned: set[str] = set()
 
 
 class DamagedError(Exception):
-    """A file isn't as it was written."""
+    """A file whose contents don't match its checksum."""
 
 
 class KernelFiles(caching.IndexDataCacheFile):
     """The index and data files of a kernel in one folder, as Numba has them, with a checksum in front.
 
-    Other versions of the kernel have files of their own. Data files say which entry they are of: of processes that
-    write at once, one may leave the index and another one the data.
+    Other versions of the kernel have files of their own. Data files name the entry that they belong to: of processes
+    that write at once, one may leave the index and another one the data.
     """
 
     def __init__(self, folder: Path, name: str, stamp: str) -> None:
@@ -39,7 +40,7 @@ class KernelFiles(caching.IndexDataCacheFile):
         self.folder = folder
 
     def keep(self, key: Any, data: Any) -> None:
-        """Write an entry, over files that are damaged. Raises OSError where it can't be written."""
+        """Write an entry, over files that are damaged, or raise OSError."""
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             self.save(key, (key, data))
@@ -48,7 +49,7 @@ class KernelFiles(caching.IndexDataCacheFile):
             self.save(key, (key, data))
 
     def load(self, key: Any) -> Any:
-        """The data of an entry, or None."""
+        """Return the data of an entry, or None."""
         found = super().load(key)
         return found[1] if found and found[0] == key else None
 
@@ -81,7 +82,7 @@ class KernelFiles(caching.IndexDataCacheFile):
 
 
 class KernelCache(caching.Cache):
-    """What Numba asks for a kernel's machine code, and gives it to. No file makes a call fail: it is compiled then.
+    """The cache of one kernel, by the interface that Numba calls. No file makes a call fail: the kernel is compiled.
 
     Warns
     -----
@@ -92,27 +93,26 @@ class KernelCache(caching.Cache):
     def __init__(self, function: Callable[..., Any]) -> None:
         self._name, self._py_func = repr(function), function
         source = _source(function)
-        stamp = _digest(source, source.stat().st_mtime_ns) if source else ""
-        # Whatever another Numba or Python writes isn't even opened.
+        # Files that another Numba or Python writes aren't even opened.
         name = f"{function.__name__}.{sys.implementation.cache_tag}.numba-{numba_version}"
-        self._files = [KernelFiles(folder, name, stamp) for folder in folders(source)] if source else []
+        self._files = [KernelFiles(folder, name, stamp(source)) for folder in folders(source)] if source else []
         self._place: Path | None = None
         self.enable()
 
     @property
     def cache_path(self) -> str | None:
-        """The folder that the kernel came from, or is kept in; None: nowhere."""
+        """The folder that the kernel was loaded from or written to; None if there is none."""
         return None if self._place is None else str(self._place)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """The compiled kernel, or None."""
+        """Return the compiled kernel, or None."""
         target_context.refresh()
         key, damaged = self._index_key(sig, target_context.codegen()), ""
         for files in self._files:
             try:
                 data = files.load(key)
                 found = data and compiler.CompileResult._rebuild(target_context, *data)
-            except Exception as error:  # of pickle and LLVM: whatever there is in a file
+            except Exception as error:  # of pickle and LLVM: a file may contain anything
                 damaged = damaged or f"{files.folder}: expected whole files of {files._index_name}; got {error!r}"
                 continue
             if found:
@@ -123,7 +123,7 @@ class KernelCache(caching.Cache):
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep a compiled kernel, if that is possible."""
+        """Write a compiled kernel to the first folder that accepts it, or warn."""
         problems = []
         for files in self._files:
             try:
@@ -142,7 +142,7 @@ class KernelCache(caching.Cache):
 
 
 def folders(source: Path) -> list[Path]:
-    """Where the kernels of a source file may be kept: where the environment says, else beside the file or in the home.
+    """Return the folders for the kernels of a source file: that of the environment, or beside the file and in the home.
 
     `NUMBA_CACHE_DIR` counts as well, as for all that Numba compiles, unless there is a folder for these kernels alone.
     """
@@ -156,15 +156,27 @@ def folders(source: Path) -> list[Path]:
 
 
 def _source(function: Callable[..., Any]) -> Path | None:
-    """The file that changes when the kernel does: its own, its archive, or the program of a frozen application."""
+    """Return the file of a function: its source, the archive that contains it, or the program of a frozen application.
+
+    An archive and a frozen program contain all modules; either changes with each of them.
+    """
     file = Path(sys.executable if getattr(sys, "frozen", False) else inspect.getfile(function))
     return next((place for place in (file, *file.parents) if place.is_file()), None)
 
 
-@lru_cache
-def _digest(path: Path, changed: int) -> str:
-    """The digest of a file's contents, which are the same in any copy of it."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def stamp(source: Path) -> str:
+    """Return the digest of all that the kernels of a file may be built on; the same for any copy of it.
+
+    Any change in `kernels` or `kernels/cpu` changes it: a digest of all modules there can't overlook one that is used.
+    """
+    return _digest(source.parent if source.suffix == ".py" else source)
+
+
+@cache  # once in a process: files that are edited later aren't what the modules loaded before were made of
+def _digest(place: Path) -> str:
+    folders = (place.parent, place) if place.is_dir() else ()
+    files = [file for folder in folders for file in sorted(folder.glob("*.py")) if file.is_file()] or [place]
+    return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()
 
 
 def _warn(kind: str, message: str) -> None:

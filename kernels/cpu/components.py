@@ -1,15 +1,16 @@
 """Connected components of runs of pixels: union-find that carries area and extent along."""
 
+from fastcam.kernels.contract import Ints
 from fastcam.kernels.cpu.jit import helper
 
-# Columns of the table of runs, one line for the same pixels [START, STOP) of rows [Y0, Y1), and of the table of
-# components, which is true at their roots only.
+# Columns of the table of runs, each the same pixels [START, STOP) in rows [Y0, Y1), and of the table of components,
+# which is valid at their roots only.
 START, STOP, Y0, Y1, COMPONENT = range(5)
 PARENT, AREA, LEFT, TOP, RIGHT, BOTTOM = range(6)
 
 
 @helper
-def root_of(components, i):
+def root_of(components: Ints, i: int) -> int:
     while components[i, PARENT] != i:
         components[i, PARENT] = components[components[i, PARENT], PARENT]
         i = components[i, PARENT]
@@ -17,7 +18,7 @@ def root_of(components, i):
 
 
 @helper
-def unite(components, i, j):
+def unite(components: Ints, i: int, j: int) -> int:
     """Merge two roots; the one met first in raster order stays, which settles ties of area."""
     if i == j:
         return i
@@ -32,10 +33,13 @@ def unite(components, i, j):
 
 
 @helper
-def link_runs(runs, above, current, end, y0, y1, reach, components, count):
-    """Give the runs [current, end), of rows [y0, y1), to components, by the runs [above, current) of the row before.
+def link_runs(
+    runs: Ints, above: int, current: int, end: int, y0: int, y1: int, reach: int, components: Ints, count: int
+) -> int:
+    """Assign the runs [current, end), of rows [y0, y1), to components, by the runs [above, current) of the row before.
 
-    reach: 1 if runs that touch at a corner belong together, else 0. Returns the number of components, roots or not.
+    runs (R, 5), components (R, 6). reach: 1 if runs that touch at a corner are connected, else 0. Returns the number of
+    components, roots or not.
     """
     k = above
     for i in range(current, end):
@@ -63,8 +67,8 @@ def link_runs(runs, above, current, end, y0, y1, reach, components, count):
 
 
 @helper
-def write_largest(components, count, xyxy):
-    """The extent of the component with most pixels, of equals the one met first. Returns its area, or 0."""
+def write_largest(components: Ints, count: int, xyxy: Ints) -> int:
+    """Write the extent (4,) of the component with most pixels, of equals the one met first; return its area, or 0."""
     largest, area = -1, 0
     for i in range(count):
         if components[i, PARENT] == i and components[i, AREA] > area:

@@ -1,18 +1,18 @@
-"""How deep pixels lie: of how many ascending thresholds each is above, which one upsampling tells for all of them."""
+"""Depths of pixels: the number of ascending thresholds that each is above, from one upsampling for all of them."""
+
+from typing import Annotated
 
 import numpy as np
-from numba import float32, float64, int32, int64
 
+from fastcam.kernels.contract import Cells, Doubles, Floats, Grid, In, Ints, Out, Work
 from fastcam.kernels.cpu.extrema import cut_of, exact_extrema, margin_of, pad
-from fastcam.kernels.cpu.jit import CELLS, GRID, helper, kernel, readable, writable
+from fastcam.kernels.cpu.jit import helper, kernel
 from fastcam.kernels.cpu.upsampling import upsample_row
-
-# built on c5eea99f83e88dfb
 
 
 @helper
-def _count_below(line, cuts, depths):
-    """depths[x] = how many of the ascending cuts line[x] is above, found from the neighbour's on."""
+def _count_below(line: Floats, cuts: Floats, depths: Ints) -> None:
+    """depths[x] = number of the ascending cuts that line[x] is above, searched from the depth of the pixel before."""
     depth = 0
     for x in range(line.shape[0]):
         while depth < cuts.shape[0] and line[x] > cuts[depth]:
@@ -22,21 +22,27 @@ def _count_below(line, cuts, depths):
         depths[x] = depth
 
 
-@kernel(
-    *(int64, readable(float32, 2), *GRID, readable(float64, 1), int64, int64),
-    *(*CELLS, writable(float32, 1), writable(float32, 1), writable(int32, 2)),
-)
+@kernel
 def depths(
-    values, rows, row_weight, columns, column_weight, thresholds, rectify, minmax, padded, corners, cuts, line, out
-):
-    """out[1 + y, 1 + x] = how many of the ascending thresholds (T,) the pixel (x, y) of the upsampled map is above.
+    values: Annotated[Floats, In("h, w")],
+    grid: Grid,
+    thresholds: Annotated[Doubles, In("T")],
+    rectify: bool,
+    minmax: bool,
+    cells: Cells,
+    cuts: Annotated[Floats, Work("T")],
+    line: Annotated[Floats, Work("W")],
+    out: Annotated[Ints, Out("H + 2, W + 2")],
+) -> int:
+    """out[1 + y, 1 + x] = number of the ascending thresholds that pixel (x, y) of the upsampled map is above.
 
-    values (h, w), finite; rows, columns, padded and corners as in `extrema.py`; rectify and minmax as in
-    `fastcam.conventions`; workspace cuts (T,) and line (W,); out (H + 2, W + 2). Returns T.
+    values: finite; rectify and minmax as in `Rule`. Returns T.
     """
+    rows, row_weight, columns, column_weight = grid
+    padded, corners = cells
     largest = pad(values.reshape(values.size), values.shape[1], rectify, padded)
     margin, limit = margin_of(largest), np.float32(np.inf)
-    low, high = exact_extrema(padded, rows, row_weight, columns, column_weight, margin, corners)
+    low, high = exact_extrema(padded, grid, margin, corners)
     for k in range(thresholds.shape[0]):
         cuts[k] = cut_of(low, high, np.float32(thresholds[k]), minmax)
     for b in range(rows.shape[0] - 1):

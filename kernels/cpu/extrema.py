@@ -2,16 +2,18 @@
 
 import numpy as np
 
+from fastcam.kernels.contract import Floats, Grid
 from fastcam.kernels.cpu.jit import helper
 
 LARGEST = np.float32(2.0**126)  # beyond it, the difference of two values could overflow
 
 
 @helper
-def pad(values, w, rectify, padded):
-    """Put a map into padded[1:-1, 1:-1] and repeat its edges around it. Returns its largest magnitude, or NaN.
+def pad(values: Floats, w: int, rectify: bool, padded: Floats) -> np.float32:
+    """Write a map into padded[1:-1, 1:-1] and repeat its edges around it; return its largest magnitude, or NaN.
 
-    values: the h * w values, row by row; padded (>= h + 2, >= w + 2), of which h + 2 by w + 2 are used. rectify: ReLU.
+    values (h * w,), row by row; padded (>= h + 2, >= w + 2), of which h + 2 by w + 2 are used. rectify: negative values
+    become zero.
     """
     h = values.shape[0] // w
     largest = np.float32(0)
@@ -31,27 +33,27 @@ def pad(values, w, rectify, padded):
 
 
 @helper
-def margin_of(largest):
-    """More than rounding, 32 times of 2**-24, can move a pixel beyond those at the corners of its cell."""
+def margin_of(largest: np.float32) -> np.float32:
+    """Return more than rounding, 32 times of 2**-24, can move a pixel beyond those at the corners of its cell."""
     return largest * np.float32(2.0**-18) + np.float32(1e-43)
 
 
 @helper
-def between_rows(padded, b, t, column):
-    """The map at a column, t of the way from row b to the next: with the same between columns, what defines a pixel."""
+def between_rows(padded: Floats, b: int, t: np.float32, column: int) -> np.float32:
+    """Return the map at a column, t of the way from row b to the next.
+
+    The same between two columns of that defines a pixel.
+    """
     return padded[b, column] + t * (padded[b + 1, column] - padded[b, column])
 
 
 @helper
-def corner_values(padded, rows, row_weight, columns, column_weight, corners):
-    """corners[b, e, s, f]: the pixels in first (0) and last (1) row e of band b, first and last column f of segment s.
+def corner_values(padded: Floats, grid: Grid, corners: Floats) -> tuple[np.float32, np.float32]:
+    """Write the pixels at the corners of all cells (`contract.Cells`); return the lowest and the highest of them.
 
-    Pixel rows [rows[b], rows[b + 1]) are band b: they lie between rows b and b + 1 of the padded map, and row_weight
-    (H,) tells how far, in [0, 1]. Pixel columns [columns[s], columns[s + 1]) are segment s, likewise. rows (h + 2,),
-    columns (w + 2,); padded (>= h + 2, >= w + 2), corners (>= h + 1, 2, >= w + 1, 2).
-
-    Returns the lowest and the highest of them.
+    padded (>= h + 2, >= w + 2), corners (>= h + 1, 2, >= w + 1, 2).
     """
+    rows, row_weight, columns, column_weight = grid
     low, high = np.float32(np.inf), np.float32(-np.inf)
     for b in range(rows.shape[0] - 1):
         if rows[b] == rows[b + 1]:
@@ -73,7 +75,17 @@ def corner_values(padded, rows, row_weight, columns, column_weight, corners):
 
 
 @helper
-def _column_extrema(padded, b, s, t, first, stop, row_weight, low, high):
+def _column_extrema(
+    padded: Floats,
+    b: int,
+    s: int,
+    t: np.float32,
+    first: int,
+    stop: int,
+    row_weight: Floats,
+    low: np.float32,
+    high: np.float32,
+) -> tuple[np.float32, np.float32]:
     """Widen (low, high) by the pixels of a column in rows [first, stop) of a band."""
     for y in range(first, stop):
         left = between_rows(padded, b, row_weight[y], s)
@@ -84,13 +96,15 @@ def _column_extrema(padded, b, s, t, first, stop, row_weight, low, high):
 
 
 @helper
-def exact_extrema(padded, rows, row_weight, columns, column_weight, margin, corners):
-    """Minimum and maximum of all pixels, and the corners as in `corner_values`.
+def exact_extrema(padded: Floats, grid: Grid, margin: np.float32, corners: Floats) -> tuple[np.float32, np.float32]:
+    """Return minimum and maximum of all pixels, and write the corners as `corner_values` does.
 
     Within a segment of a row the values are monotone, also after rounding: a product with a growing weight, then a sum.
-    Down a column they are so up to rounding, hence only columns with a corner within that of an extremum are gone down.
+    Down a column they are so up to rounding. So only columns are searched that have a corner within the margin of an
+    extremum.
     """
-    lowest, highest = corner_values(padded, rows, row_weight, columns, column_weight, corners)
+    rows, row_weight, columns, column_weight = grid
+    lowest, highest = corner_values(padded, grid, corners)
     low, high = lowest, highest
     for b in range(rows.shape[0] - 1):
         first, stop = rows[b] + 1, rows[b + 1] - 1
@@ -108,8 +122,8 @@ def exact_extrema(padded, rows, row_weight, columns, column_weight, margin, corn
 
 
 @helper
-def cut_of(low, high, threshold, minmax):
-    """The number that exactly the pixels of the mask are greater than: `fastcam.conventions` from a map's extrema."""
+def cut_of(low: np.float32, high: np.float32, threshold: np.float32, minmax: bool) -> np.float32:
+    """Return the number that exactly the pixels of the mask are greater than, from a map's extrema."""
     if not minmax:
         return threshold * high if high > 0 else np.float32(np.inf)
     spread = high - low

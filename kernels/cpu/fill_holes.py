@@ -1,24 +1,30 @@
 """Holes of all components of all thresholds, filled at once: greyscale reconstruction from the border."""
 
+from typing import Annotated
+
 import numpy as np
-from numba import int32, int64
+from numba import int64
 
-from fastcam.kernels.cpu.jit import kernel, writable
-
-# built on 78091874d52f9171
+from fastcam.kernels.contract import Ints, Out, Work
+from fastcam.kernels.cpu.jit import kernel
 
 END, UNSEEN = -1, -2
 
 
-@kernel(int64, writable(int32, 2), writable(int32, 1), writable(int32, 1))
-def fill_holes(framed, heads, links):
-    """Raise depths, in place, to the lowest that a way out of the image, over sides of pixels, can't do without.
+@kernel
+def fill_holes(
+    framed: Annotated[Ints, Out("H + 2, W + 2")],
+    heads: Annotated[Ints, Work("T + 1")],
+    links: Annotated[Ints, Work("(H + 2) * (W + 2)")],
+) -> int:
+    """Raise depths, in place, to the lowest depth that every path out of the image, over sides of pixels, has to cross.
 
-    Above any threshold lie, afterwards, the components that lay there, without holes and what was in them
+    Afterwards, the components above any threshold are the ones before, without holes and what was in them
     (Vincent 1993, "Morphological grayscale reconstruction in image analysis"; here by a flood from the frame that goes
-    from the lowest depth to the highest). framed (H + 2, W + 2), pixels in a frame of zeros, of depths [0, T];
-    workspace heads (T + 1,), where the list of pixels of a depth begins, and links ((H + 2) * (W + 2),), how it goes
-    on. Returns T + 1.
+    from the lowest depth to the highest).
+
+    framed: depths in [0, T] of pixels in a frame of zeros. heads: the first pixel in the list of each depth; links: the
+    pixel after each. Returns T + 1.
     """
     height, stride = framed.shape
     depths = framed.reshape(framed.size)
@@ -33,7 +39,7 @@ def fill_holes(framed, heads, links):
             pixel = int64(heads[depth])
             heads[depth] = links[pixel]
             for step in (-stride, -1, 1, stride):
-                at = np.uintp(pixel + step)  # of what is beyond the frame a number too large
+                at = np.uintp(pixel + step)  # beyond the frame, a number that is too large
                 if at < np.uintp(links.shape[0]) and links[at] == UNSEEN:
                     depths[at] = max(depths[at], depth)
                     links[at] = heads[depths[at]]

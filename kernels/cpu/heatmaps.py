@@ -1,33 +1,37 @@
 """Heatmaps in float32."""
 
-import numpy as np
-from numba import float32, int64
+from typing import Annotated
 
+import numpy as np
+
+from fastcam.kernels.contract import Cells, Floats, Grid, Limits, Maps, Out
 from fastcam.kernels.cpu.extrema import LARGEST, pad
-from fastcam.kernels.cpu.jit import CELLS, GRID, kernel, readable, writable
+from fastcam.kernels.cpu.jit import kernel
 from fastcam.kernels.cpu.upsampling import pad_normalised, upsample_row
 
-# built on c5eea99f83e88dfb
 
+@kernel
+def heatmaps(
+    maps: Maps,
+    grid: Grid,
+    normalise: bool,
+    limits: Limits,
+    first: int,
+    stop: int,
+    cells: Cells,
+    out: Annotated[Floats, Out("P, H, W")],
+) -> int:
+    """out[p] = map p, scaled so that its limits become 0 and 1, upsampled, and clipped to [0, 1]; or only upsampled.
 
-@kernel(
-    *(int64, readable(float32, 3), *GRID, int64, readable(float32, 2), int64, int64),
-    *(*CELLS, writable(float32, 3)),
-)
-def heatmaps(maps, rows, row_weight, columns, column_weight, normalise, limits, first, stop, padded, corners, out):
-    """out[p] = map p, scaled so that its limits become 0 and 1, upsampled, and clipped to [0, 1]; or raw.
-
-    maps (P, h, w); limits (P, 2), for NaN the extrema after upsampling; rows, columns and workspace as in `extrema.py`;
-    out (P, H, W), of which rows [first, stop) are written. Returns how many maps there are before one that isn't
-    finite.
+    Rows [first, stop) are written, of finite maps. Returns the first map that isn't finite, or P.
     """
     sound, limit = maps.shape[0], np.float32(np.inf)
+    rows, row_weight, columns, column_weight = grid
+    padded = cells.padded
     for p in range(maps.shape[0]):
         values = maps[p].reshape(maps[p].size)
         if normalise:
-            fine = pad_normalised(
-                values, rows, row_weight, columns, column_weight, np.float32(1), limits[p], padded, corners
-            )
+            fine = pad_normalised(values, grid, np.float32(1), limits[p], cells)
         else:
             fine = pad(values, maps.shape[2], False, padded) < LARGEST
         if not fine:

@@ -1,28 +1,32 @@
 """Heatmaps in uint8."""
 
-import numpy as np
-from numba import float32, int64, uint8
+from typing import Annotated
 
-from fastcam.kernels.cpu.jit import CELLS, GRID, kernel, readable, writable
+import numpy as np
+
+from fastcam.kernels.contract import Bytes, Cells, Grid, Limits, Maps, Out
+from fastcam.kernels.cpu.jit import kernel
 from fastcam.kernels.cpu.upsampling import level_row, pad_normalised
 
-# built on c5eea99f83e88dfb
 
-
-@kernel(
-    *(int64, readable(float32, 3), *GRID, int64, readable(float32, 2), int64, int64),
-    *(*CELLS, writable(uint8, 3)),
-)
+@kernel
 def heatmaps_uint8(
-    maps, rows, row_weight, columns, column_weight, normalise, limits, first, stop, padded, corners, out
-):
-    """out[p] = map p as in `heatmaps` with `normalise`, which has to be set, times 255 and rounded half up."""
+    maps: Maps,
+    grid: Grid,
+    normalise: bool,
+    limits: Limits,
+    first: int,
+    stop: int,
+    cells: Cells,
+    out: Annotated[Bytes, Out("P, H, W")],
+) -> int:
+    """out[p] = map p as `heatmaps` computes it with `normalise`, which has to be set, times 255 and rounded half up."""
     sound = maps.shape[0]
+    rows, row_weight, columns, column_weight = grid
+    padded = cells.padded
     for p in range(maps.shape[0]):
         values = maps[p].reshape(maps[p].size)
-        if not pad_normalised(
-            values, rows, row_weight, columns, column_weight, np.float32(255), limits[p], padded, corners
-        ):
+        if not pad_normalised(values, grid, np.float32(255), limits[p], cells):
             sound = min(sound, p)
             continue
         for b in range(rows.shape[0] - 1):

@@ -1,41 +1,41 @@
-"""Feature maps to boxes in one go."""
+"""Feature maps to boxes in one call."""
 
-from numba import float32, float64, int32, int64, uint8
-
+from fastcam.kernels.contract import Cells, ClassBoxes, ClassIndex, Features, Grid, Rule, Sums, Tables, Weights
 from fastcam.kernels.cpu.components import write_largest
-from fastcam.kernels.cpu.jit import GRID, RULE, TABLES, kernel, readable, writable
+from fastcam.kernels.cpu.jit import kernel
 from fastcam.kernels.cpu.runs import components_of
 from fastcam.kernels.cpu.weighted_sum import weighted_sums
 
-# built on 6484a85cd5a5bac8
 
-
-@kernel(
-    *(int64, readable(uint8, 4), int64, float64, float64, readable(float32, 2), readable(int64, 2)),
-    *(int64, int64, *GRID, *RULE),
-    *(writable(float32, 2), writable(float32, 2), *TABLES),
-    *(writable(int32, 3), writable(int32, 2), writable(float32, 2)),
-)
+@kernel
 def localize(
-    feature_maps, form, zero_point, scale, weights, class_index, first, stop,
-    rows, row_weight, columns, column_weight, threshold, rectify, minmax, connectivity,
-    workspace, sums, padded, corners, spans, runs, components, xyxy, area, peak,
-):  # fmt: skip
-    """xyxy[n, m], area[n, m], peak[n, m] = the box of class class_index[n, m] in image n.
+    features: Features,
+    weights: Weights,
+    class_index: ClassIndex,
+    first: int,
+    stop: int,
+    grid: Grid,
+    rule: Rule,
+    workspace: Sums,
+    cells: Cells,
+    tables: Tables,
+    boxes: ClassBoxes,
+) -> int:
+    """boxes[n, m] = the box of class class_index[n, m] in image n, for images [first, stop).
 
-    For images [first, stop). The first six parameters, workspace and sums as in `activation_maps`, the others as in
-    `find_boxes`; xyxy (N, M, 4), area and peak (N, M). Returns the first image with a map that isn't finite, or stop.
+    The maps are those of `activation_maps`, their boxes those of `find_boxes`. Returns the first image with a map that
+    isn't finite, or stop.
     """
-    positions = (rows.shape[0] - 2) * (columns.shape[0] - 2)
+    positions = (grid.rows.shape[0] - 2) * (grid.columns.shape[0] - 2)
     sound = stop
+    data, form, zero_point, scale = features
+    xyxy, area, peak = boxes
+    sums, components = workspace.sums, tables.components
     for n in range(first, stop):
-        data = feature_maps[n].reshape(feature_maps[n].size)
-        weighted_sums(data, form, zero_point, scale, positions, weights, class_index[n], workspace, sums)
+        values = data[n].reshape(data[n].size)
+        weighted_sums(values, form, zero_point, scale, positions, weights, class_index[n], workspace)
         for m in range(xyxy.shape[1]):
-            _, count, high = components_of(
-                sums[m, :positions], rows, row_weight, columns, column_weight,
-                threshold, rectify, minmax, connectivity, padded, corners, spans, runs, components,
-            )  # fmt: skip
+            _, count, high = components_of(sums[m, :positions], grid, rule, cells, tables)
             area[n, m] = write_largest(components, count, xyxy[n, m])
             peak[n, m] = high
             if high != high:

@@ -1,7 +1,8 @@
 """The inner loop of the weighted channel sum, on tiles of sums that stay in vector registers.
 
 Numba's own loops load and store the sums for every few channels, and end every row of 7×7 positions with a scalar
-remainder. Held in registers, one class takes two thirds of the time and five classes take half (2048×7×7, L2 cache).
+remainder. With sums in registers, one class takes two thirds of the time and five classes take half (2048×7×7, L2
+cache).
 """
 
 from typing import Any
@@ -16,14 +17,15 @@ UNALIGNED = 4  # bytes: rows of any length start anywhere
 
 
 def tile(classes: int, panels: int) -> Any:
-    """Make multiply_add for tiles of that many classes × panels of LANES positions.
+    """Return multiply_add for tiles of `classes` × `panels` of LANES positions.
 
     multiply_add(features, row, weights, class_index, m, channel, count, position, sums):
     sums[m + r, q] += weights[class_index[m + r], channel + i] * features[row + i, q], for i = 0, 1, ... count - 1 in
     turn, for r < classes and q in `panels` panels from `position` on; each product and each sum rounded to float32.
 
-    features (·, P >= LANES), weights (K, C), class_index (M,) int64, sums (M, whole tiles). Nothing beyond P is read:
-    the last panel takes the last LANES positions there are, so its sums stand further right than they belong.
+    features (·, P >= LANES) float32, weights (K, C) float32, class_index (M,) int64, sums (M, whole tiles) float32.
+    Nothing beyond P is read: the last panel takes the last LANES positions, so its sums are further right than they
+    belong.
     """
 
     @intrinsic
@@ -50,7 +52,7 @@ def tile(classes: int, panels: int) -> Any:
         builder.branch(loop)
         builder.position_at_end(loop)
         i = builder.phi(number)
-        held = [[builder.phi(VECTOR) for _ in line] for line in start]
+        totals = [[builder.phi(VECTOR) for _ in line] for line in start]
         below = [builder.gep(first, [builder.mul(i, features.width)]) for first in firsts]
         parts = [builder.load(builder.bitcast(place, VECTOR.as_pointer()), align=UNALIGNED) for place in below]
         scalars = [builder.load(builder.gep(first, [i])) for first in chosen]
@@ -59,10 +61,10 @@ def tile(classes: int, panels: int) -> Any:
                 builder.fadd(total, builder.fmul(_spread(builder, scalar), part))
                 for total, part in zip(line, parts, strict=True)
             ]
-            for line, scalar in zip(held, scalars, strict=True)
+            for line, scalar in zip(totals, scalars, strict=True)
         ]
         following = builder.add(i, number(1))
-        for phi, first, again in [(i, number(0), following), *zip(*map(_flat, (held, start, added)), strict=True)]:
+        for phi, first, again in [(i, number(0), following), *zip(*map(_flat, (totals, start, added)), strict=True)]:
             phi.add_incoming(first, before)
             phi.add_incoming(again, loop)
         builder.cbranch(builder.icmp_signed("<", following, count), loop, done)
@@ -93,7 +95,7 @@ class _Rows:
 
 
 def _spread(builder: Any, scalar: Any) -> Any:
-    """The vector that holds the scalar in every lane."""
+    """Return the vector with the scalar in every lane."""
     nothing, index = ir.Constant(VECTOR, ir.Undefined), ir.IntType(32)
     first = builder.insert_element(nothing, scalar, index(0))
     return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(index, LANES), [0] * LANES))

@@ -1,16 +1,15 @@
 """Pixels from runs."""
 
-from numba import int32, int64
+from typing import Annotated
 
+from fastcam.kernels.contract import In, Ints, Out, Runs
 from fastcam.kernels.cpu.components import COMPONENT, START, STOP, Y0, Y1
-from fastcam.kernels.cpu.jit import kernel, readable, writable
-
-# built on a4f01e5c790f080e
+from fastcam.kernels.cpu.jit import kernel
 
 
-@kernel(int64, readable(int32, 2), int64, readable(int32, 1), writable(int32, 2))
-def paint(runs, count, values, out):
-    """out[y, x] = values[component of the run at (y, x)] where there is one; other pixels are left. Returns count."""
+@kernel
+def paint(runs: Runs, count: int, values: Annotated[Ints, In("components")], out: Annotated[Ints, Out("H, W")]) -> int:
+    """out[y, x] = values[component of the run at (x, y)], for the first `count` runs. Returns count."""
     for i in range(count):
         value = values[runs[i, COMPONENT]]
         for y in range(runs[i, Y0], runs[i, Y1]):

@@ -1,7 +1,11 @@
-"""What both ways to resize a frame share: pixels out of memory of any strides, and rows of results into any layout."""
+"""Parts of both ways to resize a frame: pixels from memory with any strides, rows of results into any layout."""
+
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from fastcam.kernels.contract import Bytes
 from fastcam.kernels.cpu.jit import helper
 
 RED, GREEN, BLUE, HALF = np.uint32(19595), np.uint32(38470), np.uint32(7471), np.uint32(1 << 15)
@@ -9,14 +13,14 @@ LUMA_BITS = np.uint32(16)
 
 
 @helper
-def is_packed(pixel_stride, channel_stride):
-    """Whether pixels lie so close that a row is best read with whatever else is between its bytes."""
+def is_packed(pixel_stride: int, channel_stride: int) -> bool:
+    """Return whether pixels are so close that a row is read fastest as a whole, with all bytes in between."""
     return 0 < abs(pixel_stride) <= 4 and abs(channel_stride) <= 2
 
 
 @helper
-def grey(levels):
-    """levels[0] = luma of the three rows (ITU-R 601, as Pillow rounds it)."""
+def grey(levels: Bytes) -> None:
+    """levels[0] = luma of the three rows of levels (3, width) (ITU-R 601, as Pillow rounds it)."""
     for x in range(levels.shape[1]):
         red, green, blue = np.uint32(levels[0, x]), np.uint32(levels[1, x]), np.uint32(levels[2, x])
         total = np.uint32(np.uint32(red * RED) + np.uint32(green * GREEN) + np.uint32(blue * BLUE) + HALF)
@@ -24,14 +28,14 @@ def grey(levels):
 
 
 @helper
-def turn(levels):
-    """Exchange the first and the last channel."""
+def turn(levels: Bytes) -> None:
+    """Exchange the first and the last channel of levels (3, width)."""
     for x in range(levels.shape[1]):
         levels[0, x], levels[2, x] = levels[2, x], levels[0, x]
 
 
 @helper
-def _write_planes(levels, table, y, height, out):
+def _write_planes(levels: Bytes, table: NDArray[Any], y: int, height: int, out: NDArray[Any]) -> None:
     width = np.uintp(levels.shape[1])
     for channel in range(table.shape[0]):
         start = np.uintp(channel * height + y) * width
@@ -40,7 +44,7 @@ def _write_planes(levels, table, y, height, out):
 
 
 @helper
-def _write_pixels(levels, table, y, out):
+def _write_pixels(levels: Bytes, table: NDArray[Any], y: int, out: NDArray[Any]) -> None:
     width, channels = np.uintp(levels.shape[1]), np.uintp(table.shape[0])
     row = out[y * width * channels : (y + 1) * width * channels]
     if channels == 3:
@@ -55,7 +59,7 @@ def _write_pixels(levels, table, y, out):
 
 
 @helper
-def _write(levels, table, y, height, channels_last, out):
+def _write(levels: Bytes, table: NDArray[Any], y: int, height: int, channels_last: bool, out: NDArray[Any]) -> None:
     if channels_last:
         _write_pixels(levels, table, y, out)
     else:
@@ -63,12 +67,12 @@ def _write(levels, table, y, height, channels_last, out):
 
 
 @helper
-def write_row(levels, table, y, height, channels_last, out):
-    """Row y of the network input: what the table holds for the levels (3, width).
+def write_row(levels: Bytes, table: Bytes, y: int, height: int, channels_last: bool, out: Bytes) -> None:
+    """Write row y of the network input: the values that the table has for the levels (3, width).
 
-    table (channels, 256 * item) and out (all of it) are the bytes of items of 1, 2, 4 or 8 bytes, which are copied as
-    they are: normalised, rounded and converted when the table was made, once for each level and channel. One channel:
-    of the luma.
+    table and channels_last as in `contract.Target`; out: all bytes of the network input. Items have 1, 2, 4 or 8 bytes
+    and are copied as they are: normalised, rounded and converted when the table was made, once for each level and
+    channel.
     """
     item = table.shape[1] // 256
     if table.shape[0] == 1:

@@ -1,15 +1,15 @@
-"""A frame to a network input by bilinear interpolation between four pixels, to the bit that of OpenCV.
+"""A frame to a network input by bilinear interpolation between four pixels, with the bits of OpenCV.
 
-Its arithmetic is integer: weights of 11 bits, columns first, four bits dropped, then rows.
+The arithmetic is that of integers: weights of 11 bits; columns first, without the last four bits; then rows.
 """
 
+from typing import Annotated
+
 import numpy as np
-from numba import int16, int32, int64, uint8, uint32, uint64
 
-from fastcam.kernels.cpu.jit import helper, kernel, readable, writable
+from fastcam.kernels.contract import Bytes, Frame, Ints, Linear, LongWords, Out, Pairs, Shorts, Target, Words
+from fastcam.kernels.cpu.jit import helper, kernel
 from fastcam.kernels.cpu.pixels import turn, write_row
-
-# built on fe306157f85f4333
 
 ONE, TWO, THREE, FOUR = np.uintp(1), np.uintp(2), np.uintp(3), np.uintp(4)
 BYTE, TWO_BYTES, LOW, FOUR_BYTES = np.uint32(8), np.uint32(16), np.uint32(255), np.uint64(32)
@@ -17,21 +17,32 @@ DROPPED = np.int32(4)
 
 
 @helper
-def _four_bytes(frame, at):
+def _four_bytes(frame: Bytes, at: int) -> np.uint32:
     low = np.uint32(frame[at]) | np.uint32(np.uint32(frame[at + ONE]) << BYTE)
     high = np.uint32(frame[at + TWO]) | np.uint32(np.uint32(frame[at + THREE]) << BYTE)
     return np.uint32(low | np.uint32(high << TWO_BYTES))
 
 
 @helper
-def _mixed(left, right, left_weight, right_weight, constant):
+def _mixed(
+    left: np.int32, right: np.int32, left_weight: np.int16, right_weight: np.int16, constant: np.int32
+) -> np.int16:
     left, right = np.int32(left * np.int32(left_weight)), np.int32(right * np.int32(right_weight))
     return np.int16(np.int32(np.int32(left + right) + constant) >> DROPPED)
 
 
 @helper
-def _mix_loaded(frame, first, pixel_stride, weights, constants, pairs, pixels, line):
-    """As `_mix`, for pixels of three or four neighbouring bytes at constants[1]: loaded by two, mixed by many."""
+def _mix_loaded(
+    frame: Bytes,
+    first: int,
+    pixel_stride: int,
+    weights: Shorts,
+    constants: Ints,
+    pairs: LongWords,
+    pixels: Words,
+    line: Shorts,
+) -> None:
+    """Do as `_mix` for pixels of three or four neighbouring bytes at constants[1]: two at a load, mixed by many."""
     bits, side = np.uint64(8 * abs(pixel_stride)), 0 if pixel_stride > 0 else 1
     width = np.uintp(pairs.shape[0])
     for x in range(width):  # LLVM makes a single load of this
@@ -49,8 +60,17 @@ def _mix_loaded(frame, first, pixel_stride, weights, constants, pairs, pixels, l
 
 
 @helper
-def _mix(frame, at, pixel_stride, channel_stride, columns, weights, constants, line):
-    """line (3, width) = a row of the frame at the columns wanted."""
+def _mix(
+    frame: Bytes,
+    at: int,
+    pixel_stride: int,
+    channel_stride: int,
+    columns: Ints,
+    weights: Shorts,
+    constants: Ints,
+    line: Shorts,
+) -> None:
+    """line (3, width) = a row of the frame, which begins at `at`, interpolated at the columns of the network input."""
     for channel in range(3):
         for x in range(np.uintp(columns.shape[0])):
             place = at + columns[x] * pixel_stride
@@ -62,11 +82,23 @@ def _mix(frame, at, pixel_stride, channel_stride, columns, weights, constants, l
 
 
 @helper
-def _mix_row(frame, at, pixel_stride, channel_stride, columns, span, weights, constants, pairs, pixels, line):
-    """The way that fits. span: where the bytes of the first pair and the last one begin, from `at`."""
+def _mix_row(
+    frame: Bytes,
+    at: int,
+    pixel_stride: int,
+    channel_stride: int,
+    columns: Ints,
+    span: tuple[int, int],
+    weights: Shorts,
+    constants: Ints,
+    pairs: LongWords,
+    pixels: Words,
+    line: Shorts,
+) -> None:
+    """Mix a row in the fastest way that the strides allow. span: the first bytes of the first and last pair."""
     usual = channel_stride == 1 and 3 <= abs(pixel_stride) <= 4
     first = at + span[0]
-    # More than a pair is loaded, which only that with the highest address of the frame may not have behind it.
+    # A load reads more than a pair; after the highest pair in memory there may be no more bytes of the frame.
     if usual and first >= 0 and first - span[0] + span[1] + 8 <= frame.shape[0]:
         _mix_loaded(frame, first, pixel_stride, weights, constants, pairs, pixels, line)
     else:
@@ -74,8 +106,8 @@ def _mix_row(frame, at, pixel_stride, channel_stride, columns, span, weights, co
 
 
 @helper
-def _mix_rows(above, below, weight, weight_below, levels):
-    """levels = the two lines mixed; each product loses 16 bits by itself, as OpenCV's do."""
+def _mix_rows(above: Shorts, below: Shorts, weight: np.int32, weight_below: np.int32, levels: Bytes) -> None:
+    """levels (3, width) = the two lines mixed; each product loses 16 bits by itself, as in OpenCV."""
     for channel in range(3):
         for x in range(np.uintp(levels.shape[1])):
             upper = np.int32(np.int32(np.int32(above[channel, x]) * weight) >> np.int32(16))
@@ -84,16 +116,19 @@ def _mix_rows(above, below, weight, weight_below, levels):
 
 
 @helper
-def _slot(row):
-    """The line for a row: of neighbours, one is even and one is odd; what is outside the frame has the third."""
+def _slot(row: int) -> int:
+    """Return the number of the line for a row: even rows, odd rows, and all rows outside the frame."""
     return row & 1 if row >= 0 else 2
 
 
 @helper
-def _prepare(pixel_stride, columns, weights, border, fill, constants, line):
-    """What the border adds to each column, the line of a row outside the frame, and where pairs begin, from the first.
+def _prepare(
+    pixel_stride: int, columns: Ints, weights: Shorts, border: Ints, fill: int, constants: Ints, line: Shorts
+) -> tuple[int, int]:
+    """Write what is the same for all rows; return the first byte of the lowest pair in memory and of the highest one.
 
-    Returns where the first pair in memory and the last one begin.
+    constants[0] = what the border adds to each column, constants[1] = the first byte of each pair, from the lowest;
+    line = a row outside the frame.
     """
     lowest = highest = columns[0] * pixel_stride
     for x in range(columns.shape[0]):
@@ -107,44 +142,36 @@ def _prepare(pixel_stride, columns, weights, border, fill, constants, line):
     return lowest + before, highest + before
 
 
-@kernel(
-    *(int64, readable(uint8, 1), int64, int64, int64, int64),
-    *(readable(int32, 2), readable(int16, 2), readable(int32, 1), readable(int16, 2), readable(int32, 1)),
-    *(int64, readable(uint8, 2), int64, int64, int64),
-    *(writable(uint64, 1), writable(uint32, 2), writable(int32, 2), writable(int16, 3), writable(uint8, 2)),
-    writable(uint8, 1),
-)
+@kernel
 def preprocess(
-    frame, origin, row_stride, pixel_stride, channel_stride,
-    rows, row_weights, columns, column_weights, column_border, fill, table, channels_last, first, stop,
-    pairs, pixels, constants, lines, levels, out,
-):  # fmt: skip
-    """Rows [first, stop) of a network input out of a frame: resized, normalised and laid out in one pass.
-
-    frame: all bytes from the lowest to the highest of it; channel c of pixel (x, y) is at origin + y * row_stride + x *
-    pixel_stride + c * channel_stride. rows (height, 2): the two rows of each row wanted, -1 for one outside the frame,
-    in 11-bit row_weights (height, 2). columns (width,): the left one of two inside, in column_weights (2, width); the
-    right one may be missing where it has no weight; column_border (width,): the weight of what is outside, where there
-    is nothing but `fill`. table, channels_last and out: see `write_row`. Workspace: pairs (width,), pixels and
-    constants (2, width), lines (3, 3, width), levels (3, width).
-    """
+    frame: Frame,
+    axes: Linear,
+    target: Target,
+    workspace: Pairs,
+    out: Annotated[Bytes, Out("all bytes")],
+) -> int:
+    """Write rows of a network input from a frame: resized, normalised and laid out in one pass. Returns target.stop."""
+    data, origin, row_stride, pixel_stride, channel_stride = frame
+    rows, row_weights, columns, column_weights, column_border, fill = axes
+    table, channels_last, first, stop = target
+    pairs, pixels, constants, lines, levels = workspace
     span = _prepare(pixel_stride, columns, column_weights, column_border, fill, constants, lines[2])
     turned = channel_stride < 0
-    if turned:  # then lines have the channels as they lie in memory
+    if turned:  # then lines have the channels in the order of memory
         origin, channel_stride = origin + 2 * channel_stride, -channel_stride
-    held = np.full(3, -2)  # which rows the lines are of
-    held[2] = -1
+    loaded = np.full(3, -2)  # the row of the frame in each line
+    loaded[2] = -1
     for y in range(first, stop):
         for side in range(2):
             row = rows[y, side]
             slot = _slot(row)
-            if held[slot] != row:
+            if loaded[slot] != row:
                 at, line = origin + row * row_stride, lines[slot]
                 _mix_row(
-                    frame, at, pixel_stride, channel_stride, columns, span, column_weights, constants,
+                    data, at, pixel_stride, channel_stride, columns, span, column_weights, constants,
                     pairs, pixels, line,
                 )  # fmt: skip
-                held[slot] = row
+                loaded[slot] = row
         above, below = lines[_slot(rows[y, 0])], lines[_slot(rows[y, 1])]
         _mix_rows(above, below, np.int32(row_weights[y, 0]), np.int32(row_weights[y, 1]), levels)
         if turned:

@@ -1,27 +1,27 @@
-"""A frame to a network input, each pixel the weighted mean of all that it covers, as Pillow's BILINEAR.
+"""A frame to a network input, each pixel the weighted mean of the pixels that it covers, as Pillow's BILINEAR.
 
-Rows are summed up first, over neighbouring bytes, many at a time; in integers, of which all engines make the same.
+Rows are summed first, over neighbouring bytes, many at a time; in integers, whose sums are the same in all engines.
 """
 
+from typing import Annotated
+
 import numpy as np
-from numba import int16, int32, int64, uint8
 
-from fastcam.kernels.cpu.jit import helper, kernel, readable, writable
+from fastcam.kernels.contract import Averages, Bytes, Frame, Ints, Out, Shorts, Target, Totals
+from fastcam.kernels.cpu.jit import helper, kernel
 from fastcam.kernels.cpu.pixels import is_packed, turn, write_row
-
-# built on fe306157f85f4333
 
 ONE, TWO, THREE = np.uintp(1), np.uintp(2), np.uintp(3)
 
 
 @helper
-def _add_four(frame, at, row_stride, weights, k, line):
-    """Four rows at a time, so that the sums are read and written a fourth as often."""
+def _add_four(frame: Bytes, at: int, row_stride: int, weights: Shorts, k: int, line: Ints) -> None:
+    """Add four rows at a time: the sums are read and written a quarter as often."""
     n = line.shape[0]
     a, b = frame[at : at + n], frame[at + row_stride : at + row_stride + n]
     at += 2 * row_stride
     c, d = frame[at : at + n], frame[at + row_stride : at + row_stride + n]
-    # Factors known to have 16 bits each: two instructions of the machine less than for any 32.
+    # Factors that are known to have 16 bits each take two machine instructions less than any of 32 bits.
     wa, wb = np.int32(weights[k]), np.int32(weights[k + 1])
     wc, wd = np.int32(weights[k + 2]), np.int32(weights[k + 3])
     for i in range(n):
@@ -31,7 +31,7 @@ def _add_four(frame, at, row_stride, weights, k, line):
 
 
 @helper
-def _add_one(frame, at, step, weight, line):
+def _add_one(frame: Bytes, at: int, step: int, weight: np.int32, line: Ints) -> None:
     if step == 1:
         row = frame[at : at + line.shape[0]]
         for i in range(line.shape[0]):
@@ -42,7 +42,7 @@ def _add_one(frame, at, step, weight, line):
 
 
 @helper
-def _sum_rows(frame, at, row_stride, step, count, weights, line):
+def _sum_rows(frame: Bytes, at: int, row_stride: int, step: int, count: int, weights: Shorts, line: Ints) -> None:
     """line[i] += the sum over `count` rows of their weight times the byte at + i * step."""
     k = 0
     while step == 1 and k + 4 <= count:
@@ -56,7 +56,20 @@ def _sum_rows(frame, at, row_stride, step, count, weights, line):
 
 
 @helper
-def _sum_pixels(short, at, pixel, channel, left, columns, weights, border, base, fill, shift, levels):
+def _sum_pixels(
+    short: Shorts,
+    at: int,
+    pixel: int,
+    channel: int,
+    left: int,
+    columns: Ints,
+    weights: Shorts,
+    border: Ints,
+    base: np.int32,
+    fill: int,
+    shift: int,
+    levels: Bytes,
+) -> None:
     """levels[c, x] = the sum of short[at + (column - left) * pixel + c * channel] over its columns, rounded."""
     second, third = np.uintp(channel), np.uintp(2 * channel)
     for x in range(levels.shape[1]):
@@ -72,8 +85,21 @@ def _sum_pixels(short, at, pixel, channel, left, columns, weights, border, base,
 
 
 @helper
-def _sum_columns(short, at, pixel, channel, left, columns, weights, border, base, fill, shift, levels):
-    """`_sum_pixels`, compiled once more for each of the usual strides, of which LLVM makes three times the speed."""
+def _sum_columns(
+    short: Shorts,
+    at: int,
+    pixel: int,
+    channel: int,
+    left: int,
+    columns: Ints,
+    weights: Shorts,
+    border: Ints,
+    base: np.int32,
+    fill: int,
+    shift: int,
+    levels: Bytes,
+) -> None:
+    """Do as `_sum_pixels`, which is compiled once more for each of the usual strides: three times as fast."""
     if channel == 1 and pixel == 3:
         _sum_pixels(short, at, 3, 1, left, columns, weights, border, base, fill, shift, levels)
     elif channel == 1 and pixel == 4:
@@ -86,32 +112,26 @@ def _sum_columns(short, at, pixel, channel, left, columns, weights, border, base
         _sum_pixels(short, at, pixel, channel, left, columns, weights, border, base, fill, shift, levels)
 
 
-@kernel(
-    *(int64, readable(uint8, 1), int64, int64, int64, int64),
-    *(readable(int32, 2), readable(int16, 2), readable(int32, 1), int64) * 2,
-    *(int64, int64, readable(uint8, 2), int64, int64, int64),
-    *(writable(int32, 1), writable(int16, 1), writable(uint8, 2), writable(uint8, 1)),
-)
+@kernel
 def preprocess_antialiased(
-    frame, origin, row_stride, pixel_stride, channel_stride,
-    rows, row_weights, row_border, row_shift, columns, column_weights, column_border, column_shift,
-    extra_bits, fill, table, channels_last, first, stop, sums, lines, levels, out,
-):  # fmt: skip
-    """Rows [first, stop) of a network input out of a frame: resized, normalised and laid out in one pass.
-
-    frame, origin and strides: see `preprocess`. rows (height, 2): the first and the number of the rows that a row
-    wanted is the sum of, all of them inside, in row_weights (height, most); row_border (height,): the weight of what is
-    outside, where there is nothing but `fill`. A sum of rows is shifted right by row_shift and has extra_bits more than
-    a byte then. The same for columns; their sum, shifted, is a byte. table, channels_last and out: see `write_row`.
-    Workspace: sums and lines (>= bytes of a row between its first and last column, or three of its columns), levels (3,
-    width).
-    """
+    frame: Frame,
+    axes: Averages,
+    target: Target,
+    workspace: Totals,
+    out: Annotated[Bytes, Out("all bytes")],
+) -> int:
+    """Write rows of a network input from a frame: resized, normalised and laid out in one pass. Returns target.stop."""
+    data, origin, row_stride, pixel_stride, channel_stride = frame
+    rows, row_weights, row_border, row_shift = axes[:4]
+    columns, column_weights, column_border, column_shift, extra_bits, fill = axes[4:]
+    table, channels_last, first, stop = target
+    sums, lines, levels = workspace
     left, right = columns[0, 0], columns[0, 0]
     for x in range(columns.shape[0]):
         left, right = min(left, columns[x, 0]), max(right, columns[x, 0] + columns[x, 1])
     covered = max(right - left, 1)
     packed = is_packed(pixel_stride, channel_stride)
-    # A packed row is one part of neighbouring bytes, another one is three parts, of a channel each.
+    # A packed row is one part of neighbouring bytes; any other is three parts, one for each channel.
     if packed:
         parts, step = 1, 1
         length = (covered - 1) * abs(pixel_stride) + 2 * abs(channel_stride) + 1
@@ -128,7 +148,7 @@ def preprocess_antialiased(
         for part in range(parts):
             line = sums[part * length : (part + 1) * length]
             line[:] = base
-            _sum_rows(frame, start + part * channel_stride, row_stride, step, rows[y, 1], row_weights[y], line)
+            _sum_rows(data, start + part * channel_stride, row_stride, step, rows[y, 1], row_weights[y], line)
         for i in range(parts * length):
             short[i] = np.int16(np.int32(sums[i] >> np.int32(row_shift)))
         _sum_columns(

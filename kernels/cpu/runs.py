@@ -1,24 +1,31 @@
-"""Runs of pixels above a threshold, row by row, without the pixels: from the map's cells alone.
+"""Runs of pixels above a threshold, row by row, from the map's cells alone, without the pixels.
 
-A pixel row of a map stretched over an image lies between two rows of the map: it is of a band; likewise a pixel column
-is of a segment. Where a band crosses a segment, four corner pixels tell whether all pixels are safely in or out. Rows
-of bands with no cell left to ask are one run high; in others, the crossing of a cell and a row is solved for, then
-settled by the very expression that defines the pixel.
+Where a band of pixel rows crosses a segment of pixel columns (`contract.Grid`), four corner pixels show whether all
+pixels are safely in or out. All rows of a band without other cells have the same runs; in the other bands, the crossing
+of a cell and a row is solved for, then decided by the expression that defines the pixel.
 """
+
+from typing import Any
 
 import numpy as np
 
+from fastcam.kernels.contract import Cells, Floats, Grid, Ints, Rule, Tables
 from fastcam.kernels.cpu.components import START, STOP, link_runs
 from fastcam.kernels.cpu.extrema import LARGEST, between_rows, cut_of, exact_extrema, margin_of, pad
 from fastcam.kernels.cpu.jit import helper
 
 OUT, IN, MIXED = range(3)
-KIND, FIRST, END, SEGMENT = range(4)  # columns of the table of spans: what its pixels [FIRST, END) are; its segment
+KIND, FIRST, END, SEGMENT = range(4)  # columns of the table of spans: kind of its pixels [FIRST, END), and its segment
 
 
 @helper
-def _spans(corners, b, columns, cut, margin, spans):
-    """Describe band b by spans: segments that are mixed, and neighbours in or out that are taken together."""
+def _spans(
+    corners: Floats, b: int, columns: Ints, cut: np.float32, margin: np.float32, spans: Ints
+) -> tuple[int, bool]:
+    """Write the spans of band b: segments that are mixed, and neighbours in or out, joined.
+
+    Returns the number of spans, and whether one is mixed.
+    """
     count, mixed = 0, False
     for s in range(columns.shape[0] - 1):
         if columns[s] == columns[s + 1]:
@@ -45,8 +52,8 @@ def _spans(corners, b, columns, cut, margin, spans):
 
 
 @helper
-def _pitch(columns, weight):
-    """Pixels a cell of the map: as the longest segment has it."""
+def _pitch(columns: Ints, weight: Floats) -> Any:
+    """Return the pixels per cell of the map, in the longest segment."""
     pitch, longest = np.float32(0), 1
     for s in range(columns.shape[0] - 1):
         first, last = columns[s], columns[s + 1] - 1
@@ -56,8 +63,17 @@ def _pitch(columns, weight):
 
 
 @helper
-def _crossing(left, slope, weight, first, last, pitch, cut, leaves):
-    """The first pixel in (first, last] whose side of the cut is that of `last`, and not that of `first`."""
+def _crossing(
+    left: np.float32,
+    slope: np.float32,
+    weight: Floats,
+    first: int,
+    last: int,
+    pitch: np.float32,
+    cut: np.float32,
+    leaves: bool,
+) -> int:
+    """Return the first pixel in (first, last] whose side of the cut is that of `last`, and not that of `first`."""
     along = ((cut - left) / slope - weight[first]) * pitch
     guess = last - 1
     if not along >= last - 1 - first:  # NaN as well
@@ -84,8 +100,19 @@ def _crossing(left, slope, weight, first, last, pitch, cut, leaves):
 
 
 @helper
-def _row_runs(padded, b, t, weight, pitch, cut, spans, count, runs, end):
-    """Append the runs of a row of band b, t below the row of the map above it; return how many there are now."""
+def _row_runs(
+    padded: Floats,
+    b: int,
+    t: np.float32,
+    weight: Floats,
+    pitch: np.float32,
+    cut: np.float32,
+    spans: Ints,
+    count: int,
+    runs: Ints,
+    end: int,
+) -> int:
+    """Append the runs of a row of band b, t below the row of the map above it; return the number of runs so far."""
     start = -1
     for k in range(count):
         first = spans[k, FIRST]
@@ -116,13 +143,14 @@ def _row_runs(padded, b, t, weight, pitch, cut, spans, count, runs, end):
 
 
 @helper
-def trace(padded, rows, row_weight, columns, column_weight, corners, cut, margin, reach, spans, runs, components):
-    """Fill the tables of runs and components of a map cut at `cut`; return how many there are of both.
+def trace(grid: Grid, cut: np.float32, margin: np.float32, reach: int, cells: Cells, tables: Tables) -> tuple[int, int]:
+    """Fill the tables of runs and components of a map cut at `cut`; return the numbers of runs and of components.
 
-    padded, margin and corners as `extrema.py` makes them; reach as in `components.link_runs`; spans (>= w + 1, 4), runs
-    (>= H * min(w, (W + 1) // 2), 5) and components (as many, 6), int32: a row has at most w runs, as it is monotone
-    between two cells of the map, and no more than fit with a gap between them.
+    The cells are those that `exact_extrema` wrote; reach as in `link_runs`.
     """
+    rows, row_weight, columns, column_weight = grid
+    spans, runs, components = tables
+    padded, corners = cells
     above = current = end = count = 0
     pitch = _pitch(columns, column_weight)
     for b in range(rows.shape[0] - 1):
@@ -141,17 +169,13 @@ def trace(padded, rows, row_weight, columns, column_weight, corners, cut, margin
 
 
 @helper
-def components_of(
-    values, rows, row_weight, columns, column_weight, threshold, rectify, minmax, connectivity,
-    padded, corners, spans, runs, components,
-):  # fmt: skip
-    """Runs and components of one map of h * w values: how many there are, and the maximum, NaN if not finite."""
-    largest = pad(values, columns.shape[0] - 2, rectify, padded)
+def components_of(values: Floats, grid: Grid, rule: Rule, cells: Cells, tables: Tables) -> tuple[int, int, np.float32]:
+    """Fill the tables of one map (h * w,); return the numbers of runs and components, and the maximum or NaN."""
+    largest = pad(values, grid.columns.shape[0] - 2, rule.rectify, cells.padded)
     if not largest < LARGEST:
         return 0, 0, np.float32(np.nan)
     margin = margin_of(largest)
-    low, high = exact_extrema(padded, rows, row_weight, columns, column_weight, margin, corners)
-    cut = cut_of(low, high, np.float32(threshold), minmax)
-    reach = 1 if connectivity == 8 else 0
-    ends = trace(padded, rows, row_weight, columns, column_weight, corners, cut, margin, reach, spans, runs, components)
-    return ends[0], ends[1], high
+    low, high = exact_extrema(cells.padded, grid, margin, cells.corners)
+    cut = cut_of(low, high, np.float32(rule.threshold), rule.minmax)
+    runs, components = trace(grid, cut, margin, 1 if rule.connectivity == 8 else 0, cells, tables)
+    return runs, components, high

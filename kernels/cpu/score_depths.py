@@ -1,37 +1,43 @@
-"""Depths of the pixels of a score map as the evaluation of Choe et al. 2020 makes it: bicubic, min-max, bytes."""
+"""Depths of the pixels of a score map, as the evaluation of Choe et al. 2020 makes it: bicubic, min-max, bytes."""
+
+from typing import Annotated
 
 import numpy as np
-from numba import float32, float64, int32, int64
 
-from fastcam.kernels.cpu.jit import helper, kernel, readable, writable
-
-# built on 78091874d52f9171
+from fastcam.kernels.contract import Doubles, Floats, In, Ints, Out, Work
+from fastcam.kernels.cpu.jit import helper, kernel
 
 
 @helper
-def _stretch(values, cell, weight, lines):
-    """lines[i, x] = row i of the map at pixel column x."""
+def _stretch(values: Floats, cell: Ints, weight: Doubles, lines: Doubles) -> None:
+    """lines[i, x] = row i of the map (h, w) at pixel column x."""
     last = values.shape[1] - 1
     for i in range(values.shape[0]):
         for x in range(cell.shape[0]):
             j = cell[x]
-            # In float64 and in this order, as OpenCV adds them for a float64 map, which that code makes of its maps.
+            # In float64 and in this order, as OpenCV does for a float64 map, to which that code converts its maps.
             total = np.float64(values[i, min(max(j - 1, 0), last)]) * weight[x, 0]
             for k in range(1, 4):
                 total += np.float64(values[i, min(max(j - 1 + k, 0), last)]) * weight[x, k]
             lines[i, x] = total
 
 
-@kernel(
-    *(int64, readable(float32, 2), readable(int32, 1), readable(float64, 2), readable(int32, 1), readable(float64, 2)),
-    *(readable(int32, 1), writable(float64, 2), writable(float64, 2), writable(int32, 2)),
-)
-def score_depths(values, row_cell, row_weight, column_cell, column_weight, depth_of, lines, pixels, out):
-    """out[1 + y, 1 + x] = depth_of[uint8(255 * score)], the score being the upsampled value between the extrema.
+@kernel
+def score_depths(
+    values: Annotated[Floats, In("h, w")],
+    row_cell: Annotated[Ints, In("H")],
+    row_weight: Annotated[Doubles, In("H, 4")],
+    column_cell: Annotated[Ints, In("W")],
+    column_weight: Annotated[Doubles, In("W, 4")],
+    depth_of: Annotated[Ints, In("256")],
+    lines: Annotated[Doubles, Work("h, W")],
+    pixels: Annotated[Doubles, Work("H, W")],
+    out: Annotated[Ints, Out("H + 2, W + 2")],
+) -> int:
+    """out[1 + y, 1 + x] = depth_of[uint8(255 * score)]; the score is the upsampled value between the extrema.
 
-    values (h, w); pixel row y is the sum of the rows row_cell[y] - 1 to + 2 of the map, edges repeated, times
-    row_weight[y] (H, 4); columns likewise; depth_of (256,); workspace lines (h, W) and pixels (H, W); out
-    (H + 2, W + 2). Returns the height.
+    Pixel row y is the sum of the rows row_cell[y] - 1 to row_cell[y] + 2 of the map, edges repeated, times
+    row_weight[y]; columns likewise. Returns H.
     """
     _stretch(values, column_cell, column_weight, lines)
     height, width = pixels.shape

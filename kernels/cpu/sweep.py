@@ -1,28 +1,29 @@
 """The components of all thresholds from one union-find: pixels join from the deepest to the least deep one.
 
-After the pixels of a depth, the components are those of the pixels above a threshold (Najman and Couprie 2006,
-"Building the component tree in quasi-linear time").
+Once the pixels of a depth have joined, the components are those of the pixels above a threshold (Najman and Couprie
+2006, "Building the component tree in quasi-linear time").
 """
+
+from typing import Annotated
 
 import numpy as np
 from numba import int32, int64, uint32
 
+from fastcam.kernels.contract import In, Ints, Out, Words, Work
 from fastcam.kernels.cpu.components import AREA, BOTTOM, LEFT, PARENT, RIGHT, TOP, root_of, unite
-from fastcam.kernels.cpu.jit import helper, kernel, readable, writable
+from fastcam.kernels.cpu.jit import helper, kernel
 
-# built on a4f01e5c790f080e
-
-# Further columns of the table of components, which is true at roots only: the first pixel in raster order, and twice
-# the area of the polygon through the centres of the outermost pixels.
+# Further columns of the table of components, valid at roots only: the first pixel in raster order, and twice the area
+# of the polygon through the centres of the outermost pixels.
 FIRST, POLYGON = 6, 7
 NONE = -1  # the label of a pixel that hasn't joined yet
 
 
 @helper
-def _sort(framed, thresholds, background, ends, order):
-    """Put the pixels, y * 2**16 + x, in order, the deepest first, else as they are met.
+def _sort(framed: Ints, thresholds: int, background: bool, ends: Ints, order: Words) -> None:
+    """Write the pixels, y * 2**16 + x, in order: the deepest first, and in raster order within a depth.
 
-    Those of depth d end at ends[d], and begin where those of the next depth end; those of depth 0 aren't listed.
+    Pixels of depth d end at ends[d], and begin where those of the next depth end; pixels of depth 0 aren't listed.
     """
     height, width = framed.shape[0] - 2, framed.shape[1] - 2
     ends[:] = 0
@@ -43,8 +44,8 @@ def _sort(framed, thresholds, background, ends, order):
 
 
 @helper
-def _join(labels, components, pixel, component):
-    """The component that a pixel is of, united with another one, if both are any."""
+def _join(labels: Ints, components: Ints, pixel: int, component: int) -> int:
+    """Return the component of a pixel, united with another one; either may be `NONE`."""
     if labels[pixel] == NONE:
         return component
     other = root_of(components, labels[pixel])
@@ -58,8 +59,8 @@ def _join(labels, components, pixel, component):
 
 
 @helper
-def _join_all(labels, components, pixel, stride, connectivity):
-    """The component of all neighbours of a pixel, united, or `NONE`."""
+def _join_all(labels: Ints, components: Ints, pixel: int, stride: int, connectivity: int) -> int:
+    """Return the component of all neighbours of a pixel, united, or `NONE`."""
     component = NONE
     for side in (-stride, -1, 1, stride):
         component = _join(labels, components, pixel + side, component)
@@ -71,8 +72,8 @@ def _join_all(labels, components, pixel, stride, connectivity):
 
 
 @helper
-def _begin(y, x, width, components, count):
-    """A new component, of no pixels yet."""
+def _begin(y: int, x: int, width: int, components: Ints, count: int) -> None:
+    """Write a new component, without pixels yet."""
     components[count, PARENT], components[count, AREA] = count, 0
     components[count, LEFT], components[count, TOP] = x, y
     components[count, RIGHT], components[count, BOTTOM] = x, y
@@ -80,7 +81,7 @@ def _begin(y, x, width, components, count):
 
 
 @helper
-def _widen(y, x, width, components, root):
+def _widen(y: int, x: int, width: int, components: Ints, root: int) -> None:
     components[root, LEFT] = min(components[root, LEFT], x)
     components[root, TOP] = min(components[root, TOP], y)
     components[root, RIGHT] = max(components[root, RIGHT], x + 1)
@@ -89,11 +90,23 @@ def _widen(y, x, width, components, root):
 
 
 @helper
-def _add(order, first, stop, width, connectivity, by_polygon, labels, components, roots, count, alive):
-    """Let the pixels [first, stop) of the order join; return how many components and lines of roots there are.
+def _add(
+    order: Words,
+    first: int,
+    stop: int,
+    width: int,
+    connectivity: int,
+    by_polygon: bool,
+    labels: Ints,
+    components: Ints,
+    roots: Ints,
+    count: int,
+    alive: int,
+) -> tuple[int, int]:
+    """Let the pixels [first, stop) of the order join; return the numbers of components and of roots.
 
-    Helpers are called for few pixels only: Numba counts references to the arrays that they are given, which takes
-    longer than all else here. Indices are unsigned, as there are no tests for negative ones then.
+    Helpers are called for few pixels only: Numba counts references to their arrays, which takes longer than all else
+    here. Indices are unsigned, which spares the test for negative ones.
     """
     one, stride = np.uintp(1), np.uintp(width + 2)
     for i in range(first, stop):
@@ -131,10 +144,11 @@ def _add(order, first, stop, width, connectivity, by_polygon, labels, components
 
 
 @helper
-def _largest(components, roots, alive, by_polygon):
-    """The root with most pixels, of equals the one met first; or with the largest polygon, of equals the one met last.
+def _largest(components: Ints, roots: Ints, alive: int, by_polygon: bool) -> tuple[int, int]:
+    """Return the root with most pixels, of equals the one met first; or with the largest polygon, the one met last.
 
-    Roots that no longer are leave the list. Returns the root, or `NONE`, and how many there are.
+    Without any root, the first result is `NONE`. The second is the number of roots in the list, from which components
+    that were united are removed.
     """
     best, kept = NONE, 0
     for i in range(alive):
@@ -157,8 +171,8 @@ def _largest(components, roots, alive, by_polygon):
 
 
 @helper
-def _list(components, roots, alive, threshold, smallest, found, listed):
-    """Append a line for each root of no fewer pixels than that, as long as there is room; return how many there are."""
+def _list(components: Ints, roots: Ints, alive: int, threshold: int, smallest: int, found: Ints, listed: int) -> int:
+    """Append a line for each root of `smallest` pixels or more, as long as there is room; return their number."""
     for i in range(alive):
         root = roots[i]
         if components[root, AREA] < smallest:
@@ -171,29 +185,36 @@ def _list(components, roots, alive, threshold, smallest, found, listed):
     return listed
 
 
-@kernel(
-    *(int64, readable(int32, 2), int64, int64, int64, int64, int64),
-    *(writable(int32, 1), writable(uint32, 1), writable(int32, 1), writable(int32, 2), writable(int32, 1)),
-    *(writable(int32, 2), writable(int32, 1), writable(int32, 2)),
-)
+@kernel
 def sweep(
-    framed, thresholds, connectivity, background, by_polygon, smallest,
-    ends, order, labels, components, roots, xyxy, area, found,
-):  # fmt: skip
+    framed: Annotated[Ints, In("H + 2, W + 2")],
+    thresholds: int,
+    connectivity: int,
+    background: bool,
+    by_polygon: bool,
+    smallest: int,
+    ends: Annotated[Ints, Work("T + 1")],
+    order: Annotated[Words, Work("H * W")],
+    labels: Annotated[Ints, Work("(H + 2) * (W + 2)")],
+    components: Annotated[Ints, Work("1 + most components, 8")],
+    roots: Annotated[Ints, Work("1 + most components")],
+    xyxy: Annotated[Ints, Out("T, 4")],
+    area: Annotated[Ints, Out("T")],
+    found: Annotated[Ints, Out("any, 7")],
+) -> int:
     """xyxy[k], area[k] = box and pixels of the largest component of pixels deeper than k; zeros where there is none.
 
-    framed (H + 2, W + 2): depths in [0, thresholds], in a frame; xyxy (T, 4), area (T,). With background, the pixels
-    that are *not* deeper than k, and of those the components that don't reach out of the image: holes; k counts
-    from the last. by_polygon: the largest is the one with the largest polygon through its outermost pixels. found
-    (any number, 7): all components of `smallest` pixels or more, k, area, box and first pixel, as long as there is
-    room. Workspace: ends (T + 1,), order (H * W,), labels ((H + 2) * (W + 2),), components (as many as there can be
-    with gaps between them, and 1; 8), roots (likewise). Returns how many lines there would be in found.
+    framed: depths in [0, T], in a frame; `thresholds` is T. With background: of the pixels that are *not* deeper than
+    k, the components that don't reach out of the image, which are holes; k counts from the last. by_polygon: the
+    largest is the one with the largest polygon through its outermost pixels. found: threshold k, area, box and first
+    pixel of all components of `smallest` pixels or more, as long as there is room. The most components are those with
+    gaps between them. Returns the number of lines that found would need.
     """
     width = framed.shape[1] - 2
     _sort(framed, thresholds, background, ends, order)
     labels[:] = NONE
     i = count = alive = listed = 0
-    if background:  # the frame is in from the beginning, as the component 0, which is no hole
+    if background:  # the frame has joined from the beginning, as the component 0, which is no hole
         stride, size = width + 2, labels.shape[0]
         labels[:stride] = 0
         labels[size - stride :] = 0

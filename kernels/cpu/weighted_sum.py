@@ -1,12 +1,14 @@
 """The weighted channel sum of one image, for any number of classes in one pass over its feature maps."""
 
 import numpy as np
+from numpy.typing import NDArray
 
+from fastcam.kernels.contract import Bytes, Floats, Longs, Sums
 from fastcam.kernels.cpu.jit import helper
 from fastcam.kernels.cpu.multiply_add import LANES, tile
 
 FLOAT32, FLOAT16, INT8, UINT8 = range(4)
-CHANNELS_LAST = 4  # added to one of these: (h, w, C), else (C, h, w)
+CHANNELS_LAST = 4  # added to a dtype for (h, w, C), else (C, h, w)
 
 CHANNELS = 64  # summed at a time, for all classes: with 7×7 positions they fill a third of a first-level cache
 FEW, MANY = (1, 8), (4, 2)  # classes × panels of a tile: eight sums each, so that additions needn't wait for another
@@ -15,21 +17,30 @@ _few, _many = tile(*FEW), tile(*MANY)
 
 
 @helper
-def weighted_sums(data, form, zero_point, scale, positions, weights, class_index, workspace, sums):
+def weighted_sums(
+    data: Bytes,
+    form: int,
+    zero_point: float,
+    scale: float,
+    positions: int,
+    weights: Floats,
+    class_index: Longs,
+    workspace: Sums,
+) -> None:
     """sums[m, p] = sum over c of weights[class_index[m], c] * f(c, p), in channel order, each step in float32.
 
-    data: bytes of f, C-contiguous, of dtype and layout `form`; int8 and uint8 stand for (q - zero_point) * scale.
-    weights (K, C), class_index (M,), sums (>= M, >= positions rounded up to WIDTH);
-    workspace (2, >= CHANNELS * positions).
+    data: the bytes of f, of one image, C-contiguous; form, zero_point and scale as in `contract.Features`; weights
+    (K, C), class_index (M,). WIDTH and CHANNELS are the 64 in the shapes of `contract.Sums`.
     """
     channels, size = weights.shape[1], CHANNELS * positions
-    block, turned = workspace[0, :size].reshape(CHANNELS, positions), workspace[1, :size].reshape(positions, CHANNELS)
+    scratch, sums = workspace
+    block, turned = scratch[0, :size].reshape(CHANNELS, positions), scratch[1, :size].reshape(positions, CHANNELS)
     for m in range(class_index.shape[0]):
         for p in range(min(sums.shape[1], positions + WIDTH)):
             sums[m, p] = 0
     direct = form == FLOAT32
     step = CHANNELS
-    if direct and class_index.shape[0] < MANY[0]:  # read once: fewer starts of the inner loop, in second-level cache
+    if direct and class_index.shape[0] < MANY[0]:  # values are read once: fewer starts of the inner loop
         step = max(CHANNELS, 65536 // positions)
     values = data.view(np.float32).reshape(channels, positions) if direct else block
     for channel in range(0, channels, step):
@@ -38,7 +49,7 @@ def weighted_sums(data, form, zero_point, scale, positions, weights, class_index
             _widen(data, form, np.float32(zero_point), np.float32(scale), channel, count, channels, turned, block)
         _add_block(values, channel if direct else 0, weights, class_index, channel, count, sums)
     if positions >= LANES:
-        # The last panel began LANES before the end, and not at a multiple of LANES.
+        # The last panel began LANES before the end, not at a multiple of LANES.
         whole = positions - positions % LANES
         for m in range(class_index.shape[0]):
             for p in range(whole, positions):
@@ -46,7 +57,10 @@ def weighted_sums(data, form, zero_point, scale, positions, weights, class_index
 
 
 @helper
-def _add_block(values, row, weights, class_index, channel, count, sums):
+def _add_block(
+    values: Floats, row: int, weights: Floats, class_index: Longs, channel: int, count: int, sums: Floats
+) -> None:
+    """Add `count` channels to the sums: rows of values (·, positions) from `row` on, weights from `channel` on."""
     classes, positions = class_index.shape[0], values.shape[1]
     if positions < LANES:
         for m in range(classes):
@@ -68,7 +82,17 @@ def _add_block(values, row, weights, class_index, channel, count, sums):
 
 
 @helper
-def _widen(data, form, zero_point, scale, channel, count, channels, turned, block):
+def _widen(
+    data: Bytes,
+    form: int,
+    zero_point: np.float32,
+    scale: np.float32,
+    channel: int,
+    count: int,
+    channels: int,
+    turned: Floats,
+    block: Floats,
+) -> None:
     """block[i, p] = float32 of f(channel + i, p), for i < count, read in the order of memory."""
     positions = block.shape[1]
     if form < CHANNELS_LAST:
@@ -81,8 +105,17 @@ def _widen(data, form, zero_point, scale, channel, count, channels, turned, bloc
 
 
 @helper
-def _read(data, shape, dtype, zero_point, scale, row, column, out):
-    """out = float32 of the part of data, seen in that shape, that begins at row and column (cut off at its width)."""
+def _read(
+    data: Bytes,
+    shape: tuple[int, int],
+    dtype: int,
+    zero_point: np.float32,
+    scale: np.float32,
+    row: int,
+    column: int,
+    out: Floats,
+) -> None:
+    """out = float32 of the part of data, reshaped, that begins at row and column (cut off at its width)."""
     if dtype == FLOAT32:
         _copy(data.view(np.float32).reshape(shape), row, column, out)
     elif dtype == FLOAT16:
@@ -93,25 +126,27 @@ def _read(data, shape, dtype, zero_point, scale, row, column, out):
         _dequantise(data.reshape(shape), zero_point, scale, row, column, out)
 
 
-# Unsigned indices, as the test for negative ones would keep LLVM from vectorising these loops.
+# Indices are unsigned, as the test for negative ones would keep LLVM from vectorising these loops.
 
 
 @helper
-def _copy(values, row, column, out):
+def _copy(values: Floats, row: int, column: int, out: Floats) -> None:
     for r in range(out.shape[0]):
         for k in range(min(out.shape[1], values.shape[1] - column)):
             out[r, k] = values[np.uintp(row + r), np.uintp(column + k)]
 
 
 @helper
-def _dequantise(values, zero_point, scale, row, column, out):
+def _dequantise(
+    values: NDArray[np.int8] | Bytes, zero_point: np.float32, scale: np.float32, row: int, column: int, out: Floats
+) -> None:
     for r in range(out.shape[0]):
         for k in range(min(out.shape[1], values.shape[1] - column)):
             out[r, k] = (np.float32(values[np.uintp(row + r), np.uintp(column + k)]) - zero_point) * scale
 
 
 @helper
-def _copy_halves(values, row, column, out):
+def _copy_halves(values: NDArray[np.uint16], row: int, column: int, out: Floats) -> None:
     """Shift exponent and mantissa of a half into those of a float, which is 2**112 too small then, also if denormal."""
     bits = out.view(np.int32)
     for r in range(out.shape[0]):

@@ -1,17 +1,15 @@
-"""CUDA kernels, one .cu beside one .py per twin, which has the name and parameters of the one in `kernels/cpu`.
+"""CUDA kernels: a `.cu` file and a `.py` file for each, which has the name and parameters of the CPU's twin.
 
-The files with `.cuh` are parts of several. Arrays are CuPy's and stay on the device; kernels run on the current stream.
+Files with `.cuh` are parts of several kernels. Arrays are CuPy's and stay on the device; kernels run on the current
+stream.
 """
 
 from importlib import import_module
 from typing import Any
 
-KERNELS = (
-    *("activation_maps", "find_boxes", "heatmaps", "heatmaps_uint8", "localize", "overlay", "paint"),
-    *("preprocess", "preprocess_antialiased"),
-)
+from fastcam.kernels.contract import flattened
 
 
 def load(name: str) -> Any:
-    """The twin of that name."""
-    return getattr(import_module(f"fastcam.kernels.cuda.{name}"), name)
+    """Return the twin of that name, called as the CPU's is: with the fields of groups one after another."""
+    return flattened(getattr(import_module(f"fastcam.kernels.cuda.{name}"), name))

@@ -4,7 +4,7 @@
 #include "features.cuh"
 
 // sums[part, n, m, p] = sum over the channels of that part of weights[class_index[n, m], c] * f(n, c, p).
-// A block for each part of each map: grid (parts, M, images). A class that isn't there makes NaN.
+// A block for each part of each map: grid (parts, M, images). A class that the model doesn't have makes NaN.
 extern "C" __global__ void __launch_bounds__(THREADS, 1)
     sum_channels(const Item *__restrict__ items, float zero_point, float scale, const float *__restrict__ weights,
                  const long long *__restrict__ class_index, int classes, int channels, int positions, int images,

@@ -6,8 +6,8 @@ struct Rule {
     int rectify, minmax, reach;  // reach: 1 if runs that touch at a corner belong together, else 0
 };
 
-// Runs of all rows, so many slots a row, of which count are in use; what belongs to a component is true at its root:
-// the run of it that comes first in raster order.
+// Runs of all rows, in `slots` slots a row, of which `count` are in use. What belongs to a component is valid at its
+// root: its first run in raster order.
 struct Tables {
     int slots;
     int *start, *stop, *parent, *area, *left, *right, *bottom;  // (height * slots) each
@@ -28,7 +28,7 @@ __device__ inline Tables tables_at(int *memory, int height, int slots)
             memory + 7 * runs};
 }
 
-// The number that exactly the pixels of the mask are greater than: fastcam.conventions from a map's extrema.
+// Return the number that exactly the pixels of the mask are greater than, from a map's extrema.
 __device__ inline float cut_of(Extrema extrema, const Rule &rule)
 {
     const float low = extrema.low, high = extrema.high;
@@ -50,7 +50,7 @@ __device__ inline float cut_of(Extrema extrema, const Rule &rule)
     }
 }
 
-// The first pixel in (first, last] of a segment whose side of the cut is that of `last`, and not that of `first`.
+// Return the first pixel in (first, last] of a segment whose side of the cut is that of `last`, and not that of `first`.
 __device__ inline int crossing(float left, float slope, const float *weight, int first, int last, float cut, bool leaves)
 {
     while (last - first > 1) {
@@ -121,12 +121,12 @@ __device__ inline void unite(int *parent, int i, int j)
         if (before == second)
             return;
         i = first;
-        j = before;  // another thread was faster: what it hung there has to come along
+        j = before;  // another thread was faster: the tree that it attached there has to be merged as well
     }
 }
 
-// Tie the runs of row y to those of the row before that they touch: to the first, or, once all are tied, to the others.
-// Returns whether there were others.
+// Attach the runs of row y to those of the row before that they touch: to the first, or, in a second pass, to the
+// others. Return whether there are others.
 __device__ inline bool tie(const Tables &tables, int y, int reach, bool others)
 {
     bool found = false;
@@ -148,7 +148,7 @@ __device__ inline bool tie(const Tables &tables, int y, int reach, bool others)
     return found;
 }
 
-// Point every run to its root. Depths are halved in each round.
+// Point every run to its root. Each round halves the depth of the trees.
 __device__ inline void flatten(const Grid &grid, const Tables &tables)
 {
     int moved = 1;
@@ -165,7 +165,7 @@ __device__ inline void flatten(const Grid &grid, const Tables &tables)
     }
 }
 
-// Add area and extent of runs to their roots. Neighbouring rows mostly share one: a warp adds up what it can.
+// Add area and extent of runs to their roots. Neighbouring rows mostly share a root, so a warp adds up first.
 __device__ inline void collect(const Grid &grid, const Tables &tables)
 {
     const auto sum = [](int a, int b) { return a + b; };
@@ -195,7 +195,7 @@ __device__ inline void collect(const Grid &grid, const Tables &tables)
     }
 }
 
-// Put the runs of a map above a cut into the tables, and the components that they make.
+// Write the runs of a map above a cut, and their components, into the tables.
 __device__ inline void find_components(const float *map, const Grid &grid, float cut, int reach, const Tables &tables)
 {
     for (int y = threadIdx.x; y < grid.height; y += THREADS)
@@ -220,7 +220,7 @@ __device__ inline void find_components(const float *map, const Grid &grid, float
     __syncthreads();
 }
 
-// Write the box of a map that lies in memory which all threads see. sound: this thread's cells are finite.
+// Write the box of a map in memory that all threads of the block share. sound: this thread's cells are finite.
 // scratch: shared, THREADS / 32 entries of eight bytes.
 __device__ inline void find_box(const float *map, bool sound, const Grid &grid, const Rule &rule, const Tables &tables,
                                 unsigned long long *scratch, int *xyxy, int *area, float *peak)

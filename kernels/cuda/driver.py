@@ -1,4 +1,4 @@
-"""Who compiles and launches kernels: CuPy. Tests put a host executor in its place, behind the same few calls."""
+"""Compilation and launch of the kernels: by CuPy, in whose place tests put a host executor with the same calls."""
 
 import atexit
 import hashlib
@@ -14,29 +14,29 @@ from typing import Any, Protocol
 
 from fastcam.kernels.cuda.source import OPTIONS, source
 
-FIXED = 1024  # bytes of shared memory that kernels, which ask for more, have at most in arrays of fixed size
+FIXED = 1024  # most bytes of shared memory in arrays of fixed size, in kernels that ask for more
 
 
 class Driver(Protocol):
-    """What the twins need of a device, the current one."""
+    """The interface of the current device for the twins."""
 
     def kernel(self, name: str, function: str, constants: Sequence[tuple[str, int]]) -> Any:
-        """The function of `<name>.cu` compiled with these constants, to be called with (grid, block, arguments)."""
+        """Return a function of `<name>.cu`, compiled with these constants and called with (grid, block, arguments)."""
         ...
 
     @property
     def device(self) -> int:
-        """Which of the machine's."""
+        """Number of the device."""
         ...
 
     @property
     def processors(self) -> int:
-        """Multiprocessors, each of which runs a block or more."""
+        """Number of multiprocessors, each of which runs a block or more."""
         ...
 
     @property
     def shared_memory(self) -> int:
-        """Bytes that a block may ask for, beside arrays of fixed size."""
+        """Bytes that a block may ask for, besides arrays of fixed size."""
         ...
 
 
@@ -72,14 +72,14 @@ def _attributes(device: int) -> dict[str, int]:
 def _compiled(device: int, name: str, function: str, constants: tuple[tuple[str, int], ...]) -> Any:
     defined = tuple(f"-D{constant}={value}" for constant, value in constants)
     kernel = _cupy().RawModule(path=str(_machine_code(device, name, (*OPTIONS, *defined)))).get_function(function)
-    # What a block has without asking is 48 KiB; asking for all that there is costs nothing.
+    # A block has 48 KiB unless it asks for more; to ask for all costs nothing.
     most = _attributes(device)["MaxSharedMemoryPerBlockOptin"]
     kernel.max_dynamic_shared_size_bytes = most - kernel.shared_size_bytes
     return kernel
 
 
 def _machine_code(device: int, name: str, options: tuple[str, ...]) -> Path:
-    """The file of a kernel's machine code, in CuPy's cache."""
+    """Return the file of a kernel's machine code, in CuPy's cache; compile it if there is none."""
     arch, text = _cupy().cuda.Device(device).compute_capability, source(name)
     key = hashlib.sha256(repr((text, options, arch, _cupy().cuda.nvrtc.getVersion())).encode()).hexdigest()
     file = _folder() / f"fastcam-{name}-{key[:32]}.cubin"
@@ -93,7 +93,7 @@ def _machine_code(device: int, name: str, options: tuple[str, ...]) -> Path:
 
 @cache
 def _folder() -> Path:
-    """CuPy's cache, or where it can't be written to, one for this process."""
+    """Return the folder of CuPy's cache, or where it can't be written to, a new one for this process."""
     wanted = Path(os.environ.get("CUPY_CACHE_DIR") or Path.home() / ".cupy" / "kernel_cache")
     with suppress(OSError):
         wanted.mkdir(parents=True, exist_ok=True)
@@ -105,15 +105,20 @@ def _folder() -> Path:
 
 
 def machine_code(text: str, name: str, options: Sequence[str], arch: int) -> bytes:
-    """What NVRTC makes of a text for a compute capability (80 is 8.0); for the driver to finish, if it's newer than it.
+    """Compile a text with NVRTC for a compute capability (80 is 8.0); for a newer one than it knows, to PTX.
 
-    By CuPy's functions for NVRTC and not by its `RawModule(code=...)`, which always adds -ftz=true: then numbers below
+    CuPy's functions for NVRTC are used, not its `RawModule(code=...)`, which always adds -ftz=true: then numbers below
     the smallest normal one, small halves among them, would be zeros on a device and not on the CPU.
+
+    Returns
+    -------
+    bytes
+        CUBIN, or PTX, which the driver compiles further.
 
     Raises
     ------
     RuntimeError
-        It refuses the text, with its log.
+        NVRTC refuses the text; the message has its log.
     """
     nvrtc = _cupy().cuda.nvrtc
     known = max((one for one in nvrtc.getSupportedArchs() if one <= arch), default=arch)

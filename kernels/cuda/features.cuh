@@ -1,7 +1,6 @@
-// The weighted channel sum of one image, by all threads of a block, sixteen bytes at a time.
+// The weighted channel sum of one image, by all threads of a block, with loads of up to sixteen bytes.
 //
-// FORM: dtype (float32, float16, int8, uint8 as 0 to 3), + 4 with channels last. VECTOR: values of a load; channels are
-// a multiple of it, and each image is aligned to it.
+// FORM: contract.Features.form. VECTOR: values of a load; channels are a multiple of it, and images are aligned to it.
 #define CHANNELS_LAST (FORM >= 4)
 #if FORM % 4 == 0
 typedef float Item;
@@ -70,8 +69,8 @@ __device__ inline void weighted_sum(const Features &features, const Item *image,
 
 // map[p] = sum over channels [first, stop) of weights[c] * f(c, p).
 //
-// VECTOR channels are as many loads as there are positions. So each thread always meets the same positions, and keeps
-// their sums in registers; THREADS / positions groups of threads share the channels. partial: shared, THREADS * VECTOR.
+// VECTOR channels take one load for each position. So each thread always meets the same positions, and keeps their sums
+// in registers; THREADS / positions groups of threads share the channels. partial: shared, THREADS * VECTOR.
 __device__ inline void weighted_sum(const Features &features, const Item *image, const float *weights, int first,
                                     int stop, float *partial, float *map)
 {

@@ -3,7 +3,7 @@
 #include "grid.cuh"
 #include "boxes.cuh"
 
-// maps (parts, P, h, w), whose parts are added up. plane, tables: of each map, where they don't fit into shared memory.
+// maps (parts, P, h, w), whose parts are added up. planes, tables: of each map, if they don't fit into shared memory.
 extern "C" __global__ void __launch_bounds__(THREADS)
     find_boxes(const float *__restrict__ maps, int parts, long long count, int first, const int *__restrict__ rows,
                const float *__restrict__ row_weight, const int *__restrict__ columns,

@@ -1,11 +1,10 @@
-// The pixels of an image and where they lie in a map: the rules that decide a pixel, as kernels/cpu has them in
-// extrema.py and runs.py. Compiled without fused multiply-add, so that they agree to the bit.
+// The pixels of an image and their places in a map: the rules that decide a pixel, as in kernels/cpu/extrema.py and
+// runs.py. Compiled without fused multiply-add, so that both agree to the bit.
 #define LARGEST 8.507059173023462e37f  // 2**126: beyond it, the difference of two values could overflow
 #define ABOVE_ALL __int_as_float(0x7f800000)
 #define NOT_A_NUMBER __int_as_float(0x7fc00000)
 
-// Pixel rows [rows[b], rows[b + 1]) are band b: they lie between rows b - 1 and b of the map, row_weight tells how far;
-// rows beyond the edges are as those at the edges. Pixel columns [columns[s], columns[s + 1]) are segment s, likewise.
+// contract.Grid, and its sizes.
 struct Grid {
     const int *rows;             // (h + 2)
     const float *row_weight;     // (height)
@@ -14,7 +13,7 @@ struct Grid {
     int h, w, height, width;
 };
 
-// The band or segment of a pixel: the last of so many that begins at or before it.
+// Return the band or segment of a pixel: the last of `parts` that begins at or before it.
 __device__ inline int part_of(const int *starts, int parts, int pixel)
 {
     int low = 0, high = parts;
@@ -28,13 +27,13 @@ __device__ inline int part_of(const int *starts, int parts, int pixel)
     return low;
 }
 
-// The place of a cell whose row and column are counted from one before the map's edge.
+// Return the index of a cell; row and column are counted from one before the map's edge.
 __device__ inline int cell(const Grid &grid, int row, int column)
 {
     return min(max(row - 1, 0), grid.h - 1) * grid.w + min(max(column - 1, 0), grid.w - 1);
 }
 
-// The map in column s, t of the way from row b to the next, both counted from one before its edge.
+// Return the map in column s, t of the way from row b to the next, both counted from one before its edge.
 __device__ inline float between_rows(const float *map, const Grid &grid, int b, float t, int s)
 {
     const float above = map[cell(grid, b, s)];
@@ -45,8 +44,8 @@ struct Extrema {
     float low, high;
 };
 
-// Minimum and maximum of all pixels, by all threads of a block. A row is monotone within a segment, also after rounding.
-// scratch: shared, THREADS / 32 entries.
+// Return minimum and maximum of all pixels, by all threads of a block. Within a segment, a row is monotone, also after
+// rounding. scratch: shared, THREADS / 32 entries.
 __device__ inline Extrema extrema_of(const float *map, const Grid &grid, float *scratch)
 {
     float low = ABOVE_ALL, high = -ABOVE_ALL;

@@ -3,7 +3,7 @@
 #include "grid.cuh"
 #include "upsampling.cuh"
 
-// As heatmaps, times 255 and rounded half up; zeros for maps that aren't finite.
+// Heatmaps times 255, rounded half up; zeros for maps that aren't finite.
 extern "C" __global__ void __launch_bounds__(THREADS)
     heatmaps_uint8(const float *__restrict__ maps, const int *__restrict__ rows, const float *__restrict__ row_weight,
                    const int *__restrict__ columns, const float *__restrict__ column_weight, int h, int w, int height,

@@ -1,10 +1,10 @@
-// Feature maps to boxes in one launch: a block for each map, which never leaves shared memory.
+// Feature maps to boxes in one launch: a block for each map, which stays in shared memory.
 #include "reduce.cuh"
 #include "grid.cuh"
 #include "features.cuh"
 #include "boxes.cuh"
 
-// Grid (M, images). The first parameters as of sum_channels, the others as of find_boxes.
+// Grid (M, images). The first parameters as in sum_channels, the others as in find_boxes.
 extern "C" __global__ void __launch_bounds__(THREADS, 1)
     localize(const Item *__restrict__ items, float zero_point, float scale, const float *__restrict__ weights,
              const long long *__restrict__ class_index, int classes, int channels, int first,
@@ -22,7 +22,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
     const int cells = h * w;
     const bool known = chosen >= 0 && chosen < classes;
     float *plane = plane_is_shared ? reinterpret_cast<float *>(memory) : planes + p * cells;
-    int *table = memory + (plane_is_shared ? cells : 0);  // where partial sums lie before
+    int *table = memory + (plane_is_shared ? cells : 0);  // first for the partial sums
     const Features features = {items, channels, cells, zero_point, scale};
     weighted_sum(features, items + n * channels * cells,
                  weights + (known ? chosen : 0) * channels, 0, channels, reinterpret_cast<float *>(table), plane);

@@ -1,4 +1,4 @@
-// A frame in memory of any strides, and pixels of a network input in any layout.
+// A frame in memory with any strides, and the pixels of a network input in any layout.
 
 // Channel c of pixel (x, y) is at bytes[y * row + x * pixel + c * channel].
 struct Frame {
@@ -11,7 +11,7 @@ struct Frame {
     }
 };
 
-// table (channels, 256) and pixels are of items of so many bytes, which are copied as they are.
+// table (channels, 256) and pixels have items of `item` bytes, which are copied as they are.
 struct Output {
     const unsigned char *table;
     unsigned char *pixels;
@@ -37,7 +37,7 @@ struct Output {
             copy<unsigned long long>(channel, level, i);
     }
 
-    // One channel: of the luma (ITU-R 601, as Pillow rounds it).
+    // One channel is the luma (ITU-R 601, as Pillow rounds it).
     __device__ void write(const int (&levels)[3], int y, int x) const
     {
         if (channels == 1)

@@ -2,8 +2,7 @@
 #include "reduce.cuh"
 #include "pixels.cuh"
 
-// Rows [first, stop) of the output. rows (height, 2), -1 outside the frame; columns (width,), the left one of two
-// inside, if the right one has any weight; column_weights (2, width); column_border (width,). Shifts are those of OpenCV.
+// Write rows [first, stop). Tables as in contract.Linear; shifts are those of OpenCV.
 extern "C" __global__ void __launch_bounds__(THREADS)
     preprocess(const unsigned char *__restrict__ frame, long long origin, long long row_stride, long long pixel_stride,
                long long channel_stride, const int *__restrict__ rows, const short *__restrict__ row_weights,

@@ -1,9 +1,8 @@
-// A frame to a network input, each pixel the weighted mean of all that it covers: a thread for each pixel.
+// A frame to a network input, each pixel the weighted mean of the pixels that it covers: a thread for each pixel.
 #include "reduce.cuh"
 #include "pixels.cuh"
 
-// Rows [first, stop) of the output. rows (height, 2) and columns (width, 2): the first, and how many, all inside the
-// frame; most: how many weights each has; *_border: the weight of what is outside.
+// Write rows [first, stop). Tables as in contract.Averages; most_rows, most_columns: weights for each.
 extern "C" __global__ void __launch_bounds__(THREADS)
     preprocess_antialiased(const unsigned char *__restrict__ frame, long long origin, long long row_stride,
                            long long pixel_stride, long long channel_stride, const int *__restrict__ rows,

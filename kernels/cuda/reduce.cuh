@@ -1,4 +1,4 @@
-// What the threads of a block make of their values together. THREADS: of a block, a multiple of 32.
+// Reductions over the threads of a block or a warp. THREADS: threads of a block, a multiple of 32.
 #define FULL 0xffffffffu
 
 // Combine the values of all threads; each gets the result. scratch: shared, THREADS / 32 entries.

@@ -1,6 +1,6 @@
-"""The text of a `.cu` file with the `.cuh` files that it includes put inside.
+"""The text of a `.cu` file, with the `.cuh` files that it includes.
 
-One text, whoever compiles it: CuPy's cache of compiled kernels doesn't look into included files.
+It is a single text, as CuPy's cache of compiled kernels doesn't look into included files.
 """
 
 import re
@@ -9,14 +9,14 @@ from importlib.resources import files
 
 _INCLUDE = re.compile(r'^#include "(\w+\.cuh)"$', re.MULTILINE)
 
-# Compiled without fused multiply-add: whether a pixel is in must not depend on the machine. Sums of channels, which
-# may, ask for it by name.
+# Without fused multiply-add: the machine must not decide whether a pixel is above a threshold. Sums of channels, whose
+# last bits may differ, call it by name.
 OPTIONS = ("--std=c++17", "--fmad=false")
 
 
 @cache
 def source(name: str) -> str:
-    """All of `<name>.cu`, with line numbers of the files that its parts are from."""
+    """Return all of `<name>.cu`, with the line numbers of the files that its parts are from."""
     return _with_parts(f"{name}.cu")
 
 

@@ -1,6 +1,7 @@
-// Maps scaled by the extrema that they have at image size, and upsampled row by row, a warp for each row.
+// Scaling of maps by the extrema that they have at image size, and upsampling, a warp for each row.
 
-// extrema[p] of each of P maps (P, h, w), by a block: NaN where it isn't finite; limits (P, 2) instead if `given`.
+// extrema[p] = minimum and maximum of map p of (P, h, w), or its limits (P, 2) if `given`; NaN if it isn't finite. A
+// block for each map.
 extern "C" __global__ void __launch_bounds__(THREADS)
     find_extrema(const float *__restrict__ maps, const int *__restrict__ rows, const float *__restrict__ row_weight,
                  const int *__restrict__ columns, const float *__restrict__ column_weight, int h, int w, int height,
@@ -24,16 +25,16 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     }
 }
 
-// A cell's value, scaled so that the upsampled map goes from 0 to full; 0 where that is constant.
+// Return a cell's value, scaled so that the upsampled map goes from 0 to full; 0 where the map is constant.
 __device__ inline float scaled(float value, Extrema extrema, float full)
 {
     if (!(extrema.high > extrema.low))
         return 0;
-    // Downsampling can pass a peak by, which is out of all proportion then.
+    // Downsampling can miss a peak, which exceeds the extrema by any factor then.
     return fminf(fmaxf((value - extrema.low) / (extrema.high - extrema.low) * full, -LARGEST), LARGEST);
 }
 
-// line[s] = pixel row y of the map in its columns, w + 2 of them, by the threads of a warp. full: 0 for raw values.
+// line[s] = pixel row y of the map at its w + 2 columns, by the threads of a warp. full: 0 for values as they are.
 __device__ inline void stretch_row(const float *map, const Grid &grid, Extrema extrema, float full, int y, float *line)
 {
     const int b = part_of(grid.rows, grid.h + 1, y);
@@ -50,7 +51,7 @@ __device__ inline void stretch_row(const float *map, const Grid &grid, Extrema e
     __syncwarp();
 }
 
-// The pixels of a row from left to right, of which x is the first: next() gives them.
+// The pixels of a row from left to right, from x on: next() returns them.
 struct Pixels {
     const Grid &grid;
     const float *line;
@@ -74,7 +75,7 @@ __device__ inline float clipped(float value, float low, float high)
     return fminf(fmaxf(value, low), high);
 }
 
-// A value in [0, 255], rounded half up.
+// Return a value clipped to [0, 255] and rounded half up.
 __device__ inline unsigned char level(float value)
 {
     return static_cast<unsigned char>(static_cast<int>(clipped(value, 0, 255) + 0.5f));

@@ -100,7 +100,7 @@ def test_a_window_moves_labels_and_outlines():
     one = np.random.default_rng(1).standard_normal((5, 6))
     labels = label_images(one, (50, 60), window=(10, 5, 40, 45))
     assert labels.shape == (40, 30)
-    raw = fastcam.heatmaps(one, (50, 60), normalise=False, window=(10, 5, 40, 45))
+    raw = fastcam.heatmaps(one, (50, 60), normalize=False, window=(10, 5, 40, 45))
     np.testing.assert_array_equal(labels > 0, raw > F(0.2) * raw.max())
 
 

@@ -14,7 +14,7 @@ from fastcam.arrays.checks import CHANNELS_LAST, FORMS
 F = np.float32
 
 
-def quantised(dtype, shape, rng):
+def quantized(dtype, shape, rng):
     limits = np.iinfo(dtype)
     return rng.integers(limits.min, limits.max + 1, shape).astype(dtype)
 
@@ -22,7 +22,7 @@ def quantised(dtype, shape, rng):
 def make(dtype, shape, rng):
     """Feature maps of that dtype, options that say what they stand for, and the float32 values that they do."""
     if dtype in ("i1", "u1"):
-        whole = quantised(dtype, shape, rng)
+        whole = quantized(dtype, shape, rng)
         options = {"scale": 0.0371, "zero_point": int(rng.integers(0, 100))}
         return whole, options, (whole.astype(F) - F(options["zero_point"])) * F(options["scale"])
     spread = np.exp(4 * rng.standard_normal(shape)) if dtype == "f2" else 1  # denormal halves as well

@@ -151,7 +151,7 @@ def test_heatmaps_go_into_the_array_given(dtype, engine):
 def test_limits_make_heatmaps_that_can_be_compared(size, engine):
     """Against raw heatmaps, scaled and clipped at image size."""
     maps = np.random.default_rng(0).standard_normal((2, 3, 5, 6)).astype(F)
-    raw = fastcam.heatmaps(maps, size, normalise=False)
+    raw = fastcam.heatmaps(maps, size, normalize=False)
     each = np.sort(np.random.default_rng(1).standard_normal((2, 3, 2)), axis=-1).astype(F)
     for limits in ((-0.5, 1.25), each):
         low, high = np.moveaxis(np.broadcast_to(np.asarray(limits, F), (2, 3, 2)), -1, 0)[..., None, None]
@@ -166,7 +166,7 @@ def test_limits_make_heatmaps_that_can_be_compared(size, engine):
 
 def test_own_limits_are_the_extrema_at_image_size():
     maps = np.random.default_rng(0).standard_normal((2, 5, 6)).astype(F)
-    raw = fastcam.heatmaps(maps, (40, 50), normalise=False)
+    raw = fastcam.heatmaps(maps, (40, 50), normalize=False)
     limits = np.stack([raw.min(axis=(1, 2)), raw.max(axis=(1, 2))], axis=1)
     own = fastcam.heatmaps(maps, (40, 50))
     np.testing.assert_array_equal(fastcam.heatmaps(maps, (40, 50), limits=limits), own)
@@ -197,8 +197,8 @@ def test_limits_that_are_refused(limits, match):
         (np.empty((2, 8, 9)), {}, "dtype: expected float32 or uint8; got float64"),
         (np.empty((2, 8, 18), F)[..., ::2], {}, r"out: expected a writable, C-contiguous array; got strides"),
         (np.empty((2, 8, 9), np.uint8), {"dtype": "f4"}, r"out: expected float32 \(2, 8, 9\); got uint8"),
-        (np.empty((2, 8, 9), np.uint8), {"normalise": False}, "dtype: expected float32 for raw values"),
-        (None, {"normalise": False, "limits": (0, 1)}, "limits: expected with normalise=True"),
+        (np.empty((2, 8, 9), np.uint8), {"normalize": False}, "dtype: expected float32 for raw values"),
+        (None, {"normalize": False, "limits": (0, 1)}, "limits: expected with normalize=True"),
         ([[0.0]], {}, "out: expected a NumPy array; got list"),
         (MAPS_AND_OUT[2:146].reshape(2, 8, 9), {}, "out: expected memory of its own; got an array that overlaps"),
     ],
@@ -255,10 +255,10 @@ def test_a_size_or_window_that_was_fine_once_doesnt_make_others_so():
     assert fastcam.heatmaps([[1.0]], cast("Any", [np.int64(4), 4.0])).shape == (4, 4)
 
 
-@pytest.mark.parametrize("normalise", [None, "no", 0.5])
-def test_normalise_is_a_switch(normalise):
-    with pytest.raises(InputError, match="normalise: expected True or False"):
-        fastcam.heatmaps([[1.0, 2.0]], (4, 4), normalise=normalise)
+@pytest.mark.parametrize("normalize", [None, "no", 0.5])
+def test_normalize_is_a_switch(normalize):
+    with pytest.raises(InputError, match="normalize: expected True or False"):
+        fastcam.heatmaps([[1.0, 2.0]], (4, 4), normalize=normalize)
 
 
 def test_arrays_with_a_meaning_of_their_own_are_refused():

@@ -177,7 +177,7 @@ def test_engines_agree_on_all_photos(load_real, photos, name):
         np.testing.assert_array_equal(fast.boxes.area, slow.boxes.area)
         size = tuple(fast.image_sizes[0].tolist())
         fast_mask, slow_mask = (
-            fastcam.heatmaps(e.activation_maps[0], size, normalise=False, engine=e.engine)
+            fastcam.heatmaps(e.activation_maps[0], size, normalize=False, engine=e.engine)
             > np.float32(0.2) * e.boxes.peak[0, :, None, None]
             for e in (fast, slow)
         )

@@ -71,7 +71,7 @@ def test_explain_writes_overlays_and_results(files, capsys):
             assert record["box"] == expected.boxes.xyxy[n, m].tolist()
             assert record["area"] == expected.boxes.area[n, m]
             assert record["logit"] == expected.logits[n, record["class_index"]]
-            assert record["probability"] == expected.scores[n, m]
+            assert record["score"] == expected.scores[n, m]
             assert (record["convention"], record["threshold"], record["connectivity"]) == ("minmax", 0.4, 8)
             with Image.open(files / "out" / record["overlay"]) as picture:
                 assert picture.size == (440, 330)  # enlarged, so that the label can be read
@@ -93,7 +93,7 @@ def test_results_are_enough_to_do_it_again(files):
         result["images"][0]["file"], class_index=record["class_index"], convention=record["convention"]
     )
     assert again.boxes.xyxy[0, 0].tolist() == record["box"]
-    assert float(again.scores[0, 0]) == record["probability"]
+    assert float(again.scores[0, 0]) == record["score"]
 
 
 def test_classes_by_index_and_by_label(files):

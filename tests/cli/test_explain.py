@@ -214,8 +214,9 @@ def test_a_file_of_somebody_else_is_replaced_by_force_only(files, capsys):
 EDITS: dict[str, tuple[str, str]] = {
     "no box": ('"box"', '"bux"'),
     "a box of text": ('"box": [', '"box": [[], '),
-    "no score": ('"probability"', '"p"'),
-    "a score of text": ('"probability": ', '"probability": "x", "q": '),
+    "no score": ('"score"', '"p"'),
+    "no kind of score": ('"is_probability"', '"p"'),
+    "a score of text": ('"score": ', '"score": "x", "q": '),
     "no class": ('"class_index"', '"c"'),
     "a class of nothing": ('"class_index": ', '"class_index": null, "q": '),
     "a name of nothing": ('"overlay": ', '"overlay": 5, "q": '),
@@ -224,7 +225,7 @@ EDITS: dict[str, tuple[str, str]] = {
     "maps of numbers": ('"maps": [', '"maps": [5, '),
     "a list for a file": ('"file": ', '"file": [], "q": '),
     "a number for a digest": ('"sha256": "', '"sha256": 5, "q": "'),
-    "not a number": ('"probability": ', '"probability": NaN, "q": '),
+    "not a number": ('"score": ', '"score": NaN, "q": '),
 }
 
 

@@ -110,7 +110,7 @@ def test_a_journal_on_a_full_disk_loses_no_photo_that_is_done(files):
     assert list(one.entries) == ["p"]
 
 
-MAP = {"label": "x" * 400, "class_index": 0, "probability": 0.5, "box": None}
+MAP = {"label": "x" * 400, "class_index": 0, "score": 0.5, "is_probability": True, "box": None}
 
 
 @pytest.mark.parametrize("cut", ["a line", "the header", "everything"])

@@ -6,7 +6,7 @@ from shutil import which
 
 import pytest
 
-from fastcam.kernels import cuda
+from fastcam.kernels import twins
 from fastcam.kernels.cuda import launch
 from fastcam.kernels.cuda.source import OPTIONS, source
 from tests.cuda.nvrtc import architectures, compile_cubin
@@ -24,7 +24,7 @@ def constants(name, every):
     return [launch.constants(form, load) for form in loads for load in (loads[form] if every else loads[form][-1:])]
 
 
-@pytest.mark.parametrize("name", cuda.KERNELS)
+@pytest.mark.parametrize("name", twins())
 @pytest.mark.parametrize("arch", DEVICES)
 def test_compiles(name, arch):
     if arch not in architectures():
@@ -35,7 +35,7 @@ def test_compiles(name, arch):
 
 
 @pytest.mark.skipif(which("nvcc") is None, reason="nvcc, which tells of spilled registers, isn't installed")
-@pytest.mark.parametrize("name", cuda.KERNELS)
+@pytest.mark.parametrize("name", twins())
 @pytest.mark.parametrize("arch", [75, 90])
 def test_no_register_is_spilled(name, arch, tmp_path):
     (tmp_path / "kernels.cu").write_text(source(name), encoding="utf-8")

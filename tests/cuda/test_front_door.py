@@ -65,7 +65,7 @@ def test_copies_on_the_device_are_made_once_and_forgotten_in_turn(monkeypatch):
         a, b, c = (np.zeros(1) for _ in range(3))
         for array in (a, b, a, c, a, b):
             uploads(array)
-    assert [held[0] for held in uploads._kept.values()] == [a, b]
+    assert [copy[0] for copy in uploads._copies.values()] == [a, b]
 
 
 def test_versions_of_cuda_that_differ():

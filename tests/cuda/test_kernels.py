@@ -12,7 +12,8 @@ from fastcam.arrays.engines import cuda
 from fastcam.arrays.engines.select import named
 from fastcam.arrays.grids import grid
 from fastcam.arrays.outlines import contours
-from fastcam.export.overlays import _colour_pairs
+from fastcam.export.overlays import _color_pairs
+from fastcam.kernels import contract
 from fastcam.kernels.cuda import driver, launch
 from tests.arrays import naive
 from tests.cuda.device import HostDriver, on_host
@@ -104,8 +105,8 @@ def test_what_has_no_room_in_shared_memory(one_place, monkeypatch, room):
 def test_shared_memory_that_is_just_enough(missing):
     """To the last byte, and one number less: a launch that asks for more than there is fails."""
     maps, where = random_maps((7, 7)), grid((7, 7), (30, 20))
-    axes = [array for axis in where for array in axis]
-    with on_host(HostDriver(shared_memory=4 * (49 + launch.table_size(*axes)) - missing)):
+    table = launch.table_size(contract.Grid(*where.rows, *where.columns))
+    with on_host(HostDriver(shared_memory=4 * (49 + table) - missing)):
         got = fastcam.find_boxes(maps, (30, 20), engine="cuda")
         features, weights = np.ones((40, 8, 7, 7), F), np.ones((1, 8), F)
         fastcam.localize(features, weights, 0, (30, 20), engine="cuda")
@@ -164,11 +165,11 @@ def test_feature_maps_that_begin_anywhere(one_place):
 
 
 @pytest.mark.parametrize(("shape", "size"), SIZES)
-@pytest.mark.parametrize(("dtype", "normalise"), [("f4", True), ("f4", False), ("u1", True)])
-def test_heatmaps_to_the_bit(place, shape, size, dtype, normalise):
+@pytest.mark.parametrize(("dtype", "normalize"), [("f4", True), ("f4", False), ("u1", True)])
+def test_heatmaps_to_the_bit(place, shape, size, dtype, normalize):
     maps = random_maps(shape)
-    got = fastcam.heatmaps(place.put(maps), size, dtype=dtype, normalise=normalise, engine="cuda")
-    np.testing.assert_array_equal(place.get(got), fastcam.heatmaps(maps, size, dtype=dtype, normalise=normalise))
+    got = fastcam.heatmaps(place.put(maps), size, dtype=dtype, normalize=normalize, engine="cuda")
+    np.testing.assert_array_equal(place.get(got), fastcam.heatmaps(maps, size, dtype=dtype, normalize=normalize))
 
 
 @pytest.mark.parametrize("dtype", ["f4", "u1"])
@@ -243,7 +244,7 @@ def test_values_that_are_not_finite_are_told_by_the_peak(one_place, value):
     assert not levels[1].any()
     frame = one_place.put(np.full((12, 15, 3), 9, np.uint8))
     named("cuda").overlay(
-        one_place.put(maps[1]), grid((4, 5), (12, 15)), None, _colour_pairs("turbo"), 128, (0, 0), frame
+        one_place.put(maps[1]), grid((4, 5), (12, 15)), None, _color_pairs("turbo"), 128, (0, 0), frame
     )
     assert (one_place.get(frame) == 9).all()
     with pytest.raises(fastcam.InputError, match=r"maps: expected finite values .*item \[1\]"):

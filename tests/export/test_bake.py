@@ -40,7 +40,7 @@ def test_given_classes_and_all_upsampled_and_scaled(load_real, photos, tmp_path,
     given = {model.input.name: network_input(model, photo)}
     height, width = model.vision.target
     raw = model.explain(photo, class_index=[7, 2]).activation_maps[0]
-    bake(model.path, tmp_path / "given.onnx", head=model.head, classes="given", size="input", normalise=True)
+    bake(model.path, tmp_path / "given.onnx", head=model.head, classes="given", size="input", normalize=True)
     for index, expected in zip((7, 2), fastcam.heatmaps(raw, (height, width)), strict=True):
         found = run(tmp_path / "given.onnx", **given, class_index=np.array([index]))
         assert "class_index" not in found
@@ -48,7 +48,7 @@ def test_given_classes_and_all_upsampled_and_scaled(load_real, photos, tmp_path,
     bake(model.path, tmp_path / "all.onnx", head=model.head, classes="all", size=(50, 33))
     every = run(tmp_path / "all.onnx", **given)["activation_maps"]
     assert every.shape == (1, model.head.classes, 50, 33)
-    expect_near(every[:, [7, 2]], fastcam.heatmaps(raw[None], (50, 33), normalise=False))
+    expect_near(every[:, [7, 2]], fastcam.heatmaps(raw[None], (50, 33), normalize=False))
 
 
 def test_gradcam_of_a_head_that_is_not_exact(shared, photos, tmp_path):
@@ -60,7 +60,7 @@ def test_gradcam_of_a_head_that_is_not_exact(shared, photos, tmp_path):
     found = run(tmp_path / "top.onnx", **given)
     assert found["class_index"].tolist() == best.class_index[0].tolist()
     expect_near(found["activation_maps"], best.activation_maps)
-    bake(path, tmp_path / "given.onnx", head=model.head, classes="given", size="input", normalise=True)
+    bake(path, tmp_path / "given.onnx", head=model.head, classes="given", size="input", normalize=True)
     for index in (0, 8):
         found = run(tmp_path / "given.onnx", **given, class_index=np.array([index]))["activation_maps"]
         expected = fastcam.heatmaps(model.explain(photos[0], class_index=index).activation_maps, (28, 28))
@@ -131,7 +131,7 @@ def test_images_of_another_size(load_real, photos, tmp_path):
     other = fastcam.load(model.path, preprocess="caffe-bgr,fit=stretch,size=160x256")
     assert bake(model.path, tmp_path / "b.onnx", head=model.head, size="input").notes == ()
     found = run(tmp_path / "b.onnx", input=network_input(other, photos[0]))["activation_maps"]
-    expected = fastcam.heatmaps(other.explain(photos[0]).activation_maps, (160, 256), normalise=False)
+    expected = fastcam.heatmaps(other.explain(photos[0]).activation_maps, (160, 256), normalize=False)
     expect_near(found, expected)
 
 
@@ -154,7 +154,7 @@ def test_what_can_not_stay_open_is_fixed_and_said(tmp_path):
 
 
 def test_a_constant_map_becomes_zeros(tmp_path):
-    made = bake(classifier(), tmp_path / "b.onnx", normalise=True, size=(8, 8))
+    made = bake(classifier(), tmp_path / "b.onnx", normalize=True, size=(8, 8))
     zeros = np.zeros((1, 3, 16, 16), np.float32)  # there is no bias before the feature maps, so they are zero
     np.testing.assert_array_equal(run(made.path, image=zeros)["activation_maps"], np.zeros((1, 1, 8, 8)))
 

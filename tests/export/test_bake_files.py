@@ -29,7 +29,7 @@ def model_file(tmp_path):
 @pytest.mark.parametrize(("data", "method"), [(classifier(), "cam"), (generic(), "gradcam")])
 def test_only_standard_operators_are_added_and_the_models_own_stay(tmp_path, data, method):
     before = onnx.load_from_string(data)
-    made = bake(data, tmp_path / "b.onnx", size="input", normalise=True)
+    made = bake(data, tmp_path / "b.onnx", size="input", normalize=True)
     after = onnx.load(tmp_path / "b.onnx")
     onnx.checker.check_model(after, full_check=True)
     assert made.method == method
@@ -77,7 +77,7 @@ def test_opsets(tmp_path, opset, method):
         older.ir_version = 3
         stored = [onnx.helper.make_tensor_value_info(w.name, w.data_type, w.dims) for w in older.graph.initializer]
         older.graph.input.extend(stored)
-    made = bake(older.SerializeToString(), tmp_path / "b.onnx", method=method, normalise=True)
+    made = bake(older.SerializeToString(), tmp_path / "b.onnx", method=method, normalize=True)
     after = onnx.load(made.path)
     onnx.checker.check_model(after)
     assert after.opset_import[0].version == (opset if method == "cam" or opset >= 16 else 17)
@@ -148,9 +148,9 @@ def test_files_that_are_there(model_file, tmp_path):
             for value in ("224", (1, 2, 3), (0, 0), (-5, 5), 224, (1 << 17, 1))
         ),
         ({"classes": np.array(["top", "all"])}, "classes: expected one of top, given, all; got array"),
-        ({"head": 5}, "head, model_output: expected the name of a tensor, for head also a Head; got 5, None"),
-        ({"model_output": 5}, "head, model_output: expected the name of a tensor, .* got None, 5"),
-        ({"normalise": 1}, "normalise: expected True or False; got 1"),
+        ({"head": 5}, "head, output: expected the name of a tensor, for head also a Head; got 5, None"),
+        ({"output": 5}, "head, output: expected the name of a tensor, .* got None, 5"),
+        ({"normalize": 1}, "normalize: expected True or False; got 1"),
         (
             {"method": "gradcam", "classes": "all"},
             r"classes: expected 'top' or 'given' for Grad-CAM.*method='cam' gives",
@@ -163,8 +163,8 @@ def test_options_out_of_range(model_file, tmp_path, options, match):
     nothing_else_in(tmp_path, "model.onnx")
 
 
-def test_an_output_that_is_no_path(model_file):
-    with pytest.raises(InputError, match=r"output: expected a path that ends in \.onnx; got 5"):
+def test_a_path_that_is_none(model_file):
+    with pytest.raises(InputError, match=r"path: expected a path that ends in \.onnx; got 5"):
         bake(model_file, 5)  # pyright: ignore
 
 
@@ -216,7 +216,7 @@ def test_the_command(model_file, tmp_path, capsys):
         "given",
         "--size",
         "8x12",
-        "--normalise",
+        "--normalize",
     ]
     assert main(arguments) == 0
     printed = capsys.readouterr().out

@@ -51,7 +51,7 @@ def test_of_several_heads_it_is_the_one_that_was_baked(tmp_path, output):
     data = build(body, outputs="float[N, 4] first, float[N, 7] second", k=(6, 3, 3, 3), w=(6, 4), v=(6, 7))
     with pytest.raises(fastcam.HeadNotFoundError, match="2 heads fit"):
         fastcam.load(data)
-    path = baked(tmp_path, data, "top", model_output=output)
+    path = baked(tmp_path, data, "top", output=output)
     assert fastcam.load(path).head.classes == {"first": 4, "second": 7}[output]
     assert fastcam.load(path, output="first").head.classes == 4
 

@@ -24,7 +24,7 @@ def test_the_best_class_of_a_photo(load_real, photos, tmp_path):
     expected = model.explain(photos[3])
     assert found["class_index"].tolist() == expected.class_index[0].tolist()
     np.testing.assert_allclose(found["logits"], expected.logits, rtol=1e-4, atol=1e-4)
-    expect_near(found["activation_maps"], fastcam.heatmaps(expected.activation_maps, (32, 32), normalise=False))
+    expect_near(found["activation_maps"], fastcam.heatmaps(expected.activation_maps, (32, 32), normalize=False))
 
 
 def test_the_gradient_of_a_given_class(shared, photos, tmp_path):

@@ -33,9 +33,9 @@ def test_colour_maps_run_from_cold_to_hot():
 def test_the_blend_is_the_formula(model):
     explanation = model.explain(PHOTO, class_index=0)
     levels = fastcam.heatmaps(explanation.activation_maps[0, 0], (60, 90), dtype="u1")
-    colours = colormap("jet")[levels]
+    colors = colormap("jet")[levels]
     drawn = fastcam.overlay(PHOTO, explanation, opacity=0.25, colormap="jet", box=False, label=False)
-    assert np.abs(drawn - (0.75 * PHOTO + 0.25 * colours)).max() <= 0.5
+    assert np.abs(drawn - (0.75 * PHOTO + 0.25 * colors)).max() <= 0.5
     np.testing.assert_array_equal(fastcam.overlay(PHOTO, explanation, opacity=0, box=False, label=False), PHOTO)
 
 

@@ -52,7 +52,7 @@ def test_threshold_masks_are_the_pixels_of_the_components(shape, size, conventio
 def test_masks_have_the_leading_axes_of_the_maps_and_a_window():
     whole = threshold_masks(MAPS, (50, 71))
     assert whole.shape == (2, 3, 50, 71)
-    raw = fastcam.heatmaps(MAPS, (50, 71), normalise=False)
+    raw = fastcam.heatmaps(MAPS, (50, 71), normalize=False)
     np.testing.assert_array_equal(whole, raw > F(0.2) * raw.max(axis=(2, 3), keepdims=True))
     part = area_masks(MAPS, (50, 71), 0.25, window=(10, 5, 40, 45))
     assert part.shape == (2, 3, 40, 30)
@@ -116,8 +116,8 @@ def test_seeds_of_maps_without_a_maximum():
 def scene(size, *rectangles):
     """Rectangles (y0, y1, x0, x1) of strong colours on grey, a little noisy."""
     photo = np.full((*size, 3), 90) + np.random.default_rng(0).integers(-6, 7, (*size, 3))
-    for colour, (y0, y1, x0, x1) in zip(((220, 40, 40), (40, 70, 230)), rectangles, strict=False):
-        photo[y0:y1, x0:x1] = colour + np.random.default_rng(1).integers(-6, 7, (y1 - y0, x1 - x0, 3))
+    for color, (y0, y1, x0, x1) in zip(((220, 40, 40), (40, 70, 230)), rectangles, strict=False):
+        photo[y0:y1, x0:x1] = color + np.random.default_rng(1).integers(-6, 7, (y1 - y0, x1 - x0, 3))
     return photo.astype(np.uint8)
 
 

@@ -108,7 +108,7 @@ def superpixels(photo: NDArray[np.uint8], one: Any, threshold: float) -> Mask:
     from skimage.segmentation import slic
 
     labels = slic(photo, n_segments=300, compactness=10, start_label=0)
-    raw = fastcam.heatmaps(one, photo.shape[:2], normalise=False)
+    raw = fastcam.heatmaps(one, photo.shape[:2], normalize=False)
     means = np.bincount(labels.ravel(), raw.ravel()) / np.bincount(labels.ravel())
     return (means > threshold * raw.max())[labels]
 
@@ -119,7 +119,7 @@ def active_contour(photo: NDArray[np.uint8], one: Any) -> Mask:
     from skimage.segmentation import chan_vese
 
     shrunk = small(photo)
-    raw = fastcam.heatmaps(one, shrunk.shape[:2], normalise=False) / max(float(np.max(one)), 1e-30)
+    raw = fastcam.heatmaps(one, shrunk.shape[:2], normalize=False) / max(float(np.max(one)), 1e-30)
     begun: Any = raw - 0.2  # typed as a name; arrays are taken as well
     found = np.asarray(chan_vese(rgb2gray(shrunk), init_level_set=begun, max_num_iter=100))
     best = raw > 0.6 * raw.max()

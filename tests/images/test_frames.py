@@ -9,6 +9,7 @@ from numpy.lib.stride_tricks import as_strided
 from PIL import Image
 
 from fastcam.arrays.resampling import antialiased, linear
+from fastcam.images import frames
 from fastcam.images.inputs import ImageInput
 from fastcam.images.photos import pillow_input, read_photo
 from fastcam.images.preprocessing import NAMED, Preprocess, preprocess
@@ -141,6 +142,17 @@ def test_photos(photos, fit):
         if fit == "stretch":
             plain = levels(np.asarray(photo), region, (224, 224), antialias=False)
             np.testing.assert_array_equal(plain, by_opencv(np.asarray(photo), (224, 224)))
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "lanczos", "bicubic", "box", "hamming"])
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_interpolations_that_only_pillow_has(interpolation, dtype):
+    frame, model = random_frame((21, 33)), model_of((13, 10), dtype)
+    spec = preprocess({"base": "raw", "channels": "bgr", "interpolation": interpolation})
+    out = np.empty((1, 13, 10, 3), dtype)
+    assert frames.network_input(frame[:, ::-1], (-4, 0, 30, 21), spec, model, out=out) is out
+    expected = pillow_input(Image.fromarray(np.ascontiguousarray(frame[:, ::-1])), (-4, 0, 30, 21), spec, model)
+    np.testing.assert_array_equal(out, expected)
 
 
 @pytest.mark.parametrize("antialias", [False, True], ids=["plain", "antialiased"])

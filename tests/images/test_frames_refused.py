@@ -5,7 +5,6 @@ import pytest
 from PIL import Image
 
 import fastcam
-from fastcam.images import frames
 from fastcam.images.preprocessing import NAMED, preprocess
 from tests.images.frames import RAW, model_of, network_input, random_frame, whole
 
@@ -52,10 +51,6 @@ def test_regions_that_are_none(region, message):
 def test_specifications_and_buffers_that_do_not_fit():
     frame, model = random_frame((4, 4)), model_of((8, 8), np.float32)
     region = whole(frame)
-    with pytest.raises(
-        fastcam.InputError, match="interpolation: expected one of bilinear, opencv-linear; got 'bicubic'. .*Pillow"
-    ):
-        frames.network_input(frame, region, preprocess("unit,interpolation=bicubic"), model)
     with pytest.raises(fastcam.InputError, match="preprocess: the model takes 3 channels"):
         network_input(frame, region, preprocess("unit,channels=grey"), model)
     with pytest.raises(fastcam.InputError, match="preprocess: size: the model takes 8×8; got 9×9"):

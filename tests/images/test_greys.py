@@ -106,7 +106,7 @@ def test_colours_of_sixteen_bits_are_looked_at_as_well(channels):
     assert np.asarray(decode_photo(png(RAMP[..., None]), levels=(0, 4095)))[-1, -1].tolist() == [255] * 3
 
 
-def colours(value, depth, kind):
+def colors(value, depth, kind):
     """A file's bytes: 5×6 pixels of one grey, as colours of so many bits."""
     values = np.full((5, 6, 3), value, np.uint8 if depth == 8 else np.uint16)
     file = io.BytesIO()
@@ -128,7 +128,7 @@ def colours(value, depth, kind):
 def test_colours_of_a_file_that_pillow_opened_are_looked_at(tmp_path, kind, is_decoded):
     for depth, value, seen in ((16, 4095, None), (16, 65535, 255), (8, 15, 15), (8, 0, 0)):
         path = tmp_path / f"{depth}-{value}.{kind}"
-        path.write_bytes(colours(value, depth, kind))
+        path.write_bytes(colors(value, depth, kind))
         with Image.open(path) as image:
             if is_decoded:
                 image.load()
@@ -141,10 +141,10 @@ def test_colours_of_a_file_that_pillow_opened_are_looked_at(tmp_path, kind, is_d
 
 def test_colours_whose_file_is_not_known_any_more_are_taken_as_they_are(tmp_path):
     """Of 16 bits Pillow left 8, as of any dark photo; a TIFF has its tags still."""
-    with Image.open(io.BytesIO(colours(4095, 16, "png"))) as image:
+    with Image.open(io.BytesIO(colors(4095, 16, "png"))) as image:
         image.load()
         assert np.asarray(read_photo(image)).max() == 15
-    with Image.open(io.BytesIO(colours(4095, 16, "tif"))) as image:
+    with Image.open(io.BytesIO(colors(4095, 16, "tif"))) as image:
         assert np.asarray(read_photo(image.copy())).max() == 15
         with pytest.raises(InputError, match="expected 8 bits a channel"):
             read_photo(image)

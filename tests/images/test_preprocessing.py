@@ -233,8 +233,8 @@ def test_a_broken_configuration_is_an_error(tmp_path, text):
 
 def test_defaults_follow_the_input(load_real, shared):
     assert fastcam.load(classifier()).preprocess == NAMED["imagenet"]
-    quantised = fastcam.load(shared / "models" / "mobilenet_v2_1.0_224_quant_q.onnx")
-    assert (quantised.preprocess, quantised.preprocess_origin) == (NAMED["raw"], "default")
+    quantized = fastcam.load(shared / "models" / "mobilenet_v2_1.0_224_quant_q.onnx")
+    assert (quantized.preprocess, quantized.preprocess_origin) == (NAMED["raw"], "default")
     grey = build(
         "maps = Conv(image, k) p = GlobalAveragePool(maps) logits = Flatten(p)",
         inputs="float[N, 1, 8, 8] image",

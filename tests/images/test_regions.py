@@ -109,7 +109,7 @@ def assert_box_is_exact(explanation, height, width):
     """The box is, to the pixel, that of the map upsampled over its region and seen through the photo."""
     x0, y0, x1, y1 = explanation.regions[0].tolist()
     left, top, right, bottom = visible((x0, y0, x1, y1), (height, width))
-    whole = fastcam.heatmaps(explanation.activation_maps[0, 0], (y1 - y0, x1 - x0), normalise=False, engine="reference")
+    whole = fastcam.heatmaps(explanation.activation_maps[0, 0], (y1 - y0, x1 - x0), normalize=False, engine="reference")
     inside = naive.mask(whole[top - y0 : bottom - y0, left - x0 : right - x0], "paper", 0.5)
     box, area = naive.largest_component(inside, 8)
     assert explanation.boxes.xyxy[0, 0].tolist() == [box[0] + left, box[1] + top, box[2] + left, box[3] + top]

@@ -1,6 +1,5 @@
 """Compiled kernels: kept between processes where that is possible, and no trouble where it isn't."""
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -10,13 +9,13 @@ from pathlib import Path
 import pytest
 
 import fastcam.kernels.cpu
-from fastcam.kernels.cpu.cache import KernelFiles
+from fastcam.kernels.cpu.cache import KernelFiles, stamp
 
 CODE = """
 import sys, fastcam, fastcam.kernels.cpu as cpu
 print(fastcam.find_boxes([[0.0, 4.0, 0.0]], (6, 12)).xyxy.tolist())
-print(sum(sum(cpu.load(name).stats.cache_misses.values()) for name in cpu.KERNELS + cpu.HOST_ONLY))
-print(sum(sum(cpu.load(name).stats.cache_hits.values()) for name in cpu.KERNELS + cpu.HOST_ONLY))
+print(sum(sum(cpu.load(name).stats.cache_misses.values()) for name in cpu.names()))
+print(sum(sum(cpu.load(name).stats.cache_hits.values()) for name in cpu.names()))
 """
 
 
@@ -53,7 +52,7 @@ def warmup(*options, **environment):
 
 
 def test_warmup_compiles_all_kernels_for_later_processes(tmp_path):
-    kernels = len(fastcam.kernels.cpu.KERNELS + fastcam.kernels.cpu.HOST_ONLY)
+    kernels = len(fastcam.kernels.cpu.names())
     first, second = warmup("--cache", str(tmp_path)), warmup(FASTCAM_CACHE_DIR=str(tmp_path))
     assert first.stdout.startswith(f"{kernels} kernels: {kernels} compiled, 0 from the cache")
     assert second.stdout.startswith(f"{kernels} kernels: 0 compiled, {kernels} from the cache")
@@ -76,11 +75,9 @@ def warm(tmp_path_factory):
     """A folder with all kernels, copied from where this machine has them."""
     place = warmup().stdout.splitlines()[-1].removeprefix("cache: ")
     folder = tmp_path_factory.mktemp("warm")
-    for name in fastcam.kernels.cpu.KERNELS + fastcam.kernels.cpu.HOST_ONLY:
-        source = Path(fastcam.kernels.cpu.__file__).with_name(f"{name}.py")
-        version = hashlib.sha256(source.read_bytes()).hexdigest()[:12]  # others may lie there, of earlier ones
-        for file in Path(place).glob(f"{name}.cpython*.{version}.*nb?"):
-            shutil.copy(file, folder)
+    version = stamp(Path(fastcam.kernels.cpu.__file__))[:12]  # files of earlier versions may be there as well
+    for file in Path(place).glob(f"*.cpython*.{version}.*nb?"):
+        shutil.copy(file, folder)
     return folder
 
 
@@ -132,8 +129,7 @@ def test_a_damaged_file_is_told_and_replaced(warm, tmp_path, suffix, damage):
 
 def test_versions_share_a_folder_side_by_side(warm, tmp_path):
     """Two copies of the package whose kernels differ, in turn: none replaces what the other one keeps."""
-    package, beside = Path(fastcam.__file__).parent, shutil.ignore_patterns("__pycache__", "data")
-    copy = shutil.copytree(package, tmp_path / "other" / "fastcam", ignore=beside)
+    copy = copy_of_package(tmp_path / "other")
     with (copy / "kernels" / "cpu" / "fill_holes.py").open("a", encoding="utf-8") as file:
         file.write("# of another version\n")
     other = f"import sys; sys.path.insert(0, {str(copy.parent)!r})\n"
@@ -141,6 +137,43 @@ def test_versions_share_a_folder_side_by_side(warm, tmp_path):
     done = [fill(folder, before) for before in (other, "", other)]
     assert [one.stdout for one in done] == [f"{FILLED} {hits}\n" for hits in (0, 1, 1)]
     assert [one.stderr for one in done] == [""] * 3
+
+
+def copy_of_package(folder):
+    beside = shutil.ignore_patterns("__pycache__", "data")
+    return shutil.copytree(Path(fastcam.__file__).parent, folder / "fastcam", ignore=beside)
+
+
+@pytest.mark.parametrize("helper", ["kernels/__init__.py", "kernels/cpu/jit.py"])
+def test_a_kernel_is_compiled_anew_when_what_it_is_built_on_changes(tmp_path, helper):
+    package = copy_of_package(tmp_path)
+    other = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+    before = [fill(tmp_path / "cache", other).stdout for _ in range(2)]
+    with (package / helper).open("a", encoding="utf-8") as file:
+        file.write("# edited\n")
+    after = [fill(tmp_path / "cache", other).stdout for _ in range(2)]
+    assert before == after == [f"{FILLED} 0\n", f"{FILLED} 1\n"]
+
+
+@pytest.mark.parametrize("way", ["another folder", "another time"])
+def test_a_copy_with_the_same_contents_is_loaded_from_the_cache(warm, tmp_path, way):
+    """As in layers of a container, and after a checkout: neither paths nor times count."""
+    package = copy_of_package(tmp_path)
+    if way == "another time":
+        for file in package.rglob("*.py"):
+            os.utime(file, (0, 0))
+    done = fill(shutil.copytree(warm, tmp_path / "cache"), f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n")
+    assert (done.stdout, done.stderr) == (f"{FILLED} 1\n", "")
+
+
+def test_an_archive_is_one_source(tmp_path):
+    """A zipped package, and a frozen program: any change in them counts."""
+    archive = tmp_path / "fastcam.zip"
+    archive.write_bytes(b"one")
+    before = stamp(archive)
+    other = tmp_path / "other.zip"
+    other.write_bytes(b"two")
+    assert len({before, stamp(other), stamp(Path(fastcam.kernels.cpu.__file__))}) == 3
 
 
 def test_processes_that_keep_kernels_at_once_load_their_own(tmp_path, monkeypatch):
@@ -201,7 +234,7 @@ def without_writing(folder, *command):
 
 def test_another_user_on_a_read_only_file_system_compiles_nothing(warm):
     """The steps of the Dockerfile in docs/deployment.md: `warmup` as root, run as somebody else."""
-    kernels = len(fastcam.kernels.cpu.KERNELS + fastcam.kernels.cpu.HOST_ONLY)
+    kernels = len(fastcam.kernels.cpu.names())
     unwritable = "import os; open(os.environ['FASTCAM_CACHE_DIR'] + '/new', 'w')"
     assert "Error" in without_writing(warm, "-c", unwritable).stderr
     done = without_writing(warm, "-W", "error", "-c", CODE)

@@ -10,6 +10,7 @@ from fastcam import InputError, methods
 from fastcam.methods import ablationcam, reciprocam, scorecam
 from fastcam.methods.masking import Masking
 from fastcam.model.file.source import read_source
+from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.session import Opening
 from tests.arrays import naive
 from tests.methods.masks import (
@@ -142,7 +143,9 @@ def test_class_tokens_stay_as_they_are(method):
 def general(model):
     """Masks on the tail, of a head that has a closed form."""
     head = replace(model.head, kind="generic", class_weights=np.zeros((0, 0)), bias=np.zeros(0))
-    return Masking(model.vision.session, read_source(model.path), Opening(), head, model.vision.target)
+    vision = model.vision
+    opened = OpenedModel(read_source(model.path), Opening(), head, vision.target, vision.session)
+    return Masking(opened)
 
 
 EXACT = {

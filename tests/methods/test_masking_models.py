@@ -11,6 +11,7 @@ import fastcam
 from fastcam import InputError, ModelError, methods
 from fastcam.methods.masking import Masking
 from fastcam.model.head.head import Head
+from fastcam.model.opened_model import OpenedModel
 from tests.methods.masks import HIDDEN, PHOTO, assert_close, hidden, result_of, seen_by
 from tests.model.models import BACKBONE, WEIGHTS, build, classifier
 
@@ -54,7 +55,7 @@ def test_sessions_of_ones_own():
     data = build(HIDDEN, outputs="float[N, 5] logits, float[N, 6, 16, 16] maps", **WEIGHTS)
     whole = fastcam.load(data, preprocess="unit,fit=stretch")
     head = replace(whole.head, class_weights=np.zeros((0, 0)), bias=np.zeros(0))
-    masking = Masking(whole.vision.session, None, None, head, (16, 16))
+    masking = Masking(OpenedModel(None, None, head, (16, 16), whole.vision.session))
     image, maps = seen_by(whole, PHOTO)
     weights = result_of(masking, "scorecam", image, maps, [1])
     np.testing.assert_allclose(weights.sum(), 1, rtol=1e-5)

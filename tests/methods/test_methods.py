@@ -15,6 +15,7 @@ from fastcam.model.file.source import read_source
 from fastcam.model.gradient.at_maps import Gradients
 from fastcam.model.gradient.tape import one_hot
 from fastcam.model.head.head import Head
+from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.session import Opening
 from tests.methods.masks import weighing
 from tests.model.models import BACKBONE, build, class_token
@@ -107,7 +108,9 @@ def test_feature_maps_without_finite_values():
 def general(model):
     """Gradients by the tail, of a head that has a closed form."""
     head = replace(model.head, kind="generic", class_weights=np.zeros((0, 0)), bias=np.zeros(0))
-    return Gradients(read_source(model.path), Opening(), head, model.vision.target)
+    vision = model.vision
+    opened = OpenedModel(read_source(model.path), Opening(), head, vision.target, vision.session)
+    return Gradients(opened)
 
 
 def feature_maps_of(model, photo):
@@ -233,7 +236,7 @@ def test_a_session_of_ones_own_can_not_be_taken_apart():
     exact = fastcam.load(session, head=Head("maps", "logits", weights["w"], weights["b"]))
     assert exact.explain(photo, method="layercam").method == "layercam"  # its closed form is known
     unknown = replace(exact.head, kind="generic", class_weights=np.zeros((0, 0)), bias=np.zeros(0))
-    gradients = Gradients(None, None, unknown, (16, 16))
+    gradients = Gradients(OpenedModel(None, None, unknown, (16, 16), exact.vision.session))
     with pytest.raises(GradientError, match="expected a model from a file or bytes .* can't be taken apart"):
         gradients(np.zeros((1, 6, 16, 16), np.float32), np.eye(1, 5, dtype=np.float32))
 

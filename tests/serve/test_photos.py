@@ -43,7 +43,7 @@ def test_a_photo_is_answered_with_its_classes_and_overlay(server, model):
     for m, record in enumerate(got["found"]["maps"]):
         assert record["class_index"] == expected.class_index[0, m]
         assert record["label"] == model.labels[record["class_index"]]
-        assert record["probability"] == expected.scores[0, m]
+        assert record["score"] == expected.scores[0, m]
         assert record["box"] == expected.boxes.xyxy[0, m].tolist()
     assert got["found"]["chosen"] == got["found"]["maps"][0]
     drawn = fastcam.overlay(photo, expected, opacity=0.3, label=False, scale=8)
@@ -58,7 +58,7 @@ def test_every_class_can_be_chosen(server, model, index):
     got = ask_json(server, f"/photo?class={index}", "POST", png(photo))
     expected = model.explain(photo, class_index=index)
     assert got["found"]["chosen"]["class_index"] == index
-    assert got["found"]["chosen"]["probability"] == expected.scores[0, 0]
+    assert got["found"]["chosen"]["score"] == expected.scores[0, 0]
     assert got["found"]["chosen"]["area"] == expected.boxes.area[0, 0]
     assert (got["found"]["chosen"]["box"] or [0] * 4) == expected.boxes.xyxy[0, 0].tolist()
     drawn = fastcam.overlay(photo, expected, label=False, scale=8)

@@ -1,9 +1,10 @@
-"""The engine of arrays on a CUDA device: results are arrays there as well, and nothing is copied or waited for."""
+"""The engine of arrays on a CUDA device: results are arrays there as well, without a copy or a wait."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from importlib import import_module
@@ -15,47 +16,47 @@ from fastcam.arrays.conventions import Convention
 from fastcam.arrays.devices import check_together, new_array
 from fastcam.arrays.engines.engine import Engine
 from fastcam.arrays.grids import Grid
-from fastcam.arrays.resampling import Memory, Resizing
 from fastcam.arrays.values import Boxes, Components, FeatureMaps
 from fastcam.errors import InputError
+from fastcam.kernels import contract
 from fastcam.kernels.cuda import driver, launch
 
-# A map whose features are so many bytes is summed up by several blocks, unless there are maps for all processors.
-MUCH, SHARE = 2**17, 2**14  # from so many on; each block then reads so many or more
+# A map with many bytes of features is summed by several blocks, unless there are maps for all processors.
+MUCH, SHARE = 2**17, 2**14  # bytes of features that count as many; least bytes for each block
 LARGEST_GRID = 2**16 - 1  # blocks along the second and third axis of a launch
 MOST_MAPS = 2**28  # in a call: counted in 32 bits
-KEPT = 256  # arrays of the host of which there is a copy on the device
+KEPT = 256  # arrays of the host with a copy on the device
 
 
 def is_capturing(xp: Any) -> bool:
-    """A CUDA graph is being captured from the current stream."""
+    """Return whether a CUDA graph is being captured from the current stream."""
     return xp is not np and xp.cuda.get_current_stream().is_capturing()
 
 
 class Uploads:
-    """Copies on a device of arrays of the host that don't change, the ones used last; for all threads and streams."""
+    """Copies on a device of constant arrays of the host, those used last; for all threads and streams."""
 
     def __init__(self, xp: Any) -> None:
         self._xp = xp
-        self._kept: OrderedDict[tuple[int, int], tuple[Any, Any]] = OrderedDict()
+        self._copies: OrderedDict[tuple[int, int], tuple[Any, Any]] = OrderedDict()
         self._lock = threading.Lock()
 
     def __call__(self, array: Any) -> Any:
-        """The copy on the current device."""
-        key = (driver.current.device, id(array))  # which is its own as long as the array is held here
+        """Return the copy on the current device, made once."""
+        key = (driver.current.device, id(array))  # no other array has that id as long as this one is kept
         with self._lock:
-            found = self._kept.get(key)
+            found = self._copies.get(key)
             if found is None:
-                found = self._kept[key] = (array, self.upload(array))
+                found = self._copies[key] = (array, self.upload(array))
                 if self._xp is not np:  # another thread may use it at once, on a stream of its own
                     self._xp.cuda.get_current_stream().synchronize()
-                if len(self._kept) > KEPT:
+                if len(self._copies) > KEPT:
                     self._forget()
-            self._kept.move_to_end(key)
+            self._copies.move_to_end(key)
         return found[1]
 
     def upload(self, array: Any) -> Any:
-        """A copy of its own, for the current stream."""
+        """Return a new copy, for the current stream."""
         if is_capturing(self._xp):
             raise InputError(
                 "class_index, size: expected what is on the device already, while a CUDA graph is captured. Make the "
@@ -64,9 +65,15 @@ class Uploads:
         return self._xp.asarray(array)
 
     def _forget(self) -> None:
-        (device, _), _held = self._kept.popitem(last=False)
+        (device, _), _array = self._copies.popitem(last=False)
         if self._xp is not np:  # a kernel on any stream may still read it
             self._xp.cuda.Device(device).synchronize()
+
+
+def _device_of(array: Any) -> AbstractContextManager[Any]:
+    """Return a context in which the device of an array is the current one."""
+    device = getattr(array, "device", "cpu")
+    return nullcontext() if isinstance(device, str) else device
 
 
 def _where_it_is(method: Any) -> Any:
@@ -74,18 +81,17 @@ def _where_it_is(method: Any) -> Any:
 
     @wraps(method)
     def run(self: CudaEngine, first: Any, *others: Any, **options: Any) -> Any:
-        device = getattr(first.data if isinstance(first, FeatureMaps | Memory) else first, "device", "cpu")
-        with nullcontext() if isinstance(device, str) else device:
+        with _device_of(first.data if isinstance(first, FeatureMaps) else first):
             return method(self, first, *others, **options)
 
     return run
 
 
 class CudaEngine(Engine):
-    """The kernels of `fastcam.kernels.cuda`, writing into arrays that are allocated here, on the current stream.
+    """The kernels of `fastcam.kernels.cuda`: results are allocated here, and computed on the current stream.
 
-    Whether values are finite is known on the device alone, so nothing is raised: boxes of a map that isn't finite are
-    empty and their peak is NaN, its heatmap is NaN or, in uint8, zero.
+    Only the device knows whether values are finite, so nothing is raised: boxes of a map that isn't finite are empty
+    and their peak is NaN, its heatmap is NaN or, in uint8, zero.
     """
 
     def __init__(self, xp: Any) -> None:
@@ -96,7 +102,7 @@ class CudaEngine(Engine):
         self._captured: list[Any] = []
 
     def host(self, *arrays: Any) -> list[Any]:
-        """Arrays in the host's memory: copied one behind the other into pinned memory, then waited for once."""
+        """Return arrays in the host's memory: copied one after the other into pinned memory, with one wait."""
         if self.xp is np:
             return list(arrays)
         pinned = import_module("cupyx").empty_pinned
@@ -105,37 +111,53 @@ class CudaEngine(Engine):
         return copies
 
     def on(self, device: int) -> AbstractContextManager[Any]:
-        """Where that device is CuPy's current one, in this thread."""
+        """Return a context in which that device is CuPy's current one, in this thread."""
         return nullcontext() if self.xp is np else self.xp.cuda.Device(device)
 
     def resident(self, array: Any) -> Any:
-        """The array on the current device, copied there once."""
+        """Return the array on the current device, copied there once."""
         return self._uploads(array)
 
     def _new(self, shape: tuple[int, ...], dtype: Any) -> Any:
-        """An array on the device. What a CUDA graph is captured with is kept for good: the graph has its address."""
-        return self._held(new_array(self.xp, shape, dtype))
+        """Return an array on the device, kept for good while a CUDA graph is captured, as the graph has its address."""
+        return self._kept(new_array(self.xp, shape, dtype))
 
-    def _held(self, array: Any) -> Any:
+    def _kept(self, array: Any) -> Any:
         if is_capturing(self.xp):
             self._captured.append(array)
         return array
 
     def _axes(self, where: Grid) -> tuple[Any, ...]:
-        return tuple(self._held(self.resident(array)) for axis in where for array in axis)
+        return self._constants((*where.rows, *where.columns))
 
-    def _limits(self, limits: Any) -> Any:
-        return None if limits is None else self._held(self._uploads.upload(limits))
+    def _constants(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(self._kept(self.resident(one)) if isinstance(one, np.ndarray) else one for one in values)
+
+    def _limits(self, limits: Any, first: int, stop: int) -> Any:
+        return None if limits is None else self._kept(self._uploads.upload(limits))
+
+    def _row_scratch(self, where: Grid, maps: int) -> tuple[Any, ...]:
+        self._check_lines(maps, where)
+        return (self._new((maps, 2), np.float32),)
+
+    def _scratch(self, arrays: Callable[..., tuple[Any, ...]], *sizes: Any) -> tuple[Any, ...]:
+        return ()
+
+    def _spread(
+        self, work: Callable[[int, int], int], count: int, cost: float, threads: int | None, at: Any = None
+    ) -> list[int]:
+        with _device_of(at):
+            return [work(0, count)]
 
     def _index(self, features: Any, index: Any) -> Any:
-        """Class indices where the feature maps are. Those of one class for all images are kept there."""
+        """Return class indices on the device of the feature maps, where those of one class for all images are kept."""
         if not isinstance(index, np.ndarray):
             check_together("feature_maps", features, "class_index", index)
             return index
-        return self._held(self._uploads.upload(index) if index.flags.writeable else self.resident(index))
+        return self._kept(self._uploads.upload(index) if index.flags.writeable else self.resident(index))
 
     def _check(self, images: int, maps: int = 1, where: Grid | None = None) -> None:
-        """A launch has so many blocks, and the tables of a map are counted in 32 bits."""
+        """Check the limits of a launch and of the tables of a map, counted in 32 bits, or raise InputError."""
         if max(images, maps) > LARGEST_GRID or images * maps > MOST_MAPS:
             most = f"{LARGEST_GRID} images or maps of one, and {MOST_MAPS} in all"
             raise InputError(f"cuda: expected at most {most}; got {images} and {maps}")
@@ -145,21 +167,21 @@ class CudaEngine(Engine):
                 raise InputError(f"cuda: maps {where.shape} at {where.size} would need {integers} integers each")
 
     def _check_lines(self, maps: int, where: Grid) -> None:
-        """Heatmaps keep a row of the map in shared memory."""
+        """Check that a row of the map fits into shared memory, or raise InputError."""
         self._check(maps)
         widest = driver.current.shared_memory // 4 - 2
         if where.shape[1] > widest:
             raise InputError(f"cuda: expected maps of at most {widest} columns; got {where.shape[1]}")
 
     def _parts(self, features: FeatureMaps, m: int) -> Any:
-        """Workspace for sums over parts of the channels, by blocks of their own; of none if blocks suffice without."""
+        """Return workspace for sums over parts of the channels, by blocks of their own; none if there are many maps."""
         n, channels, h, w = features.shape
         size = channels * h * w * np.dtype(launch.ITEMS[features.form % launch.CHANNELS_LAST]).itemsize
         parts = min(2 * driver.current.processors // (n * m), size // SHARE) if size >= MUCH else 0
         return self._new((parts if parts > 1 else 0, n, m, h, w), np.float32)
 
     def _tables(self, where: Grid, maps: int, table: int, shared: int = 0) -> tuple[Any, Any]:
-        """Workspace in global memory for what doesn't fit into shared memory: maps, then tables of `table` integers."""
+        """Return workspace for what doesn't fit into shared memory: maps, then tables of `table` integers."""
         h, w = where.shape
         room = driver.current.shared_memory // 4
         plane_fits = h * w + shared <= room
@@ -171,13 +193,13 @@ class CudaEngine(Engine):
     def activation_maps(
         self, features: FeatureMaps, weights: Any, class_index: Any, threads: int | None = None
     ) -> tuple[Any, int]:
-        """(N, M, h, w) from feature maps, (K, C) weights and (N, M) indices; N."""
-        data, form, zero_point, scale, (n, _, h, w) = features
+        """Return maps (N, M, h, w) for weights (K, C) and indices (N, M), and N."""
+        n, _, h, w = features.shape
         m = class_index.shape[1]
         self._check(n, m)
         out = self._new((n, m, h, w), np.float32)
-        index, parts = self._index(data, class_index), self._parts(features, m)
-        self.kernel("activation_maps")(data, form, zero_point, scale, weights, index, 0, n, parts, out)
+        index, parts = self._index(features.data, class_index), self._parts(features, m)
+        self.kernel("activation_maps")(*features[:4], weights, index, 0, n, parts, out)
         return out, n
 
     @_where_it_is
@@ -191,17 +213,16 @@ class CudaEngine(Engine):
         connectivity: int,
         threads: int | None = None,
     ) -> tuple[Boxes, int]:
-        """Boxes with axes (N, M), from feature maps as in `activation_maps`; N."""
-        data, form, zero_point, scale, (n, *_) = features
-        m, index = class_index.shape[1], self._index(data, class_index)
+        """Return boxes (N, M) of the maps that `activation_maps` computes, and N."""
+        (n, channels, *_), m = features.shape, class_index.shape[1]
+        index = self._index(features.data, class_index)
         self._check(n, m, where)
-        axes = self._axes(where)
-        parts = self._parts(features, m)
-        partial = 0 if len(parts) else launch.THREADS * launch.vector(data, form, features.shape[1])
-        planes, tables = self._tables(where, n * m, launch.table_size(*axes), partial)
+        axes, parts = self._axes(where), self._parts(features, m)
+        partial = 0 if len(parts) else launch.THREADS * launch.vector(contract.Features(*features[:4]), channels)
+        planes, tables = self._tables(where, n * m, launch.table_size(contract.Grid(*axes)), partial)
         boxes = self._boxes((n, m))
         self.kernel("localize")(
-            data, form, zero_point, scale, weights, index, 0, n, *axes, *rule.numbers, connectivity,
+            *features[:4], weights, index, 0, n, *axes, *rule.numbers, connectivity,
             parts, planes, tables, boxes.xyxy, boxes.area, boxes.peak,
         )  # fmt: skip
         return boxes, n
@@ -213,10 +234,10 @@ class CudaEngine(Engine):
     def find_boxes(
         self, maps: Any, where: Grid, rule: Convention, connectivity: int, threads: int | None = None
     ) -> tuple[Boxes, int]:
-        """Boxes with an axis P, of (P, h, w) maps; P."""
+        """Return boxes (P,) of maps (P, h, w), and P."""
         self._check(1, 1, where)
         axes = self._axes(where)
-        planes, tables = self._tables(where, len(maps), launch.table_size(*axes))
+        planes, tables = self._tables(where, len(maps), launch.table_size(contract.Grid(*axes)))
         return self._run_boxes(maps, axes, rule, connectivity, planes, tables), len(maps)
 
     def _run_boxes(
@@ -230,11 +251,11 @@ class CudaEngine(Engine):
 
     @_where_it_is
     def find_components(self, one: Any, where: Grid, rule: Convention, connectivity: int) -> Components:
-        """All runs and components of one (h, w) map, as tables on the device. Waits, as their number is asked for."""
+        """Return all runs and components of one (h, w) map, as tables on the device. Waits for their number."""
         self._check(1, 1, where)
         xp, axes = self.xp, self._axes(where)
         planes, _ = self._tables(where, 1, 0)
-        table = self._new((1, launch.table_size(*axes)), np.int32)
+        table = self._new((1, launch.table_size(contract.Grid(*axes))), np.int32)
         peak = float(self._run_boxes(one[None], axes, rule, connectivity, planes, table).peak[0])
         height, slots = where.size[0], launch.slots(where.size[1], where.shape[1])
         start, stop, parent, area, left, right, bottom = table[0, : 7 * height * slots].reshape(7, -1)
@@ -246,50 +267,3 @@ class CudaEngine(Engine):
         y, root = (at // slots).astype(np.int32), line[parent[at]]
         runs = xp.stack([start[at], stop[at], y, y + 1, xp.arange(len(at), dtype=np.int32)], axis=1)
         return Components(runs, xp.stack([root, area[at], left[at], y, right[at], bottom[at]], axis=1), peak)
-
-    @_where_it_is
-    def paint(self, runs: Any, values: Any, out: Any) -> None:
-        """Write the value of their component at the pixels of runs into an (H, W) array."""
-        self.kernel("paint")(runs, len(runs), values, out)
-
-    @_where_it_is
-    def heatmaps(
-        self, maps: Any, where: Grid, normalise: bool, limits: Any, out: Any, threads: int | None = None
-    ) -> int:
-        """Fill out (P, H, W), of float32 or uint8, with (P, h, w) maps. Returns P. uint8 is always normalised."""
-        kernel = self.kernel("heatmaps" if out.dtype == np.float32 else "heatmaps_uint8")
-        self._check_lines(len(maps), where)
-        extrema = self._new((len(maps), 2), np.float32)
-        kernel(maps, *self._axes(where), normalise, self._limits(limits), 0, where.size[0], extrema, out)
-        return len(maps)
-
-    @_where_it_is
-    def overlay(
-        self,
-        one: Any,
-        where: Grid,
-        limits: Any,
-        colours: Any,
-        opacity: int,
-        corner: tuple[int, int],
-        frame: Any,
-        threads: int | None = None,
-    ) -> bool:
-        """Draw a (h, w) map over a window of the frame (H, W, 3) that begins at the corner (x, y), if it is finite."""
-        self._check_lines(1, where)
-        limits, colours = self._limits(limits), self.resident(colours)
-        extrema = self._new((1, 2), np.float32)
-        flat, rows = frame.reshape(len(frame), -1), where.size[0]
-        axes = self._axes(where)
-        self.kernel("overlay")(one.reshape(-1), *axes, limits, colours, opacity, *corner, 0, rows, extrema, flat)
-        return True
-
-    @_where_it_is
-    def preprocess(
-        self, frame: Memory, how: Resizing, table: Any, channels_last: bool, out: Any, threads: int | None = None
-    ) -> None:
-        """Fill out, C-contiguous, with a resized frame, its levels replaced by what the table has for them."""
-        fixed = (*how.arguments, table)
-        arguments = [self._held(self.resident(one)) if isinstance(one, np.ndarray) else one for one in fixed]
-        flat = out.reshape(-1).view(np.uint8)
-        self.kernel(how.kernel)(*frame, *arguments, channels_last, 0, how.size[0], flat)

@@ -1,7 +1,8 @@
-"""Which code runs on an array, and the one call form behind which the engines stand.
+"""The engines that compute on arrays, behind the same calls, and the choice of one for an array.
 
 `cpu` is `fastcam.kernels.cpu` (Numba); `cuda` is `fastcam.kernels.cuda` (CuPy), for arrays on a device; `reference` is
-`fastcam.arrays.engines.reference` (NumPy and scikit-image), slow, there to check the others on your own data.
+`fastcam.arrays.engines.reference` (NumPy and scikit-image), which is slow and checks the others on your own data.
+Kernels take the fields of their groups (`fastcam.kernels.contract`) one after another.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ Ints = NDArray[np.int32]
 
 
 class Engine:
-    """The kernels of one engine, writing into arrays that are allocated here, on as many threads as they are worth."""
+    """The kernels of one engine: results are allocated here, and computed on as many threads as pay off."""
 
     xp: Any = np  # the library of its arrays
-    memory = "cpu"  # where they are, as ONNX Runtime calls it
+    memory = "cpu"  # the device of its arrays, in ONNX Runtime's words
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -45,26 +46,48 @@ class Engine:
         self._loaded: dict[str, Any] = {}
 
     def kernel(self, name: str) -> Any:
-        """The kernel of that name, loaded when it is first asked for."""
+        """Return the kernel of that name, which the first call loads."""
         found = self._loaded.get(name)
         if found is None:
             found = self._loaded[name] = self._load(name)  # two threads may both do this; they get the same
         return found
 
     def host(self, *arrays: Any) -> list[NDArray[Any]]:
-        """Arrays of this engine in the host's memory."""
+        """Return arrays of this engine in the host's memory."""
         return list(arrays)
 
     def on(self, device: int) -> AbstractContextManager[Any]:
-        """Where that device is the current one for this thread."""
+        """Return a context in which that device is the current one for this thread."""
         return nullcontext()
 
     def resident(self, array: NDArray[Any]) -> Any:
-        """An array that doesn't change, where this engine needs it."""
+        """Return a constant array in the memory of this engine."""
         return array
 
-    def _spread(self, work: Callable[[int, int], int], count: int, cost: float, threads: int | None) -> list[int]:
-        """`pool.spread`, for work that calls kernels."""
+    def _axes(self, where: Grid) -> tuple[Any, ...]:
+        """Return the arrays of a grid as the kernels take them, in the memory of this engine."""
+        return *where.rows, *where.columns
+
+    def _constants(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return arguments that don't change, their arrays in the memory of this engine."""
+        return values
+
+    def _limits(self, limits: Floats | None, first: int, stop: int) -> Any:
+        """Return the limits of maps [first, stop) as the kernels take them; None: the extrema of each map."""
+        return _own_extrema(stop - first) if limits is None else limits[first:stop]
+
+    def _row_scratch(self, where: Grid, maps: int) -> tuple[Any, ...]:
+        """Return workspace of the kernels that upsample maps row by row."""
+        return workspace.cells(where)
+
+    def _scratch(self, arrays: Callable[..., tuple[Any, ...]], *sizes: Any) -> tuple[Any, ...]:
+        """Return workspace that only the kernels of the host need."""
+        return arrays(*sizes)
+
+    def _spread(
+        self, work: Callable[[int, int], int], count: int, cost: float, threads: int | None, at: Any = None
+    ) -> list[int]:
+        """Call `pool.spread` for work that calls kernels, on the device of the array `at`."""
         try:
             return [work(0, count)] if count == 1 or threads == 1 else spread(work, count, cost, threads)
         except TypeError as error:  # Numba: no machine code for such arguments
@@ -73,16 +96,14 @@ class Engine:
     def activation_maps(
         self, features: FeatureMaps, weights: Floats, class_index: NDArray[np.int64], threads: int | None = None
     ) -> tuple[Floats, int]:
-        """(N, M, h, w) from feature maps, (K, C) weights and (N, M) indices; the first n that isn't finite or N."""
-        data, form, zero_point, scale, (n, _, h, w) = features
+        """Return maps (N, M, h, w) for weights (K, C) and indices (N, M), and the first n that isn't finite, or N."""
+        *data, (n, _, h, w) = features
         m = class_index.shape[1]
         out = np.empty((n, m, h, w), np.float32)
-
         kernel = self.kernel("activation_maps")
 
         def work(first: int, stop: int) -> int:
-            inputs = (data, form, zero_point, scale, weights, class_index, first, stop)
-            return kernel(*inputs, *workspace.sums(h * w, m), out)
+            return kernel(*data, weights, class_index, first, stop, *workspace.sums(h * w, m), out)
 
         return out, _sound(self._spread(work, n, _sum_cost(features, m) if n > 1 else 0, threads), n)
 
@@ -96,17 +117,15 @@ class Engine:
         connectivity: int,
         threads: int | None = None,
     ) -> tuple[Boxes, int]:
-        """Boxes with axes (N, M), from feature maps as in `activation_maps`, the first n that isn't finite or N."""
-        data, form, zero_point, scale, (n, _, h, w) = features
+        """Return boxes (N, M) of the maps that `activation_maps` computes, and the first n that isn't finite, or N."""
+        *data, (n, _, h, w) = features
         m = class_index.shape[1]
         xyxy, area, peak = np.empty((n, m, 4), np.int32), np.empty((n, m), np.int32), np.empty((n, m), np.float32)
-        (rows, row_weight), (columns, column_weight) = where
         kernel = self.kernel("localize")
 
         def work(first: int, stop: int) -> int:
             return kernel(
-                data, form, zero_point, scale, weights, class_index, first, stop,
-                rows, row_weight, columns, column_weight, *rule.numbers, connectivity,
+                *data, weights, class_index, first, stop, *where.rows, *where.columns, *rule.numbers, connectivity,
                 *workspace.sums(h * w, m), *workspace.tables(where), xyxy, area, peak,
             )  # fmt: skip
 
@@ -116,23 +135,22 @@ class Engine:
     def find_boxes(
         self, maps: Floats, where: Grid, rule: Convention, connectivity: int, threads: int | None = None
     ) -> tuple[Boxes, int]:
-        """Boxes with an axis P, of (P, h, w) maps, and the first p that isn't finite, or P."""
+        """Return boxes (P,) of maps (P, h, w), and the first p that isn't finite, or P."""
         boxes, sound, _ = self._find_boxes(maps, where, rule, connectivity, threads)
         return boxes, sound
 
     def _find_boxes(
         self, maps: Floats, where: Grid, rule: Convention, connectivity: int, threads: int | None
     ) -> tuple[Boxes, int, tuple[Ints, Ints]]:
-        """As `find_boxes`, and the tables of runs and components of the last map, if this thread did it."""
+        """Do as `find_boxes`; return as well the tables of runs and components of the last map, if on this thread."""
         p = len(maps)
         xyxy, area, peak = np.empty((p, 4), np.int32), np.empty(p, np.int32), np.empty(p, np.float32)
         counts = np.zeros(2, np.int64)
-        (rows, row_weight), (columns, column_weight) = where
         kernel = self.kernel("find_boxes")
 
         def work(first: int, stop: int) -> int:
             return kernel(
-                maps, first, stop, rows, row_weight, columns, column_weight, *rule.numbers, connectivity,
+                maps, first, stop, *where.rows, *where.columns, *rule.numbers, connectivity,
                 *workspace.tables(where), xyxy, area, peak, counts,
             )  # fmt: skip
 
@@ -141,13 +159,13 @@ class Engine:
         return Boxes(xyxy, area, peak), _sound(ends, p), (runs[: counts[0]], components[: counts[1]])
 
     def find_components(self, one: Floats, where: Grid, rule: Convention, connectivity: int) -> Components:
-        """All runs and components of one (h, w) map; the peak is NaN if it isn't finite."""
+        """Return all runs and components of one (h, w) map; the peak is NaN if it isn't finite."""
         boxes, _, tables = self._find_boxes(one[None], where, rule, connectivity, 1)
         return Components(*tables, float(boxes.peak[0]))
 
     def paint(self, runs: Ints, values: Ints, out: Ints) -> None:
-        """Write the value of their component at the pixels of runs into an (H, W) array."""
-        self._spread(lambda *_: self.kernel("paint")(runs, len(runs), values, out), 1, 0, 1)
+        """Write the value of its component at the pixels of each run into an (H, W) array."""
+        self._spread(lambda *_: self.kernel("paint")(runs, len(runs), values, out), 1, 0, 1, runs)
 
     def heatmaps(
         self,
@@ -158,26 +176,31 @@ class Engine:
         out: NDArray[Any],
         threads: int | None = None,
     ) -> int:
-        """Fill out (P, H, W), of float32 or uint8, with (P, h, w) maps. Returns the first p that isn't finite, or P.
+        """Fill out (P, H, W), of float32 or uint8, from maps (P, h, w); return the first p that isn't finite, or P.
 
         Nothing is written for maps that aren't finite; uint8 is always normalised.
         """
-        (rows, row_weight), (columns, column_weight) = where
         name, cost = ("heatmaps", 1e-4) if out.dtype == np.float32 else ("heatmaps_uint8", 2e-4)
         kernel = self.kernel(name)
         (height, width), count = where.size, len(maps)
-        axes = (rows, row_weight, columns, column_weight, normalise)
-        limits = _own_extrema(count) if limits is None else limits
 
-        def bands(first: int, stop: int) -> int:
-            return kernel(maps, *axes, limits, first, stop, *workspace.cells(where), out)
-
-        def items(i: int, j: int) -> int:
-            return i + kernel(maps[i:j], *axes, limits[i:j], 0, height, *workspace.cells(where), out[i:j])
+        def part(given: Floats, i: int, j: int, first: int, stop: int, filled: NDArray[Any]) -> int:
+            return kernel(
+                given, *self._axes(where), normalise, self._limits(limits, i, j), first, stop,
+                *self._row_scratch(where, j - i), filled,
+            )  # fmt: skip
 
         if count == 1:
-            return min(self._spread(bands, height, cost * width, threads))
-        return _sound(self._spread(items, count, cost * width * height, threads), count)
+            rows = self._spread(
+                lambda first, stop: part(maps, 0, 1, first, stop, out), height, cost * width, threads, maps
+            )
+            return min(rows)
+        return _sound(
+            self._spread(
+                lambda i, j: i + part(maps[i:j], i, j, 0, height, out[i:j]), count, cost * width * height, threads, maps
+            ),
+            count,
+        )
 
     def overlay(
         self,
@@ -190,54 +213,52 @@ class Engine:
         frame: NDArray[np.uint8],
         threads: int | None = None,
     ) -> bool:
-        """Draw a (h, w) map over a window of the frame (H, W, 3) that begins at the corner (x, y), if it is finite."""
-        (rows, row_weight), (columns, column_weight) = where
+        """Draw a (h, w) map over a window of the frame (H, W, 3) at the corner (x, y); return whether it is finite."""
         height, width = where.size
-        flat = frame.reshape(len(frame), -1)
-        kernel, limits = self.kernel("overlay"), _own_extrema(1) if limits is None else limits
+        kernel, flat = self.kernel("overlay"), frame.reshape(len(frame), -1)
 
         def bands(first: int, stop: int) -> int:
             return kernel(
-                one.reshape(-1), rows, row_weight, columns, column_weight, limits, colours, opacity, *corner,
-                first, stop, *workspace.cells(where), *workspace.lines(width), flat,
+                one.reshape(-1), *self._axes(where), self._limits(limits, 0, 1), *self._constants((colours,)), opacity,
+                *corner, first, stop, *self._row_scratch(where, 1), *self._scratch(workspace.lines, width), flat,
             )  # fmt: skip
 
-        return all(self._spread(bands, height, width * 5e-4, threads))
+        return all(self._spread(bands, height, width * 5e-4, threads, one))
 
     def preprocess(
         self, frame: Memory, how: Resizing, table: Any, channels_last: bool, out: Any, threads: int | None = None
     ) -> None:
-        """Fill out, C-contiguous, with a resized frame, its levels replaced by what the table has for them."""
+        """Fill out, C-contiguous, with a resized frame, whose levels are replaced by their values in the table."""
         kernel, flat = self.kernel(how.kernel), out.reshape(-1).view(np.uint8)
 
         def bands(first: int, stop: int) -> int:
-            scratch = workspace.resizing(how)
-            return kernel(*frame, *how.arguments, table, channels_last, first, stop, *scratch, flat)
+            constants = self._constants((*how.arguments, table))
+            return kernel(*frame, *constants, channels_last, first, stop, *self._scratch(workspace.resizing, how), flat)
 
-        self._spread(bands, how.size[0], how.cost, threads)
+        self._spread(bands, how.size[0], how.cost, threads, frame.data)
 
 
 @lru_cache(maxsize=64)
 def _own_extrema(count: int) -> Floats:
-    """Limits of so many maps that kernels find."""
+    """Return limits (count, 2) of NaN: kernels compute the extrema of each map."""
     limits = np.full((count, 2), np.nan, np.float32)
     limits.flags.writeable = False  # all callers get the same
     return limits
 
 
 def _sum_cost(features: FeatureMaps, classes: int) -> float:
-    """Microseconds of the weighted sum of an image, about."""
+    """Return the microseconds of the weighted sum of an image, about."""
     _, channels, h, w = features.shape
     return channels * h * w * (1 + classes) * 4e-5
 
 
 def _box_cost(where: Grid) -> float:
-    """Microseconds of the box of a map, about."""
+    """Return the microseconds of the box of a map, about."""
     return where.size[0] * where.shape[1] * 1e-3
 
 
 def _sound(ends: list[int], count: int) -> int:
-    """Where the first item is that isn't finite: the first part of [0, count) that ends before the next begins."""
+    """Return the first item that isn't finite, or count: the end of the first part that ends before the next begins."""
     if len(ends) == 1:
         return ends[0]
     for part, end in enumerate(ends):

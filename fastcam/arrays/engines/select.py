@@ -1,4 +1,4 @@
-"""The engine of an array, or of a name."""
+"""The choice of an engine, by name or for an array."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from fastcam.errors import InputError
 
 
 def serving(name: str, array: Any) -> Engine:
-    """The engine of that name for an array; "auto" is the fastest: "cpu" for NumPy's, "cuda" for those on a device.
+    """Return the engine of that name for an array; "auto" is "cpu" for arrays of NumPy, "cuda" for those on a device.
 
     Raises
     ------
     InputError
-        No engine of that name, or the array isn't where it works.
+        There is no engine of that name, or the array is in other memory than its own.
     BackendError
         As `named`.
     """
@@ -28,14 +28,14 @@ def serving(name: str, array: Any) -> Engine:
 
 
 def named(name: str) -> Engine:
-    """The engine of that name; "auto" is "cpu".
+    """Return the engine of that name; "auto" is "cpu".
 
     Raises
     ------
     InputError
-        No engine of that name.
+        There is no engine of that name.
     BackendError
-        It is "cuda", and CuPy, a driver or a device is missing.
+        The name is "cuda", and CuPy, a driver or a device is missing.
     """
     wanted = "cpu" if name == "auto" else name
     if not isinstance(wanted, str) or wanted not in ENGINES:

@@ -1,4 +1,7 @@
-"""Scratch arrays of the kernels: each thread has its own and keeps them, so that a stream of calls allocates none."""
+"""Scratch arrays of the CPU kernels: each thread keeps its own, so that a stream of calls allocates none.
+
+Functions return the groups of `fastcam.kernels.contract` one after another, as the kernels take them.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ Arrays = tuple[NDArray[Any], ...]
 
 
 class _Kept(threading.local):
-    """Memory of a thread by purpose, which only grows, and views of it that fit what it was last asked for."""
+    """Memory of a thread by purpose, which only grows, and the views of it that were returned last."""
 
     def __init__(self) -> None:
         self.memory: dict[str, NDArray[Any]] = {}
@@ -33,9 +36,9 @@ _kept = _Kept()
 
 
 def cells(grid: Grid) -> Arrays:
-    """padded and corners of `fastcam.kernels.cpu.extrema`, for maps on that grid."""
+    """Return the arrays of `Cells` for maps on a grid."""
     fit, arrays = _kept.views.get("cells", (None, ()))
-    if fit is not grid:  # equal grids are the same object, but for those that `sampling.grid` forgot
+    if fit is not grid:  # equal grids are the same object, unless `sampling.grid` forgot one in between
         h, w = grid.shape
         arrays = (
             _kept.array("padded", np.float32, h + 2, w + 2),
@@ -46,7 +49,7 @@ def cells(grid: Grid) -> Arrays:
 
 
 def tables(grid: Grid) -> Arrays:
-    """padded and corners, then spans, runs and components of `fastcam.kernels.cpu.runs`, for maps on that grid."""
+    """Return the arrays of `Cells`, then those of `Tables`, for maps on a grid."""
     fit, arrays = _kept.views.get("tables", (None, ()))
     if fit is not grid:
         (_, w), (height, width) = grid.shape, grid.size
@@ -62,11 +65,11 @@ def tables(grid: Grid) -> Arrays:
 
 
 def sums(positions: int, classes: int) -> Arrays:
-    """workspace and sums of `fastcam.kernels.cpu.weighted_sum`, for that many positions and classes."""
+    """Return the arrays of `Sums` for h * w positions and M classes."""
     fit, arrays = _kept.views.get("sums", (None, ()))
     if fit != (positions, classes):
         arrays = (
-            _kept.array("workspace", np.float32, 2, 64 * positions),
+            _kept.array("channels", np.float32, 2, 64 * positions),
             _kept.array("sums", np.float32, classes, -(-positions // 64) * 64),
         )
         _kept.views["sums"] = (positions, classes), arrays
@@ -74,13 +77,13 @@ def sums(positions: int, classes: int) -> Arrays:
 
 
 def lines(width: int) -> Arrays:
-    """levels and tints of `fastcam.kernels.cpu.overlay`, for rows of that width."""
+    """Return the arrays of `Tints` for rows of that width."""
     eights = -(-width // 8)
     return _kept.array("levels", np.uint8, 8 * eights), _kept.array("tints", np.uint64, 3 * eights)
 
 
 def resizing(how: Resizing) -> Arrays:
-    """Workspace of `fastcam.kernels.cpu.preprocess`, or of `preprocess_antialiased`."""
+    """Return the arrays of `Pairs` or of `Totals`, whichever the kernel takes."""
     fit, arrays = _kept.views.get("resizing", (None, ()))
     if fit is not how:
         width, row = how.size[1], 4 * how.covered[1] + 4

@@ -12,19 +12,18 @@ from numpy.typing import NDArray
 from fastcam.arrays.scalars import is_number, is_whole
 from fastcam.errors import GradientError, InputError
 from fastcam.images.inputs import ImageInput
-from fastcam.model.file.source import Source
 from fastcam.model.gradient.at_maps import ADVICE, AT_HAND, ROUGH, check_tail, compared
 from fastcam.model.gradient.backward import backward_model
 from fastcam.model.gradient.rules.rectified import RECTIFIED
-from fastcam.model.gradient.tails import Cut, open_written, read_again
+from fastcam.model.gradient.tails import Cut, open_written
 from fastcam.model.gradient.tape import BACKWARD, GRADIENT, SEED
 from fastcam.model.graph.graph import Graph
 from fastcam.model.graph.outputs import own_name
 from fastcam.model.graph.tail import cut_tail
-from fastcam.model.head.head import Head
 from fastcam.model.head.layouts import Layout
-from fastcam.model.head.probes import NORMALISED, image_input, look, probe_images
+from fastcam.model.head.probes import image_input, look, probe_images
 from fastcam.model.head.scene import Scene
+from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.limits import Watch
 from fastcam.model.run.once import Once, Recent
 from fastcam.model.run.runtime import ORT_ERRORS, failed
@@ -92,27 +91,10 @@ class InputGradients:
     A session for each variant and layer is made when it is first needed; the last six stay. Each holds the model's
     weights once more, in float32, and while it runs most of what the network makes on the way, twice or so; a batch is
     run image by image.
-
-    Parameters
-    ----------
-    source, opening
-        The model as it was opened; None for a session of the caller's, which can't be taken apart.
-    size
-        (height, width) of the network input.
-    pixels
-        Its least and largest value: what a quantised model is made for.
     """
 
-    def __init__(
-        self,
-        source: Source | None,
-        opening: Opening | None,
-        head: Head,
-        size: tuple[int, int],
-        pixels: tuple[float, float] = NORMALISED,
-    ) -> None:
-        self._source, self._opening = source, opening
-        self._head, self._size, self._pixels = head, size, pixels
+    def __init__(self, model: OpenedModel) -> None:
+        self._model, self._head = model, model.head
         self._opened: Recent[tuple[str, str | int], Once[Backward]] = Recent(
             lambda wanted: Once(partial(self._opened_now, *wanted)), KEPT
         )
@@ -178,12 +160,12 @@ class InputGradients:
         return gradient[0]
 
     def _opened_now(self, variant: str, layer: str | int) -> Backward:
-        with read_again(self._source, self._opening, self._head, GradientError(AT_HAND)) as (name, graph, how):
+        with self._model.read_again(GradientError(AT_HAND)) as (name, graph, how):
             return self._open(name, graph, how, variant, layer)
 
     def _open(self, name: str, graph: Graph, opening: Opening, variant: str, layer: str | int) -> Backward:
         image, logits = image_input(graph), own_name(graph, self._head.logits)
-        probe = probe_images(image, self._size, (self._pixels,))[0]
+        probe = probe_images(image, self._model.size, (self._model.pixels,))[0]
         options = opening.options if graph.has_custom_operators else None
         with Watch(name, graph.parsed.size, options, task="its gradient", advice=ADVICE) as watch:
             scene, paths = look(graph, probe, [logits], [logits], image, watch)

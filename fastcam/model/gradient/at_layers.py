@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from fastcam.errors import GradientError, InputError
-from fastcam.model.file.source import Source
 from fastcam.model.gradient.at_maps import ADVICE, AT_HAND
 from fastcam.model.gradient.backward import backward_model
-from fastcam.model.gradient.tails import NARROW_TOLERANCE, TOLERANCE, open_written, read_again
+from fastcam.model.gradient.tails import NARROW_TOLERANCE, TOLERANCE, open_written
 from fastcam.model.gradient.tape import SEED, gradient_names, one_hot
 from fastcam.model.graph.graph import Graph
 from fastcam.model.graph.outputs import own_name
@@ -26,10 +25,10 @@ from fastcam.model.head.probes import NORMALISED, PIXELS, image_input, look, pro
 from fastcam.model.head.proof import relative_deviation
 from fastcam.model.head.scene import Scene
 from fastcam.model.head.search import turned_first
+from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.limits import Watch
 from fastcam.model.run.once import Once
 from fastcam.model.run.runtime import ORT_ERRORS, failed
-from fastcam.model.run.session import Opening
 
 BEST, CHOSEN = "fastcam/best", "fastcam/chosen"
 
@@ -66,16 +65,8 @@ class Layers:
         False: only forward, for methods that need no gradient; gradients are zero then, (1, C, 1, 1).
     """
 
-    def __init__(
-        self,
-        source: Source | None,
-        opening: Opening | None,
-        head: Head,
-        size: tuple[int, int],
-        names: Sequence[str],
-        backward: bool = True,
-    ) -> None:
-        self._source, self._opening, self._head, self._size = source, opening, head, size
+    def __init__(self, model: OpenedModel, names: Sequence[str], backward: bool = True) -> None:
+        self._model, self._head = model, model.head
         self._names, self._backward = tuple(names), backward
         self._opened = Once(self._open)
 
@@ -153,12 +144,11 @@ class Layers:
 
     def _open(self) -> _Opened:
         head = self._head
-        refusal = GradientError(AT_HAND)
-        with read_again(self._source, self._opening, head, refusal) as (name, graph, opening):
+        with self._model.read_again(GradientError(AT_HAND)) as (name, graph, opening):
             tensors = [_tensor(graph, wanted) for wanted in self._names]
             logits = own_name(graph, head.logits)
             image = image_input(graph)
-            probe, pixels = probe_images(image, self._size, (NORMALISED, PIXELS))
+            probe, pixels = probe_images(image, self._model.size, (NORMALISED, PIXELS))
             scores = [own_name(graph, head.output) or logits]
             options = opening.options if graph.has_custom_operators else None
             with Watch(name, graph.parsed.size, options, task="its gradient", advice=ADVICE) as watch:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.errors import GradientError
-from fastcam.model.file.source import Source
 from fastcam.model.gradient.backward import backward_model
-from fastcam.model.gradient.tails import Cut, cut_behind_maps, open_written, read_again
+from fastcam.model.gradient.tails import Cut, cut_behind_maps, open_written
 from fastcam.model.gradient.tape import GRADIENT, SEED
 from fastcam.model.graph.graph import Graph
 from fastcam.model.head.head import Head
+from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.limits import Watch
 from fastcam.model.run.once import Once
 from fastcam.model.run.runtime import ORT_ERRORS, failed
@@ -48,19 +47,11 @@ class Gradients:
     """Gradients of logits with regard to feature maps, of a model whose file is at hand. May be used from many threads.
 
     The session over the tail is made when it is first needed.
-
-    Parameters
-    ----------
-    source, opening
-        The model as it was opened; None for a session of the caller's, which can't be taken apart.
-    size
-        (height, width) of the network input.
     """
 
-    def __init__(self, source: Source | None, opening: Opening | None, head: Head, size: tuple[int, int]) -> None:
-        self._head, self._size = head, size
-        known = (None, None) if head.is_exact else (source, opening)
-        self._opened = Once(partial(self._open, *known))
+    def __init__(self, model: OpenedModel) -> None:
+        self._model, self._head = model, model.head
+        self._opened = Once(self._open)
 
     def describe(self) -> str:
         """Where gradients come from."""
@@ -96,9 +87,9 @@ class Gradients:
             raise GradientError(f"the gradient at {name!r}: expected finite values; got NaN or infinity")
         return np.ascontiguousarray(gradients)
 
-    def _open(self, source: Source | None, opening: Opening | None) -> _Opened:
-        with read_again(source, opening, self._head, GradientError(AT_HAND)) as (name, graph, how):
-            model, cut = written_gradient(name, graph, how, self._head, self._size)
+    def _open(self) -> _Opened:
+        with self._model.read_again(GradientError(AT_HAND)) as (name, graph, how):
+            model, cut = written_gradient(name, graph, how, self._head, self._model.size)
             session = open_written(model, f"gradient of {name}", cut.folder, how)
         check_tail(session, cut)
         return _Opened(session, cut.tail.start, len(cut.values), len(cut.tail.operators))

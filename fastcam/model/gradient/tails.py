@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.errors import ModelError
-from fastcam.model.file.source import Source, on_disk
 from fastcam.model.graph.graph import Graph
 from fastcam.model.graph.outputs import own_name
 from fastcam.model.graph.tail import Tail
-from fastcam.model.head.discovery import as_onnx_source, read_graph
 from fastcam.model.head.head import Head
 from fastcam.model.head.probes import NORMALISED, image_input, look, probe_images
 from fastcam.model.head.proof import relative_deviation
+from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.batches import Forwards
 from fastcam.model.run.limits import Watch
 from fastcam.model.run.runtime import ORT_ERRORS, failed, open_session
@@ -52,30 +49,6 @@ class Cut(NamedTuple):
         return None if error <= (NARROW_TOLERANCE if narrow else TOLERANCE) else error
 
 
-@contextmanager
-def read_again(
-    source: Source | None, opening: Opening | None, head: Head, refusal: ModelError
-) -> Iterator[tuple[str, Graph, Opening]]:
-    """Name and graph of the model that a head was found in, and how it is to be opened.
-
-    Raises
-    ------
-    ModelError
-        The refusal, if there is no model but a session of the caller's. Or the file has changed since, or can't be
-        read.
-    """
-    if source is None or opening is None:
-        raise refusal
-    try:
-        with on_disk(as_onnx_source(source)) as readable:
-            graph = read_graph(readable, opening)
-            if head.sha256 and source.sha256(head.access.files, graph.constants) != head.sha256:
-                raise ModelError(f"{source.name}: expected the file that was loaded; it has changed since")
-            yield readable.name, graph, opening
-    except (OSError, MemoryError) as error:
-        raise ModelError(f"{source.name}: can't be read ({error})") from error
-
-
 def cut_behind_maps(graph: Graph, head: Head, size: tuple[int, int], watch: Watch) -> Cut:
     """The tail from the head's feature maps to its logits.
 
@@ -103,7 +76,7 @@ def open_written(model: onnx.ModelProto, name: str, folder: Path | None, opening
     )
 
 
-def open_tail(source: Source | None, opening: Opening | None, head: Head, size: tuple[int, int]) -> Forwards:
+def open_tail(opened: OpenedModel) -> Forwards:
     """Logits of feature maps (n, ...) in the model's own layout, float32, by a session over the tail.
 
     Raises
@@ -115,10 +88,10 @@ def open_tail(source: Source | None, opening: Opening | None, head: Head, size: 
         "expected a model from a file or bytes for a method that asks its tail; a session of your own can't be "
         "taken apart"
     )
-    with read_again(source, opening, head, refusal) as (name, graph, how):
+    with opened.read_again(refusal) as (name, graph, how):
         own = how.options if graph.has_custom_operators else None
         with Watch(name, graph.parsed.size, own, task="its tail", advice="method='scorecam' needs none") as watch:
-            cut = cut_behind_maps(graph, head, size, watch)
+            cut = cut_behind_maps(graph, opened.head, opened.size, watch)
         session = open_written(cut.tail.model, f"tail of {name}", cut.folder, how)
 
     def run(items: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -131,4 +104,4 @@ def open_tail(source: Source | None, opening: Opening | None, head: Head, size: 
     error = cut.excess(run(cut.values.astype(np.float32)))
     if error is not None:
         raise ModelError(f"the tail from {cut.tail.start!r} gives other logits than the model: off by {error:.2g}")
-    return Forwards(run, len(cut.values), HELD, head.classes, ONCE)
+    return Forwards(run, len(cut.values), HELD, opened.head.classes, ONCE)

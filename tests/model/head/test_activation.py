@@ -32,8 +32,8 @@ def test_a_regression_is_a_value():
     assert 40 < found.scores[0, 0] < 80
     assert found.activation == "none"
     record = json.loads(to_json_line(found))["maps"][0]
-    assert "probability" not in record
-    assert record["value"] == found.scores[0, 0]
+    assert record["is_probability"] is False
+    assert record["score"] == found.scores[0, 0]
     assert "%" not in found.score_text(0, 0)
 
 
@@ -135,7 +135,7 @@ def test_on_the_command_line(tmp_path, capsys, activation, origin):
     assert ("%" in printed) is (activation == "sigmoid")
     results = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
     assert results["model"]["scores"]["activation"] == (activation or "none")
-    assert ("probability" in results["images"][0]["maps"][0]) is (activation == "sigmoid")
+    assert results["images"][0]["maps"][0]["is_probability"] is (activation == "sigmoid")
 
 
 def test_new_classes_may_be_values():

@@ -1,0 +1,64 @@
+"""A model that is open, its head known: what gradients, masks and methods are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from fastcam.errors import ModelError
+from fastcam.model.file.source import Source, on_disk
+from fastcam.model.graph.graph import Graph
+from fastcam.model.head.discovery import as_onnx_source, read_graph
+from fastcam.model.head.head import Head
+from fastcam.model.head.probes import NORMALISED
+from fastcam.model.run.session import Opening, Session
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedModel:
+    """A model, how it was opened, and its head.
+
+    Attributes
+    ----------
+    source, opening
+        The model's file or bytes, and the caller's options for running it; None for a session of the caller's own,
+        which can't be taken apart.
+    head
+        The head that was found or given.
+    size
+        (height, width) of the network input.
+    session
+        Runs the whole model.
+    pixels
+        The least and largest value of the network input, which a quantised model is made for.
+    """
+
+    source: Source | None
+    opening: Opening | None
+    head: Head
+    size: tuple[int, int]
+    session: Session
+    pixels: tuple[float, float] = NORMALISED
+
+    @contextmanager
+    def read_again(self, refusal: ModelError) -> Iterator[tuple[str, Graph, Opening]]:
+        """Yield the name and the graph of the model that the head was found in, and the options for running it.
+
+        Raises
+        ------
+        ModelError
+            The refusal, if there is no model but a session of the caller's. Or the file has changed since, or can't be
+            read.
+        """
+        source, opening = self.source, self.opening
+        if source is None or opening is None:
+            raise refusal
+        try:
+            with on_disk(as_onnx_source(source)) as readable:
+                graph = read_graph(readable, opening)
+                if self.head.sha256 and source.sha256(self.head.access.files, graph.constants) != self.head.sha256:
+                    raise ModelError(f"{source.name}: expected the file that was loaded; it has changed since")
+                yield readable.name, graph, opening
+        except (OSError, MemoryError) as error:
+            raise ModelError(f"{source.name}: can't be read ({error})") from error
