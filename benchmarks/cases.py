@@ -1,4 +1,4 @@
-"""Feature maps, class weights and image sizes that the contenders are given."""
+"""Feature maps, class weights and image sizes for the contenders."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Case:
-    """Feature maps (batch, C, h, w) of a network, the (H, W) of the image, and how many of 1000 classes are wanted."""
+    """Feature maps (batch, C, h, w) of a network, the (H, W) of the image, and the count of classes, of 1000."""
 
     channels: int
     shape: tuple[int, int]
@@ -58,7 +58,7 @@ class Arrays:
 
 @lru_cache(maxsize=1)
 def arrays(case: Case) -> Arrays:
-    """Random feature maps behind a ReLU, stronger around an object, each image its own, and random weights.
+    """Return random feature maps after a ReLU, stronger around an object in each image, and random weights.
 
     Their maps are like those of trained networks on photos in what decides the time: at 224×224 the best classes of
     MobileNetV2 and SqueezeNet have 125 and 268 runs above the threshold on the test photos, those of their shapes here
@@ -66,8 +66,8 @@ def arrays(case: Case) -> Arrays:
     """
     rng = np.random.default_rng(0)
     y, x = np.indices(case.shape) / np.reshape(case.shape, (2, 1, 1))
-    centres = rng.uniform(0.3, 0.7, (case.batch, 1, 1, 2))
-    distance = (y - centres[..., 0]) ** 2 + (x - centres[..., 1]) ** 2
+    centers = rng.uniform(0.3, 0.7, (case.batch, 1, 1, 2))
+    distance = (y - centers[..., 0]) ** 2 + (x - centers[..., 1]) ** 2
     noise = rng.standard_normal((case.batch, case.channels, *case.shape))
     feature_maps = np.maximum(noise + 2 * np.exp(-distance / 0.15)[:, None], 0).astype(np.float32)
     weights = 0.05 * rng.standard_normal((1000, case.channels)) + 0.005

@@ -1,4 +1,4 @@
-"""Threads for all libraries at once, and what a result file says about where it was made."""
+"""Threads for all libraries at once, and the description of the machine in result files."""
 
 # Contenders needn't be installed.
 # pyright: reportMissingImports=false
@@ -21,7 +21,7 @@ ALL = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.c
 
 @pytest.fixture(params=sorted({1, ALL}), ids="{}-threads".format)
 def threads(request):
-    """How many threads each contender may use: BLAS, OpenCV, PyTorch, and fastcam by its argument."""
+    """The number of threads of each contender: of BLAS, OpenCV, PyTorch, and of fastcam by its argument."""
     count, restore = request.param, []
     if find_spec("cv2"):
         import cv2
@@ -47,7 +47,7 @@ def installed(package):
 
 
 def pytest_benchmark_update_machine_info(machine_info):
-    """Keep what matters for the numbers, and no name of a machine."""
+    """Keep what matters for the numbers, without the machine's name."""
     cpu = machine_info.get("cpu", {})
     versions = {package: found for package in PACKAGES if (found := installed(package))}
     machine_info.clear()
@@ -60,7 +60,7 @@ def pytest_benchmark_update_machine_info(machine_info):
 
 
 def pytest_benchmark_update_json(config, benchmarks, output_json):
-    """Keep what the report reads."""
+    """Keep the values that the report reads."""
     output_json.pop("commit_info", None)
     for one in output_json["benchmarks"]:
         stats = {key: one["stats"][key] for key in ("min", "median", "rounds", "iterations")}

@@ -1,4 +1,4 @@
-"""One table of contenders, which drives the parity checks and the timings alike.
+"""The table of contenders, for parity checks and timings.
 
 A contender is given the arrays of a case and returns two functions without arguments: one makes boxes (N, M, 4), the
 other the same and heatmaps (N, M, H, W) in [0, 1]. What it needs to convert or to allocate first isn't timed. Images of
@@ -22,7 +22,7 @@ Task = Callable[[], Made]
 
 
 def fastcam_cpu(given: Arrays, threads: int) -> tuple[Task, Task]:
-    """This package, by its public functions."""
+    """Return the public functions of this package."""
     import fastcam
 
     features, weights, index, size = given.feature_maps, given.class_weights, given.class_index, given.size
@@ -44,7 +44,7 @@ Components = Callable[[np.ndarray], tuple[int, int, int, int]]
 
 
 def opencv_components(mask: np.ndarray) -> tuple[int, int, int, int]:
-    """The box of the largest component of a bool mask."""
+    """Return the box of the largest component of a bool mask."""
     import cv2
 
     _, _, statistics, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
@@ -53,7 +53,7 @@ def opencv_components(mask: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def cc3d_components(mask: np.ndarray) -> tuple[int, int, int, int]:
-    """The same by connected-components-3d, which gives the extents along."""
+    """Return the box of the largest component by connected-components-3d, which returns extents too."""
     import cc3d
 
     statistics = cc3d.statistics(cc3d.connected_components(mask, connectivity=8), no_slice_conversion=True)
@@ -82,7 +82,7 @@ def skimage_components(mask: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def numpy_with(resize: Callable[..., np.ndarray], components: Components) -> Callable[..., tuple[Task, Task]]:
-    """What people write: NumPy, somebody's resize, somebody's connected components, in arrays made once."""
+    """Return a common implementation: NumPy, a library's resize and connected components, arrays made once."""
 
     def make(given: Arrays, threads: int) -> tuple[Task, Task]:
         features, weights, size = given.feature_maps, given.class_weights[given.class_index], given.size
@@ -134,13 +134,13 @@ def pytorch(given: Arrays, threads: int) -> tuple[Task, Task]:
 
 
 class Contender(NamedTuple):
-    """How to make its functions, and the modules without which it is skipped."""
+    """A contender: the maker of its functions, and the modules that it needs."""
 
     make: Callable[[Arrays, int], tuple[Task, Task]]
     needs: tuple[str, ...] = ()
 
     def missing(self) -> str:
-        """Why it is skipped; empty if it isn't."""
+        """The reason to skip it; empty to run it."""
         absent = [name for name in self.needs if find_spec(name) is None]
         return f"not installed: {', '.join(absent)} (pip install 'fastcam[peers]')" if absent else ""
 
@@ -155,7 +155,7 @@ CONTENDERS: dict[str, Contender] = {
 
 
 def limits(given: Arrays) -> dict[str, Callable[[], Any]]:
-    """What the hardware allows: reading the feature maps once, by BLAS, and writing the heatmaps once."""
+    """Return the limits of the hardware: one read of the feature maps, by BLAS, and one write of the heatmaps."""
     features, row = given.feature_maps, given.class_weights[given.class_index[0]]
     heat = np.empty((len(features), len(given.class_index), *given.size), np.float32)
     flat = features.reshape(len(features), features.shape[1], -1)

@@ -19,7 +19,7 @@ CLASS = 3
 
 @dataclass(frozen=True)
 class Case:
-    """A network of torchvision, or with a dot in front of timm; the module whose result is asked about; the side."""
+    """A network of torchvision, or of timm with a dot in front; the module of the gradient; the side of the image."""
 
     network: str
     layer: str
@@ -49,7 +49,7 @@ BY_NAME = {case.name: case for case in CASES}
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """The module, the same as ONNX, an image (1, 3, H, W), and the tensor of the file that the layer makes."""
+    """A network as a module and as ONNX, an image (1, 3, H, W), and the layer's tensor in the file."""
 
     module: Any
     layer: str
@@ -60,7 +60,7 @@ class Network:
 
 @lru_cache(maxsize=1)
 def network(case: Case) -> Network:
-    """Random weights: time and identity don't depend on training."""
+    """Return a network with random weights: time and identity don't depend on training."""
     import torch
 
     torch.manual_seed(0)
@@ -84,7 +84,7 @@ def network(case: Case) -> Network:
 
 
 def tensor_of(module: Any, layer: str, data: bytes, image: Any) -> str:
-    """The last of the tensors that every path crosses with the values that the layer makes."""
+    """Return the last tensor on all paths that has the values of the layer."""
     import onnx
     import onnxruntime
     import torch
@@ -118,7 +118,7 @@ def graph_of(data: bytes) -> Any:
 
 
 def opened(data: bytes, threads: int) -> Any:
-    """As fastcam opens sessions."""
+    """Open a session with fastcam's options."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -192,7 +192,7 @@ def pytorch_forward(given: Network, threads: int) -> Callable[[], Any]:
 
 
 def pytorch_backward(given: Network, threads: int) -> Callable[[], Any]:
-    """As CAM libraries do: a hook keeps the layer's result, of which autograd is asked."""
+    """Return the gradient as CAM libraries compute it: autograd, at a result that a hook keeps."""
     import torch
 
     image, layer = torch.from_numpy(given.image), given.module.get_submodule(given.layer)
@@ -208,7 +208,7 @@ def pytorch_backward(given: Network, threads: int) -> Callable[[], Any]:
 
 
 def seed(shape: tuple[int, ...]) -> np.ndarray:
-    """One-hot, for the class."""
+    """Return a one-hot array for the class."""
     made = np.zeros(shape, np.float32)
     made[0, CLASS] = 1
     return made

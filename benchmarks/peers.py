@@ -1,4 +1,4 @@
-"""The same networks in PyTorch and as ONNX files, for comparisons end to end."""
+"""Networks in PyTorch and as ONNX files, for comparisons end to end."""
 
 # Contenders needn't be installed.
 # pyright: reportMissingImports=false
@@ -14,7 +14,7 @@ from typing import Any
 
 @lru_cache(maxsize=1)
 def torchvision() -> Any:
-    """torchvision, also beside a CPU build of PyTorch.
+    """Return torchvision, also beside a CPU build of PyTorch.
 
     Registries hold it as built for CUDA's PyTorch; its compiled operators can't be loaded then. None of them is used
     here, but importing it asks for them by name, so they are declared.
@@ -40,7 +40,7 @@ def torchvision() -> Any:
 
 @lru_cache(maxsize=4)
 def network(name: str) -> Any:
-    """A network of torchvision with random weights: time and identity don't depend on training."""
+    """Return a network of torchvision with random weights: time and identity don't depend on training."""
     import torch
 
     torch.manual_seed(0)
@@ -49,7 +49,7 @@ def network(name: str) -> Any:
 
 @lru_cache(maxsize=4)
 def exported(name: str, any_batch: bool = False) -> bytes:
-    """The same as an ONNX file, for one image of 224×224 at a time, or for any batch."""
+    """Return a network as an ONNX file, for one image of 224×224, or for any batch."""
     import torch
 
     with TemporaryDirectory() as folder, warnings.catch_warnings():
@@ -68,5 +68,5 @@ def resnet50() -> Any:
 
 
 def resnet50_onnx() -> bytes:
-    """The same as an ONNX file."""
+    """ResNet-50 as an ONNX file."""
     return exported("resnet50")

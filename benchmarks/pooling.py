@@ -1,4 +1,4 @@
-"""Average or max pooling: which localises better? `python -m benchmarks.pooling MODEL PREPROCESS DATA`.
+"""A comparison of average and max pooling for localisation: `python -m benchmarks.pooling MODEL PREPROCESS DATA`.
 
 Zhou et al. 2016, section 2 and tables 1 and 2: a network with global average pooling (GAP) localises better than the
 same with global max pooling (GMP), at about the same classification error, since every part of an object raises an
@@ -38,11 +38,11 @@ from fastcam.arrays.sweeps import sweep
 from fastcam.evaluate import (
     Annotations,
     EnergyInBox,
-    KnownLocalisation,
+    KnownLocalization,
     MaxBoxAccV2,
     Metric,
     PointingGame,
-    TopLocalisation,
+    TopLocalization,
     Truth,
     bootstrap,
     peak_points,
@@ -65,8 +65,8 @@ REFERENCE = "average, gradcam"  # with which max pooling is compared: the same m
 THRESHOLDS = np.arange(100) / 100
 RESAMPLES = 1000
 FIGURES = (  # title, metric, figure
-    ("top-1 cls. error", "localisation", "top1_classification_error"),
-    ("top-1 loc. error", "localisation", "top1_localisation_error"),
+    ("top-1 cls. error", "localization", "top1_classification_error"),
+    ("top-1 loc. error", "localization", "top1_localization_error"),
     ("GT-known", "known", "accuracy"),
     ("mean box IoU", "known", "mean_iou"),
     ("MaxBoxAccV2", "max_box_acc_v2", "accuracy"),
@@ -100,14 +100,14 @@ def annotations(folder: Path) -> Annotations:
 
 
 def boxes_of(data: Annotations, n: int) -> tuple[NDArray[np.float64], list[str]]:
-    """The boxes of a photo, in whole pixels, rounded outwards, and the category of each."""
+    """Return the boxes of a photo, in whole pixels, rounded outwards, and their categories."""
     rows = slice(data.offsets[n], data.offsets[n + 1])
     boxes = np.concatenate([np.floor(data.boxes[rows, :2]), np.ceil(data.boxes[rows, 2:])], axis=1)
     return boxes, [data.categories[index] for index in data.box_class[rows]]
 
 
 def read_classes(folder: Path) -> Photos:
-    """The photos whose largest box is of one of `CLASSES`."""
+    """Return the photos whose largest box is of one of `CLASSES`."""
     data, found = annotations(folder), []
     for n, path in enumerate(data.paths):
         boxes, categories = boxes_of(data, n)
@@ -119,7 +119,7 @@ def read_classes(folder: Path) -> Photos:
 
 
 def read_imagenet(folder: Path) -> Photos:
-    """Photos with a class of ImageNet, once for each that they show."""
+    """Return photos with a class of ImageNet, once for each class in them."""
     data = annotations(folder)
     place, found = {path.name: n for n, path in enumerate(data.paths)}, []
     with open(folder / "pairs.csv", encoding="utf-8", newline="") as file:
@@ -132,7 +132,7 @@ def read_imagenet(folder: Path) -> Photos:
 
 
 def feature_maps(model: fastcam.Classifier, paths: Iterable[Path]) -> NDArray[np.float32]:
-    """(N, C, h, w) of whole photos."""
+    """Return feature maps (N, C, h, w) of whole photos."""
     found = []
     for path in paths:
         with Image.open(path) as photo:
@@ -145,7 +145,7 @@ def feature_maps(model: fastcam.Classifier, paths: Iterable[Path]) -> NDArray[np
 def trained(
     features: NDArray[np.float32], class_index: NDArray[np.int64], strength: float = 0.1
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Weights (K, C) and bias (K,) of a linear classifier on features (N, C), which it standardises.
+    """Return weights (K, C) and bias (K,) of a linear classifier on features (N, C), which it standardises.
 
     `strength` is that of the data against the penalty on the weights, scikit-learn's C.
     """
@@ -158,7 +158,7 @@ def trained(
 def pooled(
     model: fastcam.Classifier, pooling: str, learned: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
 ) -> fastcam.Classifier:
-    """The same network with its feature maps pooled by "average" or "max", and its own weights and bias or others."""
+    """Return the network with its feature maps pooled by "average" or "max", and its own weights and bias or others."""
     proto = onnx.load(str(model.path))
     node = next(node for node in proto.graph.node if model.head.feature_maps in node.input)
     if node.op_type != POOLING["average"]:
@@ -177,8 +177,8 @@ def pooled(
 
 def metrics() -> dict[str, Any]:
     return {
-        "localisation": TopLocalisation(top=1),
-        "known": KnownLocalisation(),
+        "localization": TopLocalization(top=1),
+        "known": KnownLocalization(),
         "max_box_acc_v2": MaxBoxAccV2(THRESHOLDS.tolist()),
         "pointing": PointingGame(),
         "energy": EnergyInBox(),
@@ -186,7 +186,7 @@ def metrics() -> dict[str, Any]:
 
 
 def measured(model: fastcam.Classifier, photos: Photos, method: str) -> Tallies:
-    """By the best class of each photo the first metric, by its true class all others."""
+    """Return the first metric by the best class of each photo, all others by its true class."""
     best = model.explain(photos.paths, method=method)
     known = model.explain(photos.paths, method=method, class_index=photos.class_index[:, None])
     maps = [photo_map(known, n) for n in range(len(photos.paths))]
@@ -198,7 +198,7 @@ def measured(model: fastcam.Classifier, photos: Photos, method: str) -> Tallies:
     cells = np.concatenate([n * len(THRESHOLDS) + np.asarray(one.threshold_index) for n, one in enumerate(swept)])
     offsets, new = np.searchsorted(cells, np.arange(len(maps) * len(THRESHOLDS) + 1)), metrics()
     return {
-        "localisation": new["localisation"].update(best.class_index, best.boxes.xyxy, photos.truth),
+        "localization": new["localization"].update(best.class_index, best.boxes.xyxy, photos.truth),
         "known": new["known"].update(known.boxes.xyxy[:, 0], photos.truth),
         "max_box_acc_v2": new["max_box_acc_v2"].update(boxes, photos.truth, offsets=offsets),
         "pointing": new["pointing"].update(peak_points(maps), photos.truth),
@@ -207,7 +207,7 @@ def measured(model: fastcam.Classifier, photos: Photos, method: str) -> Tallies:
 
 
 def of_learned(model: fastcam.Classifier, photos: Photos, folds: int, strength: float) -> dict[str, Tallies]:
-    """Of each pooling and method, each photo by the classifier that was trained without its part of the photos."""
+    """Return the figures of each pooling and method, each photo by a classifier trained without its part."""
     maps = feature_maps(model, photos.paths)
     features = {"average": maps.mean(axis=(2, 3)), "max": maps.max(axis=(2, 3))}
     parts = list(StratifiedKFold(folds, shuffle=True, random_state=0).split(photos.paths, photos.class_index))
@@ -225,7 +225,7 @@ def of_learned(model: fastcam.Classifier, photos: Photos, folds: int, strength: 
 
 
 def of_own(model: fastcam.Classifier, photos: Photos) -> dict[str, Tallies]:
-    """The same of the network's own classes, with nothing trained."""
+    """Return the figures of the network's own classes, without training."""
     found: dict[str, Tallies] = {}
     for pooling, several in METHODS.items():
         own = pooled(model, pooling)
@@ -234,7 +234,7 @@ def of_own(model: fastcam.Classifier, photos: Photos) -> dict[str, Tallies]:
 
 
 def figures(tallies: Tallies) -> Figures:
-    """Each with its interval, by bootstrap over photos."""
+    """Return each figure with its interval, by bootstrap over photos."""
     found = {}
     for title, name, figure in FIGURES:
         metric, rows = metrics()[name], tallies[name]
@@ -244,7 +244,7 @@ def figures(tallies: Tallies) -> Figures:
 
 
 def differences(tallies: Tallies, other: Tallies) -> Figures:
-    """Of the figures of the same photos, which are drawn together."""
+    """Return the differences of figures of the same photos, which are drawn together."""
     found = {}
     for title, name, figure in FIGURES:
         metric, ours, theirs = metrics()[name], tallies[name], other[name]
@@ -258,11 +258,11 @@ def differences(tallies: Tallies, other: Tallies) -> Figures:
 
 
 def value(metric: Metric[Any], rows: NDArray[Any], figure: str) -> float:
-    return float(getattr(metric.summarise(rows.sum(axis=0, dtype=np.int64), len(rows)), figure))
+    return float(getattr(metric.of_rows(rows), figure))
 
 
 def table(found: Mapping[str, Tallies]) -> dict[str, Figures]:
-    """The figures of each row, and by how much those of max pooling differ from those of average pooling."""
+    """Return a table of the figures of each row, and of the differences of max and average pooling."""
     rows = {row: figures(tallies) for row, tallies in found.items()}
     others = [row for row in found if row.startswith("max")]
     return rows | {f"{row}: difference": differences(found[row], found[REFERENCE]) for row in others}

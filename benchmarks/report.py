@@ -1,4 +1,4 @@
-"""Turn result files of pytest-benchmark into the tables of the README: `python -m benchmarks.report RESULTS.json`.
+"""Tables of the README from result files of pytest-benchmark: `python -m benchmarks.report RESULTS.json`.
 
 All numbers of a table are from one run on one machine; a ratio says how many times as long as fastcam a contender took.
 """
@@ -13,7 +13,7 @@ Medians = dict[tuple[str, int, str, str], tuple[float, float]]
 
 
 def read(path: Path) -> tuple[Medians, dict[str, Any]]:
-    """Median and minimum, in microseconds, by (kind, threads, case, contender); and the machine."""
+    """Return median and minimum, in microseconds, by (kind, threads, case, contender), and the machine."""
     content = json.loads(path.read_text(encoding="utf-8"))
     times: Medians = {}
     for one in content["benchmarks"]:
@@ -48,17 +48,17 @@ def table(times: Medians, kind: str, threads: int, limit: str, others: tuple[str
 
 
 def ratio(theirs: tuple[float, float], ours: tuple[float, float]) -> str:
-    """Of the medians, and of the minima in brackets."""
+    """Return the ratio of the medians, and of the minima in brackets."""
     return f"{digits(theirs[0] / ours[0])} ({digits(theirs[1] / ours[1])})"
 
 
 def digits(value: float) -> str:
-    """Two or three that count."""
+    """Return a number with two or three significant digits."""
     return f"{value:.2f}" if value < 1 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
 
 
 def end_to_end(times: Medians) -> list[str]:
-    """Milliseconds, medians and minima."""
+    """Return a table of milliseconds, medians and minima."""
     kind = "end to end"
     counts = sorted({threads for of, threads, *_ in times if of == kind})
     names = dict.fromkeys(name for of, *_, name in times if of == kind)
@@ -76,7 +76,7 @@ def end_to_end(times: Medians) -> list[str]:
 
 
 def side_by_side(times: Medians, kind: str) -> list[str]:
-    """Milliseconds of all contenders, medians and minima: a table for each number of threads, a line for each case."""
+    """Return milliseconds of all contenders: a table for each number of threads, a line for each case."""
     lines: list[str] = []
     for count in sorted({threads for of, threads, *_ in times if of == kind}):
         names = list(dict.fromkeys(name for of, threads, _, name in times if (of, threads) == (kind, count)))
@@ -90,7 +90,7 @@ def side_by_side(times: Medians, kind: str) -> list[str]:
 
 
 def discovery(times: Medians, benchmarks: list[dict[str, Any]]) -> list[str]:
-    """What opening a model takes, in milliseconds, and what its exposed feature maps cost in a forward pass."""
+    """Return the milliseconds of opening a model, and the cost of its exposed feature maps in a forward pass."""
     names = list(dict.fromkeys(case for of, _, case, _ in times if of == "open"))
     contenders = ("onnxruntime", "fastcam", "fastcam, saved head")
     exposed = {one["group"]: one.get("extra_info", {}).get("ratio") for one in benchmarks}
@@ -111,7 +111,7 @@ def discovery(times: Medians, benchmarks: list[dict[str, Any]]) -> list[str]:
 
 
 def on_device(benchmarks: list[dict[str, Any]]) -> list[str]:
-    """Microseconds of a device, and how many times as long as fastcam the others took."""
+    """Return microseconds of a device, and the ratio of each other to fastcam."""
     found = {
         (one["group"], one["params"]["contender"]): one["extra_info"]
         for one in benchmarks
@@ -139,7 +139,7 @@ def on_device(benchmarks: list[dict[str, Any]]) -> list[str]:
 
 
 def report(path: Path, threads: int | None = None) -> str:
-    """All tables of a result file, or those for that many threads only."""
+    """Return all tables of a result file, or those of one number of threads."""
     times, machine = read(path)
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     lines = [f"{machine['processor']}; Python {machine['python']}; {versions}.", ""]

@@ -1,4 +1,4 @@
-"""What only a stream shows: efficiency, latency, memory, several at once. `python -m benchmarks.streams` prints tables.
+"""Measurements of streams: efficiency, latency, memory, several at once. `python -m benchmarks.streams` prints tables.
 
 Each table is of one run on a real clip, MobileNetV2 (3.4 million weights, 224×224) on ONNX Runtime's CPU provider.
 """
@@ -39,7 +39,7 @@ def clip() -> list[Any]:
 
 
 def timed(work: Callable[[], Any], rounds: int, clock: Callable[[], float]) -> list[float]:
-    """Seconds of each round, after one that isn't counted."""
+    """Return the seconds of each round, after one that isn't counted."""
     work()
     taken = []
     for _ in range(rounds):
@@ -50,7 +50,7 @@ def timed(work: Callable[[], Any], rounds: int, clock: Callable[[], float]) -> l
 
 
 def told(seconds: Iterable[float], frames: int = 1) -> str:
-    """Milliseconds a frame: median (minimum)."""
+    """Return milliseconds a frame: median (minimum)."""
     each = [1e3 * one / frames for one in seconds]
     return f"{statistics.median(each):.2f} ({min(each):.2f})"
 
@@ -69,7 +69,7 @@ def header(*cells: str) -> None:
 
 
 def parts(model: fastcam.Classifier, pictures: list[Any]) -> dict[str, Callable[[], None]]:
-    """What a pipeline does with the clip, one after another."""
+    """Return the time of each part of a pipeline, one after another."""
     session, spec = model.vision.session, model.preprocess
     region = seen_region(pictures[0].shape[:2], (224, 224), spec.fit, spec.crop_fraction)
     inputs = [frames.network_input(picture, region, spec, session.input, threads=1) for picture in pictures[:50]]
@@ -92,7 +92,7 @@ def parts(model: fastcam.Classifier, pictures: list[Any]) -> dict[str, Callable[
 
 
 def efficiency(rounds: int) -> None:
-    """A pipeline can't take less than the CPU time of its parts over all processors."""
+    """Return the efficiency of a pipeline: the least time is the CPU time of its parts over all processors."""
     model, wide, pictures = load(1), load(None), clip()
     count, (height, width) = len(pictures), pictures[0].shape[:2]
 
@@ -128,7 +128,7 @@ def efficiency(rounds: int) -> None:
 
 
 def beside_inference(rounds: int) -> None:
-    """Maps, boxes and overlays as shares of ONNX Runtime's own time, in turns."""
+    """Return maps, boxes and overlays as shares of ONNX Runtime's own time, in turns."""
     header("1280×720, one image", "threads", "µs, median (minimum)", "share of inference")
     pictures = clip()
     for threads in sorted({1, CORES}):
@@ -153,7 +153,7 @@ def beside_inference(rounds: int) -> None:
 
 
 def latency(seconds: float) -> None:
-    """A camera of 30 frames/s, which doesn't wait."""
+    """Return the latency of a camera of 30 frames/s, which doesn't wait."""
     model, pictures = load(1), clip()
 
     def camera() -> Iterator[Any]:
@@ -180,13 +180,13 @@ def latency(seconds: float) -> None:
 
 
 def resident() -> float:
-    """MB of this process (Linux)."""
+    """Return the memory of this process in MB (Linux)."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def memory(count: int) -> None:
-    """Resident memory after 500 frames, and the most after that."""
+    """Return the resident memory after 500 frames, and the most after that."""
     header(f"{count:,} frames, MB", "after 500", "most after", "growth")
     picture = clip()[0]
     for name, wait in (("consumer as fast as it can", 0.0), ("consumer ten times slower than the source", 10.0)):
@@ -205,7 +205,7 @@ def memory(count: int) -> None:
 
 
 def side_by_side(rounds: int) -> None:
-    """Four streams of one classifier, each taken by a thread of its own."""
+    """Return the time of four streams of one classifier, each on a thread of its own."""
     model, pictures = load(1), clip()[:100]
 
     def stream() -> list[Any]:

@@ -1,4 +1,4 @@
-"""What a baked map adds to a forward pass: the model as it is, and baked, each by ONNX Runtime alone."""
+"""The cost of a baked map in a forward pass: the model as it is, and baked, both by ONNX Runtime alone."""
 
 from importlib.resources import files
 
@@ -13,7 +13,7 @@ MODEL = str(files("fastcam.data") / "squeezenet1_1.onnx")
 
 @pytest.fixture(scope="module")
 def baked(tmp_path_factory):
-    """Files by what was baked into them."""
+    """Files by the kind of maps baked into them."""
     folder = tmp_path_factory.mktemp("baked")
     options = {
         "plain": None,

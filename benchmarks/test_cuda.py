@@ -1,4 +1,4 @@
-"""The CUDA engine against CuPy's own functions, PyTorch on the device, and the copy of what has to be read and written.
+"""The CUDA engine against CuPy's own functions, PyTorch on the device, and a copy of the bytes to be read and written.
 
 Needs a device; without one every case is skipped. Times are those of the device, between two events, for 50 calls: a
 CUDA graph of them where they can be captured, so that the host's part doesn't count.
@@ -114,18 +114,18 @@ def by_pytorch_heatmaps(given: Given) -> Callable[[], Any]:
 
 
 def copy_of(size: int) -> Callable[[], Any]:
-    """Read so many bytes and write as many."""
+    """Return a copy that reads and writes a number of bytes."""
     source, target = cupy.ones(size, np.uint8), cupy.empty(size, np.uint8)
     return lambda: cupy.copyto(target, source)
 
 
 def by_copy_boxes(given: Given) -> Callable[[], Any]:
-    """A copy reads and writes: half the size takes as long as reading the features once."""
+    """Copy half the size of the features, which takes as long as one read of all of them."""
     return copy_of(given.features.nbytes // 2)
 
 
 def by_copy_heatmaps(given: Given) -> Callable[[], Any]:
-    """As long as reading the features and writing the heatmaps once."""
+    """Copy the bytes of one read of the features and one write of the heatmaps."""
     return copy_of((given.features.nbytes + 4 * given.index.size * given.size[0] * given.size[1]) // 2)
 
 
@@ -154,7 +154,7 @@ def describe_device() -> dict[str, Any]:
 
 
 def repeated(run: Callable[[], Any], calls: int) -> tuple[Callable[[], None], bool]:
-    """So many calls, and whether they are one CUDA graph: then the host has no part in their time."""
+    """Return a function of several calls, and whether they are one CUDA graph, free of the host's time."""
     stream = cupy.cuda.get_current_stream()
     try:
         stream.begin_capture()

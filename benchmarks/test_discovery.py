@@ -1,4 +1,4 @@
-"""What finding and proving a head costs: at the first start, with a saved head, and in every forward pass after it.
+"""The cost of finding and proving a head: at the first start, with a saved head, and in later forward passes.
 
 Contender: a session of ONNX Runtime over the same file, opened and run in the same way.
 """
@@ -25,7 +25,7 @@ MODELS = {
 
 
 def options_for(threads):
-    """As fastcam's own."""
+    """Return session options as fastcam's own."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -54,7 +54,7 @@ def test_open(benchmark, name, contender):
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("threads", [1, 2])
 def test_exposing_the_feature_maps(benchmark, name, threads):
-    """Both in turns, since a machine's clock drifts more than what there is to see."""
+    """Time both in turns, since a machine's clock drifts more than their difference."""
     path, side = SHARED / "models" / f"{name}.onnx", MODELS[name]
     head = fastcam.load(path).head
     with_maps = session(path.read_bytes() + head.access.appendix, threads)

@@ -1,4 +1,4 @@
-"""From a preprocessed tensor to a map, by ResNet-50 at 224×224: the forward pass included.
+"""Preprocessed tensors to maps, by ResNet-50 at 224×224, with the forward pass.
 
 ONNX Runtime alone; with fastcam, to the map and box of the best class; and what the peers need for a map (none gives a
 box; torchcam doesn't upsample its map either).
@@ -54,7 +54,7 @@ def with_fastcam(images, threads, cleanup):
 
 
 def explained(method):
-    """From a photo, preprocessing included, by a closed form of the one forward pass."""
+    """Explain a photo, preprocessing included, by a closed form of one forward pass."""
 
     def make(images, threads, cleanup):
         need("torch", "torchvision")
@@ -113,7 +113,7 @@ def pytorch_grad_cam(images, threads, cleanup):
 
 
 def openvino_xai(images, threads, cleanup):
-    """In float32, as the others: it would take bfloat16 where the processor has it. It has no option for either."""
+    """Run in float32, as the others: by default it takes bfloat16 where the processor has it, without an option."""
     need("torch", "torchvision", "openvino_xai")
     peers.torchvision()
     with warnings.catch_warnings():

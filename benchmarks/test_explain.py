@@ -1,4 +1,4 @@
-"""A real photo through a real model: what the explanation adds to the forward pass of ONNX Runtime."""
+"""The cost of an explanation beside the forward pass of ONNX Runtime, for a real photo and model."""
 
 from importlib.resources import files
 

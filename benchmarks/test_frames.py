@@ -21,7 +21,7 @@ def frame_of(size) -> np.ndarray:
 
 
 def normalized(pixels):
-    """By NumPy, channels first."""
+    """Return a frame normalised by NumPy, channels first."""
     scaled = pixels.astype(np.float32) * np.float32(SPEC.scale)
     values = (scaled - np.array(SPEC.mean, np.float32)) / np.array(SPEC.std, np.float32)
     return np.ascontiguousarray(values.transpose(2, 0, 1)[None])

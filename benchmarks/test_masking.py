@@ -73,7 +73,7 @@ def test_masking(benchmark, method, network, contender, threads):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("network", LAYERS)
 def test_the_maps_are_the_same(network):
-    """Of Ablation-CAM; Score-CAM's masks have other corners there (`python -m tests.exports.masking`)."""
+    """Check maps of Ablation-CAM; Score-CAM's masks have other corners there (`python -m tests.exports.masking`)."""
     with ExitStack() as cleanup:
         theirs = pytorch_grad_cam("ablationcam", network, None, cleanup)()[0]
         found = with_fastcam("ablationcam", network, None, cleanup)().activation_maps[0, 0]

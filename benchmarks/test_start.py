@@ -1,4 +1,4 @@
-"""How long a newcomer, or a short-lived process, waits: whole processes, with a warm cache."""
+"""The time of whole, short-lived processes, with a warm cache."""
 
 import subprocess
 import sys

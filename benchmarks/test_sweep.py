@@ -20,7 +20,7 @@ BATCH = 1000
 
 
 def maps_of(count, cells) -> np.ndarray:
-    """Noise around an object, which has more components than maps of networks have."""
+    """Return noise around an object, with more components than maps of networks have."""
     rng = np.random.default_rng(0)
     distance = ((np.indices((cells, cells)) - (cells - 1) / 2) ** 2).sum(axis=0)
     object_ = 3 * np.exp(-distance / (0.1 * cells**2))
@@ -72,7 +72,7 @@ def test_a_hundred_thresholds(benchmark, cells, contender):
 
 @pytest.mark.parametrize("contender", ["paper", "wsol"])
 def test_many_maps(benchmark, contender, threads):
-    """All maps once, a batch at a time; what the last batch needs is no more than what the first one does."""
+    """Sweep all maps once, batch by batch; the last batch needs no more memory than the first."""
     benchmark.group = f"sweep, {MAPS:,} maps 14×14 → 224×224, threads: {threads}"
     batch = maps_of(min(BATCH, MAPS), 14)
 

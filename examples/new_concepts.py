@@ -1,4 +1,4 @@
-"""Teach a network a concept that it was never trained on: `python examples/new_concepts.py MODEL DATA OUT.png`.
+"""A network learns a concept that it was never trained on: `python examples/new_concepts.py MODEL DATA OUT.png`.
 
 Zhou et al. 2016, section 4: a linear classifier is trained on a network's pooled features, and its weights make class
 activation maps of the concept. Then the paper's way with birds: find the box, crop the photo to it, take the features
@@ -23,7 +23,7 @@ CONCEPT = "person"
 
 
 def read(folder: Path, limit: int) -> tuple[list[Image.Image], np.ndarray]:
-    """Photos, and whether the concept is in each."""
+    """Return photos, and whether the concept is in each."""
     with open(folder / "boxes.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     names = sorted({row["file"] for row in rows})[:limit]
@@ -33,7 +33,7 @@ def read(folder: Path, limit: int) -> tuple[list[Image.Image], np.ndarray]:
 
 
 def crops(model: fastcam.Classifier, photos: list[Image.Image]) -> list[Image.Image]:
-    """Each photo cropped to the box of its concept, with a quarter of its sides around; whole where there is none."""
+    """Return each photo cropped to the box of its concept and a quarter of its sides around; whole without a box."""
     boxes = model.explain(photos, class_index=0).boxes
     found = []
     for photo, (x0, y0, x1, y1), area in zip(photos, boxes.xyxy[:, 0].tolist(), boxes.area[:, 0], strict=True):

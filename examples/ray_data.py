@@ -1,4 +1,4 @@
-"""Explain a folder of photos with Ray Data: `python examples/ray_data.py MODEL PHOTOS OUT [PREPROCESS]`.
+"""Explanations of a folder of photos by Ray Data: `python examples/ray_data.py MODEL PHOTOS OUT [PREPROCESS]`.
 
 Needs `pip install 'fastcam[ray]'`. Two actors open the model once each and explain batches of photos; on a cluster
 there are more of them. OUT becomes a folder of Parquet files, a row a photo.

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastcam import threads as _threads  # noqa: F401  # exit handlers registered from here on come before its own
+# Exit handlers that are registered from here on are called before that of `threads`.
+from fastcam import threads as _threads  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from fastcam.lazy import attach
 from fastcam.version import __version__ as __version__
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from fastcam.arrays.maps import heatmaps as heatmaps
     from fastcam.arrays.values import Boxes as Boxes
     from fastcam.classifier.classifier import Classifier as Classifier
-    from fastcam.classifier.loader import load as load
+    from fastcam.classifier.loader import load as load  # pyright: ignore[reportUnknownVariableType]  # ONNX Runtime's
     from fastcam.classifier.steady import Steady as Steady
     from fastcam.classifier.stream import Stream as Stream
     from fastcam.errors import BackendError as BackendError

@@ -1,4 +1,4 @@
-"""`python -m fastcam` is the `fastcam` command."""
+"""The `fastcam` command as `python -m fastcam`."""
 
 from fastcam.cli import main
 

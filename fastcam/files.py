@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from typing import BinaryIO
 
 from fastcam.errors import InputError
 
-KEPT = 24  # characters of a file's name in that of its part, which then fits wherever the file's own does
+KEPT = 24  # characters of a file's name in its pending file's, which then fits wherever the own name does
 PART = re.compile(r"\.(.*)\.[0-9a-f]{16}\.part", re.DOTALL)  # the names that `place_beside` gives
 TRIES = 10  # to open a file that others make and delete
-TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)  # what a lock says that another one holds
+TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)  # errors of a lock that another process holds
 
 if sys.platform == "win32":
     import msvcrt
 
-    FAR = (1 << 31) - 2  # the byte that stands for the file, where nobody reads: others can't read what is locked
+    FAR = (1 << 31) - 2  # the byte that is locked for the file, beyond its end: others can't read a locked byte
 
     def _lock(file: BinaryIO) -> None:
         file.seek(FAR)
@@ -36,16 +36,28 @@ else:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-class Part:
-    """A file on its way: beside the one whose name it takes once it is whole, so that no part replaces a good file.
+class PendingFile:
+    """A temporary file beside a path, which is renamed to that path once it is whole.
 
-    Each has a name of its own. Of several that are made for one path at the same time, by threads or processes, the
-    last one that is kept is there, whole. One that nobody keeps is gone with its object.
+    So no incomplete file replaces a good one. Each has a name of its own: of several for one path at the same time, by
+    threads or processes, the last one that is kept stays, whole. One that isn't kept is deleted with its object.
+
+    Parameters
+    ----------
+    path
+        The path that the file gets in the end.
+
+    Attributes
+    ----------
+    path
+        As given.
+    place
+        Where the file is until then.
 
     Raises
     ------
     InputError
-        It can't be written there, or what has the name isn't a file.
+        The file can't be written there, or the path is a directory, pipe or device.
     """
 
     def __init__(self, path: Path) -> None:
@@ -59,7 +71,7 @@ class Part:
             raise unwritable(path, error) from error
 
     def keep(self) -> None:
-        """Give it its name."""
+        """Rename the file to its path."""
         try:
             self.place.replace(self.path)
         except OSError as error:
@@ -68,27 +80,27 @@ class Part:
         self._forget.detach()
 
     def drop(self) -> None:
-        """Leave no trace of it."""
+        """Delete the file, unless it was kept."""
         self._forget()
 
 
 def _remove(place: Path, owner: int) -> None:
-    if os.getpid() == owner:  # not where a child that was forked ends
+    if os.getpid() == owner:  # not at the end of a forked child
         place.unlink(missing_ok=True)
 
 
 def place_beside(path: Path) -> Path:
-    """A new place beside a path for what is to have its name; hidden, it ends in .part, and its name isn't too long."""
+    """Return a new hidden path beside a path for its pending file; its name ends in .part and isn't too long."""
     return path.with_name(f".{path.name[:KEPT]}.{secrets.token_hex(8)}.part")
 
 
 def remove_parts(folder: Path, names: Collection[str] | None = None) -> None:
-    """Remove what killed processes left of files that they were writing: of these names, or of any.
+    """Remove pending files of killed processes in a folder, of these names or of any.
 
     Raises
     ------
     InputError
-        They can't be removed.
+        A file can't be removed.
     """
     beginnings = None if names is None else {name[:KEPT] for name in names}
     try:
@@ -101,15 +113,15 @@ def remove_parts(folder: Path, names: Collection[str] | None = None) -> None:
 
 
 def open_alone(path: Path) -> BinaryIO | None:
-    """Open a file, unbuffered, to read it and to append to it, or None where somebody else has it open so.
+    """Open and lock a file, unbuffered, to read and append; return None where another process has locked it.
 
-    It is made if need be. Its lock ends with the object or the process, however that ends; file systems without locks
-    keep nobody out. Whoever deletes the file does so before it is closed, where the system lets him.
+    The file is made if need be. The lock ends with the object or the process; file systems without locks exclude
+    nobody. Delete the file before it is closed, where the system allows that.
 
     Raises
     ------
     InputError
-        It can't be written.
+        The file can't be written.
     """
     for _ in range(TRIES):
         try:
@@ -125,7 +137,7 @@ def open_alone(path: Path) -> BinaryIO | None:
         if _is_at(file, path):
             return file
         file.close()  # it was deleted between opening and locking
-    return None  # others come and go all the time
+    return None  # others open and delete it all the time
 
 
 def _is_at(file: BinaryIO, path: Path) -> bool:
@@ -136,7 +148,7 @@ def _is_at(file: BinaryIO, path: Path) -> bool:
 
 
 def write_fully(file: BinaryIO, data: bytes) -> None:
-    """Write all of it to an unbuffered file, which may take a part at a time.
+    """Write all data to an unbuffered file, whose `write` may take a part only.
 
     Raises
     ------
@@ -149,17 +161,17 @@ def write_fully(file: BinaryIO, data: bytes) -> None:
 
 
 def check_place(path: Path) -> None:
-    """Check that a file can have that path, before the work that makes it.
+    """Check that a file can have a path, before the work that makes the file.
 
     Raises
     ------
     InputError
-        The name is too long or isn't one, or has a directory, pipe or device.
+        The name is too long or invalid, or the path is a directory, pipe or device.
     """
     try:
         is_file = stat.S_ISREG(os.stat(path).st_mode)
     except FileNotFoundError:
-        return  # nothing, or a link to nothing, or no folder, which making the part tells
+        return  # nothing, a link to nothing, or no folder, which shows when the file is made
     except (OSError, ValueError) as error:
         raise unwritable(path, error) from error
     if not is_file:
@@ -167,23 +179,28 @@ def check_place(path: Path) -> None:
 
 
 class Lines:
-    """A text file that grows by lines; a context manager.
+    """A text file that is written line by line; a context manager.
 
-    Leaving the block gives it its name, after an error of others or Ctrl-C as well, since its lines are whole. If
-    writing itself failed, or there is no line, the file that was there before stays. Pipes and devices get each line at
+    Leaving the block renames it to its path, after other errors and Ctrl-C as well, since its lines are whole. If
+    writing itself failed, or there is no line, an earlier file at the path stays. Pipes and devices get each line at
     once.
+
+    Parameters
+    ----------
+    path
+        The path of the file.
 
     Raises
     ------
     InputError
-        It can't be written: at once, from `write`, or at the end.
+        The file can't be written: raised at once, from `write`, or at the end.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         is_pipe_or_device = os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
-        self._part = None if is_pipe_or_device else Part(path)
-        self._is_good = False  # lines were written, and none failed
+        self._part = None if is_pipe_or_device else PendingFile(path)
+        self._is_good = False  # lines were written, none failed
         try:
             self._file = open(self._part.place if self._part else path, "w", buffering=1, encoding="utf-8")  # noqa: SIM115
         except OSError as error:
@@ -192,7 +209,7 @@ class Lines:
             raise unwritable(path, error) from error
 
     def write(self, line: str) -> None:
-        """Add a line, given without its end."""
+        """Add a line, given without its line end."""
         self._is_good = False
         try:
             self._file.write(f"{line}\n")
@@ -215,14 +232,14 @@ class Lines:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file by way of a `Part`.
+    """Write a file whole or not at all.
 
     Raises
     ------
     InputError
-        It can't be written.
+        The file can't be written.
     """
-    part = Part(path)
+    part = PendingFile(path)
     try:
         part.place.write_bytes(data)
     except OSError as error:
@@ -230,24 +247,24 @@ def write_whole(path: Path, data: bytes) -> None:
     else:
         part.keep()
     finally:
-        part.drop()  # what wasn't kept, after Ctrl-C as well
+        part.drop()  # if it wasn't kept, after Ctrl-C as well
 
 
 def rename_new(made: Path, path: Path) -> None:
-    """Give a file another name in its file system, if nothing has that name: what appears meanwhile isn't replaced.
+    """Rename a file within its file system, unless the new name is taken; a file that appears meanwhile isn't replaced.
 
     Raises
     ------
     FileExistsError
-        Something has the name.
+        The name is taken.
     OSError
-        It can't be had.
+        The file can't be renamed.
     """
     try:
-        os.link(made, path)  # which never replaces, other than renaming
+        os.link(made, path)  # unlike renaming, never replaces
     except FileExistsError:
         raise
-    except OSError:  # a file system without hard links: take the name, then replace what holds it
+    except OSError:  # without hard links: take the name, then replace the file of that name
         path.touch(exist_ok=False)
         try:
             made.replace(path)
@@ -259,5 +276,5 @@ def rename_new(made: Path, path: Path) -> None:
 
 
 def unwritable(path: Path, error: Exception) -> InputError:
-    """That a file couldn't be written, and why."""
+    """Return the error of a file that can't be written, with the reason."""
     return InputError(f"{path}: can't be written ({getattr(error, 'strerror', None) or error})")

@@ -1,4 +1,4 @@
-"""Public names of a room that are imported when they are first used (PEP 562)."""
+"""Public names of a package that are imported when they are first used (PEP 562)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any]
     package
         `__name__` of the package.
     homes
-        From each public name to the module that defines it, relative to the package.
+        Module of each public name, relative to the package.
+
+    Returns
+    -------
+    The two functions of the package, and the sorted public names.
     """
 
     def getter(name: str) -> Any:

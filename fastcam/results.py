@@ -93,7 +93,7 @@ class Explanation:
     engine: str
     how: str = ""
     layers: tuple[str, ...] = ()
-    timings: Mapping[str, float] = field(default_factory=dict)
+    timings: Mapping[str, float] = field(default_factory=dict[str, float])
     limits: NDArray[np.float32] | None = None
     steady: str | None = None
     frame_index: int | None = None

@@ -1,7 +1,7 @@
 """Threads that leave native code before the interpreter ends.
 
-One that returns from it while the interpreter is taken down is unwound through frames of C++, which aborts the process
-whatever status the program asked for; in OpenBLAS it may hold a lock that the process then waits for.
+A thread that returns from native code during the end of the interpreter is unwound through frames of C++, which aborts
+the process, whatever its exit status; in OpenBLAS it may own a lock that the process then waits for.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class Thread(threading.Thread):
     Parameters
     ----------
     work
-        What it does.
+        The function that the thread runs.
     stop
-        Asks it to end, without waiting. May be called by any thread, at any time, and more than once. None: it ends by
-        itself, soon.
+        A function that asks the thread to end, without waiting. Any thread may call it, at any time, more than once.
+        None: the thread ends by itself, soon.
     patience
-        Seconds that the end of the interpreter waits for it, at most.
+        The most seconds that the end of the interpreter waits for the thread.
 
     Examples
     --------
@@ -57,16 +57,16 @@ class Thread(threading.Thread):
         self.stop, self.patience = stop, patience
 
     def start(self) -> None:
-        """Begin the work."""
+        """Start the thread."""
         _running.add(self)
         try:
             super().start()
-        except RuntimeError:  # no more threads to be had
+        except RuntimeError:  # there is no room for more threads
             _running.discard(self)
             raise
 
     def run(self) -> None:
-        """Do the work."""
+        """Run the work."""
         try:
             super().run()
         finally:
@@ -74,25 +74,30 @@ class Thread(threading.Thread):
 
 
 def begin(work: Callable[[], Result], *, name: str, stop: Callable[[], None] | None = None) -> Future[Result]:
-    """Work on a thread of its own, and the future of what it returns or raises.
+    """Run work on a thread of its own, and return the future of its result or exception.
 
-    Other than those of `concurrent.futures`, the thread can be started after the main thread has come to its end, and
-    the end of the interpreter stops it before it waits for it.
+    Unlike threads of `concurrent.futures`, this one can be started after the end of the main thread, and the end of the
+    interpreter stops it before waiting for it.
 
     Parameters
     ----------
     work, name, stop
-        As of `Thread`.
+        As for `Thread`.
+
+    Returns
+    -------
+    Future
+        It can't be cancelled.
 
     Examples
     --------
     >>> begin(lambda: 2 + 2, name="adds").result()
     4
     """
-    from concurrent.futures import Future  # here: `import fastcam` imports this module, and that takes its time
+    from concurrent.futures import Future  # here, since `import fastcam` imports this module and has to be fast
 
     future: Future[Result] = Future()
-    future.set_running_or_notify_cancel()  # from now on it can't be cancelled
+    future.set_running_or_notify_cancel()  # from now on uncancellable
 
     def run() -> None:
         try:
@@ -105,16 +110,16 @@ def begin(work: Callable[[], Result], *, name: str, stop: Callable[[], None] | N
 
 
 class Gate:
-    """Counts the threads that are inside a `with` block, and lets none in once the interpreter ends.
+    """A `with` block that counts the threads inside it, and admits none once the interpreter ends.
 
-    For calls of native code by threads of others, which nobody can stop: one that comes too late ends silently, as all
-    daemon threads do then. The main thread isn't counted, which ends the interpreter itself, and which Ctrl-C may
-    interrupt anywhere.
+    For calls of native code by threads of the caller, which can't be stopped: a thread that comes too late ends
+    silently, as all daemon threads do then. The main thread isn't counted: it ends the interpreter itself, and Ctrl-C
+    may interrupt it anywhere.
 
     Attributes
     ----------
     is_closed
-        Whether the interpreter ends.
+        Whether the gate admits no more threads.
 
     Examples
     --------
@@ -128,12 +133,12 @@ class Gate:
         self.reset()
 
     def reset(self) -> None:
-        """Open it, with nobody inside: as in a forked child, where no other thread lives on."""
+        """Open the gate, with no thread inside, as in a forked child, where no other thread exists."""
         self._changed = threading.Condition(threading.Lock())
         self._inside, self.is_closed = 0, False
 
     def close(self, patience: float) -> None:
-        """Let no other thread in any more, and wait until none is inside, for so many seconds at most."""
+        """Admit no more threads, and wait until none is inside, for `patience` seconds at most."""
         with self._changed:
             self.is_closed = True
             self._changed.wait_for(lambda: not self._inside, patience)
@@ -152,7 +157,7 @@ class Gate:
                 self._changed.notify_all()
 
 
-NATIVE = Gate()  # of ONNX Runtime
+NATIVE = Gate()  # for calls of ONNX Runtime
 
 
 @atexit.register
@@ -166,7 +171,7 @@ def _end() -> None:
     while True:
         try:
             return _wait(began)
-        except KeyboardInterrupt:  # asks for what is being done
+        except KeyboardInterrupt:  # the process ends already
             continue
 
 

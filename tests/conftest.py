@@ -10,9 +10,9 @@ import pytest
 from hypothesis import settings
 
 import fastcam
-from fastcam.evaluate import outcome, read_annotations
+from fastcam.evaluate import read_annotations, results
 from tests.browser import Browser, find
-from tests.evaluations import annotate
+from tests.evaluate.evaluations import annotate
 from tests.waiting import until
 
 settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
@@ -86,7 +86,7 @@ def mnist(load_real) -> fastcam.Classifier:
 
 @pytest.fixture(scope="session")
 def cifar_table(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """See `tests.evaluations.annotate`."""
+    """See `tests.evaluate.evaluations.annotate`."""
     return annotate(shared, tmp_path_factory.mktemp("cifar"))
 
 
@@ -100,7 +100,7 @@ def model_and_data(load_real, cifar_table: Path):
 def few_resamples():
     """Evaluations whose intervals cost little."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(outcome, "RESAMPLES", 20)
+        patch.setattr(results, "RESAMPLES", 20)
         yield
 
 

@@ -1,7 +1,8 @@
-"""Arrays in, arrays out: maps, boxes, components, outlines, masks and threshold sweeps. Nothing here needs a model.
+"""Arrays in, arrays out: maps, boxes, components, outlines, masks and threshold sweeps. No function needs a model.
 
-For users who have feature maps and class weights, or maps, of their own, in the host's memory or on a CUDA device; and
-for every other room. May import `fastcam.errors` only, and `fastcam.kernels` from `fastcam.arrays.engines`.
+For users with feature maps and class weights, or maps, of their own, in the host's memory or on a CUDA device; and for
+every other room. `values`, `checks`, `conventions`, `devices`, `pool`, `grids` and `resampling` are shared by the
+functions; `engines` run the kernels. May import `fastcam.errors`, and from `fastcam.arrays.engines` `fastcam.kernels`.
 """
 
 from __future__ import annotations

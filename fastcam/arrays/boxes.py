@@ -1,4 +1,4 @@
-"""Boxes from arrays: of activation maps, or straight from feature maps."""
+"""Boxes of activation maps, and boxes straight from feature maps."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def find_boxes(
     threads: int | None = None,
     engine: str = "auto",
 ) -> Boxes:
-    """The box around the largest connected component of each map's highest values, in image pixels.
+    """Return the box around the largest connected component of each map's highest values, in image pixels.
 
-    Upsample bilinearly to (H, W), keep the pixels that the convention lets in, take the largest component (most pixels;
-    of equals the one met first in raster order), and give its extent. No (H, W) array is made.
+    Each map is upsampled bilinearly to (H, W), the convention selects pixels, and the box is the extent of their
+    largest component: the one with most pixels, of equals the first in raster order. No (H, W) array is allocated.
 
     Parameters
     ----------
@@ -43,32 +43,36 @@ def find_boxes(
     connectivity
         8 or 4 neighbours.
     components
-        "largest", or "all": every component of a map has its box, the largest first (of equals the one met first).
+        "largest", or "all": a box for every component, the largest first, of equals the first in raster order.
     min_area
         With "all": leave out components of fewer pixels.
     window
-        (x0, y0, x1, y1), half-open: only these pixels of the image count, and boxes are relative to its corner.
+        (x0, y0, x1, y1), half-open: only these pixels of the image count, and boxes are relative to (x0, y0).
     threads
-        At most so many; None: one a processor, where there is work for them. The maps are shared out, but for "all".
+        Number of threads, at most; None: one a processor, where there is enough work. The maps are shared out, except
+        with "all".
     engine
         "auto": where the arrays are; "cpu": Numba; "cuda": CuPy; "reference": NumPy and scikit-image.
 
     Returns
     -------
     Boxes
-        With the leading axes of `maps`; of all components one after the other, `item` telling the map of each.
+        `xyxy` (..., 4) int32, `area` (...) int32 and `peak` (...) float32, with the leading axes of `maps`. With "all",
+        (B, 4) and (B,), and `item` (B,) int64 is the map of each box.
 
     Raises
     ------
     InputError
-        Maps as in `heatmaps`; an unknown convention or kind of components; a threshold outside (0, 1); a connectivity
-        other than 4 or 8; a `min_area` below 1, or with "largest".
+        Maps that `heatmaps` refuses; an unknown convention or kind of components; a threshold outside (0, 1); a
+        connectivity other than 4 or 8; a `min_area` below 1, or above 1 with "largest".
 
     Examples
     --------
     >>> boxes = find_boxes([[0.0, 4.0, 0.0]], (6, 12))
     >>> boxes.xyxy, int(boxes.area), float(boxes.peak)
     (array([3, 0, 9, 6], dtype=int32), 36, 3.5)
+    >>> find_boxes([[[0.0, 4.0, 0.0]], [[1.0, 0.0, 0.0]]], (6, 12)).xyxy.shape  # maps (2, 1, 3)
+    (2, 4)
     """
     smallest = smallest_area(components, min_area)
     check_threads(threads)
@@ -77,7 +81,7 @@ def find_boxes(
 
 
 def largest_boxes(search: Search, threads: int | None = None) -> Boxes:
-    """The box of the largest component of each map, with the maps' leading axes."""
+    """Return the box of the largest component of each map, with the leading axes of the maps."""
     boxes, sound = search.run.find_boxes(search.maps, search.where, search.rule, search.connectivity, threads)
     if sound < len(search.maps):
         search.check_maps()
@@ -101,31 +105,31 @@ def localize(
     threads: int | None = None,
     engine: str = "auto",
 ) -> Boxes:
-    """Feature maps to boxes in one go: `find_boxes(activation_maps(...), size)`, without anything in between.
+    """Return the boxes of classes straight from feature maps: `find_boxes(activation_maps(...), size)` in one call.
 
-    On the CPU, all classes of an image share one pass over its feature maps, and after a thread's first call of a kind
-    nothing is allocated but the result. On a device nothing is waited for.
+    On the CPU, all classes of an image share one pass over its feature maps, and after a thread's first call with these
+    shapes only the result is allocated. On a device the call doesn't wait for the result.
 
     Parameters
     ----------
     feature_maps, class_weights, class_index, layout, scale, zero_point
-        As in `activation_maps`.
+        See `activation_maps`.
     size, convention, threshold, connectivity, window
-        As in `find_boxes`.
+        See `find_boxes`.
     threads
-        At most so many; None: one a processor, where there is work for them. The images are shared out.
+        Number of threads, at most; None: one a processor, where there is enough work. The images are shared out.
     engine
         "auto": where the arrays are; "cpu": Numba; "cuda": CuPy; "reference": NumPy and scikit-image.
 
     Returns
     -------
     Boxes
-        With axes (N, M).
+        `xyxy` (N, M, 4) int32 in pixels, `area` (N, M) int32 and `peak` (N, M) float32.
 
     Raises
     ------
     InputError
-        As `activation_maps` and `find_boxes`.
+        Arguments that `activation_maps` or `find_boxes` refuse.
 
     Examples
     --------
@@ -143,5 +147,5 @@ def localize(
     run = engines.serving(engine, features.data)
     boxes, sound = run.localize(features, weights, index, where, rule, neighbors, threads)
     if sound < features.shape[0]:
-        checked_maps(run, features, weights, index, threads)  # raises, and names the place
+        checked_maps(run, features, weights, index, threads)  # raises InputError with the place
     return boxes

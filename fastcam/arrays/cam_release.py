@@ -1,4 +1,4 @@
-"""Boxes as the code released with Zhou et al. 2016 makes them, which isn't what the paper says.
+"""Boxes of the code released with Zhou et al. 2016, which differs from the paper.
 
 `bboxgenerator/dt_box.cpp` of github.com/zhoubolei/CAM, with the thresholds of its `generate_bbox.m`, from a heatmap
 in bytes. The contours are OpenCV's, in its order, but found as components of pixels.
@@ -26,11 +26,11 @@ class Release(NamedTuple):
 
 
 def release_boxes(heat: NDArray[np.uint8], cuts: tuple[int, ...] = CUTS) -> Release:
-    """Rectangles around what is deep within the pixels above each cut, pooled, without those that are much the same.
+    """Return rectangles around the inner pixels above each cut, pooled, without those that overlap much.
 
-    For each cut: the pixels above it; of them those whose distance to the nearest other pixel, as a share of the
-    greatest, is above 10 of 255; the extents of the outlines of their components and of the holes in these. Then all
-    are put in order by area, and from the largest on those are removed that overlap with it by more than half.
+    For each cut: the pixels above it; of them those whose distance to the nearest other pixel is above 10/255 of the
+    greatest such distance; the extents of the outlines of their components and of the holes in these. Then all are
+    sorted by area, and from the largest on, those that overlap with it by more than half are removed.
 
     Parameters
     ----------
@@ -38,6 +38,11 @@ def release_boxes(heat: NDArray[np.uint8], cuts: tuple[int, ...] = CUTS) -> Rele
         (H, W), at the size of the image; its maximum should be 255.
     cuts
         In [0, 255].
+
+    Returns
+    -------
+    Release
+        `rectangles` (R, 4) int64 x, y, width, height in pixels, the largest first; `cut` (R,), an index into `cuts`.
 
     Examples
     --------
@@ -56,7 +61,7 @@ def release_boxes(heat: NDArray[np.uint8], cuts: tuple[int, ...] = CUTS) -> Rele
 
 
 def _deep(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The pixels of a mask that lie deep within it."""
+    """Return the pixels of a mask that are far from its edge."""
     from scipy.ndimage import distance_transform_edt
 
     if mask.all() or not mask.any():
@@ -66,9 +71,9 @@ def _deep(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def extents(mask: NDArray[np.bool_]) -> Rectangles:
-    """(R, 4) x, y, width, height of the outlines of components, 8-connected, each followed by those of its holes.
+    """Return (R, 4) x, y, width, height of the outlines of 8-connected components, each followed by those of its holes.
 
-    As `findContours(RETR_CCOMP)` and `boundingRect` of OpenCV: of components and of holes the last in raster order
+    Equal to OpenCV's `findContours(RETR_CCOMP)` and `boundingRect`: of components and of holes the last in raster order
     comes first, and the outline of a hole goes through the pixels around it.
     """
     from scipy.ndimage import find_objects, label
@@ -77,7 +82,7 @@ def extents(mask: NDArray[np.bool_]) -> Rectangles:
     (components, _), (background, _) = found
     holes = np.where(background == background[0, 0], 0, background)[1:-1, 1:-1]
     first, hole_first = _first_pixels(components), _first_pixels(holes)
-    around = components.reshape(-1)[hole_first - 1]  # to the left of a hole's first pixel is the component that has it
+    around = components.reshape(-1)[hole_first - 1]  # the pixel left of a hole's first one is in its component
     owner = np.concatenate([np.arange(len(first)), around - 1])
     order = np.lexsort((-np.concatenate([np.full(len(first), mask.size), hole_first]), -first[owner]))
     boxes = [(x.start, y.start, x.stop, y.stop) for y, x in find_objects(components)]
@@ -87,13 +92,13 @@ def extents(mask: NDArray[np.bool_]) -> Rectangles:
 
 
 def _first_pixels(labels: NDArray[Any]) -> NDArray[np.int64]:
-    """Where each label but 0 is met first in raster order."""
+    """Return the index of the first pixel of each label except 0, in raster order."""
     values, first = np.unique(labels, return_index=True)
     return first[values > 0]
 
 
 def _limited(rectangles: Rectangles, height: int, width: int) -> Rectangles:
-    """Kept out of the margin; of what begins in it, width or height becomes negative, as it does there."""
+    """Keep rectangles out of the margin; one that begins there gets a negative width or height, as in the source."""
     x, y, w, h = rectangles.T
     return np.stack(
         [
@@ -107,7 +112,7 @@ def _limited(rectangles: Rectangles, height: int, width: int) -> Rectangles:
 
 
 def _without_overlaps(rectangles: Rectangles) -> list[int]:
-    """Which rectangles, the largest first, are left; after one that is removed, the next one isn't looked at."""
+    """Return the rectangles that remain, the largest first; the source skips the one after each that it removes."""
     left, i = list(range(len(rectangles))), 0
     while i < len(left):
         j = i + 1
@@ -120,7 +125,7 @@ def _without_overlaps(rectangles: Rectangles) -> list[int]:
 
 
 def _overlap(a: list[int], b: list[int]) -> bool:
-    """Whether the overlap is more than half of the larger area, rounded toward zero."""
+    """Return whether the overlap is more than half of the larger area, rounded toward zero."""
     across = max(0, min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0]))
     down = max(0, min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1]))
     return across * down > int(max(a[2] * a[3], b[2] * b[3]) * 0.5)

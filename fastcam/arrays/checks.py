@@ -1,6 +1,6 @@
-"""Checks at the door: every array is of a known shape, dtype and range before any kernel sees it.
+"""Checks of arguments: every array has a known shape, dtype and range before a kernel reads it.
 
-Arrays on a CUDA device pass as CuPy's; of their values nothing is asked, since that would mean to wait for them.
+Arrays on a CUDA device become CuPy's; their values aren't checked, since that would mean to wait for them.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ TINIEST = np.finfo(np.float32).tiny
 LONGEST = 2**16  # pixels along a side
 
 
-# How the kernels are told of a dtype; + CHANNELS_LAST for (N, h, w, C).
+# The number of a dtype in the kernels; + CHANNELS_LAST for (N, h, w, C).
 FLOAT32 = np.dtype(np.float32)
 FORMS = {FLOAT32: 0, np.dtype(np.float16): 1, np.dtype(np.int8): 2, np.dtype(np.uint8): 3}
 CHANNELS_LAST = 4
 
 
 def feature_maps_of(value: ArrayLike, layout: str = "NCHW", scale: Any = None, zero_point: Any = 0) -> FeatureMaps:
-    """(N, C, h, w) or (N, h, w, C) of any real dtype; float32, float16, int8 and uint8 are taken without a copy.
+    """Return feature maps (N, C, h, w) or (N, h, w, C), checked; float32, float16, int8 and uint8 aren't copied.
 
-    Neither is a transposed view copied, such as `array.transpose(0, 3, 1, 2)` of one with channels last.
+    Nor is a transposed view, such as `array.transpose(0, 3, 1, 2)` of an array with channels last.
     """
     array = value if type(value) is np.ndarray else real_array("feature_maps", value)
     dtype = array.dtype
@@ -76,7 +76,7 @@ def _quantization(dtype: np.dtype[Any], scale: Any, zero_point: Any) -> tuple[fl
 
 
 def real_array(name: str, value: ArrayLike) -> NDArray[Any]:
-    """The value as an array of real numbers: NumPy's, or CuPy's where it is on a CUDA device."""
+    """Return the value as an array of real numbers: NumPy's, or CuPy's if it is on a CUDA device."""
     if isinstance(value, np.ma.MaskedArray):
         raise InputError(f"{name}: expected a plain array; got a masked one, whose mask would be lost")
     try:
@@ -91,7 +91,7 @@ def real_array(name: str, value: ArrayLike) -> NDArray[Any]:
 
 
 def float_array(name: str, value: ArrayLike, ndim: int | None = None) -> NDArray[Any]:
-    """The value as a C-contiguous array of real numbers: float32, or float32 made of a narrower or wider dtype."""
+    """Return the value as a C-contiguous float32 array, converted from any other real dtype."""
     array = value if type(value) is np.ndarray and value.dtype == FLOAT32 else real_array(name, value)
     if ndim is not None and array.ndim != ndim:
         raise InputError(f"{name}: expected {ndim} axes; got shape {array.shape}")
@@ -104,7 +104,7 @@ def float_array(name: str, value: ArrayLike, ndim: int | None = None) -> NDArray
 
 
 def limits_of(limits: ArrayLike | None, leading: tuple[int, ...]) -> NDArray[np.float32] | None:
-    """Low and high of each of maps (*leading, h, w), (P, 2), of one pair for all or one for each; None of None."""
+    """Return (P, 2) low and high of maps (*leading, h, w), from one pair for all or one for each; None for None."""
     if limits is None:
         return None
     ends = float_array("limits", limits)
@@ -118,7 +118,7 @@ def limits_of(limits: ArrayLike | None, leading: tuple[int, ...]) -> NDArray[np.
 
 
 def out_array(name: str, out: Any, shape: tuple[int, ...], dtype: Any, *others: Any) -> NDArray[Any]:
-    """The caller's array for a result, which has to fit exactly and lie apart from the inputs; or a new one."""
+    """Return the caller's array for a result, checked to fit exactly and not to overlap the inputs; or a new one."""
     if others and not isinstance(others[0], np.ndarray):
         return _out_on_device(name, out, shape, dtype, others[0])
     if out is None:
@@ -137,7 +137,7 @@ def check_out(name: str, out: Any, shape: tuple[int, ...], dtype: Any) -> None:
     Raises
     ------
     InputError
-        It is no NumPy array, has another shape or dtype, or is read-only.
+        `out` is no NumPy array, has another shape or dtype, or is read-only.
     """
     if type(out) not in (np.ndarray, np.memmap):
         raise InputError(f"{name}: expected a NumPy array; got {type(out).__name__}")
@@ -164,7 +164,7 @@ def _out_on_device(name: str, out: Any, shape: tuple[int, ...], dtype: Any, sour
 
 
 def check_maps(name: str, maps: NDArray[np.float32]) -> None:
-    """Every value is finite and below `LARGEST` in magnitude, or `InputError` names the first item that isn't so."""
+    """Check that every value is finite and below `LARGEST` in magnitude, or raise `InputError` with the first place."""
     fine = np.abs(maps) < LARGEST  # False for NaN
     if not fine.all():
         where = tuple(int(i) for i in np.argwhere(~fine)[0])
@@ -182,7 +182,7 @@ def check_host(maps: Any) -> None:
 
 
 def image_size(value: Any) -> tuple[int, int]:
-    """(height, width) as two positive ints."""
+    """Return a size as (height, width), two positive ints, or raise `InputError`."""
     try:
         height, width = value
         if isinstance(height, bool) or isinstance(width, bool) or height != int(height) or width != int(width):
@@ -196,7 +196,7 @@ def image_size(value: Any) -> tuple[int, int]:
 
 
 def check_connectivity(value: Any) -> int:
-    """4 or 8."""
+    """Return the connectivity, 4 or 8, as an int, or raise `InputError`."""
     if not isinstance(value, int | np.integer) or value not in (4, 8):
         raise InputError(f"connectivity: expected 4 or 8; got {value!r}")
     return int(value)
@@ -210,7 +210,7 @@ def _one_class(index: int, images: int) -> NDArray[np.int64]:
 
 
 def class_indices(value: ArrayLike, images: int, classes: int) -> NDArray[np.int64]:
-    """(N, M) int64: one class for all, M for all (1-D), or M for each image (2-D), as NumPy broadcasts."""
+    """Return class indices (N, M) int64, from one class for all, M for all (1-D), or M for each image (2-D)."""
     if type(value) is int and 0 <= value < classes:
         return _one_class(value, images)
     if is_on_device(value):
@@ -233,7 +233,7 @@ def class_indices(value: ArrayLike, images: int, classes: int) -> NDArray[np.int
 
 
 def _indices_on_device(index: Any, images: int) -> Any:
-    """As `class_indices`; whether the classes are there, the kernels look."""
+    """Return class indices (N, M) int64 on the device; the kernels check that they are in range."""
     if index.dtype.kind not in "iu" or index.ndim > 2 or index.size == 0:
         raise InputError(
             f"class_index: expected whole numbers of shape (), (M,) or (N, M); got {index.dtype} {index.shape}"
@@ -247,7 +247,7 @@ def _indices_on_device(index: Any, images: int) -> Any:
 def feature_maps_and_weights(
     feature_maps: ArrayLike, class_weights: ArrayLike, layout: str, scale: Any, zero_point: Any
 ) -> tuple[FeatureMaps, NDArray[np.float32]]:
-    """Both, checked to belong together: (N, C, h, w) in either layout, and (K, C)."""
+    """Return feature maps, (N, C, h, w) in either layout, and weights (K, C), checked to fit each other."""
     features = feature_maps_of(feature_maps, layout, scale, zero_point)
     weights = float_array("class_weights", class_weights, 2)
     check_together("feature_maps", features.data, "class_weights", weights)
@@ -260,7 +260,7 @@ def feature_maps_and_weights(
 
 
 def flat_maps(maps: ArrayLike) -> tuple[NDArray[np.float32], tuple[int, ...]]:
-    """Maps as (P, h, w), and the leading axes that they came with."""
+    """Return maps (..., h, w) as (P, h, w) float32, and their leading axes."""
     array = float_array("maps", maps)
     if array.ndim < 2:
         raise InputError(f"maps: expected (..., h, w), at least two axes; got shape {array.shape}")
@@ -268,7 +268,7 @@ def flat_maps(maps: ArrayLike) -> tuple[NDArray[np.float32], tuple[int, ...]]:
 
 
 def grid_at(shape: tuple[int, ...], size: tuple[int, int], window: Window | None) -> Grid:
-    """The pixels of an image of that size, or of a window of it, for maps (..., h, w)."""
+    """Return the `Grid` of an image of that size, or of a window of it, for maps (..., h, w)."""
     if type(size) is tuple and len(size) == 2 and type(size[0]) is int and type(size[1]) is int:
         height, width = size
     else:

@@ -1,7 +1,7 @@
-"""All connected components of maps: their boxes, their pixels, and their outlines.
+"""All connected components of maps: their boxes and their pixels.
 
 The options are those of `fastcam.find_boxes`, and so is the order: the largest component of a map first, of equals the
-one met first in raster order.
+first in raster order.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Ring = NDArray[np.int32]
 
 
 class Search(NamedTuple):
-    """What is looked for, and where: maps (P, h, w), P for some leading axes, at the pixels of a grid, by a rule."""
+    """A checked search for components: maps (P, h, w), their leading axes, the grid of pixels, the rule, the engine."""
 
     maps: NDArray[np.float32]
     leading: tuple[int, ...]
@@ -36,7 +36,7 @@ class Search(NamedTuple):
     run: Engine
 
     def check_maps(self) -> None:
-        """Raise the `InputError` that names the item which isn't finite."""
+        """Raise `InputError` with the place of the first value that isn't finite."""
         check_maps("maps", self.maps.reshape(*self.leading, *self.maps.shape[1:]))
 
 
@@ -49,7 +49,7 @@ def search_of(
     window: Window | None,
     engine: str,
 ) -> Search:
-    """The options of `fastcam.find_boxes`, checked."""
+    """Check the options of `fastcam.find_boxes` and return them as a `Search`."""
     rule, neighbors = conventions.named(convention, threshold), check_connectivity(connectivity)
     flat, leading = flat_maps(maps)
     return Search(flat, leading, grid_at(flat.shape, size, window), rule, neighbors, engines.serving(engine, flat))
@@ -66,19 +66,23 @@ def label_images(
     window: Window | None = None,
     engine: str = "auto",
 ) -> NDArray[np.int32]:
-    """(..., H, W) int32: 1 at the pixels of the largest component of a map, 2 at those of the next, and so on; else 0.
+    """Return label images: 1 at the pixels of the largest component of a map, 2 at the next, and so on, 0 elsewhere.
 
     `label_images(...) == 1` is the mask that `find_boxes` puts its box around, `> 0` the mask of all components.
 
     Parameters
     ----------
     maps, size, convention, threshold, connectivity, min_area, window, engine
-        As in `fastcam.find_boxes`.
+        See `fastcam.find_boxes`.
+
+    Returns
+    -------
+    (..., H, W) int32, from 0 to the number of components of a map; with a window its height and width.
 
     Raises
     ------
     InputError
-        As `fastcam.find_boxes`.
+        Arguments that `fastcam.find_boxes` refuses.
 
     Examples
     --------
@@ -97,7 +101,7 @@ def label_images(
 
 
 def smallest_area(components: Any, min_area: Any) -> int:
-    """The checked `min_area` of the checked kind of `components`."""
+    """Check `components` and `min_area`, and return `min_area`."""
     if not isinstance(components, str) or components not in ("largest", "all"):
         raise InputError(f"components: expected 'largest' or 'all'; got {components!r}")
     if not is_whole(min_area) or min_area < 1:
@@ -108,7 +112,7 @@ def smallest_area(components: Any, min_area: Any) -> int:
 
 
 def all_boxes(search: Search, smallest: int) -> Boxes:
-    """Boxes of all components of that many pixels or more."""
+    """Return the boxes of all components of at least `smallest` pixels."""
     xp = search.run.xp
     tables, peaks = [], []
     for found, rank in _each_map(search, smallest):
@@ -125,7 +129,7 @@ def all_boxes(search: Search, smallest: int) -> Boxes:
 
 
 def _each_map(search: Search, smallest: int) -> Iterator[tuple[Components, NDArray[np.intp]]]:
-    """The tables of each map, and the lines of its components in the order of the results."""
+    """Yield the tables of each map, and the lines of its components in the order of the results."""
     for one in search.maps:
         found = search.run.find_components(one, search.where, search.rule, search.connectivity)
         if math.isnan(found.peak):
@@ -134,13 +138,13 @@ def _each_map(search: Search, smallest: int) -> Iterator[tuple[Components, NDArr
 
 
 def ranked(components: NDArray[np.int32], smallest: int, xp: Any = np) -> NDArray[np.intp]:
-    """Lines of the table of components that are roots of no fewer pixels, most pixels first, else as they were met."""
+    """Return the lines of the table that are roots of at least `smallest` pixels, most pixels first, else in order."""
     index = xp.flatnonzero((components[:, 0] == xp.arange(len(components))) & (components[:, 1] >= smallest))
     return index[xp.argsort(-components[index, 1], kind="stable")]
 
 
 def roots(components: NDArray[np.int32]) -> NDArray[np.int32]:
-    """The root of each line of the table of components."""
+    """Return the root of each line of the table of components."""
     root = components[:, 0]
     while (root != components[root, 0]).any():
         root = components[root, 0]

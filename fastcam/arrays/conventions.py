@@ -1,16 +1,16 @@
-"""Named rules that say which pixels of an upsampled map belong to the object.
+"""Conventions: named rules for which pixels of an upsampled map belong to the object.
 
-The conventions, on the upsampled values `v` in float32, and their sources:
+On the upsampled values `v` in float32, with their sources:
 
 - `paper`, Zhou et al. 2016, "Learning Deep Features for Discriminative Localization": `v > 0.20 * max(v)`.
 - `gradcam`, Selvaraju et al. 2017, "Grad-CAM": the map is rectified (ReLU) before upsampling, then `v > 0.15 * max(v)`.
-- `minmax`, the habit of most CAM libraries: `(v - min(v)) / (max(v) - min(v)) > threshold`, 0.20 unless told.
+- `minmax`, the habit of most CAM libraries: `(v - min(v)) / (max(v) - min(v)) > threshold`, by default 0.20.
 
 A map without a positive maximum (`paper`, `gradcam`) or without a range (`minmax`) has no such pixel.
 
-Two more come from the code of evaluations, look at all pixels, and are in `fastcam.arrays.sweeps`: `wsol`, Choe et al.
-2020,
-"Evaluating Weakly Supervised Object Localization Methods Right"; `cam-release`, the code that came with Zhou et al.
+Two more come from the code of evaluations, need all pixels of a heatmap, and are in `fastcam.arrays.sweeps`: `wsol`,
+Choe et al. 2020, "Evaluating Weakly Supervised Object Localization Methods Right"; `cam-release`, the code that was
+released with Zhou et al.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from fastcam.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Convention:
-    """How to get from a map to a mask: `rectify` before upsampling, normalise by `minmax` after it, then compare."""
+    """A rule from a map to a mask: `rectify` before upsampling, normalise by `minmax` after it, then compare."""
 
     name: str
     threshold: float
@@ -32,7 +32,7 @@ class Convention:
 
     @property
     def numbers(self) -> tuple[float, bool, bool]:
-        """As the kernels take them: threshold, rectify, minmax."""
+        """(threshold, rectify, minmax), the arguments of the kernels."""
         return self.threshold, self.rectify, self.minmax
 
 
@@ -49,7 +49,7 @@ DENSE = ("wsol", "cam-release")
 
 
 def named(name: str, threshold: float | None = None) -> Convention:
-    """The convention of that name, with another threshold if one is given.
+    """Return the convention of that name, with another threshold if one is given.
 
     Raises
     ------

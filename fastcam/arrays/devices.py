@@ -1,4 +1,4 @@
-"""Arrays on a CUDA device: whose they are, taken over without a copy, and what is missing where that can't be done."""
+"""Arrays on a CUDA device, taken over from any library without a copy, and checks of what that needs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INSTALL = "Install it: pip install 'fastcam[cuda12]' or 'fastcam[cuda13]', as yo
 
 
 def is_on_device(value: Any) -> bool:
-    """Whether a value is an array in the memory of a CUDA device, of any library."""
+    """Return whether a value is an array in the memory of a CUDA device, of any library."""
     if type(value) is np.ndarray:
         return False
     kind = type(value)  # whose properties may raise: PyTorch's for tensors that want gradients
@@ -26,14 +26,14 @@ def is_on_device(value: Any) -> bool:
 
 
 def adopt(name: str, value: Any) -> Any:
-    """The array as CuPy's, in the same memory.
+    """Return the array as CuPy's, in the same memory.
 
     Raises
     ------
     BackendError
         CuPy, a driver or a device is missing.
     InputError
-        Its library doesn't hand it over.
+        Its library doesn't export it.
     """
     cupy = cupy_module()
     if isinstance(value, cupy.ndarray):
@@ -48,7 +48,7 @@ def adopt(name: str, value: Any) -> Any:
 
 
 def new_array(xp: Any, shape: tuple[int, ...], dtype: Any) -> Any:
-    """An array on the current device.
+    """Return a new array on the current device.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def new_array(xp: Any, shape: tuple[int, ...], dtype: Any) -> Any:
 
 @cache
 def cupy_module() -> Any:
-    """CuPy, with a device to run on.
+    """Return the module `cupy`, checked to have a device to run on.
 
     Raises
     ------
@@ -86,12 +86,12 @@ def cupy_module() -> Any:
 
 @cache
 def check_ready() -> None:
-    """CuPy can take over what ONNX Runtime leaves on a device: its `OrtValue`, in one version of CUDA.
+    """Check that CuPy can take over an `OrtValue` of ONNX Runtime on a device: both use the same version of CUDA.
 
     Raises
     ------
     BackendError
-        It can't.
+        ONNX Runtime is too old, or of another version of CUDA than CuPy; or CuPy, a driver or a device is missing.
     """
     ort, cupy = import_module("onnxruntime"), cupy_module()
     if not hasattr(ort.OrtValue, "__dlpack__"):
@@ -101,7 +101,7 @@ def check_ready() -> None:
 
 
 def is_ready() -> bool:
-    """The same, asked."""
+    """Return whether `check_ready` passes."""
     try:
         check_ready()
     except BackendError:
@@ -110,7 +110,7 @@ def is_ready() -> bool:
 
 
 def compare_cuda_versions(of_onnxruntime: str | None, of_cupy: int) -> None:
-    """The same, of versions such as "12.8", or None if not known, and 12."""
+    """Check that versions of CUDA such as "12.8", or None if not known, and 12 agree, or raise `BackendError`."""
     if of_onnxruntime and int(of_onnxruntime.split(".")[0]) != of_cupy:
         raise BackendError(
             f"expected ONNX Runtime and CuPy of the same CUDA; got {of_onnxruntime} and {of_cupy}. "
@@ -119,7 +119,7 @@ def compare_cuda_versions(of_onnxruntime: str | None, of_cupy: int) -> None:
 
 
 def check_together(first: str, one: Any, second: str, other: Any) -> None:
-    """Both are in the host's memory, or on the same device."""
+    """Check that two arrays are both in the host's memory, or on the same device, or raise `InputError`."""
     here, there = getattr(one, "device", "cpu"), getattr(other, "device", "cpu")
     if str(here) != str(there):
         raise InputError(

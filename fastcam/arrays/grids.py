@@ -1,4 +1,4 @@
-"""Where the pixels of an upsampled map lie in the map: half-pixel centres, edges replicated."""
+"""Positions of the pixels of an upsampled map within the map: half-pixel centres, edges replicated."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 
 class Axis(NamedTuple):
-    """The pixels along an axis, by the segments of the map that they lie in.
+    """The pixels along an axis, by segments of the map.
 
-    Pixels [starts[s], starts[s + 1]) lie between cells s - 1 and s of the map, the first and last of which are
-    repeated; weight tells how far on that way, in [0, 1].
+    Pixels [starts[s], starts[s + 1]) are between cells s - 1 and s of the map, the first and last of which are
+    repeated; weight, in [0, 1], is the distance from cell s - 1 in cells.
     """
 
     starts: NDArray[np.int32]
@@ -21,7 +21,7 @@ class Axis(NamedTuple):
 
 
 def axis(cells: int, pixels: int, first: int = 0, last: int | None = None) -> Axis:
-    """The `Axis` of pixels [first, last) when a map of that many cells is stretched over that many pixels.
+    """Return the `Axis` of pixels [first, last) when a map of that many cells is stretched over that many pixels.
 
     `x_src = (x + 0.5) * cells / pixels - 0.5`, clamped to [0, cells - 1], in float64; the weight is rounded to float32.
     This is `align_corners=False` of PyTorch and `INTER_LINEAR` of OpenCV.
@@ -37,12 +37,12 @@ def axis(cells: int, pixels: int, first: int = 0, last: int | None = None) -> Ax
     starts = np.searchsorted(segment, np.arange(cells + 2)).astype(np.int32)
     made = Axis(starts, (position - np.floor(position)).astype(np.float32))
     for array in made:
-        array.flags.writeable = False  # they are shared by all callers of `grid`
+        array.flags.writeable = False  # shared by all callers of `grid`
     return made
 
 
 class Grid(NamedTuple):
-    """The pixels at which a map is wanted: the axes of its rows and columns."""
+    """The pixels at which a map is interpolated: the axes of rows and columns."""
 
     rows: Axis
     columns: Axis
@@ -60,7 +60,7 @@ class Grid(NamedTuple):
 
 @lru_cache(maxsize=128)
 def grid(shape: tuple[int, int], size: tuple[int, int], window: tuple[int, int, int, int] | None = None) -> Grid:
-    """The `Grid` of a map of that (h, w) stretched over (H, W) pixels, or of a window (x0, y0, x1, y1) of them."""
+    """Return the `Grid` of an (h, w) map stretched over (H, W) pixels, or of a window (x0, y0, x1, y1) of them."""
     x0, y0, x1, y1 = window or (0, 0, size[1], size[0])
     return Grid(axis(shape[0], size[0], y0, y1), axis(shape[1], size[1], x0, x1))
 
@@ -73,10 +73,10 @@ class CubicAxis(NamedTuple):
 
 
 def cubic_axis(cells: int, pixels: int, first: int = 0, last: int | None = None) -> CubicAxis:
-    """The `CubicAxis` of pixels [first, last), as `INTER_CUBIC` of OpenCV has it: Keys' kernel with a = -0.75.
+    """Return the `CubicAxis` of pixels [first, last), equal to OpenCV's `INTER_CUBIC`: Keys' kernel with a = -0.75.
 
-    Positions are those of `axis`, but not clamped, rounded to float32 as OpenCV does; so are the weights, which are
-    float64 here because what they are multiplied with is.
+    Positions are those of `axis`, but not clamped, and rounded to float32 as by OpenCV; so are the weights, returned as
+    float64, the dtype of the values that they are multiplied with.
 
     Examples
     --------

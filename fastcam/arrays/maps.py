@@ -1,4 +1,4 @@
-"""Activation maps and heatmaps from arrays, wherever they come from."""
+"""Activation maps from feature maps, and heatmaps from activation maps."""
 
 from __future__ import annotations
 
@@ -35,39 +35,46 @@ def activation_maps(
     threads: int | None = None,
     engine: str = "auto",
 ) -> NDArray[np.float32]:
-    """Class activation maps: (N, M, h, w) float32, raw.
+    """Return class activation maps (N, M, h, w), raw.
 
     `M_c(x, y) = sum_k W[c, k] f_k(x, y)` (Zhou et al. 2016, "Learning Deep Features for Discriminative Localization").
     With a bias b and global *average* pooling, `mean_xy M_c(x, y) + b[c]` is the logit of class c. The sum is taken in
     channel order in float32, so on the CPU every engine, layout and number of threads gives the same bits; on a device
-    the order is another.
+    the order differs.
 
     Parameters
     ----------
     feature_maps
-        (N, C, h, w) real numbers: the last spatial layer's output. float32, float16, int8 and uint8 are read as they
-        are, other dtypes by way of a float32 copy.
+        (N, C, h, w) real numbers: the last spatial layer's output. float32, float16, int8 and uint8 are read without a
+        copy, other dtypes are converted to float32.
     class_weights
         (K, C): the weights behind the pooling, one row a class.
     class_index
-        The classes wanted, in [0, K): one for all images, (M,) for all images, or (N, M), row n for image n.
+        Classes in [0, K): one for all images, (M,) for all images, or (N, M), row n for image n.
     layout
-        "NCHW", or "NHWC" for feature maps (N, h, w, C). Neither is copied.
+        "NCHW", or "NHWC" for feature maps (N, h, w, C). Both are read in place.
     scale, zero_point
         Of int8 or uint8 feature maps q, which stand for `(q - zero_point) * scale`.
     threads
-        At most so many; None: one a processor, where there is work for them. The images are shared out.
+        Number of threads, at most; None: one a processor, where there is enough work. The images are shared out.
     engine
         "auto": where the arrays are; "cpu": Numba; "cuda": CuPy; "reference": NumPy.
+
+    Returns
+    -------
+    (N, M, h, w) float32, in the units of the logits.
 
     Raises
     ------
     InputError
-        A wrong shape, dtype or class index; or NaN, infinity or absurdly large numbers in the result (names the item).
+        A wrong shape, dtype or class index; or NaN, infinity or values of 2**126 and more in the result; the message
+        names the item.
 
     Examples
     --------
     >>> features = np.arange(8.0).reshape(1, 2, 2, 2)                   # N=1, C=2, h=w=2
+    >>> activation_maps(features, [[1.0, 0.0], [-1.0, 1.0]], [0, 1]).shape  # M=2 of K=2 classes
+    (1, 2, 2, 2)
     >>> activation_maps(features, [[1.0, 0.0], [-1.0, 1.0]], [0, 1])[0]
     array([[[0., 1.], [2., 3.]],
            [[4., 4.], [4., 4.]]], dtype=float32)
@@ -85,7 +92,7 @@ def checked_maps(
     index: NDArray[np.int64],
     threads: int | None = None,
 ) -> NDArray[np.float32]:
-    """(N, M, h, w) maps from rows (N, M) of weights (K, C), checked to be finite: the last step of every method."""
+    """Return maps (N, M, h, w) from rows (N, M) of weights (K, C), checked to be finite: the last step of a method."""
     maps, sound = run.activation_maps(features, weights, index, threads)
     if sound < len(maps):
         check_maps("activation maps", maps)
@@ -104,10 +111,10 @@ def heatmaps(
     threads: int | None = None,
     engine: str = "auto",
 ) -> NDArray[Any]:
-    """Maps at image size: (..., H, W), each scaled to [0, 1] by the minimum and maximum that it has there.
+    """Return maps at image size, each scaled to [0, 1] by its minimum and maximum there.
 
     Bilinear with half-pixel centres and replicated edges (`align_corners=False`). A constant map becomes zeros. The
-    map is scaled before it is upsampled, and what rounding leaves outside of [0, 1] is clipped.
+    map is scaled before it is upsampled, and values that rounding leaves outside of [0, 1] are clipped.
 
     Parameters
     ----------
@@ -116,28 +123,32 @@ def heatmaps(
     size
         (H, W) of the image that the maps cover.
     normalize
-        False leaves the raw values, which are comparable between maps.
+        False: raw values, which are comparable between maps.
     limits
-        The raw values that become 0 and 1, beyond which all is clipped: (low, high) of all maps, or (..., 2) of each;
-        equal ones make zeros. For maps that are to be compared, as those of a video. None: what each map has.
+        Raw values that become 0 and 1, and beyond which values are clipped: (low, high) for all maps, or (..., 2), a
+        pair for each; equal ones give zeros. Makes maps comparable, such as those of a video. None: each map's own.
     dtype
-        float32, or uint8 for values in [0, 255], rounded half up: a quarter of the memory. None: that of `out`, or
+        float32, or uint8 for values in [0, 255], rounded half up: a quarter of the memory. None: the dtype of `out`, or
         float32.
     out
         C-contiguous array of the result's shape and dtype to write into, and return.
     window
         (x0, y0, x1, y1), half-open: only these pixels of the image; minimum and maximum are theirs.
     threads
-        At most so many; None: one a processor, where there is work for them. Maps, or the rows of one, are shared out.
+        Number of threads, at most; None: one a processor, where there is enough work. Maps, or the rows of one, are
+        shared out.
     engine
         "auto": where the arrays are; "cpu": Numba; "cuda": CuPy; "reference": NumPy.
+
+    Returns
+    -------
+    (..., H, W) float32 in [0, 1], uint8 in [0, 255], or raw float32; with a window its height and width.
 
     Raises
     ------
     InputError
-        Fewer than two axes, no element, a number that isn't finite, limits, size or window that are impossible; an
-        `out` that doesn't fit, or that overlaps the maps. Where a map among several isn't finite, `out` is left half
-        done.
+        Fewer than two axes, no element, a number that isn't finite, limits, size or window out of range; an `out` that
+        doesn't fit, or that overlaps the maps. If one map of several isn't finite, `out` is partly written.
 
     Examples
     --------
@@ -145,6 +156,9 @@ def heatmaps(
     array([[0.  , 0.25, 0.75, 1.  ]], dtype=float32)
     >>> heatmaps([[0.0, 4.0]], (1, 4), limits=(0, 8))
     array([[0.   , 0.125, 0.375, 0.5  ]], dtype=float32)
+    >>> maps = np.random.default_rng(0).standard_normal((2, 5, 7, 7))     # (N, M, h, w)
+    >>> heatmaps(maps, (224, 320), dtype=np.uint8).shape                   # (N, M, H, W)
+    (2, 5, 224, 320)
     """
     if not isinstance(normalize, bool | np.bool_):
         raise InputError(f"normalize: expected True or False; got {normalize!r}")

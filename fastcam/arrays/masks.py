@@ -24,19 +24,23 @@ def threshold_masks(
     window: Window | None = None,
     engine: str = "auto",
 ) -> NDArray[np.bool_]:
-    """(..., H, W) bool: the pixels that a convention lets in, those that `find_boxes` looks for components among.
+    """Return masks of the pixels that a convention selects, in which `find_boxes` looks for components.
 
     Parameters
     ----------
     maps, size, convention, threshold, connectivity, window, engine
-        As in `fastcam.find_boxes`.
+        See `fastcam.find_boxes`.
     components
-        "all" pixels, or those of the "largest" component, which is the one that `find_boxes` puts its box around.
+        "all" pixels, or those of the "largest" component, the one in the box of `find_boxes`.
+
+    Returns
+    -------
+    (..., H, W) bool; with a window its height and width.
 
     Raises
     ------
     InputError
-        As `fastcam.find_boxes`.
+        Arguments that `fastcam.find_boxes` refuses.
 
     Examples
     --------
@@ -61,22 +65,26 @@ def threshold_masks(
 def area_masks(
     maps: ArrayLike, size: tuple[int, int], area: float, *, window: Window | None = None, engine: str = "auto"
 ) -> NDArray[np.bool_]:
-    """(..., H, W) bool: the highest pixels of each map, which make up a fraction of the image.
+    """Return masks of the highest pixels of each map, which make up a fraction of the image.
 
-    `round(area * H * W)` of them, at least one, whatever the values: of equal ones those that come first in raster
-    order, and so the first rows of a constant map.
+    `round(area * H * W)` pixels, at least one, whatever the values: of equal ones the first in raster order, so of a
+    constant map the first rows.
 
     Parameters
     ----------
     maps, size, window, engine
-        As in `fastcam.heatmaps`; in the host's memory.
+        See `fastcam.heatmaps`; maps in the host's memory.
     area
-        Above 0 and up to 1, of the pixels of the image, or of the window.
+        Fraction of the pixels of the image, or of the window: above 0 and up to 1.
+
+    Returns
+    -------
+    (..., H, W) bool; with a window its height and width.
 
     Raises
     ------
     InputError
-        As `fastcam.heatmaps`; an area out of range.
+        Arguments that `fastcam.heatmaps` refuses; an area out of range; maps on a device.
 
     Examples
     --------

@@ -20,21 +20,25 @@ def contours(
     window: Window | None = None,
     engine: str = "auto",
 ) -> list[list[list[Ring]]]:
-    """The outlines of all components: for each map a list of components, of each a list of rings.
+    """Return the outlines of all components, as closed polygons.
 
-    A ring is a closed polygon along the edges of pixels, (V, 2) int32 corners x, y; the first of a component goes
-    around it clockwise, as seen, the others counter-clockwise around its holes. The shoelace formula over all of them
-    gives the area in pixels. Maps are counted as in `Boxes.item`.
+    A ring is a closed polygon along the edges of pixels. The first of a component goes around it clockwise, as seen,
+    the others counter-clockwise around its holes. The shoelace formula over all of them gives the area in pixels.
 
     Parameters
     ----------
     maps, size, convention, threshold, connectivity, min_area, window, engine
-        As in `fastcam.find_boxes`.
+        See `fastcam.find_boxes`.
+
+    Returns
+    -------
+    A list of maps, counted as in `Boxes.item`; of each a list of components, the largest first; of each a list of rings
+    (V, 2) int32, the corners x, y in pixels.
 
     Raises
     ------
     InputError
-        As `fastcam.find_boxes`.
+        Arguments that `fastcam.find_boxes` refuses.
 
     Examples
     --------
@@ -52,18 +56,18 @@ def contours(
 
 
 def outline(runs: NDArray[np.int32], connectivity: int) -> list[Ring]:
-    """The rings of a component given as runs (R, 4): pixels [start, stop) of rows [y0, y1).
+    """Return the rings of a component given as runs (R, 4): pixels [start, stop) of rows [y0, y1).
 
-    Every run has a left edge, gone up, and a right edge, gone down. On each line between rows of pixels, the ends of
-    edges, sorted by x, are joined two by two; where an edge goes on in the next row, or where pixels touch at a corner,
-    two ends have the same x, and their order says which are joined.
+    Every run has a left edge, followed upwards, and a right edge, followed downwards. On each line between rows of
+    pixels, the ends of edges, sorted by x, are joined in pairs. Where an edge continues in the next row, or where
+    pixels touch at a corner, two ends have the same x, and their order decides which are joined.
     """
     start, stop, top, bottom = runs.T
     edges = len(runs)  # edge e < edges is the left one of run e, edge edges + e its right one
     x = np.concatenate([start, stop, start, stop])
     y = np.concatenate([top, top, bottom, bottom])  # end i < 2 * edges is the upper end of edge i, then the lower ends
     right = np.tile(np.repeat([False, True], edges), 2)
-    # Where pixels touch at a corner, four lines meet: pixels are kept together (8) or apart (4).
+    # Where pixels touch at a corner, four lines meet: pixels stay together (8) or apart (4).
     order = np.lexsort((right == (connectivity == 8), x, y))
     partner = np.empty(4 * edges, np.intp)
     partner[order[0::2]], partner[order[1::2]] = order[1::2], order[0::2]
@@ -71,7 +75,7 @@ def outline(runs: NDArray[np.int32], connectivity: int) -> list[Ring]:
 
 
 def _rings(x: Ring, y: Ring, partner: NDArray[np.intp], edges: int) -> list[Ring]:
-    """Follow edges and their joints until all are seen; an edge is known by the end that it is entered at."""
+    """Follow edges and their joints until all are visited; an edge has the number of the end it is entered at."""
     entries = np.concatenate([np.arange(2 * edges, 3 * edges), np.arange(edges, 2 * edges)])  # left up, right down
     seen = np.zeros(4 * edges, bool)
     rings: list[Ring] = []
@@ -88,7 +92,7 @@ def _rings(x: Ring, y: Ring, partner: NDArray[np.intp], edges: int) -> list[Ring
 
 
 def _corners_only(points: Ring) -> Ring:
-    """The ring without points that are there twice or in the middle of a line, from the uppermost left one on."""
+    """Return the ring without repeated points and points in the middle of a line, from the uppermost left one on."""
     points = points[(points != np.roll(points, 1, axis=0)).any(axis=1)]
     straight = (np.roll(points, 1, axis=0) == points) & (points == np.roll(points, -1, axis=0))
     points = points[~straight.any(axis=1)]
@@ -96,6 +100,6 @@ def _corners_only(points: Ring) -> Ring:
 
 
 def signed_area(ring: Ring) -> float:
-    """Shoelace formula: positive if the ring goes clockwise, as seen with y down."""
+    """Return the area by the shoelace formula: positive if the ring goes clockwise, as seen with y down."""
     x, y = ring.T.astype(np.int64)
     return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)

@@ -1,6 +1,6 @@
-"""The one place where work is spread over threads: over the items of a batch, or the rows of a large image.
+"""The pool of threads that share the items of a batch, or the rows of a large image.
 
-Kernels are serial and free of the GIL, so plain threads do; nothing of Numba's own threading is used or changed.
+Kernels are serial and release the GIL, so plain threads suffice; Numba's own threading is neither used nor changed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _pool: ThreadPoolExecutor | None = None
 
 
 def _forget() -> None:
-    """In a forked child no thread of the pool lives on, and the lock may be held by one that doesn't."""
+    """Start anew in a forked child, where the pool's threads are gone, perhaps with the lock taken."""
     global _lock, _pool
     _lock, _pool = threading.Lock(), None
 
@@ -36,12 +36,12 @@ if hasattr(os, "register_at_fork"):
 
 
 def processors() -> int:
-    """Those that this process may use; a container's share, not the machine's."""
+    """Return the number of processors that this process may use: a container's share, not the machine's."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_threads(threads: Any) -> None:
-    """None, or a positive number, and not so many that the machine runs out of them."""
+    """Check that a number of threads is None, or positive and small enough for the machine, or raise `InputError`."""
     if threads is None or (type(threads) is int and threads == 1):
         return
     most = max(64, 4 * processors())
@@ -50,9 +50,9 @@ def check_threads(threads: Any) -> None:
 
 
 def spread(work: Callable[[int, int], Result], count: int, cost: float, threads: int | None = None) -> list[Result]:
-    """Call work(first, stop) for parts of [0, count), in this thread and in those of the pool; results in order.
+    """Call work(first, stop) for parts of [0, count), in this thread and the pool's, and return the results in order.
 
-    cost: microseconds for each of [0, count), about; threads: at most so many, None for one a processor.
+    `cost` is the time of each item in microseconds, about; `threads` their number at most, None for one a processor.
     """
     parts = min(count, int(count * cost / WORTH))
     parts = min(parts, threads or processors()) if parts > 1 else 1
@@ -62,14 +62,14 @@ def spread(work: Callable[[int, int], Result], count: int, cost: float, threads:
     handed: list[Future[Result]] = []
     with suppress(
         RuntimeError, ImportError
-    ):  # no more threads to be had, or the interpreter shuts down: this one does the rest
+    ):  # no more threads can be started, or the interpreter shuts down: this thread does the rest
         for part in range(1, parts):
             handed.append(_shared_pool().submit(work, bounds[part], bounds[part + 1]))  # noqa: PERF401
     try:
         mine = [work(bounds[part], bounds[part + 1]) for part in (0, *range(len(handed) + 1, parts))]
     finally:
         for other in handed:
-            other.exception()  # wait: none may write into the caller's arrays after this returns
+            other.exception()  # wait: no thread may write into the caller's arrays after this returns
     return [mine[0], *(other.result() for other in handed), *mine[1:]]
 
 

@@ -1,7 +1,7 @@
-"""Which pixels of a frame a pixel of the network input is made of, and with what weights: whole numbers, for kernels.
+"""Pixels of a frame, and their whole-number weights, that make up each pixel of the network input.
 
-One axis at a time: `linear` as OpenCV's INTER_LINEAR, `antialiased` as Pillow's BILINEAR. What lies outside the frame
-counts as well, as pixels of one grey level.
+One axis at a time: `linear` equals OpenCV's INTER_LINEAR, `antialiased` Pillow's BILINEAR. Pixels outside the frame
+count as well, with one grey level.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ BITS, MOST = 11, 22  # of OpenCV's weights; of the weights of a sum of bytes, fo
 
 
 class Linear(NamedTuple):
-    """The two neighbours of each pixel, and their weights, which don't always sum up to 2048.
+    """The two neighbours of each pixel and their weights, whose sum isn't always 2048.
 
     Attributes
     ----------
     rows, row_weights
-        (n, 2); -1 stands for a row outside the frame.
+        (n, 2); -1: a row outside the frame.
     columns, column_weights, column_border
-        (n,), (2, n) and (n,): the left one of two. Those outside have no weight, what they had is in column_border.
+        (n,), (2, n) and (n,): the left one of two. Those outside have weight 0, and theirs is in column_border.
     """
 
     rows: Ints
@@ -37,16 +37,16 @@ class Linear(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """The pixels that each pixel is the weighted mean of.
+    """The pixels whose weighted mean each pixel is.
 
     Attributes
     ----------
     places
-        (n, 2): the first, and how many, all inside the frame.
+        (n, 2): the first, and their number, all inside the frame.
     weights
         (n, most).
     border
-        (n,): weight of what is outside. With it, weights sum up to 2**bits.
+        (n,): weight of the pixels outside. With it, weights sum up to 2**bits.
     """
 
     places: Ints
@@ -56,19 +56,19 @@ class Sums(NamedTuple):
 
     @property
     def extra_bits(self) -> int:
-        """How many more than a byte may have that is summed up, for the sum to fit 32 bits."""
+        """Number of bits beyond a byte that the values may have for their sum to fit 32 bits."""
         return min(7, 31 - 8 - self.bits)
 
 
 class Memory(NamedTuple):
-    """A frame as it lies in memory.
+    """A frame in memory.
 
     Attributes
     ----------
     data
-        All bytes from the lowest to the highest of it.
+        All its bytes, from the lowest address to the highest.
     origin
-        Where channel 0 of pixel (0, 0) is among them.
+        Index of channel 0 of pixel (0, 0).
     row_stride, pixel_stride, channel_stride
         Bytes from one to the next.
     """
@@ -85,17 +85,17 @@ Made = TypeVar("Made", Linear, Sums)
 
 @lru_cache(maxsize=128)
 def linear(size: int, start: int, stop: int, count: int, first: int = 0, shown: int | None = None) -> Linear:
-    """`Linear` of pixels [start, stop) resized to `count`; the frame has pixels [0, size).
+    """Return the `Linear` of pixels [start, stop) resized to `count`; the frame has pixels [0, size).
 
-    Beyond start and stop, their pixels are repeated, wherever the frame ends. Of the resized pixels, [first,
-    first + shown) are wanted; those outside [0, count) are outside the frame.
+    Pixels beyond start and stop are repeated, wherever the frame ends. The result is for the resized pixels [first,
+    first + shown); those outside [0, count) are outside the frame.
 
     Examples
     --------
     >>> linear(4, 0, 4, 2).columns.tolist(), linear(4, 0, 4, 2).column_weights.tolist()
     ([0, 2], [[1024, 1024], [1024, 1024]])
     """
-    # In the floating-point steps of OpenCV, on which the last bit of a weight may depend.
+    # In OpenCV's floating-point steps, on which the last bit of a weight may depend.
     scale = 1 / (count / (stop - start))
     number = _wanted(count, first, shown)
     beyond = (number < 0) | (number >= count)
@@ -106,7 +106,7 @@ def linear(size: int, start: int, stop: int, count: int, first: int = 0, shown: 
     rows = np.where((rows >= 0) & (rows < size) & ~beyond[:, None], rows, -1).astype(np.int32)
     row_weights = np.stack(_shares(part), axis=1)
 
-    # Of columns, OpenCV takes one only at the edges.
+    # At the edges OpenCV takes only one column.
     single = (low < 0) | (low >= stop - start - 1)
     left = start + np.clip(low, 0, stop - start - 1)
     left_weight, right_weight = _shares(np.where(single, np.float32(0), part))
@@ -122,12 +122,12 @@ def linear(size: int, start: int, stop: int, count: int, first: int = 0, shown: 
 
 
 def _wanted(count: int, first: int, shown: int | None) -> NDArray[np.int64]:
-    """The numbers of the resized pixels that are wanted: all of them, or a window."""
+    """Return the numbers of the resized pixels: all of them, or a window."""
     return np.arange(first, first + (count if shown is None else shown))
 
 
 def _taken(weight: Shorts, outside: NDArray[np.bool_]) -> Ints:
-    """The weights of what is outside, which are 0 then."""
+    """Return the weights of the pixels outside, and set them to 0."""
     taken = np.where(outside, weight, 0).astype(np.int32)
     weight[outside] = 0
     return taken
@@ -141,10 +141,10 @@ def _shares(part: NDArray[np.float32]) -> list[Shorts]:
 def antialiased(
     size: int, start: int, stop: int, count: int, low: int, high: int, first: int = 0, shown: int | None = None
 ) -> Sums:
-    """`Sums` of pixels [start, stop) resized to `count`; the frame has pixels [0, size), the canvas [low, high).
+    """Return the `Sums` of pixels [start, stop) resized to `count`; the frame has [0, size), the canvas [low, high).
 
-    Pixels near the border are made of some beyond start and stop as well, as far as the canvas goes. Of the resized
-    pixels, [first, first + shown) are wanted; those outside [0, count) are outside the frame.
+    Pixels near the border depend on some beyond start and stop as well, as far as the canvas goes. The result is for
+    the resized pixels [first, first + shown); those outside [0, count) are outside the frame.
 
     Examples
     --------
@@ -165,14 +165,14 @@ def antialiased(
     inside = (place >= 0) & (place < size) & ((number >= 0) & (number < count))[:, None]
     border = (whole * ~inside).sum(axis=1).astype(np.int32)
     places = np.stack([np.clip(begin + low, 0, size - 1), inside.sum(axis=1)], axis=1).astype(np.int32)
-    # Those inside, from the left.
+    # The weights inside, moved to the left.
     order = np.argsort(~inside, axis=1, kind="stable")
     whole = np.take_along_axis(whole * inside, order, axis=1)[:, : max(1, int(places[:, 1].max()))]
     return _shared(Sums(places, np.ascontiguousarray(whole, np.int16), border, bits))
 
 
 def _whole(weights: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:
-    """Weights times 2**bits, rounded so that each row has that sum, for the most bits with which they fit."""
+    """Return weights times 2**bits, rounded so that each row has that sum, and the most bits with which they fit."""
     bits = min(MOST, int(np.floor(np.log2((2**15 - 2) / weights.max()))))
     edges = np.rint(np.cumsum(weights, axis=1) * 2**bits).astype(np.int64)
     return np.diff(edges, axis=1, prepend=0), bits
@@ -186,14 +186,14 @@ def _shared(made: Made) -> Made:
 
 
 class Resizing(NamedTuple):
-    """How a frame is resized: a kernel, and its arguments from `rows` to `fill`.
+    """A kernel that resizes a frame, and its arguments from `rows` to `fill`.
 
     Attributes
     ----------
     size
         (height, width) of the network input.
     covered
-        Rows and columns of the frame that are read for each row wanted, about.
+        Rows and columns of the frame that are read for each row of the result, about.
     """
 
     kernel: str
@@ -203,7 +203,7 @@ class Resizing(NamedTuple):
 
     @property
     def cost(self) -> float:
-        """Microseconds of a row, about."""
+        """Time of a row in microseconds, about."""
         if self.kernel == "preprocess":
             return self.size[1] * 4e-3
         return self.covered[0] * self.covered[1] * 1.5e-4 + self.size[1] * 1e-2
@@ -211,10 +211,10 @@ class Resizing(NamedTuple):
 
 @lru_cache(maxsize=128)
 def resizing(frame: tuple[int, int], view: View, fill: int, antialias: bool) -> Resizing:
-    """The `Resizing` of a view of a frame (height, width).
+    """Return the `Resizing` of a view of a frame (height, width).
 
-    If the view's source is not inside the frame, it is put on a canvas of the grey level `fill` first, and nothing
-    else is seen.
+    If the view's source is not inside the frame, it is first put on a canvas of the grey level `fill`, without the rest
+    of the frame.
     """
     x0, y0, x1, y1 = view.source
     count, (left, top, _, _), size = view.size, view.window, view.target
@@ -244,21 +244,20 @@ Region = tuple[int, int, int, int]
 
 
 class View(NamedTuple):
-    """How a photo's plane becomes a network input: a part of it is resized, and a window of that is the input.
+    """The way from a photo's plane to a network input: a part of it is resized, and a window of that is the input.
 
     Attributes
     ----------
     region
-        xyxy, in whole pixels of the photo: what the network input covers, to half a pixel.
+        xyxy, in whole pixels of the photo: the part that the network input covers, to half a pixel.
     source
-        xyxy, in whole pixels of the photo: what is resized. It may lie around the photo, with borders.
+        xyxy, in whole pixels of the photo: the part that is resized. It may be larger than the photo, with borders.
     size
         (height, width) that the source is resized to.
     window
-        xyxy, in pixels of the resized source: the network input. What lies outside is border.
+        xyxy, in pixels of the resized source: the network input. Pixels outside are border.
     alone
-        Whether the source is cut out before it is resized. Otherwise, pixels of the photo around it have a share in
-        those at its edge.
+        True: the source is cut out before it is resized. False: pixels of the photo around it count at its edge.
     """
 
     region: Region

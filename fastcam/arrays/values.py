@@ -1,4 +1,4 @@
-"""Boxes as values: what engines and `find_boxes` return."""
+"""Values that array functions and engines exchange: boxes, components, feature maps."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Boxes:
-    """Boxes around the connected components of maps: one for each map, or all, one after the other.
+    """Boxes around the connected components of maps: one for each map, or all in one list.
 
     Attributes
     ----------
     xyxy
         (..., 4) int32, half-open pixels: `image[y0:y1, x0:x1]` is the crop. All zero where there is no component.
-        `...` are the leading axes of the maps; of all components it is (B, 4).
+        `...` are the leading axes of the maps; for all components (B, 4).
     area
         (...) int32, pixels of the component; 0 = there is none.
     peak
-        (...) float32, the maximum of the upsampled map, in units of the map (not normalised). On a device: NaN for a
-        map that isn't finite.
+        (...) float32, the maximum of the upsampled map, in units of the map, not normalised. On a device: NaN for a map
+        that isn't finite.
     item
-        None for one box a map. Of all components (B,) int64, which map each box is of, ascending: maps are counted in
-        the order of their leading axes flattened (`np.unravel_index` turns it back). A map may have no box.
+        None for one box a map. For all components (B,) int64, the map of each box, ascending: maps are counted in the
+        order of their leading axes flattened (`np.unravel_index` gives the indices). A map may have no box.
     """
 
     xyxy: NDArray[np.int32]
@@ -37,7 +37,7 @@ class Boxes:
 class Components(NamedTuple):
     """Tables of runs and components of one map (`fastcam.kernels.cpu.components`), and its maximum.
 
-    Valid until the thread's next call: they are its workspace.
+    Valid until the thread's next call, which overwrites its workspace.
     """
 
     runs: NDArray[np.int32]
@@ -49,7 +49,7 @@ Window = tuple[int, int, int, int]
 
 
 class FeatureMaps(NamedTuple):
-    """Feature maps as the kernels read them, where they lie: `data` are the bytes of a C-contiguous 4-D array.
+    """Feature maps as the kernels read them, in place: `data` are the bytes of a C-contiguous 4-D array.
 
     `shape` is (N, C, h, w) whatever the layout; int8 and uint8 stand for (q - zero_point) * scale.
     """

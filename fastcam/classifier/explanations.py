@@ -58,24 +58,6 @@ def explain(vision: Vision, labels: Labels, photos: Photos, options: Options) ->
     return gather(vision, labels, _each(vision, photos, options, _localized(vision)), options)
 
 
-def explain_each(
-    vision: Vision, photo: Photo, options: Sequence[Options], best: int, classes: NDArray[np.int64]
-) -> list[Explained]:
-    """Explain a photo by several options of the same engine and layers; it goes through the network once.
-
-    Parameters
-    ----------
-    best, classes
-        Number of best classes, which come first, and class indices, of which those come that aren't among them.
-    """
-    needy = next((one for one in options if one.method.needs_gradient), options[0])
-    seen = vision.see(photo, needy)
-    index = vision.best(seen, best)
-    index = np.concatenate([index, np.setdiff1d(classes, index)])
-    localize = _localized(vision)
-    return [localize(seen, index, one) for one in options]
-
-
 def input_gradient(
     vision: Vision, labels: Labels, photos: Photos, options: Options, smoothing: Smoothing, layer: str | None
 ) -> InputGradient:

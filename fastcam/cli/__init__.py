@@ -1,4 +1,8 @@
-"""The command line: one file a command."""
+"""The command line `fastcam`, one module for each command.
+
+For people at a terminal and for scripts; `main` runs it. The top of the package: imports every room, and no room
+imports it.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,8 @@ from fastcam.cli.options import in_options
 from fastcam.errors import FastcamError
 from fastcam.version import __version__
 
+__all__ = ["main"]
+
 COMMANDS = {
     "demo": demo,
     "inspect": inspect,
@@ -30,9 +36,15 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
-    0 when it did all of it, 2 after an error (told on stderr), 3 when it left photos out (`explain --lenient`), 130
-    after Ctrl-C, 143 after SIGTERM and 129 after SIGHUP, which end it as Ctrl-C does, 141 when the reader of a pipe
-    leaves.
+    Parameters
+    ----------
+    arguments
+        The command and its options; None: those of `sys.argv`.
+
+    Returns
+    -------
+    0 after success, 2 after an error (its message is on stderr), 3 where photos were left out (`explain --lenient`),
+    130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, 141 where the reader of a pipe left.
     """
     parser = argparse.ArgumentParser(
         prog="fastcam", description="Class activation maps and their boxes for any ONNX image classifier."
@@ -55,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FastcamError as error:
         print(f"fastcam {options.command}: error: {in_options(str(error), options.command)}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # the reader has had enough, as `head` has
+    except BrokenPipeError:  # the reader has left, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:  # of the terminal or pipe: a full disk behind `>`
@@ -67,10 +79,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _silence_onnxruntime() -> None:
-    """Have ONNX Runtime write nothing of its own to stderr in this process: what matters comes as an exception.
+    """Silence ONNX Runtime's own messages on stderr in this process: errors are raised as exceptions.
 
-    Its telemetry warns of a home that can't be written to when it is imported, and its log of providers that don't
-    start whatever a session's options say. The library leaves both as the caller has them.
+    On import its telemetry warns of a home that can't be written to, and its log has providers that don't start,
+    against a session's options. The library itself leaves both as the caller has them.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     from fastcam.model.run.runtime import silence

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of this command."""
+    """Add the arguments of `fastcam bake`."""
     parser.add_argument("model", metavar="MODEL", help="an .onnx file; it is not touched")
     parser.add_argument("-o", "--path", metavar="FILE", required=True, help="the file to write, ends in .onnx")
     parser.add_argument(
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Bake the model and tell what came of it."""
+    """Bake the model and print what was written."""
     from fastcam.export.baked_model import bake
 
     size: tuple[int, int] | Literal["input"] | None = None
@@ -75,7 +75,7 @@ def _lines(made: Baked) -> list[tuple[str, str]]:
 
 
 def _sides(name: str, text: str) -> tuple[int, int]:
-    """(height, width) of HxW."""
+    """Return (height, width) of a text HxW."""
     height, _, width = text.partition("x")
     if not all(side.isascii() and side.isdigit() and int(side) for side in (height, width)):
         raise InputError(f"{name}: expected HEIGHTxWIDTH, such as 224x224; got {text!r}")

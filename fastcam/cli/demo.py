@@ -9,7 +9,7 @@ PREPROCESS = "caffe-bgr,size=227,fit=stretch"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of this command."""
+    """Add the arguments of `fastcam demo`."""
     parser.add_argument("-o", "--path", metavar="DIR", default="fastcam-demo", help="default: fastcam-demo")
 
 

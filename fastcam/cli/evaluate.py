@@ -20,7 +20,7 @@ MERGE = "merge"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of this command."""
+    """Add the arguments of `fastcam eval`."""
     parser.usage = (
         "fastcam eval MODEL DATA -o FOLDER [options]\n       fastcam eval merge FOLDER [FOLDER ...] -o FOLDER [--force]"
     )
@@ -51,7 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--faithfulness", action="store_true", help="average drop, deletion, insertion and ROAD as well (slow)"
     )
     parser.add_argument(
-        "--batch", type=int, default=64, metavar="N", help="photos of a file, lost if the run is killed (default 64)"
+        "--batch-size",
+        type=int,
+        default=64,
+        metavar="N",
+        help="photos a file, lost if the run is killed (default 64)",
     )
     parser.add_argument("--shard", default="1/1", metavar="I/N", help="evaluate the I-th of N parts; then merge them")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap's draws (default 0)")
@@ -88,7 +92,7 @@ def run(options: argparse.Namespace) -> None:
     if len(options.data) > 1:
         raise InputError(f"DATA: expected one file or folder; got {', '.join(options.data)}")
     shard = _shard(options.shard)
-    _protocol(options)  # what is wrong with it is told before a model is opened
+    _protocol(options)  # errors in it come before a model is opened
     models = _models(options)
     protocol = _protocol(options, next(iter(models.values())).head.classes)
     annotations = _annotations(options, next(iter(models.values())))
@@ -105,38 +109,38 @@ def run(options: argparse.Namespace) -> None:
             protocol=protocol,
             data=options.data[0],
             strict=not options.lenient,
-            batch=options.batch,
+            batch_size=options.batch_size,
             shard=shard,
             force=options.force,
             progress=progress.reach,
             note=lambda text: print(f"fastcam eval: {text}", file=sys.stderr),
         )
-    _tell(results, options.path, Pictures(models, results, annotations))
+    _report(results, options.path, Pictures(models, results, annotations))
 
 
 def _merge(options: argparse.Namespace) -> None:
-    """Put shards together, with the pictures of their reports."""
-    from fastcam.evaluate import merge
+    """Merge shards, with the pictures of their reports."""
+    from fastcam.evaluate import merge_shards
     from fastcam.evaluate.report import ShardPictures
 
-    # What was typed: of its value alone, an option that was given as its default can't be told from one that wasn't.
+    # From the words: an option's value doesn't show whether it was given or is the default.
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("words", nargs="+")
     parser.add_argument("-o", "--path")
     parser.add_argument("--force", action="store_true")
-    _, others = parser.parse_known_args(options.words)
-    if told := [word for word in others if word.startswith("-")]:
+    _, rest = parser.parse_known_args(options.words)
+    if others := [word for word in rest if word.startswith("-")]:
         expected = "folders, -o and --force alone, as the shards' plans say the rest"
-        raise InputError(f"merge: expected {expected}; got {', '.join(told)}")
-    results = merge(options.data, options.path, force=options.force)
-    _tell(results, options.path, ShardPictures(options.data, results))
+        raise InputError(f"merge: expected {expected}; got {', '.join(others)}")
+    results = merge_shards(options.data, options.path, force=options.force)
+    _report(results, options.path, ShardPictures(options.data, results))
 
 
-def _tell(results: dict[str, Any], folder: str, picture: Picture) -> None:
+def _report(results: dict[str, Any], folder: str, picture: Picture) -> None:
     """Write the report, its worst cases in pictures, and print the tables."""
     from fastcam.evaluate import markdown
     from fastcam.evaluate.report import write_report
-    from fastcam.evaluate.wording import counted
+    from fastcam.evaluate.results import counted
 
     write_report(Path(folder), results, picture)
     data = results["data"]
@@ -148,7 +152,7 @@ def _tell(results: dict[str, Any], folder: str, picture: Picture) -> None:
 
 def _protocol(options: argparse.Namespace, classes: int | None = None) -> Protocol:
     from fastcam.evaluate import Protocol
-    from fastcam.evaluate.protocol import TOP
+    from fastcam.evaluate.metrics.terms import TOP
 
     metrics = None if options.metrics is None else tuple(options.metrics.split(","))
     given = {name: getattr(options, name) for name in ("convention", "threshold", "thresholds", "seed")}
@@ -165,7 +169,7 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def _models(options: argparse.Namespace) -> dict[str, Classifier]:
-    """All models by the names of their files, made different where they are the same."""
+    """Open all models, and return them by the names of their files, with a number where names are the same."""
     found: dict[str, Classifier] = {}
     for given in ([options.model], *options.others):
         if len(given) > 2:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastcam.cli.journal import RESULTS, Journal, digest, hold, overlays_of, read_earlier
+from fastcam.cli.journal import RESULTS, Journal, digest, lock_folder, overlays_of, read_earlier
 from fastcam.cli.options import add_map_arguments, add_model_arguments, check_map_arguments, map_options, open_model
 from fastcam.cli.progress import Progress
 from fastcam.errors import BackendError, FastcamError, GradientError, InputError
@@ -28,7 +28,7 @@ LONGEST = 200  # bytes of a photo's name in those of its overlays
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what `fastcam explain` takes."""
+    """Add the arguments of `fastcam explain`."""
     add_model_arguments(parser)
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="photos, folders of photos, or patterns ('*.jpg')")
     parser.add_argument("-o", "--path", metavar="DIR", required=True, help="directory for overlays and results.json")
@@ -50,14 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check everything, then explain photo by photo; results are kept as they are done."""
+    """Check everything, then explain photo by photo; each result is written at once."""
     from fastcam.cli import writing
     from fastcam.cli.photos import find_photos
 
     check_map_arguments(options)
-    with hold(Path(options.path)) as held:
-        earlier = read_earlier(held.folder)
-        beside = {str((held.folder / name).absolute()) for name in overlays_of(earlier)}
+    with lock_folder(Path(options.path)) as locked:
+        earlier = read_earlier(locked.folder)
+        beside = {str((locked.folder / name).absolute()) for name in overlays_of(earlier)}
         photos = find_photos(options.images, beside=beside, missing=options.lenient)
         model = open_model(options)
         how = map_options(options, model) | {"batch_size": options.batch_size}
@@ -67,12 +67,12 @@ def run(options: argparse.Namespace) -> int:
             "versions": writing.versions(),
             "options": _record(options, model),
         }
-        journal = Journal(held, header, earlier, names, anew=options.force)
+        journal = Journal(locked, header, earlier, names, anew=options.force)
         written = {name for several in names.values() for name in several}
-        _check_nothing_is_lost(photos, held.folder, {RESULTS, *journal.stale, *written})
-        if not (options.force or held.was_left):  # after a kill, a record may be cut whose overlays are there
-            _check_free(held.folder, written - overlays_of(earlier))
-        return _explain_each(journal, names, partial(_explained, model, how), held.folder, options)
+        _check_nothing_is_lost(photos, locked.folder, {RESULTS, *journal.stale, *written})
+        if not (options.force or locked.was_left):  # after a kill, overlays may exist whose record was cut
+            _check_free(locked.folder, written - overlays_of(earlier))
+        return _explain_each(journal, names, partial(_explained, model, how), locked.folder, options)
 
 
 def _explain_each(
@@ -82,7 +82,7 @@ def _explain_each(
     folder: Path,
     options: argparse.Namespace,
 ) -> int:
-    """Explain photo by photo, and say what was done."""
+    """Explain photo by photo, and print what was done; return the exit code."""
     from fastcam.cli import writing
 
     with ExitStack() as stack:
@@ -106,13 +106,13 @@ def _explain_each(
 
 
 class PhotoError(InputError):
-    """A photo can't be read or explained, others may be; names it."""
+    """A photo that can't be read or explained, while others may be; the message has its path."""
 
 
 def _known_or_new(
     journal: Journal, path: str, names: Sequence[str], explain: Callable[[str], Explanation], colormap: str
 ) -> list[dict[str, Any]]:
-    """Return the records of a photo's maps: those of an earlier run, or new ones, whose overlays are written then."""
+    """Return the records of a photo's maps: those of an earlier run, or new ones after their overlays are written."""
     from fastcam.cli import writing
     from fastcam.images.photos import read_photo
 
@@ -122,11 +122,11 @@ def _known_or_new(
     try:
         explanation = explain(path)
         photo = read_photo(path, explanation.levels)
-    except (BackendError, GradientError):  # of any photo
+    except (BackendError, GradientError):  # they aren't about this photo
         raise
     except FastcamError as error:
-        told = str(error)
-        raise PhotoError(told if told.startswith(f"{path}: ") else f"{path}: {told}") from error
+        message = str(error)
+        raise PhotoError(message if message.startswith(f"{path}: ") else f"{path}: {message}") from error
     maps = [one | {"overlay": name} for one, name in zip(map_records(explanation, 0), names, strict=True)]
     height, width = explanation.image_sizes[0].tolist()
     size, seen = {"width": width, "height": height}, explanation.regions[0].tolist()
@@ -143,7 +143,7 @@ def _explained(model: Classifier, how: Mapping[str, Any], progress: Progress, pa
 
 
 def _sum_up(journal: Journal, photos: int, folder: Path, is_whole: bool) -> None:
-    """Say what was done, or until when."""
+    """Print what was done, and after how many photos the run ended."""
     done, all_of_them = journal.done, f"{photos} photo{'s' if photos > 1 else ''}"
     if not is_whole and done:
         place = f"overlays and results.json in {folder}, where the same command goes on"
@@ -156,7 +156,7 @@ def _sum_up(journal: Journal, photos: int, folder: Path, is_whole: bool) -> None
 
 
 def overlay_names(paths: Sequence[str], maps: int) -> list[list[str]]:
-    """Return file names of each photo's overlays, one a map, no two the same: dog-overlay.png, dog.2-overlay-1.png, ...
+    """Return unique file names of each photo's overlays, one a map: dog-overlay.png, dog.2-overlay-1.png, ...
 
     Examples
     --------
@@ -170,7 +170,7 @@ def overlay_names(paths: Sequence[str], maps: int) -> list[list[str]]:
         while len(os.fsencode(stem)) > LONGEST:
             stem = stem[:-1]
         name, number = stem, 1
-        while name.casefold() in taken:  # some file systems don't tell cases apart
+        while name.casefold() in taken:  # some file systems ignore case
             number += 1
             name = f"{stem}.{number}"
         taken.add(name.casefold())
@@ -179,7 +179,7 @@ def overlay_names(paths: Sequence[str], maps: int) -> list[list[str]]:
 
 
 def _maps_of_each(model: Classifier, how: Mapping[str, Any]) -> int:
-    """Return how many maps each photo gets. What is wrong with the options is found out here, before any work."""
+    """Return the number of maps of each photo, or raise InputError for wrong options before any work."""
     wanted = model.vision.options(**how).wanted
     return wanted if isinstance(wanted, int) else wanted.shape[1]
 
@@ -192,7 +192,7 @@ def _record(options: argparse.Namespace, model: Classifier) -> dict[str, Any]:
 
 
 def _check_nothing_is_lost(paths: Sequence[str], folder: Path, names: Collection[str]) -> None:
-    """Refuse photos that are overlays of an earlier run, which go or are written anew, and directories in the way."""
+    """Refuse photos that are overlays to be removed or written anew, and directories with the name of an overlay."""
     photos = {Path(path).resolve() for path in paths}
     for name in sorted(names):
         target = (folder / name).resolve()
@@ -203,7 +203,7 @@ def _check_nothing_is_lost(paths: Sequence[str], folder: Path, names: Collection
 
 
 def _check_free(folder: Path, names: Collection[str]) -> None:
-    """Refuse to replace files that no earlier run lists: they are somebody's own."""
+    """Refuse to replace files that no earlier run lists, which may be the user's own."""
     for name in sorted(names):
         if os.path.lexists(folder / name):
             raise InputError(

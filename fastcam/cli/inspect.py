@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of this command."""
+    """Add the arguments of `fastcam inspect`."""
     add_model_arguments(parser)
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument("-v", "--verbose", action="store_true", help="every tensor that was looked at, and the verdict")
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> None:
 
     if options.save_head and not options.save_head.endswith(".npz"):
         raise InputError(f"--save-head: expected a name that ends in .npz; got {options.save_head!r}")
-    model = open_model(options, aloud=False)  # what is assumed stands among the lines
+    model = open_model(options, aloud=False)  # the lines include what is assumed
     if options.save_head:
         model.head.save(options.save_head)
     if options.json:
@@ -64,15 +64,15 @@ def _lines(model: Classifier) -> list[tuple[str, str]]:
         ("head", head.describe()),
         ("scores", f"{model.activation}: {model.activation_origin}"),
         ("proven", _proven(model)),
-        *_seeing(model),
+        *_preprocessing(model),
         ("provider", model.provider),
         ("took", f"{model.seconds:.2f} s to open and prove"),
     ]
     return lines[:8] + ([("note", head.reason)] if head.reason else []) + lines[8:]
 
 
-def _seeing(model: Classifier) -> list[tuple[str, str]]:
-    """Preprocessing, every value of it, and labels."""
+def _preprocessing(model: Classifier) -> list[tuple[str, str]]:
+    """Return the lines of the preprocessing, with every value, and of the labels."""
     spec, labels, origin = model.preprocess, model.labels, model.preprocess_origin
     size = _joined(model.input.sides(spec.size), "×")
     share = f", crop_fraction {spec.crop_fraction:g}" if spec.fit in ("center-crop", "crop-resize") else ""

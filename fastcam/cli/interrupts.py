@@ -1,4 +1,4 @@
-"""Signals that ask a command to end: it keeps what is whole, and leaves nothing else."""
+"""Signals that end a command, raised as exceptions so that it can clean up."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-# Of Ctrl-C; of `kill`, service managers and containers; of a terminal that is closed, which Windows doesn't have.
+# Sent by Ctrl-C; by `kill`, service managers and containers; by a closed terminal, which Windows doesn't have.
 ENDINGS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 USUAL = (signal.SIG_DFL, signal.default_int_handler)
-APART = 1.0  # seconds within which another one is the same request: shells and `timeout` send it twice
-AGAIN = 0.05  # seconds until one is sent anew that came inside a finaliser, where Python drops what is raised
+APART = 1.0  # seconds within which a second signal is the same request: shells and `timeout` send two
+AGAIN = 0.05  # seconds until a signal inside a finaliser, where Python drops exceptions, is sent again
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal came, whose number it carries."""
+    """A signal that asks the process to end, with its number."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -27,8 +27,8 @@ class Interrupted(KeyboardInterrupt):
 
 
 @contextmanager
-def signals_interrupt() -> Iterator[None]:
-    """Have SIGINT, SIGTERM and SIGHUP raise `Interrupted` in the block, unless the process ignores or handles them.
+def signals_interrupt() -> Generator[None]:
+    """Raise `Interrupted` for SIGINT, SIGTERM and SIGHUP in the block, unless the process ignores or handles them.
 
     Python handles signals in the main thread only; elsewhere nothing changes.
     """

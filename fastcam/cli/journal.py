@@ -1,4 +1,4 @@
-"""results.json of many photos, which grows by a line a photo in a file beside it, and goes on where a run ended."""
+"""results.json of many photos, kept line by line in a journal beside it, so that a run can be resumed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from fastcam.cli.writing import line, prepare_directory
 from fastcam.errors import InputError
-from fastcam.files import Part, open_alone, remove_parts, unwritable, write_fully
+from fastcam.files import PendingFile, open_alone, remove_parts, unwritable, write_fully
 
 RESULTS, JOURNAL = "results.json", ".results.json.journal"
 BEGIN, END = b'  "images": [\n', b"  ]"  # the lines around those of photos
@@ -21,7 +21,7 @@ OVERLAY = re.compile(r"[^/\\\0]+-overlay(-\d+)?\.png")
 
 
 class Entry(NamedTuple):
-    """A photo that was explained: its file's sha256, its overlays, and where its line is."""
+    """A photo that was explained: its file's sha256, its overlays, and the place of its line."""
 
     sha256: str
     overlays: tuple[str, ...]
@@ -31,9 +31,9 @@ class Entry(NamedTuple):
 
 
 class Earlier(NamedTuple):
-    """What an earlier run left: its header, its photos by their paths, and the names of all overlays.
+    """The results of an earlier run: its header, its photos by their paths, and the names of all overlays.
 
-    The latter are also those of records that somebody edited, which aren't used.
+    The names include those of edited records, which aren't used.
     """
 
     header: dict[str, Any]
@@ -41,8 +41,8 @@ class Earlier(NamedTuple):
     overlays: set[str]
 
 
-class Held(NamedTuple):
-    """A folder that no other run writes to: its journal, open, and whether a run that was killed left that."""
+class LockedFolder(NamedTuple):
+    """A folder that no other run writes to, its open journal, and whether a killed run left that journal."""
 
     folder: Path
     file: BinaryIO
@@ -50,13 +50,13 @@ class Held(NamedTuple):
 
 
 @contextmanager
-def hold(folder: Path) -> Iterator[Held]:
-    """Keep other runs out of a folder, made if need be, in the block; what is empty then is gone again.
+def lock_folder(folder: Path) -> Iterator[LockedFolder]:
+    """Lock a folder for this run in the block; make it if need be, and remove it again if it stays empty.
 
     Raises
     ------
     InputError
-        Another run holds it, or it can't be written to.
+        Another run has locked it, or it can't be written to.
     """
     made = [one for one in (folder, *folder.parents) if not os.path.lexists(one)]
     place = prepare_directory(str(folder)) / JOURNAL
@@ -67,7 +67,7 @@ def hold(folder: Path) -> Iterator[Held]:
             "has ended, or choose another -o"
         )
     try:
-        yield Held(folder, file, _size(file) > 0)
+        yield LockedFolder(folder, file, _size(file) > 0)
     finally:
         if not _size(file):
             _remove(place, file)
@@ -82,10 +82,10 @@ def _size(file: BinaryIO) -> int:
 
 
 def _remove(place: Path, file: BinaryIO) -> None:
-    """Delete a file that is open, and close it: first the former, lest another run takes it up in between."""
+    """Delete an open file, then close it, so that no other run can open it in between."""
     try:
         place.unlink(missing_ok=True)
-    except OSError:  # Windows deletes none that is open; if another run has taken it up, it stays
+    except OSError:  # Windows deletes no open file; if another run has opened it, it stays
         file.close()
         with suppress(OSError):
             place.unlink(missing_ok=True)
@@ -93,17 +93,17 @@ def _remove(place: Path, file: BinaryIO) -> None:
 
 
 def read_earlier(folder: Path) -> list[Earlier]:
-    """Read the results of earlier runs in a folder: of whole ones, and of one that was killed.
+    """Read the results of earlier runs in a folder: results.json, and the journal of a killed run.
 
     Raises
     ------
     InputError
-        The folder's results.json is none of `fastcam explain`.
+        The folder's results.json wasn't written by `fastcam explain`.
     """
     found = [_read(folder / RESULTS)] if (folder / RESULTS).is_file() else []
     try:
         return [*found, _read(folder / JOURNAL)] if (folder / JOURNAL).is_file() else found
-    except InputError:  # cut before its first line was whole
+    except InputError:  # cut within its header
         return found
 
 
@@ -113,41 +113,41 @@ def overlays_of(earlier: Iterable[Earlier]) -> set[str]:
 
 
 class Journal:
-    """The results of a run. A context manager: what is done when the block is left becomes results.json.
+    """The results of a run; a context manager that writes results.json when the block is left.
 
-    Each photo's record is written as it is done, so that a kill loses none; after an error or Ctrl-C, results.json has
-    those that are done, and those of an earlier run of the same header that the run didn't come to. Nothing in the
-    folder is touched before there is something to write; then overlays of earlier runs that don't hold any more go.
+    Each photo's record is written when the photo is done, so that a kill loses none. After an error or Ctrl-C,
+    results.json has the photos that are done, and those of an earlier run with the same header that this run didn't
+    reach. Nothing in the folder changes before there is something to write; then outdated overlays are removed.
 
     Parameters
     ----------
-    held
-        The folder, which is this run's alone.
+    locked
+        The folder of this run.
     header
-        What the results are of: model, versions, options. Photos of an earlier run with another one are explained anew.
+        Model, versions and options of the results. Photos of an earlier run with another header are explained anew.
     planned
         The names of the overlays of each photo of this run.
     anew
-        Explain every photo anew.
+        Whether to explain every photo anew.
 
     Attributes
     ----------
     done, reused
-        How many photos have results so far, and how many of these are an earlier run's.
+        The number of photos with results so far, and the number of these from an earlier run.
     problems
         The photos that were left out, each with the reason.
     """
 
     def __init__(
         self,
-        held: Held,
+        locked: LockedFolder,
         header: Mapping[str, Any],
         earlier: Sequence[Earlier],
         planned: Mapping[str, Sequence[str]],
         *,
         anew: bool = False,
     ) -> None:
-        self._folder, self._file, self._header, self._planned = held.folder, held.file, header, planned
+        self._folder, self._file, self._header, self._planned = locked.folder, locked.file, header, planned
         self._entries: dict[str, Entry] = {}
         self._is_begun = False
         wanted = {path: tuple(names) for path, names in planned.items()}
@@ -161,7 +161,7 @@ class Journal:
 
     @property
     def stale(self) -> set[str]:
-        """Names of overlays of earlier runs that go."""
+        """Names of outdated overlays of earlier runs."""
         return set(self._stale)
 
     def known(self, path: str, sha256: str) -> dict[str, Any] | None:
@@ -179,7 +179,7 @@ class Journal:
 
     @contextmanager
     def adding(self, record: Mapping[str, Any]) -> Iterator[Path]:
-        """Keep the record of a photo, whose overlays are written into the folder in the block: both, or neither.
+        """Add the record of a photo, whose overlays are written into the folder in the block: both, or neither.
 
         Raises
         ------
@@ -187,7 +187,7 @@ class Journal:
             They can't be written.
         """
         overlays = tuple(one["overlay"] for one in record["maps"])
-        self._stale.update(overlays)  # of that name: after a kill, one that is there is of this record
+        self._stale.update(overlays)  # so that after a kill an overlay of that name is this record's
         place, text = self._folder / JOURNAL, f"    {json.dumps(record, allow_nan=False)},\n".encode()
         self._begin()
         try:
@@ -204,7 +204,7 @@ class Journal:
         self.done += 1
 
     def _begin(self) -> None:
-        """Have the journal's header written, and what is stale gone."""
+        """Write the journal's header, and remove outdated overlays."""
         self._remove_stale()
         if self._is_begun:
             return
@@ -213,8 +213,10 @@ class Journal:
         known = [entry for entry in self._entries.values() if entry.place == place]
         try:
             if all(entry.place == place for entry in self._entries.values()):
-                results.unlink(missing_ok=True)  # which tells of overlays that are gone
-            self._file.truncate(max((entry.offset + entry.size for entry in known), default=0))  # before a line cut off
+                results.unlink(missing_ok=True)  # it lists overlays that are removed
+            self._file.truncate(
+                max((entry.offset + entry.size for entry in known), default=0)
+            )  # before a line that was cut
             if not known:
                 write_fully(self._file, _head(self._header))
         except OSError as error:
@@ -239,11 +241,11 @@ class Journal:
         if self._is_begun:
             self._write_results()
             self._remove_stale()
-            self._file.truncate(0)  # all of it is in results.json
+            self._file.truncate(0)  # results.json has everything
 
     def _write_results(self) -> None:
-        """Put the lines of all photos together, in the order of the run."""
-        part = Part(self._folder / RESULTS)
+        """Write results.json from the lines of all photos, in the order of the run."""
+        part = PendingFile(self._folder / RESULTS)
         try:
             with ExitStack() as stack, open(part.place, "wb") as out:
                 places = {entry.place for entry in self._entries.values()}
@@ -261,7 +263,7 @@ class Journal:
         part.keep()
 
     def _remove_stale(self) -> None:
-        for name in filter(OVERLAY.fullmatch, self._stale):  # whatever a results.json says, nothing else goes
+        for name in filter(OVERLAY.fullmatch, self._stale):  # nothing else is removed, even if a results.json lists it
             try:
                 (self._folder / name).unlink(missing_ok=True)
             except OSError as error:
@@ -270,7 +272,7 @@ class Journal:
 
 
 def digest(path: str) -> str:
-    """Return the sha256 of a file; empty for what can't be read, or isn't a file."""
+    """Return the sha256 of a file; empty where it isn't a file or can't be read."""
     try:
         if not os.path.isfile(path):
             return ""
@@ -281,7 +283,7 @@ def digest(path: str) -> str:
 
 
 def _read(path: Path) -> Earlier:
-    """Read results as `Journal` writes them; of a file that was cut, as far as it is whole."""
+    """Read a file of results as `Journal` writes it, or its whole lines where it was cut."""
     try:
         with open(path, "rb") as file:
             head: list[bytes] = []
@@ -296,7 +298,7 @@ def _read(path: Path) -> Earlier:
                 record = json.loads(text.rstrip().rstrip(b","))
                 overlays = _overlays(record)
                 earlier.overlays.update(overlays)
-                if _is_told(record) and len(overlays) == len(record["maps"]):
+                if _is_usable(record) and len(overlays) == len(record["maps"]):
                     earlier.entries[record["file"]] = Entry(record["sha256"], overlays, path, offset, len(text))
                 offset += len(text)
             return earlier
@@ -307,14 +309,14 @@ def _read(path: Path) -> Earlier:
 
 
 def _overlays(record: Any) -> tuple[str, ...]:
-    """Return the names of a record's overlays, as far as they are such as `Journal` gives."""
+    """Return the names of a record's overlays that `Journal` may have given."""
     maps = record.get("maps") if isinstance(record, dict) else None
     named = [one.get("overlay") for one in maps if isinstance(one, dict)] if isinstance(maps, list) else []
     return tuple(name for name in named if isinstance(name, str) and OVERLAY.fullmatch(name))
 
 
-def _is_told(record: Any) -> bool:
-    """Whether a record has what is used of it: one that somebody edited may not, whose photo is explained anew."""
+def _is_usable(record: Any) -> bool:
+    """Return whether a record has all that is used of it; the photo of an edited one may be explained anew."""
     try:
         json.dumps(record, allow_nan=False)
         for one in record["maps"]:
@@ -325,7 +327,7 @@ def _is_told(record: Any) -> bool:
 
 
 def _compared(header: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what has to be the same, as JSON has it: not where the model's file lies."""
+    """Return the part of a header that must be the same, as JSON has it: all but the path of the model."""
     plain = json.loads(json.dumps(header))
     return {**plain, "model": {**plain["model"], "path": None}}
 

@@ -1,4 +1,4 @@
-"""Options that commands share, and what they open."""
+"""Options that several commands share, and the values they stand for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fastcam.errors import AssumedPreprocessWarning, InputError, LabelsWarning
 from fastcam.methods.table import help_text
 
-# What parameters of Python are called here, where that isn't --NAME.
+# Names of Python parameters on the command line, where they aren't --NAME.
 CALLED = {
     "class_index": "--class",
     "columns": "--column",
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """MODEL and how to open it."""
+    """Add the model and the options of opening it."""
     parser.add_argument("model", metavar="MODEL", help="an .onnx file")
     parser.add_argument(
         "--head", metavar="TENSOR", help="name of the feature maps' tensor, or an .npz file of `inspect --save-head`"
@@ -64,7 +64,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_map_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which maps to make, how their boxes are made, and in which colours they are drawn."""
+    """Add the options of maps, their boxes and their colours."""
     parser.add_argument("--top", type=int, default=None, metavar="N", help="explain the N best classes (default 1)")
     parser.add_argument(
         "--class", dest="classes", action="append", metavar="CLASS", help="explain this index or label; may be repeated"
@@ -85,7 +85,7 @@ def add_map_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def check_map_arguments(options: argparse.Namespace) -> None:
-    """Refuse what can be refused before a model is opened."""
+    """Check the options of maps as far as possible without a model, or raise InputError."""
     from fastcam.export.overlays import colormap
 
     if options.top is not None and options.classes:
@@ -94,11 +94,11 @@ def check_map_arguments(options: argparse.Namespace) -> None:
 
 
 def open_model(options: argparse.Namespace, *, aloud: bool = True) -> Classifier:
-    """Open the model that these options describe; print a line on stderr if something is assumed of it, if aloud."""
+    """Open the model of these options; if `aloud`, print what is assumed of it on stderr."""
     from fastcam.classifier.loader import load
 
     head, constants = head_of(options.head), constants_of(options.constant or ())
-    with warnings.catch_warnings():  # they become lines
+    with warnings.catch_warnings():  # the lines say the same
         for category in (AssumedPreprocessWarning, LabelsWarning):
             warnings.simplefilter("ignore", category)
         model = load(
@@ -118,7 +118,7 @@ def open_model(options: argparse.Namespace, *, aloud: bool = True) -> Classifier
 
 
 def assumptions(model: Classifier) -> str | None:
-    """What is assumed of the model, and which options say it instead; None where nothing is."""
+    """Return what is assumed of a model, with the options that replace it; None where nothing is assumed."""
     if model.assumed:
         return f"{model.assumed} (--preprocess, --labels)"
     if model.labels is None and model.labels_origin != "none":
@@ -127,14 +127,14 @@ def assumptions(model: Classifier) -> str | None:
 
 
 def head_of(given: str | None) -> str | Head | None:
-    """What --head says: a tensor's name, or a head that was saved."""
+    """Return the value of --head: a tensor's name, or a saved head."""
     from fastcam.model.head.head import Head
 
     return Head.load(given) if given and given.endswith(".npz") else given
 
 
 def map_options(options: argparse.Namespace, model: Classifier) -> dict[str, Any]:
-    """What these options are for `Classifier.explain` and `Classifier.stream`."""
+    """Return these options as keywords of `Classifier.explain` and `Classifier.stream`."""
     return _choice(options, model) | {
         "method": options.method,
         "layer": options.layer,
@@ -146,7 +146,7 @@ def map_options(options: argparse.Namespace, model: Classifier) -> dict[str, Any
 
 
 def _choice(options: argparse.Namespace, model: Classifier) -> dict[str, Any]:
-    """`top` or `class_index`; classes may be given by their labels."""
+    """Return `top`, or `class_index` of classes given by index or label."""
     if not options.classes:
         return {"top": 1 if options.top is None else options.top}
     labels = list(model.labels or ())
@@ -162,7 +162,7 @@ def _choice(options: argparse.Namespace, model: Classifier) -> dict[str, Any]:
 
 
 def constants_of(given: Iterable[str]) -> dict[str, NDArray[Any]]:
-    """NAME=VALUE: a number, or a JSON list of numbers; whole numbers are int64, others float32."""
+    """Return the arrays of NAME=VALUE, a number or a JSON list of numbers: int64 where all are whole, else float32."""
     import numpy as np
 
     found: dict[str, NDArray[Any]] = {}

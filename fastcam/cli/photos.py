@@ -1,4 +1,4 @@
-"""The photos that a command line names: by files, folders and patterns."""
+"""The photos of a command line, given as files, folders and patterns."""
 
 from __future__ import annotations
 
@@ -12,22 +12,28 @@ WILDCARDS = "*?["
 
 
 def find_photos(given: Sequence[str], *, beside: Collection[str] = (), missing: bool = False) -> list[str]:
-    """Return the paths that files, folders and patterns stand for, each once, in the order given.
+    """Return the paths of the photos that files, folders and patterns name, each once, in the given order.
 
-    A folder stands for the photos in it and below, by the endings of their names, in the order of their paths; what is
-    hidden is left out. A pattern is one that no shell has expanded: quoted, or on Windows; `**` goes through folders.
+    A folder names the photos in it and below, by the endings of their names, in the order of their paths; hidden ones
+    are left out. A pattern is one that no shell has expanded: quoted, or on Windows; `**` goes through folders.
 
     Parameters
     ----------
+    given
+        Paths of files and folders, and patterns.
     beside
-        Absolute paths that aren't among the photos of folders and patterns: overlays of an earlier run.
+        Absolute paths that are left out of folders and patterns: overlays of an earlier run.
     missing
-        Whether a file may be missing; it is then found out where it is read.
+        Whether a file may be missing; the error comes where it is read then.
+
+    Returns
+    -------
+    Paths as given, or joined to the given folder.
 
     Raises
     ------
     InputError
-        There is no such file, no photo in a folder, or nothing that fits a pattern.
+        There is no such file, no photo in a folder, or no match of a pattern.
     """
     found: dict[str, str] = {}
     for name in given:

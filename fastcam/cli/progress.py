@@ -1,9 +1,9 @@
-"""One line on a terminal that tells how far a long run is; nothing in a pipe."""
+"""A line of progress on a terminal; nothing in a pipe."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -11,46 +11,46 @@ INTERVAL = 0.2  # seconds between two states of the line
 
 
 class Progress:
-    """Counts frames, or other steps; a context manager that takes its line away at the end.
+    """A counter of frames or other steps; a context manager that removes its line at the end.
 
     Parameters
     ----------
     stream
-        Where the line goes, if that is a terminal.
+        The stream of the line, if it is a terminal.
     total
-        How many are to come, about; None if nobody knows.
+        The approximate number of steps; None: unknown.
     what
-        Is counted.
+        The name of a step.
     """
 
     def __init__(self, stream: TextIO, total: int | None, what: str = "frame") -> None:
         self.count = self.dropped = 0
         self._stream, self._total, self._what = stream, total, what
-        self._began = self._told = time.perf_counter()
+        self._began = self._shown = time.perf_counter()
         self._text = ""
         self._is_shown = stream.isatty()
 
     @property
     def rate(self) -> float:
-        """So many a second so far."""
+        """Steps a second so far."""
         return self.count / max(time.perf_counter() - self._began, 1e-9)
 
     def step(self, dropped: int = 0) -> None:
-        """One more; `dropped` were left out so far."""
+        """Count one more step; `dropped` were left out so far."""
         self.dropped = dropped
         self.reach(self.count + 1, self._total)
 
     def reach(self, count: int, total: int | None) -> None:
-        """So many of so many."""
+        """Set the count and the total, and show the line if it is time."""
         self.count, self._total = count, total
         now = time.perf_counter()
-        if self._is_shown and now - self._told >= INTERVAL:
-            self._told = now
+        if self._is_shown and now - self._shown >= INTERVAL:
+            self._shown = now
             self._show(line(count, total, self.rate, self._what))
 
     @contextmanager
-    def aside(self) -> Iterator[None]:
-        """Take the line away while something else is written to the terminal, and put it back."""
+    def aside(self) -> Generator[None]:
+        """Remove the line while something else is written to the terminal, then show it again."""
         text = self._text
         self._hide()
         yield
@@ -76,7 +76,7 @@ class Progress:
 
 
 def line(count: int, total: int | None, rate: float, what: str = "frame") -> str:
-    """The line's text.
+    """Return the text of the line.
 
     Examples
     --------

@@ -13,7 +13,7 @@ from fastcam.errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of this command."""
+    """Add the arguments of `fastcam serve`."""
     add_model_arguments(parser)
     parser.add_argument(
         "source",
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Serve until Ctrl-C."""
+    """Serve the page until Ctrl-C."""
     from fastcam.serve import Server
 
     if options.loop and options.source is None:
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _frames(options: argparse.Namespace, stack: ExitStack) -> Iterable[Any]:
-    """Of a camera as they come, of a file at its own speed."""
+    """Return frames of a camera as they come, or of a file at its own speed."""
     from fastcam import video
     from fastcam.serve import paced
 

@@ -17,13 +17,13 @@ from fastcam.errors import InputError
 
 if TYPE_CHECKING:
     from fastcam.classifier.stream import Stream
-    from fastcam.video.source import Source
+    from fastcam.video.source import FrameSource
 
-    Write = Callable[[Any, Any, Stream], None]  # of a frame and its explanation
+    Write = Callable[[Any, Any, Stream], None]  # takes a frame, its explanation and the stream
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of this command."""
+    """Add the arguments of `fastcam video`."""
     add_model_arguments(parser)
     parser.add_argument(
         "input", metavar="IN", help="a video file, an address (rtsp://...), a camera (/dev/video0); - for --raw"
@@ -67,7 +67,9 @@ def run(options: argparse.Namespace) -> None:
     with ExitStack() as stack:
         source = stack.enter_context(_open_source(options))
         if not source.is_live:
-            options.threads = options.threads or 1  # frames side by side, not the parts of one: more of them a second
+            options.threads = (
+                options.threads or 1
+            )  # several frames at once give more a second than several threads for one
         model = open_model(options)
         how = map_options(options, model)
         progress = Progress(sys.stderr, source.count)
@@ -117,7 +119,7 @@ def _is_same(one: str, other: str) -> bool:
     return os.path.isfile(one) and os.path.isfile(other) and os.path.samefile(one, other)
 
 
-def _open_source(options: argparse.Namespace) -> Source:
+def _open_source(options: argparse.Namespace) -> FrameSource:
     from fastcam import video
 
     if options.raw is None:
@@ -125,7 +127,7 @@ def _open_source(options: argparse.Namespace) -> Source:
     size = re.fullmatch(r"(\d+)x(\d+)", options.raw)
     if size is None:
         raise InputError(f"--raw: expected WxH, such as 640x360; got {options.raw!r}")
-    # Without a buffer, whose lock a thread that waits for input would hold when the interpreter ends.
+    # Without a buffer: a thread that waits for input would own its lock when the interpreter ends.
     stdin = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115
     return video.read_raw(stdin, (int(size[2]), int(size[1])), rate=_rate(options.rate))
 
@@ -140,14 +142,14 @@ def _rate(text: str | None) -> float | Fraction | None:
 
 
 def _pairs(option: str, given: Sequence[str] | None) -> dict[str, str]:
-    """NAME=VALUE, each once."""
+    """Return the values of NAME=VALUE by their names."""
     pairs = [text.partition("=") for text in given or ()]
     if wrong := [f"{name}{equals}{value}" for name, equals, value in pairs if not name or not equals]:
         raise InputError(f"{option}: expected NAME=VALUE; got {wrong[0]!r}")
     return {name: value for name, _, value in pairs}
 
 
-def _open_outputs(options: argparse.Namespace, source: Source, stack: ExitStack) -> list[Write]:
+def _open_outputs(options: argparse.Namespace, source: FrameSource, stack: ExitStack) -> list[Write]:
     from fastcam import video
 
     outputs = []
@@ -161,7 +163,7 @@ def _open_outputs(options: argparse.Namespace, source: Source, stack: ExitStack)
 
 
 def _lines(path: str, stack: ExitStack) -> Write:
-    """Writes a frame's line of JSON; numbers and times are the frame's own, whichever was explained."""
+    """Return a function that writes a line of JSON for each frame, with the frame's own number and time."""
     from fastcam.export import to_json_line
     from fastcam.files import Lines
 
@@ -179,7 +181,7 @@ def _lines(path: str, stack: ExitStack) -> Write:
 
 
 def _pictures(sink: Any, colormap: str) -> Write:
-    """Draws over a frame, in place, and writes it."""
+    """Return a function that draws over a frame, in place, and writes it."""
     from fastcam.export.overlays import overlay
 
     def write(frame: Any, explanation: Any, stream: Stream) -> None:
@@ -188,8 +190,8 @@ def _pictures(sink: Any, colormap: str) -> Write:
     return write
 
 
-def _sum_up(progress: Any, source: Source, options: argparse.Namespace, error: BaseException | None) -> None:
-    """What was done, and until when if it was interrupted."""
+def _sum_up(progress: Any, source: FrameSource, options: argparse.Namespace, error: BaseException | None) -> None:
+    """Print what was done, and after how many frames it was interrupted."""
     if not progress.count:
         return
     parts = [f"{progress.count} frames", f"{progress.rate:.1f} frames/s"]

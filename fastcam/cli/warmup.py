@@ -12,7 +12,7 @@ from fastcam.errors import KernelError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where the cache is."""
+    """Add the arguments of `fastcam warmup`."""
     parser.add_argument(
         "--cache",
         metavar="DIR",
@@ -23,12 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Import the kernels, which compiles those that aren't in the cache, and say where they are.
+    """Load all kernels, which compiles those that aren't in the cache, and print where the cache is.
 
     Raises
     ------
     KernelError
-        They can't be kept, which the first of them shows.
+        There is no place for a cache, as the first kernel shows.
     """
     start = perf_counter()
     from fastcam.kernels import cpu
@@ -43,10 +43,10 @@ def run(options: argparse.Namespace) -> None:
         stats = [cpu.load(first).stats]
         if stats[0].cache_path is not None:
             stats += [cpu.load(name).stats for name in others]
-    said = [str(one.message) for one in caught]
-    if unkept := sum(one.cache_path is None for one in stats):
-        raise KernelError("; ".join(said) or f"cache: expected a place for {len(stats)} kernels; {unkept} have none")
+    notes = [str(one.message) for one in caught]
+    if uncached := sum(one.cache_path is None for one in stats):
+        raise KernelError("; ".join(notes) or f"cache: expected a place for {len(stats)} kernels; {uncached} have none")
     took = perf_counter() - start
     kept = sum(bool(one.cache_hits) for one in stats)
-    print(*said, f"{len(stats)} kernels: {len(stats) - kept} compiled, {kept} from the cache, {took:.1f} s", sep="\n")
+    print(*notes, f"{len(stats)} kernels: {len(stats) - kept} compiled, {kept} from the cache, {took:.1f} s", sep="\n")
     print(*(f"cache: {place}" for place in dict.fromkeys(one.cache_path for one in stats)), sep="\n")

@@ -1,4 +1,4 @@
-"""What commands write: results as plain values for JSON, lines for the terminal, files in one step."""
+"""Output of commands: plain values for JSON, lines for the terminal, files written in one step."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def model_record(model: Classifier) -> dict[str, Any]:
-    """The model, its head and how it is run: enough to open it in the same way."""
+    """Return plain values of a model, its head and its options, enough to open it in the same way."""
     head = model.head
     return {
         "path": None if model.path is None else str(model.path.resolve()),
@@ -57,7 +57,7 @@ def model_record(model: Classifier) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Of everything that has a part in the numbers."""
+    """Return the versions of all packages that the numbers depend on."""
     found = {"fastcam": __version__, "python": platform.python_version(), "machine": platform.machine()}
     for name in ("numpy", "numba", "onnx", "onnxruntime", "pillow", "scikit-image"):
         try:
@@ -68,7 +68,7 @@ def versions() -> dict[str, str]:
 
 
 def line(record: dict[str, Any]) -> str:
-    """A map's record for the terminal."""
+    """Return the line of a map's record for the terminal."""
     name = record["label"] or f"class {record['class_index']}"
     box = "no box" if record["box"] is None else "box {:>4} {:>4} {:>4} {:>4}".format(*record["box"])
     score = f"{record['score']:7.2%}" if record["is_probability"] else f"{record['score']:7.4g}"
@@ -76,7 +76,7 @@ def line(record: dict[str, Any]) -> str:
 
 
 def prepare_directory(path: str) -> Path:
-    """The directory, made if need be and shown to be writable before any work is done."""
+    """Return a directory that is made if need be, and check that it is writable, or raise InputError."""
     directory = Path(path)
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -84,13 +84,13 @@ def prepare_directory(path: str) -> Path:
         probe.touch()
         probe.unlink()
     except (OSError, ValueError) as error:
-        told = getattr(error, "strerror", None) or error
-        raise InputError(f"{directory}: expected a directory that can be written to ({told})") from error
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{directory}: expected a directory that can be written to ({reason})") from error
     return directory
 
 
 def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """The picture as PNG; the file is there whole or not at all."""
+    """Write pixels as a PNG file, whole or not at all."""
     from PIL import Image
 
     buffer = io.BytesIO()

@@ -1,34 +1,51 @@
-"""Evaluation: the figures by which class activation maps are judged, and the data that they are judged on.
+"""Evaluation: how well class activation maps find objects, and how faithful they are to the model.
 
-Metrics of localisation take arrays and count images (`update`), tell figures (`summary`), and add up across shards
-(`merge`, `state`, `restored`), exactly. `bootstrap` gives confidence intervals, `by_class` figures of each class.
-`read_annotations` reads photos, classes and boxes in the formats of COCO, Pascal VOC, ILSVRC, wsolevaluation,
-CUB-200-2011, and CSV. How faithful maps are to the model, `AverageDrop`, `Deletion`, `Insertion`, `Road` and
-`Randomisation` ask the model itself. `evaluate` puts all of it together for models, methods and a data set, in steps
-that can be interrupted and shared out, and `merge` puts the shards together. `Worker` explains parts of a data set in
-other processes.
+For everybody who compares models and methods. Four rooms, in the order of their imports: `metrics`, which take maps
+and true boxes as arrays, count images (`update`), have figures (`summary`) and add up across shards (`merge`), exactly;
+`data`, which reads annotated photos in the formats of COCO, Pascal VOC, ILSVRC, wsolevaluation, CUB-200-2011, and CSV;
+`evaluate`, which puts both together for models and methods in steps that can be interrupted and shared out
+(`protocol`, `score`, `records`, `run` and others), and `merge_shards`; and `report`, a page of the results. May import
+all rooms of fastcam but `video`, `serve` and `cli`.
 """
 
 from fastcam.classifier.worker import Worker
-from fastcam.evaluate.annotations import Annotations, Pairs, Problem
-from fastcam.evaluate.confidence import AverageDrop
-from fastcam.evaluate.deletion import Deletion, Insertion
-from fastcam.evaluate.evaluation import evaluate
-from fastcam.evaluate.localisation import KnownLocalisation, TopLocalisation, heuristics
-from fastcam.evaluate.maps import centre_gaussian, centre_point, peak_points, photo_map
-from fastcam.evaluate.max_box_acc import MaxBoxAcc, MaxBoxAccV2
-from fastcam.evaluate.mean_iou import MeanIoU
-from fastcam.evaluate.merging import merge
-from fastcam.evaluate.metric import Interval, Metric, bootstrap, by_class, restored
-from fastcam.evaluate.overlap import Truth, iou, truth_of, wsol_truth
-from fastcam.evaluate.pictures import Pictures
-from fastcam.evaluate.pointing import EnergyInBox, PointingGame
+from fastcam.evaluate.data import Annotations, Pairs, Problem, read_annotations
+from fastcam.evaluate.metrics import (
+    AverageDrop,
+    Deletion,
+    EnergyInBox,
+    Insertion,
+    Interval,
+    KnownLocalization,
+    MaxBoxAcc,
+    MaxBoxAccV2,
+    MeanIoU,
+    Metric,
+    PointingGame,
+    PxAP,
+    Randomization,
+    Road,
+    TopLocalization,
+    Truth,
+    bootstrap,
+    by_class,
+    center_gaussian,
+    center_point,
+    heuristics,
+    impute,
+    iou,
+    peak_points,
+    photo_map,
+    randomized_models,
+    restored,
+    truth_of,
+    wsol_truth,
+)
 from fastcam.evaluate.protocol import Protocol
-from fastcam.evaluate.pxap import PxAP
-from fastcam.evaluate.randomisation import Randomisation, randomised_models
-from fastcam.evaluate.reading import read_annotations
-from fastcam.evaluate.road import Road, impute
-from fastcam.evaluate.tables import markdown
+from fastcam.evaluate.report import Pictures
+from fastcam.evaluate.results import markdown
+from fastcam.evaluate.run import evaluate
+from fastcam.evaluate.shards import merge_shards
 
 __all__ = [
     "Annotations",
@@ -37,7 +54,7 @@ __all__ = [
     "EnergyInBox",
     "Insertion",
     "Interval",
-    "KnownLocalisation",
+    "KnownLocalization",
     "MaxBoxAcc",
     "MaxBoxAccV2",
     "MeanIoU",
@@ -48,24 +65,24 @@ __all__ = [
     "Problem",
     "Protocol",
     "PxAP",
-    "Randomisation",
+    "Randomization",
     "Road",
-    "TopLocalisation",
+    "TopLocalization",
     "Truth",
     "Worker",
     "bootstrap",
     "by_class",
-    "centre_gaussian",
-    "centre_point",
+    "center_gaussian",
+    "center_point",
     "evaluate",
     "heuristics",
     "impute",
     "iou",
     "markdown",
-    "merge",
+    "merge_shards",
     "peak_points",
     "photo_map",
-    "randomised_models",
+    "randomized_models",
     "read_annotations",
     "restored",
     "truth_of",

@@ -1,4 +1,4 @@
-"""What an evaluation leaves on disk while it runs: the plan, and a file for each batch of photos."""
+"""Files of an evaluation while it runs: its plan, and one for each batch of photos."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PLAN, BATCHES, RESULTS, TABLES = "plan.json", "batches", "results.json", "result
 DIGEST, SUM = "plan", "sum"
 CHECK = 32  # bytes of a check sum behind each file
 LARGEST = 1 << 30  # bytes of a batch, unpacked
-MOST = 10**8  # photos of a plan that is read: whoever asks for more has edited it
+MOST = 10**8  # photos of a plan that is read: a plan of more was edited
 # Errors of damaged files.
 UNSOUND = (
     OSError,
@@ -54,11 +54,11 @@ class Records:
         self._digest = _sum(_compared(plan))
 
     def path(self, batch: int) -> Path:
-        """Of a batch, numbered from 0."""
+        """Return the path of a batch, numbered from 0."""
         return self.folder / BATCHES / f"{batch:06d}.npz"
 
     def write(self, batch: int, columns: Mapping[str, NDArray[Any]]) -> None:
-        """Leave a batch, whole or not at all.
+        """Write a batch, whole or not at all.
 
         Raises
         ------
@@ -72,7 +72,7 @@ class Records:
         write_whole(self.path(batch), data + hashlib.sha256(data).digest())  # which readers of zip files pass over
 
     def read(self, batch: int, positions: Sequence[int], prefix: str = "") -> Columns:
-        """The columns of a batch whose names begin with the prefix, of just these photos.
+        """Return the columns of a batch whose names begin with the prefix, of just these photos.
 
         Raises
         ------
@@ -101,7 +101,7 @@ class Records:
 
 
 class Batch(NamedTuple):
-    """One file of records, and the photos that it is of."""
+    """One file of records, and its photos."""
 
     records: Records
     number: int
@@ -109,25 +109,25 @@ class Batch(NamedTuple):
 
     @property
     def exists(self) -> bool:
-        """Whether there is such a file, sound or not."""
+        """True if there is such a file, sound or not."""
         return self.records.path(self.number).exists()
 
     def read(self, prefix: str = "") -> Columns:
-        """As `Records.read`."""
+        """Return columns as `Records.read` does."""
         return self.records.read(self.number, self.positions, prefix)
 
 
 def batches_of(records: Records) -> list[Batch]:
-    """All that the shard of a plan has: photos i - 1, i - 1 + n, ... of the data, so many a batch."""
+    """Return all batches of a plan's shard (i, n), which has the photos i - 1, i - 1 + n, ... of the data."""
     plan = records.plan
-    (part, parts), size = plan["shard"], plan["batch"]
+    (part, parts), size = plan["shard"], plan["batch_size"]
     positions = range(part - 1, plan["asked"]["images"], parts)
     starts = range(0, len(positions), size)
     return [Batch(records, n, positions[first : first + size]) for n, first in enumerate(starts)]
 
 
 def begun(folder: Path, plan: Mapping[str, Any], *, force: bool) -> Records:
-    """The records of a run, begun or resumed.
+    """Begin or resume a run, and return its records.
 
     Raises
     ------
@@ -148,12 +148,12 @@ def begun(folder: Path, plan: Mapping[str, Any], *, force: bool) -> Records:
         raise unwritable(folder, error) from error
     write_whole(
         folder / PLAN, as_json({**plan, SUM: _sum(plan)}).encode()
-    )  # again if it is there: what it tells beside may be new
+    )  # again if it is there: what is beside the question may be new
     return Records(folder, plan)
 
 
 def read_plan(folder: Path) -> dict[str, Any]:
-    """What a folder's plan says.
+    """Read the plan of a folder.
 
     Raises
     ------
@@ -174,8 +174,8 @@ def read_plan(folder: Path) -> dict[str, Any]:
 
 
 def _unfit_part(plan: Mapping[str, Any]) -> str | None:
-    """The part of a plan that isn't as an evaluation writes it: who edited it may have corrected its check sum."""
-    asked, told, shard, batch = (plan.get(name) for name in ("asked", "told", "shard", "batch"))
+    """Return the part of a plan that isn't as an evaluation writes it: an editor may have corrected its check sum."""
+    asked, told, shard, batch = (plan.get(name) for name in ("asked", "told", "shard", "batch_size"))
     images = asked.get("images") if isinstance(asked, dict) else None
     pair = shard if isinstance(shard, list) and len(shard) == 2 and all(map(is_whole, shard)) else (0, 0)
     problems = told.get("problems") if isinstance(told, dict) else None
@@ -184,7 +184,7 @@ def _unfit_part(plan: Mapping[str, Any]) -> str | None:
         "asked": is_whole(images) and 1 <= images <= MOST,
         "told": isinstance(problems, list) and all(map(_is_problem, problems)),
         "shard": is_whole(images) and 1 <= pair[0] <= pair[1] <= images,
-        "batch": is_whole(batch) and 1 <= batch <= sys.maxsize,
+        "batch_size": is_whole(batch) and 1 <= batch <= sys.maxsize,
     }
     return next((name for name, is_fit in fits.items() if not is_fit), None)
 
@@ -194,14 +194,14 @@ def _is_problem(one: Any) -> bool:
 
 
 def _sum(plan: Mapping[str, Any]) -> str:
-    """A check sum of plain values."""
+    """Return a check sum of plain values."""
     return hashlib.sha256(as_json(plan).encode()).hexdigest()
 
 
 def check_same(
     folder: Path, plan: Mapping[str, Any], place: Path, other: Mapping[str, Any], *, shard: bool = True
 ) -> None:
-    """Both plans ask for the same, of the same shard if that matters.
+    """Check that both plans ask for the same, of the same shard if that matters.
 
     Raises
     ------
@@ -221,7 +221,7 @@ def check_same(
 
 
 def as_json(value: Any) -> str:
-    """The same text for the same value."""
+    """Return a value as JSON, the same text for the same value."""
     return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 
@@ -232,8 +232,8 @@ def _check_unpacked(data: bytes) -> None:
 
 
 def _compared(plan: Mapping[str, Any], shard: bool = True) -> dict[str, Any]:
-    """What has to be the same: not where files lie."""
-    own = {"shard": plan["shard"], "batch": plan["batch"]} if shard else {}
+    """Return the values of a plan that have to be the same: not the places of files."""
+    own = {"shard": plan["shard"], "batch_size": plan["batch_size"]} if shard else {}
     return {"fastcam": plan["fastcam"], **plan["asked"], **own}
 
 
@@ -243,7 +243,7 @@ def _short(value: Any) -> str:
 
 
 def _clear(folder: Path) -> None:
-    """Take away what an evaluation leaves, and nothing else."""
+    """Remove what an evaluation leaves, and nothing else."""
     try:
         (folder / PLAN).unlink(missing_ok=True)  # first: what remains after a kill is no run to resume
         for file in (*(folder / BATCHES).glob("[0-9]*.npz"), *(folder / name for name in (RESULTS, TABLES, PAGE))):

@@ -1,7 +1,8 @@
 """Explanations and models for others: overlays, segments, annotation files, and models with maps baked in.
 
-For users who hand results on. May import `fastcam.results`, `fastcam.methods` and the rooms below them, not
-`fastcam.classifier`.
+For users who pass results on to other programs: `overlays`, `segments`, `masks` and `labels` are pictures, `coco`,
+`yolo`, `supervision`, `lines` and `npz` formats, `baked_model` writes models. May import `fastcam.results`,
+`fastcam.methods` and the rooms below them, not `fastcam.classifier`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Activation maps as outputs of the model itself: nodes more behind its own, all of ONNX's own set of operators."""
+"""Nodes of ONNX's own operators that add activation maps to the outputs of a model."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from fastcam.model.head.head import OWN, Head
 
 Classes = Literal["top", "given", "all"]
 CLASSES: tuple[Classes, ...] = ("top", "given", "all")
-ALIKE = 1e-6  # class weights as they were measured, from those that the model stores, relative to the largest
+ALIKE = 1e-6  # largest difference between measured class weights and stored ones, relative to the largest weight
 SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What maps to bake: "cam" or "gradcam", of which classes, upsampled to a size, scaled to [0, 1]."""
+    """The maps to bake: "cam" or "gradcam", their classes, the size to upsample to, whether to scale to [0, 1]."""
 
     method: str
     classes: Classes
@@ -39,7 +39,7 @@ class Recipe:
     normalize: bool = False
 
     def opset(self, head: Head) -> int:
-        """The oldest one with the operators that this takes."""
+        """Return the oldest opset with the operators that the maps need."""
         picks = self.method == "cam" and head.is_identity and self.classes != "all"
         needs = {OLDEST: self.method == "gradcam", 12: picks, 11: self.size is not None, 10: head.prefix > 0}
         return max([8, *(version for version, needed in needs.items() if needed)])  # 8: Max that broadcasts
@@ -47,10 +47,10 @@ class Recipe:
 
 @dataclass(frozen=True)
 class ModelParts:
-    """Of a model: its head, types of its feature maps and of the scores that rank classes, its tail with its gradient.
+    """Parts of a model: head, dtypes of its feature maps and of the scores that rank classes, tail with gradient.
 
-    `sides`: axes of the image's height and width. `gradient` is the model that `backward_model` made of `tail`; both
-    None where none is wanted.
+    `sides`: axes of the image's height and width. `gradient` is the model that `backward_model` returns for `tail`;
+    both are None without a gradient.
     """
 
     head: Head
@@ -61,14 +61,22 @@ class ModelParts:
 
 
 def add_maps(graph: Graph, parts: ModelParts, recipe: Recipe, metadata: Mapping[str, str]) -> onnx.ModelProto:
-    """The graph's model with an output more, `MAPS`, and with `CLASS` as an output more ("top") or input ("given").
+    """Add the output `MAPS` to the graph's model, and `CLASS` as an output ("top") or an input ("given").
 
     Parameters
     ----------
     graph
-        Of the opset that the recipe asks for, or newer. Large weights stay where they are.
+        Graph of the recipe's opset, or newer; it is changed. Large weights stay in their files.
+    parts
+        Parts of the model.
+    recipe
+        The maps.
     metadata
-        Kept in the model, beside what is said of the outputs and of the class weights.
+        Properties of the model file, beside those of the outputs and the class weights.
+
+    Returns
+    -------
+    onnx.ModelProto
     """
     to, head = Writer(graph), parts.head
     plain = _plain(to, _inner(graph, head.feature_maps), parts.types[0], [0] * len(head.layout))
@@ -84,17 +92,17 @@ def add_maps(graph: Graph, parts: ModelParts, recipe: Recipe, metadata: Mapping[
 
 
 def check_names(graph: Graph) -> None:
-    """Refuse a model that has tensors of the names that are to be given.
+    """Check that a model has no tensors with the names of the new ones.
 
     Raises
     ------
     InputError
-        It names them.
+        The model has such tensors; the message names them.
     """
     body = graph.model.graph
     named = {value.name for value in (*body.input, *body.output)} | {*graph.producers, *graph.initializers}
     taken = sorted(name for name in named if name in (MAPS, CLASS) or name.startswith(PREFIX))
-    if graph.parsed.logits:  # of which these were taken out
+    if graph.parsed.logits:  # the opened model is without them
         taken = [MAPS, CLASS]
     if taken:
         raise InputError(
@@ -104,7 +112,7 @@ def check_names(graph: Graph) -> None:
 
 
 def _inner(graph: Graph, name: str) -> str:
-    """The graph's own tensor that is read under that name."""
+    """Return the graph's own name of a tensor."""
     own = own_name(graph, name)
     if own not in graph.data:
         raise ModelError(f"{name!r} got lost when the model was converted to a newer opset; please report this")
@@ -112,7 +120,7 @@ def _inner(graph: Graph, name: str) -> str:
 
 
 def _plain(to: Writer, tensor: str, kind: np.dtype[Any], shape: Sequence[int]) -> str:
-    """A tensor of the graph as float32, in a shape; 0: as it is."""
+    """Return a tensor of the graph as float32, reshaped; 0 keeps a side."""
     (exposed,) = expose(to.graph, [tensor])
     if exposed.node is not None:
         to.model.graph.node.append(NodeProto.FromString(exposed.node))
@@ -123,7 +131,7 @@ def _plain(to: Writer, tensor: str, kind: np.dtype[Any], shape: Sequence[int]) -
 
 
 def _channels_first(to: Writer, head: Head, maps: str) -> str:
-    """(N, C, h, w)."""
+    """Return feature maps as (N, C, h, w)."""
     if head.layout == "NCHW":
         return maps
     if head.layout == "NHWC":
@@ -138,7 +146,7 @@ def _channels_first(to: Writer, head: Head, maps: str) -> str:
 
 
 def _class_index(to: Writer, parts: ModelParts, recipe: Recipe) -> str:
-    """The name of the classes (N,); empty for all of them."""
+    """Return the name of the class indices (N,); empty for all classes."""
     if recipe.classes == "top":
         head = parts.head
         ranking = head.output if head.activation in OWN else head.logits
@@ -148,7 +156,7 @@ def _class_index(to: Writer, parts: ModelParts, recipe: Recipe) -> str:
 
 
 def _cam(to: Writer, head: Head, maps: str, index: str) -> str:
-    """`M_c(x, y) = sum_k W[c, k] f_k(x, y)`, (N, 1, h, w), or (N, K, h, w) without an index."""
+    """Return `M_c(x, y) = sum_k W[c, k] f_k(x, y)`, (N, 1, h, w), or (N, K, h, w) without an index."""
     if head.is_identity:
         return to.add("GatherND", maps, to.add("Reshape", index, [-1, 1, 1]), batch_dims=1) if index else maps
     weights = head.class_weights
@@ -157,14 +165,14 @@ def _cam(to: Writer, head: Head, maps: str, index: str) -> str:
         return to.reduce("ReduceSum", to.add("Mul", maps, chosen), 1)
     if weights.ndim == 2:
         return to.add("Conv", maps, _stored_weights(to, head))
-    places = to.add("Transpose", maps, perm=[2, 3, 0, 1])  # for each of them (N, C) by (C, K)
+    places = to.add("Transpose", maps, perm=[2, 3, 0, 1])  # for each place (N, C) by (C, K)
     stored = to.stored(weights.transpose(2, 3, 1, 0), f"{PREFIX}class_weights")
     to.describe(_weights_metadata(stored, "(h, w, C, K)"))
     return to.add("Transpose", to.add("MatMul", places, stored), perm=[2, 3, 0, 1])
 
 
 def _stored_weights(to: Writer, head: Head) -> str:
-    """Class weights (K, C, 1, 1), or (K, C, h, w): the model's own, where it stores them so."""
+    """Return class weights (K, C, 1, 1), or (K, C, h, w): the model's own tensor, if it stores them."""
     weights = head.class_weights
     own = _same_weights(to.graph, weights)
     if own is None:
@@ -177,7 +185,7 @@ def _stored_weights(to: Writer, head: Head) -> str:
 
 
 def _same_weights(graph: Graph, weights: NDArray[np.float32]) -> TensorProto | None:
-    """A stored tensor with the class weights (K, C), as near as they can be measured."""
+    """Return the stored tensor that equals the class weights (K, C) within `ALIKE`, or None."""
     for tensor in graph.model.graph.initializer if weights.ndim == 2 else ():
         if tensor.data_type == TensorProto.FLOAT and tuple(tensor.dims) in (weights.shape, (*weights.shape, 1, 1)):
             values = values_of(tensor, graph.parsed.folder).reshape(weights.shape)
@@ -191,7 +199,7 @@ def _weights_metadata(tensor: str, axes: str) -> dict[str, str]:
 
 
 def _gradcam(to: Writer, parts: ModelParts, plain: str, maps: str, index: str) -> str:
-    """`ReLU(sum_k alpha_k A_k)` with `alpha_k = mean_xy d logit / d A_k`, (N, 1, h, w)."""
+    """Return `ReLU(sum_k alpha_k A_k)` with `alpha_k = mean_xy d logit / d A_k`, (N, 1, h, w)."""
     head, tail, gradient = parts.head, parts.tail, parts.gradient
     if tail is None or gradient is None:
         raise ModelError("expected a tail with its gradient for Grad-CAM")
@@ -199,7 +207,7 @@ def _gradcam(to: Writer, parts: ModelParts, plain: str, maps: str, index: str) -
     count = to.add("Shape", rows)
     shape = to.add("Concat", to.add("Gather", count, [0]), [head.classes], axis=0)
     one = helper.make_tensor("one", TensorProto.FLOAT, [1], [1.0])
-    # ScatterElements refuses a class that there isn't; OneHot would make zeros of it.
+    # ScatterElements refuses a class out of range; OneHot would give zeros.
     seed = to.add("ConstantOfShape", shape)
     seed = to.add("ScatterElements", seed, rows, to.add("ConstantOfShape", count, value=one), axis=1)
     joined = join(to.graph, gradient, {tail.start: plain, SEED: seed}, GRADIENT)
@@ -210,25 +218,25 @@ def _gradcam(to: Writer, parts: ModelParts, plain: str, maps: str, index: str) -
 
 
 def _upsampled(to: Writer, parts: ModelParts, maps: str, size: tuple[int, int] | Literal["input"]) -> str:
-    """Bilinear with half-pixel centres, edges replicated."""
+    """Upsample bilinearly with half-pixel centres, edges replicated."""
     leading = to.add("Gather", to.add("Shape", maps), [0, 1])
     own = size == "input"
     sides = to.add("Gather", to.add("Shape", to.graph.image), [*parts.sides]) if own else to.stored([*size])
-    none = "" if to.opset >= 13 else to.stored([])  # region and scales, which older versions ask for
+    none = "" if to.opset >= 13 else to.stored([])  # region and scales, which older versions require
     sizes = to.add("Concat", leading, sides, axis=0)
     way = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
     return to.add("Resize", maps, none, none, sizes, **way)
 
 
 def _normalized(to: Writer, maps: str) -> str:
-    """`(v - min) / (max - min)` of each map; zeros where all values are the same."""
+    """Return `(v - min) / (max - min)` of each map; zeros for a constant map."""
     least = to.reduce("ReduceMin", maps, 2, 3)
     width = to.add("Sub", to.reduce("ReduceMax", maps, 2, 3), least)
     return to.add("Div", to.add("Sub", maps, least), to.add("Max", width, np.float32(SMALLEST)))
 
 
 def _declare(to: Writer, parts: ModelParts, recipe: Recipe) -> None:
-    """The new output, and the class index as an output or input."""
+    """Declare the new output, and the class index as an output or an input."""
     body, head = to.model.graph, parts.head
     image = next(value for value in body.input if value.name == to.graph.image).type.tensor_type.shape.dim
     batch = (image[0].dim_value or image[0].dim_param or "N") if len(image) else "N"
@@ -252,7 +260,7 @@ def _class_info(batch: int | str, recipe: Recipe) -> ValueInfoProto:
 
 
 def maps_said(recipe: Recipe) -> str:
-    """What the maps are, in words."""
+    """Return a description of the maps for people."""
     kind = {
         "cam": "class activation map, sum_k W[c, k] f_k(x, y)",
         "gradcam": "Grad-CAM, ReLU(sum_k mean_xy(d logit / d A_k) A_k(x, y))",

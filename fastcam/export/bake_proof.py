@@ -1,4 +1,4 @@
-"""The way of a model into its baked form, and the proof that its maps are fastcam's own."""
+"""The baking of a model whose head is known, and the proof that its maps are fastcam's own."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from fastcam.model.run.session import Opening
 from fastcam.version import __version__
 
 TOLERANCE = 1e-5
-KINKS = 1e-2  # of Grad-CAM's maps, where a kink of the network is met; as measured on deep networks with ReLU
+KINKS = 1e-2  # for Grad-CAM's maps at a kink of the network; measured on deep networks with ReLU
 
 
 class Proof(NamedTuple):
-    """Largest relative deviation that was seen, and what is fixed in the file that was open in the model, in words."""
+    """The largest relative deviation, and for people what is fixed in the file that the model leaves open."""
 
     deviation: float
     notes: tuple[str, ...]
@@ -48,12 +48,12 @@ class Proof(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Baker:
-    """A model whose head is known, and what is to be baked into it.
+    """A model whose head is known, and the maps to bake into it.
 
     Attributes
     ----------
     graph
-        Of `source`, as ONNX; it is changed.
+        The graph of `source`, as ONNX; it is changed.
     size
         (height, width) of the probe images, where the model leaves its size open.
     """
@@ -66,12 +66,12 @@ class Baker:
     size: tuple[int, int] | None
 
     def write(self, path: Path) -> Proof:
-        """The baked model's file, held against fastcam's own maps.
+        """Write the baked model's file, and compare its maps to fastcam's own.
 
         Raises
         ------
         ModelError, GradientError
-            The gradient can't be written, or the file doesn't give the maps that it should.
+            The gradient can't be written, or the file doesn't give fastcam's maps.
         """
         graph, notes = self._modern_graph(), []
         sides = self.image.sides(self.size)
@@ -97,7 +97,7 @@ class Baker:
 
     @cached_property
     def image(self) -> ImageInput:
-        """The input."""
+        """The image input of the model."""
         return image_input(self.graph)
 
     @property
@@ -105,7 +105,7 @@ class Baker:
         return (2, 3) if self.image.layout == "NCHW" else (1, 2)
 
     def _modern_graph(self) -> Graph:
-        """With the operators that the recipe takes."""
+        """Return the graph, converted to an opset with the operators of the recipe if needed."""
         without_stored_inputs(self.graph.model)
         newer = converted(self.graph.model, self.recipe.opset(self.found.head))
         if newer is self.graph.model:
@@ -118,8 +118,8 @@ class Baker:
         if self.recipe.method == "cam":
             return parts
         sides = self.image.sides(self.size)
-        gradient, cut = written_gradient(self.source.name, graph, self.opening, head, sides)
-        return replace(parts, tail=cut.tail, gradient=gradient)
+        written = written_gradient(self.source.name, graph, self.opening, head, sides)
+        return replace(parts, tail=written.tail, gradient=written.model)
 
     def _save(self, graph: Graph, parts: ModelParts, path: Path) -> None:
         model = add_maps(graph, parts, self.recipe, self._metadata())
@@ -143,7 +143,7 @@ class Baker:
     # ---- what stays open --------------------------------------------------------------------------------------------
 
     def _why_one_size(self) -> str:
-        """Why the file must not take images of another size than the probes', where the model does; else empty."""
+        """Return the reason why the file takes images of the probes' size only although the model doesn't, or ""."""
         if self.image.height and self.image.width:
             return ""
         if self.recipe.method == "gradcam":
@@ -161,7 +161,7 @@ class Baker:
         return ""
 
     def _takes_two(self) -> bool:
-        """The model itself runs two images at a time."""
+        """Return whether the model itself runs two images at a time."""
         try:
             self._observed(np.concatenate(self.probes[:2]))
         except ModelError:
@@ -172,7 +172,7 @@ class Baker:
 
     @cached_property
     def probes(self) -> list[NDArray[Any]]:
-        """Images on which the model itself is finite."""
+        """Probe images on which the model itself is finite."""
         probes = probe_images(self.image, self.size, (NORMALISED, NORMALISED, PIXELS))
         sound = [probe for probe in probes if all(np.isfinite(value).all() for value in self._observed(probe))]
         if not sound:
@@ -181,7 +181,7 @@ class Baker:
 
     @cached_property
     def attribution(self) -> Attribution:
-        """fastcam's own maps."""
+        """The source of fastcam's own maps."""
         found, sides = self.found, self.image.sides(self.size)
         return Attribution(OpenedModel(self.source, self.opening, found.head, sides, found.session))
 
@@ -192,12 +192,12 @@ class Baker:
         return self.found.session.run(images, [head.feature_maps, ranking, *others])
 
     def _proven(self, path: Path, batches: list[NDArray[Any]]) -> float:
-        """The largest deviation of the file's maps.
+        """Return the largest deviation of the file's maps.
 
         Raises
         ------
         ModelError
-            It is too large, another class is explained than the best, or ONNX Runtime can't run the file.
+            The deviation is too large, a class other than the best is explained, or ONNX Runtime can't run the file.
         """
         session, errors = open_session(path, name="the baked model"), []
         for images in batches:
@@ -212,7 +212,7 @@ class Baker:
         return max(errors)
 
     def _runs(self, session: Any, images: NDArray[Any], ranking: NDArray[np.float32]) -> Iterator[tuple[Any, Any]]:
-        """Classes (N, M) and maps (N, M, H, W) by the file: of the best class, of all, or of some that are given."""
+        """Yield classes (N, M) and maps (N, M, H, W) of the file: for the best class, all, or some given ones."""
         feeds, count = {self.image.name: images, **self.graph.constants}, ranking.shape[1]
         try:
             if self.recipe.classes == "top":
@@ -249,16 +249,16 @@ class Baker:
         sides = (image.shape[self._axes[0]], image.shape[self._axes[1]]) if size == "input" else (size[0], size[1])
         largest, spread = float(np.abs(maps).max()), float(np.ptp(maps, axis=(1, 2)).min())
         expected = heatmaps(maps, sides, normalize=self.recipe.normalize)
-        if self.recipe.normalize:  # what is subtracted takes digits with it
+        if self.recipe.normalize:  # the subtraction loses digits
             return expected, max(1.0, largest / spread) if spread else 1.0
         return expected, largest or 1.0
 
 
 def are_near(errors: Sequence[float], method: str) -> bool:
-    """Maps of several images are the same, to `TOLERANCE`.
+    """Return whether the deviations of maps of several images are within `TOLERANCE`.
 
     A gradient jumps where a ReLU or maximum is at its kink, and two float32 forwards, such as ONNX Runtime's of a whole
-    model and of its tail, may lie on either side of one: then some images may differ by `KINKS`, but not all.
+    model and of its tail, may be on either side of one: then some images may differ by `KINKS`, but not all.
 
     Examples
     --------
@@ -271,14 +271,14 @@ def are_near(errors: Sequence[float], method: str) -> bool:
 
 
 def _deviation(found: NDArray[np.float32], expected: NDArray[np.float32], unit: float) -> float:
-    """The largest difference of maps, infinite where their shapes differ or one isn't finite."""
+    """Return the largest difference of maps, infinite if their shapes differ or one isn't finite."""
     if found.shape != expected.shape or not np.isfinite(found).all():
         return float("inf")
     return float(np.abs(found.astype(np.float64) - expected).max()) / unit
 
 
 def _fix(graph: Graph, axes: Mapping[int, int]) -> None:
-    """Make axes of the image input have one size."""
+    """Fix the sizes of axes of the image input."""
     value = next(value for value in graph.model.graph.input if value.name == graph.image)
     shape = value.type.tensor_type.shape
     while len(shape.dim) < 4:

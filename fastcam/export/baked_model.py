@@ -1,4 +1,4 @@
-"""Bake activation maps into a model: an ONNX file with maps among its outputs, for runtimes without Python."""
+"""Models with activation maps baked in: ONNX files with maps among their outputs, for runtimes without Python."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ METHODS = ("auto", "cam", "gradcam")
 
 @dataclass(frozen=True)
 class Baked:
-    """A model that was baked.
+    """A model with activation maps baked in.
 
     Attributes
     ----------
     path, files
-        The file, and all that belong to it: a second one holds the weights of models whose weights lay outside, or
-        that are too large for one file.
+        The file, and all its files: a second one contains the weights if the model's own are in a file of their own, or
+        if they are too large for one file.
     method
         "cam" or "gradcam".
     description
-        What the maps are, in words; in the file as well.
+        Description of the maps for people, also in the file.
     head
-        Where they come from (`Head`).
+        The `Head` that gives the maps.
     deviation
-        Largest difference from fastcam's own maps on the images that the file was tried with, relative to the largest
-        value of a map (of scaled maps: to their range, in units of the largest value where that is larger).
+        Largest difference from fastcam's own maps on probe images, relative to the largest value of a map (of scaled
+        maps: to their range, in units of the largest value if that is larger).
     notes
-        What the file leaves open no longer, and why, if anything.
+        Sizes that the file fixes and the model leaves open, with the reason.
     """
 
     path: Path
@@ -75,25 +75,25 @@ def bake(
 ) -> Baked:
     """Write a plain ONNX file of a model, with activation maps among its outputs.
 
-    It runs wherever ONNX Runtime runs, without Python. Its output "activation_maps" is float32, (N, 1, h, w): of the
-    class with the highest score, which the output "class_index", (N,) int64, names; or, with `classes="given"`, of the
+    The file runs wherever ONNX Runtime runs, without Python. Its output "activation_maps" is float32, (N, 1, h, w): for
+    the class with the highest score, which is the output "class_index", (N,) int64; or, with `classes="given"`, for the
     classes in the new input "class_index", (N,) int64. With `classes="all"` it is (N, K, h, w). The model's own
     operators, inputs and outputs stay; only operators of ONNX's own set are added. A model of an opset too old for them
     (16 for Grad-CAM, 8 to 12 for CAM) is converted to 17.
 
-    The file is loaded and run before it gets its name: on probe images, maps are those of `Classifier.explain` to 1e-5
-    of their maximum (of Grad-CAM on at least one; on others to 1e-2, where the network has a kink). Its metadata say
-    what it was made of and how its maps are read. The model's own file is not touched.
+    The file is loaded and run before it gets its name: on probe images, its maps equal those of `Classifier.explain` to
+    1e-5 of their maximum (Grad-CAM: on at least one image, and to 1e-2 on others, if the network has a kink). Its
+    metadata describe its source and its maps. The model's own file is not changed.
 
     Parameters
     ----------
     model
         Path of an .onnx file, or its bytes, as for `fastcam.load`.
     path
-        Where to write, ends in ".onnx". The weights of a model with external data go into a file of its own beside it,
-        PATH.data, and those of models over 2 GB.
+        The file to write, ends in ".onnx". The weights of a model with external data, or of over 2 GB, go into a second
+        file, PATH.data.
     head, output, constants
-        As of `fastcam.load`: the model's output is a tensor's name. Inputs of which constants are given stay inputs.
+        See `fastcam.load`; `output` is the name of a tensor. Inputs with constants stay inputs.
     method
         "cam", exact heads only: `M_c(x, y) = sum_k W[c, k] f_k(x, y)` (Zhou et al. 2016). "gradcam": the backward pass
         from the logit to the feature maps is written into the file, `ReLU(sum_k alpha_k A_k)` with
@@ -106,21 +106,22 @@ def bake(
     normalize
         Scale each map to [0, 1] by its minimum and maximum, after upsampling; a constant map becomes zeros.
     force
-        Replace PATH if it is there, and the file of its weights, which goes if there are none outside any more.
+        Replace PATH if it exists, and the file of its weights, which is removed if the new one has none outside.
     input_size
-        (height, width) of the images to try, where the model leaves its size open; None: 224. Grad-CAM fixes it.
+        (height, width) of the probe images, if the model leaves its size open; None: 224. Grad-CAM fixes it.
 
     Returns
     -------
     Baked
+        The files, the method, the head, and the deviation from fastcam's own maps.
 
     Raises
     ------
     InputError
-        An option out of range; PATH is there, is the model itself, can't be written, or has no folder; the model has
-        tensors of those names.
+        An option out of range; PATH exists, is the model itself, can't be written, or is in a folder that doesn't
+        exist; the model has tensors named "activation_maps" or "class_index".
     ModelError, HeadNotFoundError, GradientError
-        As `fastcam.load`, and as the method; or what was written doesn't give fastcam's maps.
+        A model that `fastcam.load` or the method refuses; or the written file doesn't give fastcam's maps.
 
     Examples
     --------
@@ -152,7 +153,7 @@ def bake(
 
 
 def _checked(method: Any, classes: Any, size: Any, normalize: Any) -> Recipe:
-    """The options, before any work is done."""
+    """Check the options before any work is done, and return them as a `Recipe`."""
     if not isinstance(method, str) or method not in METHODS:
         raise InputError(f"method: expected one of {', '.join(METHODS)}; got {method!r}")
     if not isinstance(classes, str) or classes not in CLASSES:
@@ -165,7 +166,7 @@ def _checked(method: Any, classes: Any, size: Any, normalize: Any) -> Recipe:
 
 
 def _sides(name: str, value: Any, expected: str) -> tuple[int, int]:
-    """As `image_size`, with an option's own words."""
+    """Return `image_size(value)`, with an error about this option."""
     try:
         return image_size(value)
     except InputError:
@@ -182,7 +183,7 @@ def _check_kinds(model: Any, path: Any, head: Any, output: Any) -> None:
 
 
 def _method(recipe: Recipe, head: Head) -> str:
-    """CAM or Grad-CAM."""
+    """Return the name of the method, "cam" or "gradcam"."""
     method = named(recipe.method, head).name
     if method == "gradcam" and recipe.classes == "all":
         hint = "method='cam' gives them" if head.is_exact else f"the logits are {KINDS[head.kind]}"
@@ -194,7 +195,7 @@ def _method(recipe: Recipe, head: Head) -> str:
 
 
 def _check_place(source: Source, path: Path, force: bool) -> None:
-    """A place for a file in a folder that there is, where nothing is, or what may be replaced."""
+    """Check that the file can be written: its folder exists, and its name is free or may be replaced."""
     if path.suffix != ".onnx":
         raise InputError(f"path: expected a name that ends in .onnx; got {str(path)!r}")
     if not path.parent.is_dir():
@@ -205,7 +206,7 @@ def _check_place(source: Source, path: Path, force: bool) -> None:
 
 
 def _check_weights(source: Source, names: tuple[str, ...], path: Path, force: bool) -> None:
-    """Neither file that is written is one of the model's weights, and there is a place for the new ones."""
+    """Check that neither file to write contains the model's weights, and that the new weights can be written."""
     if not names:
         return
     check_place(data_file(path))
@@ -227,7 +228,7 @@ def _check_free(path: Path, force: bool) -> None:
 
 @contextmanager
 def _staging(path: Path) -> Iterator[Path]:
-    """A folder beside a path, for what is still to be checked; it is gone in the end."""
+    """A folder beside a path, for files still to be checked; it is removed in the end."""
     folder = place_beside(path)
     try:
         folder.mkdir(0o700)
@@ -239,7 +240,7 @@ def _staging(path: Path) -> Iterator[Path]:
 def _place(made: Path, path: Path, force: bool) -> tuple[Path, ...]:
     """Give a file its name, and first the file of its weights, if there is one: both, or neither.
 
-    Weights of the file that it replaces, of the same name, go if it has none.
+    Weights of the replaced file, with the same name, are removed if the new file has none.
     """
     weights, target, aside = data_file(made), data_file(path), made.with_name("before")
     if not os.path.exists(weights):  # Path.exists raises where a name is too long
@@ -265,7 +266,7 @@ def _place(made: Path, path: Path, force: bool) -> tuple[Path, ...]:
 
 
 def _rename(made: Path, path: Path, force: bool) -> None:
-    """Give a file its name; nothing is replaced without force, not even what came while the file was made."""
+    """Give a file its name; without force no file is replaced, not even one that appeared meanwhile."""
     if force:
         made.replace(path)
         return

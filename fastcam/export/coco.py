@@ -1,4 +1,4 @@
-"""COCO's JSON: images, categories and annotations with boxes and masks."""
+"""Explanations as COCO's JSON: images, categories and annotations with boxes and masks."""
 
 from __future__ import annotations
 
@@ -20,22 +20,28 @@ def to_coco(
     masks: bool = True,
     segments: Sequence[NDArray[np.integer]] | None = None,
 ) -> dict[str, Any]:
-    """A COCO data set of plain values: an annotation for each map that has a box, with its `score`.
+    """Return a COCO data set of plain values, with an annotation and its `score` for each map that has a box.
 
-    Its `annotations` are results in COCO's sense as well. Categories are the model's classes, their ids the class
-    indices; ids of images count from 0, those of annotations from 1, as pycocotools wants them.
+    Its `annotations`, whose `score` is the class's score, are also results in COCO's sense. Categories are the model's
+    classes, their ids the class indices; ids of images count from 0, those of annotations from 1, which pycocotools
+    needs.
 
     Parameters
     ----------
     explanation
-        Of N images.
+        Explanation of N images.
     file_names
-        Of the images, N of them; None: their numbers.
+        N file names of the images; None: their numbers.
     masks
-        With `segmentation`, the component of each box as a compressed run-length encoding.
+        Add `segmentation`, the component of each box as a compressed run-length encoding.
     segments
-        Label images (H, W) of `fastcam.export.segment`, N of them: then it is their pixels, m + 1 of map m, that
-        boxes, areas and masks are of.
+        N label images (H, W) of `fastcam.export.segment`: then boxes, areas and masks are those of their pixels m + 1
+        for map m.
+
+    Returns
+    -------
+    `images`, `categories` and `annotations`, lists of dictionaries for `json.dump`; `bbox` is x, y, width and height in
+    pixels, `area` in pixels.
 
     Raises
     ------
@@ -85,13 +91,13 @@ def to_coco(
 
 
 def _box_and_area(explanation: Explanation, n: int, m: int) -> tuple[list[int], int]:
-    """x, y, width and height."""
+    """Return x, y, width and height of a box, and its area, in pixels."""
     x0, y0, x1, y1 = explanation.boxes.xyxy[n, m].tolist()
     return [x0, y0, x1 - x0, y1 - y0], int(explanation.boxes.area[n, m])
 
 
 def _extent(pixels: NDArray[np.bool_]) -> tuple[list[int], int]:
-    """The same, of a mask."""
+    """Return x, y, width and height of a mask's box, and its area, in pixels."""
     rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
     if not len(rows):
         return [0, 0, 0, 0], 0

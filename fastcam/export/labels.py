@@ -1,4 +1,4 @@
-"""Label images as pictures."""
+"""Label images as indexed PNG files."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ def save_labels(path: str | os.PathLike[str], labels: ArrayLike) -> None:
 
     Parameters
     ----------
+    path
+        The file to write.
     labels
-        (H, W) whole numbers from 0 to 255, as of `fastcam.export.segment`.
+        (H, W) whole numbers from 0 to 255, such as those of `fastcam.export.segment`.
 
     Raises
     ------
@@ -40,7 +42,7 @@ def save_labels(path: str | os.PathLike[str], labels: ArrayLike) -> None:
 
 
 def _voc_colors() -> bytes:
-    """R, G, B of each label: its lowest three bits are the highest of the three, the next three the next, and so on."""
+    """Return R, G, B of each label: its lowest three bits become their highest bits, the next three the next ones."""
     label = np.arange(256)
     bits = (label[:, None, None] >> (3 * np.arange(8) + np.arange(3)[:, None])) & 1
     return (bits << (7 - np.arange(8))).sum(axis=2).astype(np.uint8).tobytes()

@@ -1,4 +1,4 @@
-"""A line of JSON for each image or frame."""
+"""Explanations as lines of JSON, one for each image or frame."""
 
 from __future__ import annotations
 
@@ -9,9 +9,22 @@ from fastcam.results import Explanation
 
 
 def to_json_line(explanation: Explanation, n: int = 0, **more: Any) -> str:
-    """Image n as one line of JSON, without an end of line: its maps best first, and what else the caller gives.
+    """Return image n as one line of JSON, without an end of line: its size, and its maps with the best class first.
 
-    Of a frame of a stream, its number, time stamp and timings (milliseconds) come along, and how it was kept steady.
+    A frame of a stream has its number, time stamp, timings in milliseconds, and description of `steady` as well.
+
+    Parameters
+    ----------
+    explanation
+        Explanation of one or several images.
+    n
+        Index of the image.
+    **more
+        Further entries of the line, such as `file="photo.jpg"`.
+
+    Returns
+    -------
+    A JSON object; boxes are x0, y0, x1, y1 in pixels, half-open.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The pixels of an explanation's components, in the photo's own pixels, plain and run-length encoded."""
+"""Masks of an explanation's components, in the photo's own pixels, plain and run-length encoded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fastcam.results import Explanation
 
 
 def mask(explanation: Explanation, n: int, m: int) -> NDArray[np.bool_]:
-    """(H, W) bool: the component that the box of map m of image n is around; all False where there is none."""
+    """Return the mask (H, W) bool of the component in the box of map m of image n; all False without a box."""
     part = explanation.part(n)
     height, width = explanation.image_sizes[n].tolist()
     labels = label_images(
@@ -36,10 +36,11 @@ def check_size(explanation: Explanation, n: int, size: tuple[int, int]) -> None:
 
 
 def run_lengths(pixels: NDArray[np.bool_]) -> dict[str, Any]:
-    """COCO's compressed encoding of a mask: {"size": [H, W], "counts": ...}.
+    """Return COCO's compressed encoding of a mask: {"size": [H, W], "counts": ...}.
 
-    Lengths of runs of 0 and 1 in turn, column by column, the first of 0; from the third on less the one before the one
-    before; in groups of five bits, the lowest first, a sixth saying whether more follow, as characters from 48 on.
+    Counts are lengths of alternating runs of 0 and 1, column by column, the first of 0; from the fourth on minus the
+    count two before; in groups of five bits, the lowest first, with a sixth bit if more follow, as characters from 48
+    on.
     """
     flat = pixels.ravel(order="F")
     ends = np.flatnonzero(np.diff(flat)) + 1

@@ -1,4 +1,4 @@
-"""All arrays of an explanation in one file of NumPy's."""
+"""Explanations as NumPy's .npz files."""
 
 from __future__ import annotations
 
@@ -20,9 +20,18 @@ WORDS = ("method", "how", "convention", "threshold", "connectivity", "preprocess
 
 
 def save_npz(path: str | os.PathLike[str], explanation: Explanation) -> None:
-    """Write class_index, scores, logits, activation_maps, image_sizes, regions, the boxes' xyxy, area and peak, labels
-    and layers, in words how they were made, and what there is of limits, steady, frame_index and timestamp. The file is
-    there whole or not at all.
+    """Write the arrays and the settings of an explanation to an .npz file, whole or not at all.
+
+    The arrays are class_index, scores, logits, activation_maps, image_sizes, regions, the boxes' xyxy, area and peak,
+    labels and layers; the settings method, how, convention, threshold, connectivity, preprocess, provider and engine;
+    limits, steady, frame_index and timestamp are there if the explanation has them.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+    explanation
+        Explanation of one or several images.
 
     Raises
     ------
@@ -42,12 +51,22 @@ def save_npz(path: str | os.PathLike[str], explanation: Explanation) -> None:
 
 
 def load_npz(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What `save_npz` wrote: arrays by name; strings and numbers as Python's, names as lists; None: it isn't there.
+    """Return the contents of a file that `save_npz` wrote, by name.
+
+    Parameters
+    ----------
+    path
+        The file to read.
+
+    Returns
+    -------
+    Arrays with the shapes and dtypes of `Explanation`; settings as Python's strings and numbers, labels and layers as
+    lists; None for values that the explanation doesn't have.
 
     Raises
     ------
     InputError
-        The file can't be read, or holds something else.
+        The file can't be read, or contains something else.
     """
     expected = f"{path}: expected a file that save_npz wrote"
     try:
@@ -58,6 +77,6 @@ def load_npz(path: str | os.PathLike[str]) -> dict[str, Any]:
         found = {name: value.item() if name in single else value for name, value in held.items()}
     except OSError as error:
         raise InputError(f"{expected} ({error.strerror or error})") from error
-    except Exception as error:  # of zipfile, of NumPy's format, and of what a damaged file makes of them
+    except Exception as error:  # errors of zipfile and of NumPy's format for damaged files
         raise InputError(f"{expected}; it holds something else ({error})") from error
     return dict.fromkeys(OPTIONAL) | found | {name: held[name].tolist() for name in NAMES}

@@ -23,7 +23,7 @@ from fastcam.results import Explanation
 
 Pixels = NDArray[np.uint8]
 
-# Anchors, evenly spaced from 0 to 1, between which colours are interpolated linearly.
+# Evenly spaced from 0 to 1; colours between them are interpolated linearly.
 _ANCHORS = {
     "jet": "00007f 0000ff 007fff 00ffff 7fff7f ffff00 ff7f00 ff0000 7f0000",
     "turbo": "30123b 4145ab 4675ed 39a2fc 1bcfd4 24eca6 61fc6c a4fc3c d1e834 f3c63a fe9b2d f36315 d93806 b11901 7a0402",
@@ -32,13 +32,22 @@ _ANCHORS = {
     "gray": "000000 ffffff",
 }
 
-LEGIBLE = 320  # pixels of the shorter side from which on a label can be read
-MOST = 64  # times that a picture is enlarged
-LARGEST = 4096  # pixels of the longer side that enlarging stops at
+LEGIBLE = 320  # pixels of the shorter side that a legible label needs
+MOST = 64  # largest factor of enlargement
+LARGEST = 4096  # pixels of the longer side at which enlarging stops
 
 
 def colormap(name: str) -> NDArray[np.uint8]:
-    """(256, 3) uint8 look-up table, RGB: "jet", "turbo", "viridis", "inferno" or "gray".
+    """Return the look-up table of a colour map.
+
+    Parameters
+    ----------
+    name
+        "jet", "turbo", "viridis", "inferno" or "gray".
+
+    Returns
+    -------
+    (256, 3) uint8, RGB.
 
     Raises
     ------
@@ -74,37 +83,41 @@ def overlay(
     threads: int | None = None,
     engine: str = "auto",
 ) -> Pixels:
-    """The image with a heatmap, its box and its label over it: (scale·H, scale·W, 3) uint8, RGB.
+    """Return the image with a heatmap, its box and its label drawn over it.
 
     The heatmap is upsampled, coloured and blended in one pass, without an array of its own.
 
     Parameters
     ----------
     image
-        The photo that was explained: a path, PIL image, or (H, W, 3) uint8 array, which may be on a CUDA device: then
-        so is the result, and nothing is drawn where the map isn't finite.
+        The photo that was explained: a path, PIL image, or (H, W, 3) uint8 array, which may be on a CUDA device; then
+        the result is, too, and a map that isn't finite isn't drawn.
     explanation
-        Of `Classifier.explain`; or an (h, w) activation map that covers the whole image, which has no box or label.
+        Result of `Classifier.explain`; or an (h, w) activation map that covers the whole image, without box and label.
     item, map
-        Which image n of the explanation, and which of its maps m.
+        Index n of the image in the explanation, and index m of its map.
     opacity
-        Of the heatmap, 0 to 1 in steps of 1/256. What the network didn't see (a centre crop) is left as it is.
+        Opacity of the heatmap, 0 to 1 in steps of 1/256. Pixels outside a centre crop don't change.
     colormap
         "turbo", "jet", "viridis", "inferno" or "gray".
     limits
-        The raw values of the map that get the first and the last colour; None: `Explanation.limits` if there are any,
-        else minimum and maximum of the map.
+        Raw values of the map that get the first and the last colour; None: `Explanation.limits` if the explanation has
+        them, else minimum and maximum of the map.
     box, label
         Whether to draw them.
     scale
-        Enlarge the picture by this whole factor, for labels that can be read on small images.
+        Whole factor by which the picture is enlarged, for legible labels on small images.
     out
-        uint8 array of the result's shape to draw into, and return. It may be the image: in place. It may have any
-        strides and overlap the image, as `frame[..., ::-1]` does; a copy is made then. On a device: C-contiguous.
+        uint8 array of the result's shape to draw into, and return. It may be the image itself. It may have any strides
+        and overlap the image, such as `frame[..., ::-1]`; then a copy is made. On a device: C-contiguous.
     threads
-        At most so many; None: one a processor, where there is work for them. The rows are shared out.
+        Number of threads, at most; None: one a processor, where there is enough work. The rows are shared out.
     engine
         "auto": where the image is; "cpu": Numba; "cuda": CuPy; "reference": NumPy.
+
+    Returns
+    -------
+    (scale·H, scale·W, 3) uint8, RGB.
 
     Raises
     ------
@@ -154,7 +167,7 @@ def overlay(
 
 
 def legible_scale(size: tuple[int, int]) -> int:
-    """`scale` of `overlay` at which labels and boxes of a small (height, width) image are legible.
+    """Return the `scale` of `overlay` at which labels and boxes of a small (height, width) image are legible.
 
     Examples
     --------
@@ -166,7 +179,7 @@ def legible_scale(size: tuple[int, int]) -> int:
 
 @lru_cache(maxsize=8)
 def _color_pairs(name: str) -> NDArray[np.uint64]:
-    """(65536,): bytes R, G, B of level i % 256, then those of level i // 256."""
+    """Return (65536,) uint64: bytes R, G, B of level i % 256, then those of level i // 256."""
     colors = colormap(name).astype(np.uint64) << np.array([0, 8, 16], np.uint64)
     one = colors.sum(axis=1, dtype=np.uint64)
     return (one[None, :] | one[:, None] << np.uint64(24)).reshape(-1)
@@ -175,7 +188,7 @@ def _color_pairs(name: str) -> NDArray[np.uint64]:
 def _map_and_region(
     explanation: Explanation | ArrayLike, item: Any, map: Any
 ) -> tuple[NDArray[np.float32], Region | None, NDArray[np.float32] | None]:
-    """The (h, w) map, the region of the image that it covers, and limits; None where unknown."""
+    """Return the (h, w) map, the region of the image that it covers, and its limits; None if unknown."""
     if not isinstance(explanation, Explanation):
         if item != 0 or map != 0:
             raise InputError(f"item, map: expected with an Explanation only; got {item!r}, {map!r}")
@@ -190,14 +203,14 @@ def _map_and_region(
 
 
 def _pixels(image: Photo, levels: tuple[float, float] | None) -> Any:
-    """(H, W, 3), on the device if it is there."""
+    """Return the photo (H, W, 3), on the device if it is there."""
     if is_on_device(image):
         return adopt("image", image)
     return photo_pixels(image, levels)
 
 
 def _frame(photo: Pixels, scale: int, out: Pixels | None) -> Pixels:
-    """The photo, enlarged, in the caller's array if it can be drawn into as it lies there, else in a new one."""
+    """Return the enlarged photo, in the caller's array if its memory can be drawn into, else in a new one."""
     if not isinstance(photo, np.ndarray):
         return _frame_on_device(photo, scale, out)
     shape = (photo.shape[0] * scale, photo.shape[1] * scale, 3)
@@ -216,7 +229,7 @@ def _frame(photo: Pixels, scale: int, out: Pixels | None) -> Pixels:
 
 
 def _lies_as(one: Pixels, other: Pixels) -> bool:
-    """Both are the same pixels in the same memory."""
+    """Return whether both arrays are the same pixels in the same memory."""
     return (one.ctypes.data, one.shape, one.strides) == (other.ctypes.data, other.shape, other.strides)
 
 
@@ -232,7 +245,7 @@ def _frame_on_device(photo: Any, scale: int, out: Any) -> Any:
 
 
 def _draw(frame: Pixels, explanation: Explanation, n: int, m: int, scale: int, label: bool, xp: Any) -> None:
-    """Box and label; a scale of 0 draws no box."""
+    """Draw box and label; a scale of 0 draws no box."""
     if scale and explanation.boxes.area[n, m]:
         _draw_box(frame, [int(side) * scale for side in explanation.boxes.xyxy[n, m]])
     if label:
@@ -242,7 +255,7 @@ def _draw(frame: Pixels, explanation: Explanation, n: int, m: int, scale: int, l
 
 
 def _draw_box(frame: Pixels, xyxy: list[int]) -> None:
-    """White on black, so that it shows on any background; the white line's outer edge is the box's edge."""
+    """Draw a box in white on black, to show on any background; the outer edge of the white line is the box's edge."""
     x0, y0, x1, y1 = xyxy
     width = max(1, round(min(frame.shape[:2]) / 150))
     _draw_frame(frame, (x0 - 1, y0 - 1, x1 + 1, y1 + 1), 1, 0)
@@ -252,7 +265,7 @@ def _draw_box(frame: Pixels, xyxy: list[int]) -> None:
 
 
 def _draw_frame(frame: Pixels, xyxy: tuple[int, int, int, int], width: int, grey: int) -> None:
-    """The lines just inside a box, as far as it lies in the frame."""
+    """Draw lines just inside a box, clipped to the frame."""
     x0, y0, x1, y1 = xyxy
     top, left = max(y0, 0), max(x0, 0)
     for rows, columns in (
@@ -266,12 +279,12 @@ def _draw_frame(frame: Pixels, xyxy: tuple[int, int, int, int], width: int, grey
 
 @lru_cache(maxsize=8)
 def _font(size: int) -> Any:
-    """Of Pillow; to load it takes longer than to draw a heatmap."""
+    """Return Pillow's font; loading it takes longer than drawing a heatmap."""
     return ImageFont.load_default(size)
 
 
 def _draw_label(frame: Pixels, text: str, xp: Any) -> None:
-    """White on black in the upper left corner, about a twentieth of the picture high, shortened to fit its width."""
+    """Draw text in white on black in the upper left corner, a twentieth of the picture high, shortened to its width."""
     height, width = frame.shape[:2]
     sign = _sign(text, max(10, round(min(height, width) / 20)), width, height)
     frame[: len(sign), : sign.shape[1]] = xp.asarray(sign)[:, :, None]
@@ -279,7 +292,7 @@ def _draw_label(frame: Pixels, text: str, xp: Any) -> None:
 
 @lru_cache(maxsize=32)
 def _sign(text: str, size: int, width: int, height: int) -> NDArray[np.uint8]:
-    """The text in grey levels, at most as large as the frame."""
+    """Return the text in grey levels, at most as large as the frame."""
     font, margin = _font(size), max(2, size // 4)
     while len(text) > 1 and font.getlength(text) > width - 2 * margin:
         text = text[:-2] + "…"

@@ -1,8 +1,8 @@
-"""Masks of objects from activation maps: of the highest pixels, or grown from them to the edges of the photo.
+"""Label images of objects from activation maps: seeds, and regions grown from them to the edges of the photo.
 
-A classifier that was never shown an outline segments a little all the same: Kolesnikov and Lampert 2016, "Seed, Expand
-and Constrain: Three Principles for Weakly-Supervised Image Segmentation", and Selvaraju et al. 2017, "Grad-CAM",
-section 4.2, take the strongest pixels of its maps for seeds of the classes.
+Kolesnikov and Lampert 2016, "Seed, Expand and Constrain: Three Principles for Weakly-Supervised Image Segmentation",
+and Selvaraju et al. 2017, "Grad-CAM", section 4.2, take the strongest pixels of a classifier's maps as seeds of its
+classes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from fastcam.images.photos import Photo, photo_pixels
 from fastcam.images.regions import Part, part_of, placed
 from fastcam.results import Explanation
 
-# Of a map's maximum; what agreed best with outlines drawn by people (benchmarks/results/segments.md).
+# Fractions of a map's maximum that agree best with outlines drawn by people (benchmarks/results/segments.md).
 FOREGROUND, BACKGROUND = 0.6, 0.1
 UNKNOWN = -1
 
@@ -36,25 +36,29 @@ def seeds(
     background: float = BACKGROUND,
     window: Window | None = None,
 ) -> NDArray[np.int32]:
-    """(H, W) int32: where maps are sure of their class, m + 1 of map m, or that there is none of them, 0; else -1.
+    """Return seeds for a segmentation: m + 1 at pixels of map m's class, 0 at pixels of no class, -1 elsewhere.
 
-    A pixel is of a class where it is above `foreground` of the map's maximum, of several the one whose map is the
-    highest in parts of its maximum; and of none where no map is above `background` of it. A map without a positive
-    maximum has no seeds. Pixels for a segmenter to grow; `fastcam.methods.seeds` are those of a backward pass.
+    A pixel belongs to a class if it is above `foreground` of the map's maximum; to one of several by the highest value
+    relative to its map's maximum; and to no class if no map is above `background` of its maximum. A map without a
+    positive maximum has no seeds.
 
     Parameters
     ----------
     maps
         (M, h, w), or (h, w) of one class, in the host's memory.
     size, window
-        As in `fastcam.find_boxes`.
+        See `fastcam.find_boxes`.
     foreground, background
-        In (0, 1), as the threshold of the convention `paper`.
+        Thresholds of the convention `paper`, in (0, 1).
+
+    Returns
+    -------
+    (H, W) int32, from -1 to M; with a window its height and width.
 
     Raises
     ------
     InputError
-        As `fastcam.find_boxes`; another number of axes, or a background above the foreground.
+        Arguments that `fastcam.find_boxes` refuses; another number of axes, or a background above the foreground.
 
     Examples
     --------
@@ -85,23 +89,28 @@ def segment(
     foreground: float = FOREGROUND,
     background: float = BACKGROUND,
 ) -> NDArray[np.int32]:
-    """(H, W) int32 label image, m + 1 where map m has its object, else 0: seeds, grown to the edges of the photo.
+    """Return a label image of the objects of maps: seeds, grown to the edges of the photo.
 
     A watershed (Beucher and Lantuéjoul 1979; `skimage.segmentation.watershed`) of the gradient of the photo's colours
-    in CIELAB floods what the seeds leave open, from all of them at once, so that labels meet where colours change.
-    A class without seeds isn't in the result, and without seeds of the background nothing becomes background; what the
-    network didn't see (beside a centre crop) is 0.
+    in CIELAB floods the open pixels from all seeds at once, so that labels meet where colours change. A class without
+    seeds isn't in the result, and without seeds of the background no pixel becomes background; pixels outside a centre
+    crop are 0.
 
     Parameters
     ----------
     image
         The photo that was explained: a path, PIL image, or (H, W, 3) uint8 array.
     explanation
-        Of `Classifier.explain`, of one or several classes; or activation maps (M, h, w) or (h, w) that cover the image.
+        Result of `Classifier.explain` for one or several classes; or activation maps (M, h, w) or (h, w) that cover the
+        image.
     item
-        Which image n of the explanation.
+        Index n of the image in the explanation.
     foreground, background
-        Of the seeds: see `seeds`.
+        Thresholds of the seeds: see `seeds`.
+
+    Returns
+    -------
+    (H, W) int32, of the size of the photo: m + 1 at the pixels of map m's object, 0 elsewhere.
 
     Raises
     ------
@@ -126,7 +135,7 @@ def segment(
 
 
 def _maps_and_part(explanation: Explanation | ArrayLike, item: Any, size: tuple[int, int]) -> tuple[ArrayLike, Part]:
-    """The maps, and the part of the photo that they cover."""
+    """Return the maps, and the part of the photo that they cover."""
     if not isinstance(explanation, Explanation):
         if item != 0:
             raise InputError(f"item: expected with an Explanation only; got {item!r}")
@@ -137,7 +146,7 @@ def _maps_and_part(explanation: Explanation | ArrayLike, item: Any, size: tuple[
 
 
 def _grown(known: NDArray[np.int32], photo: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Seeds with every open pixel given to one of them."""
+    """Return the seeds with every open pixel assigned to one of them."""
     from skimage.color import rgb2lab
     from skimage.filters import sobel
     from skimage.segmentation import watershed

@@ -1,4 +1,4 @@
-"""Detections of Roboflow's supervision."""
+"""Explanations as detections of Roboflow's supervision."""
 
 from __future__ import annotations
 
@@ -13,7 +13,22 @@ from fastcam.results import Explanation
 
 
 def to_supervision(explanation: Explanation, n: int = 0, *, masks: bool = True) -> Any:
-    """`supervision.Detections` of image n: boxes, classes, scores, masks, and names of classes if known.
+    """Return `supervision.Detections` of image n: boxes, classes, scores, masks, and names of classes if known.
+
+    Parameters
+    ----------
+    explanation
+        Explanation of one or several images.
+    n
+        Index of the image.
+    masks
+        Add the mask of each box's component.
+
+    Returns
+    -------
+    supervision.Detections
+        `xyxy` (B, 4) float32, `mask` (B, H, W) bool, `confidence` (B,) float32, `class_id` (B,) int64, of the B maps
+        with a box.
 
     Raises
     ------

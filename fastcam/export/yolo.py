@@ -1,4 +1,4 @@
-"""YOLO's text files of labels."""
+"""Explanations as YOLO's text files of labels."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ from fastcam.results import Explanation
 
 
 def to_yolo(explanation: Explanation, n: int = 0, *, scores: bool = False) -> str:
-    """A line for each box of image n: class index, centre x and y, width and height, as fractions of the image's.
+    """Return a line for each box of image n: class index, centre x and y, width and height.
 
     Parameters
     ----------
+    explanation
+        Explanation of one or several images.
+    n
+        Index of the image.
     scores
-        With the score as a sixth number, as in YOLO's predictions.
+        Add the score as a sixth number, as in YOLO's predictions.
+
+    Returns
+    -------
+    Lines with five or six numbers each; places and sizes are fractions of the image's width and height, in [0, 1].
 
     Examples
     --------

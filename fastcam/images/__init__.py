@@ -1,6 +1,8 @@
 """Photos and frames on their way to a network input and back: files, preprocessing, regions.
 
-For users who preprocess frames themselves; and for every room that reads photos. May import `fastcam.arrays`.
+For users who preprocess frames themselves, and for every room that reads photos. `photos` reads files, `preprocessing`
+and `hugging_face` are specifications, `regions` and `fit` their geometry and checks, and `frames` makes network inputs.
+May import `fastcam.arrays` and `fastcam.errors`.
 """
 
 from __future__ import annotations

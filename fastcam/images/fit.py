@@ -14,19 +14,19 @@ from fastcam.images.regions import seen_region as seen_region
 
 
 def default_preprocess(model: ImageInput) -> Preprocess:
-    """The preprocessing of models that nothing is known of: ImageNet's, or what fits grey or uint8 inputs."""
+    """Return the preprocessing of a model without a known one: ImageNet's, or one that fits grey or uint8 inputs."""
     if model.channels == 1:
         return Preprocess(channels="grey", scale=1.0 if model.dtype == np.uint8 else 1 / 255)
     return NAMED["raw" if model.dtype == np.uint8 else "imagenet"]
 
 
 def target_size(spec: Preprocess, model: ImageInput) -> tuple[int, int]:
-    """(height, width) of the network input: the model's own, else the specification's, else 224.
+    """Return (height, width) of the network input: the model's own, else the specification's, else 224.
 
     Raises
     ------
     InputError
-        Both are given and differ.
+        The sizes of the model and the specification differ.
     """
     size = model.sides(spec.size)
     if spec.size is not None and spec.size != size:
@@ -35,12 +35,12 @@ def target_size(spec: Preprocess, model: ImageInput) -> tuple[int, int]:
 
 
 def check_channels(spec: Preprocess, model: ImageInput) -> None:
-    """The specification makes as many channels as the model takes, and values that fit its dtype.
+    """Check that the specification gives the channels that the model takes, and values that fit its dtype.
 
     Raises
     ------
     InputError
-        It doesn't.
+        Another number of channels, or values other than whole pixels for a uint8 model.
     """
     channels = 1 if spec.channels == "grey" else 3
     if channels != model.channels:
@@ -53,13 +53,13 @@ def check_channels(spec: Preprocess, model: ImageInput) -> None:
 
 
 def normalized(pixels: NDArray[Any], spec: Preprocess) -> NDArray[np.float32]:
-    """(scale · pixel - mean) / std of pixels (..., channels) in the order of `spec.channels`, or of (..., 1)."""
+    """Return (scale · pixel - mean) / std of pixels (..., channels) in the order of `spec.channels`, or (..., 1)."""
     scaled = pixels.astype(np.float32) * np.float32(spec.scale)
     return (scaled - np.asarray(spec.mean, np.float32)) / np.asarray(spec.std, np.float32)
 
 
 def value_range(spec: Preprocess) -> tuple[float, float]:
-    """Least and largest value of a network input.
+    """Return the smallest and the largest value of a network input.
 
     Examples
     --------

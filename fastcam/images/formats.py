@@ -1,7 +1,7 @@
-"""Formats of image files that are opened: those that Pillow decodes by itself, whatever a file is called.
+"""Image files of the formats that Pillow decodes by itself, whatever their names.
 
-Of what Pillow knows, EPS is handed to Ghostscript, WMF to Windows, BUFR, GRIB and HDF5 to whatever a program
-registers, and IPTC holds a file of any other format.
+Others are left out: Pillow passes EPS to Ghostscript, WMF to Windows, BUFR, GRIB and HDF5 to any program that registers
+itself, and IPTC contains a file of any other format.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pathlib import Path
 
 from PIL import Image
 
-UPLOADS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # what browsers and cameras make; from whomever
-# MPO, of phones, counts as JPEG. AVIF, HEIF and JXL are there where Pillow, or a plugin of its, has them. TGA comes
-# last, since its files don't begin with a mark of their own.
+UPLOADS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # of browsers and cameras; may come from anybody
+# MPO, of phones, counts as JPEG. AVIF, HEIF and JXL are there if Pillow or one of its plugins has them. TGA comes last,
+# since its files don't begin with a signature.
 FILES = (
     *UPLOADS,
     *("AVIF", "HEIF", "JXL", "JPEG2000", "PPM", "DIB", "PCX", "SGI", "SUN", "QOI", "ICO", "PSD", "TGA"),
@@ -22,7 +22,7 @@ FILES = (
 
 
 def open_image(file: Path | io.BytesIO, formats: Sequence[str] = FILES) -> Image.Image:
-    """Open an image by its content, as `PIL.Image.open`: lazily, and raising what that raises.
+    """Open an image by its content with `PIL.Image.open`: lazily, and with the same errors.
 
     Examples
     --------
@@ -31,5 +31,5 @@ def open_image(file: Path | io.BytesIO, formats: Sequence[str] = FILES) -> Image
     >>> open_image(file).size
     (64, 48)
     """
-    Image.init()  # so that all that there are can be asked for
+    Image.init()  # registers all formats
     return Image.open(file, formats=[name for name in formats if name in Image.OPEN])

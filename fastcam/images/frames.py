@@ -1,4 +1,4 @@
-"""Frames of a video or camera to network inputs: resized, normalised and laid out in one pass, read where they lie."""
+"""Network inputs of photos and frames: resized, normalised and laid out, in one pass over the frame in place."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from fastcam.arrays import engines
 from fastcam.arrays.checks import LONGEST, check_threads, out_array
@@ -16,7 +17,7 @@ from fastcam.errors import InputError
 from fastcam.images.fit import check_channels, normalized, target_size
 from fastcam.images.inputs import ImageInput
 from fastcam.images.preprocessing import Preprocess
-from fastcam.images.regions import whole_view
+from fastcam.images.regions import visible, whole_view
 
 INTERPOLATIONS = ("bilinear", "opencv-linear")  # of the kernels; the others are Pillow's
 
@@ -31,7 +32,7 @@ def network_input(
     threads: int | None = None,
     engine: str = "auto",
 ) -> NDArray[Any]:
-    """One network input of a region of a frame: (1, 3, H, W), (1, H, W, 3) or, of grey, 1 in place of 3.
+    """Return the network input of a region of a photo or a frame.
 
     The interpolations "bilinear" and "opencv-linear" give what Pillow's `resize(..., BILINEAR, box=region)` or OpenCV's
     `resize(..., INTER_LINEAR)` of the region and NumPy would, but in one pass over the frame, with no array in between:
@@ -43,20 +44,25 @@ def network_input(
     frame
         (H, W, 3) uint8, RGB, of any strides, read in place: views such as `bgr[..., ::-1]`, `frame[::-1]`,
         `rgba[..., :3]`, `planes.transpose(1, 2, 0)` or `np.broadcast_to(grey[..., None], (*grey.shape, 3))` aren't
-        copied. It may be on a CUDA device: then so is the result.
+        copied. It may be on a CUDA device; then the result is, too.
     region
         (x0, y0, x1, y1) in whole pixels of the frame, which is resized to the network input; or a `View`, as
-        `fastcam.images.regions.view_of` returns it. What lies outside the frame is filled with `spec.fill`.
+        `fastcam.images.regions.view_of` returns it. Pixels outside the frame are filled with `spec.fill`.
     spec
-        How the model wants its input. On a CUDA device the interpolation is "bilinear" or "opencv-linear".
+        The preprocessing. On a CUDA device the interpolation is "bilinear" or "opencv-linear".
     model
-        The model's input, which tells dtype, layout and size: `Session.input`.
+        The model's input, with dtype, layout and size: `Session.input`.
     out
         C-contiguous array of the result's shape and dtype to write into, and return; not overlapping the frame.
     threads
-        At most so many; None: one a processor, where there is work for them. The rows are shared out.
+        Number of threads, at most; None: one a processor, where there is enough work. The rows are shared out.
     engine
         "auto": where the frame is; "cpu": Numba; "cuda": CuPy; "reference": NumPy. Results are equal, bit for bit.
+
+    Returns
+    -------
+    (1, 3, H, W) or (1, H, W, 3), for grey with 1 in place of 3, in the model's layout and dtype; values
+    (scale · pixel - mean) / std.
 
     Raises
     ------
@@ -84,10 +90,6 @@ def network_input(
     shape = (1, channels, *view.target) if model.layout == "NCHW" else (1, *view.target, channels)
     out = out_array("out", out, shape, np.dtype(model.dtype), pixels)
     if spec.interpolation not in INTERPOLATIONS:
-        from PIL import Image
-
-        from fastcam.images.photos import pillow_input
-
         out[:] = pillow_input(Image.fromarray(np.ascontiguousarray(pixels)), view, spec, model)
         return out
     how = resizing((pixels.shape[0], pixels.shape[1]), view, spec.fill, spec.interpolation == "bilinear")
@@ -98,7 +100,7 @@ def network_input(
 
 @lru_cache(maxsize=64)
 def level_table(spec: Preprocess, dtype: np.dtype[Any]) -> NDArray[np.uint8]:
-    """(channels, 256 * item) bytes: what each of the levels 0 to 255 of each channel becomes in the network input."""
+    """Return (channels, 256 * itemsize) bytes: the values in the network input of levels 0 to 255 of each channel."""
     channels = 1 if spec.channels == "grey" else 3
     levels = np.broadcast_to(np.arange(256)[:, None], (256, channels))
     values = normalized(levels, spec)
@@ -110,7 +112,7 @@ def level_table(spec: Preprocess, dtype: np.dtype[Any]) -> NDArray[np.uint8]:
 
 
 def _checked(frame: Any) -> Any:
-    """(H, W, 3) uint8, in the host's memory or on a device."""
+    """Return a frame (H, W, 3) uint8, checked, in the host's memory or on a device."""
     on_device = is_on_device(frame)
     if not on_device and not isinstance(frame, np.ndarray):
         raise InputError(f"frame: expected an (H, W, 3) uint8 array; got {type(frame).__name__}. Hand over its pixels")
@@ -135,7 +137,7 @@ def _checked(frame: Any) -> Any:
 
 
 def _checked_view(region: Any, spec: Preprocess, model: ImageInput, on_host: bool) -> View:
-    """The view of the region, if all fits together."""
+    """Check that region, specification and model fit each other, and return the `View` of the region."""
     if spec.interpolation not in INTERPOLATIONS and not on_host:
         raise InputError(
             f"preprocess: interpolation: expected one of {', '.join(INTERPOLATIONS)}; got {spec.interpolation!r}. "
@@ -158,7 +160,7 @@ def _region(region: Any) -> Region:
 
 
 def _memory(frame: Any, turned: bool, xp: Any) -> Memory:
-    """The frame's bytes, where its first pixel is among them, and its strides; `turned`: its last channel first."""
+    """Return the frame's bytes, the index of its first pixel, and its strides; `turned`: the last channel first."""
     sides, strides = frame.shape, list(frame.strides)
     origin = sum(-stride * (side - 1) for side, stride in zip(sides, strides, strict=True) if stride < 0)
     if frame.flags.c_contiguous:
@@ -170,3 +172,47 @@ def _memory(frame: Any, turned: bool, xp: Any) -> Memory:
     if turned:
         origin, strides[2] = origin + 2 * strides[2], -strides[2]
     return Memory(data, origin, *strides)
+
+
+def pillow_input(photo: Image.Image, region: Region | View, spec: Preprocess, model: ImageInput) -> NDArray[Any]:
+    """Return the `network_input` of a region of an RGB photo that Pillow resizes, with any of its interpolations."""
+    view = region if isinstance(region, View) else whole_view(region, model.sides(spec.size))
+    source = view.source
+    if view.alone or visible(source, (photo.height, photo.width)) != source:
+        photo, source = _on_canvas(photo, source, spec), (0, 0, source[2] - source[0], source[3] - source[1])
+    _check_canvas(view.size, spec.fit)
+    resized = photo.resize((view.size[1], view.size[0]), Image.Resampling[spec.interpolation.upper()], box=source)
+    if view.target != view.size:
+        resized = _on_canvas(resized, view.window, spec)
+    values = _normalize(np.asarray(resized), spec)
+    if model.dtype == np.uint8:
+        values = np.clip(np.rint(values), 0, 255)
+    planes = values.transpose(2, 0, 1) if model.layout == "NCHW" else values
+    return np.ascontiguousarray(planes[None], model.dtype)
+
+
+def _on_canvas(photo: Image.Image, region: Region, spec: Preprocess) -> Image.Image:
+    """Return a region of the photo's plane, with borders in the grey level `fill` around the photo."""
+    x0, y0, x1, y1 = region
+    _check_canvas((y1 - y0, x1 - x0), spec.fit)
+    canvas = Image.new("RGB", (x1 - x0, y1 - y0), (spec.fill,) * 3)
+    canvas.paste(photo, (-x0, -y0))
+    return canvas
+
+
+def _check_canvas(size: tuple[int, int], fit: str) -> None:
+    """Refuse a canvas or resized photo larger than any photo may be, such as a letterbox around a very long one."""
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and size[0] * size[1] > limit:
+        raise InputError(
+            f"{fit}: expected at most {limit} pixels on the way; got {size[1]}×{size[0]}. Use fit='stretch'"
+        )
+
+
+def _normalize(pixels: NDArray[np.uint8], spec: Preprocess) -> NDArray[np.float32]:
+    """Return (H, W, channels) float32: (scale · pixel - mean) / std."""
+    if spec.channels == "bgr":
+        pixels = pixels[..., ::-1]
+    elif spec.channels == "grey":
+        pixels = np.asarray(Image.fromarray(pixels).convert("L"))[..., None]
+    return normalized(pixels, spec)

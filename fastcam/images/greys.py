@@ -1,4 +1,4 @@
-"""Greys of more than 8 bits a pixel as 8-bit ones."""
+"""Conversion of greys with more than 8 bits a pixel to 8 bits."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from numpy.typing import NDArray
 
 from fastcam.errors import InputError
 
-FILLED = 1 << 15  # values of 16 bits that fill them reach this, or lie in the darker half of their range
+FILLED = 1 << 15  # 16-bit values are taken to fill their range if the largest reaches this
 Levels = tuple[float, float]
 
 
 def is_deep(values: NDArray[Any]) -> bool:
-    """Whether these are greys (H, W) of more than 8 bits."""
+    """Return whether an array is of greys (H, W) with more than 8 bits."""
     return values.ndim == 2 and values.dtype.kind in "uif" and values.dtype.itemsize > 1 and values.size > 0
 
 
 def eight_bits(values: NDArray[Any], name: str, levels: Levels | None) -> NDArray[np.uint8]:
     """Return greys (H, W) of any depth as (H, W) uint8, linear between the levels that become black and white.
 
-    Without levels, 16 bits are taken whole, 0 to 65535, if they are filled: if the largest value is 32768 or more. Of
-    12 bits in a 16-bit file all would become almost black.
+    Without levels, the range is 0 to 65535 if the largest value is 32768 or more. Otherwise, 12 bits in a 16-bit file
+    would become almost black.
 
     Raises
     ------
     InputError
-        There are no levels, and the values have a range that isn't known, or leave 16 bits unfilled; or NaN.
+        Values without levels whose range isn't known or that leave 16 bits unfilled; or NaN.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def eight_bits(values: NDArray[Any], name: str, levels: Levels | None) -> NDArra
 
 
 def check_colors(largest: int, name: str) -> None:
-    """Refuse, with `InputError`, colours of 16 bits, of which Pillow leaves the upper 8, that don't fill them."""
+    """Raise `InputError` for 16-bit colours, of which Pillow keeps the upper 8 bits, that don't fill their range."""
     if largest < FILLED >> 8:
         raise InputError(
             f"{name}: expected 8 bits a channel, or 16 that are filled; got colours below {(largest + 1) << 8}, which "

@@ -1,4 +1,4 @@
-"""Hugging Face's image processors as `Preprocess`: what their files say, and what their classes do besides."""
+"""Hugging Face's image processors as `Preprocess`: the values of their files and the defaults of their classes."""
 
 from __future__ import annotations
 
@@ -12,36 +12,41 @@ from fastcam.errors import InputError
 from fastcam.images.preprocessing import PILLOWS, Preprocess
 from fastcam.images.processors import COMMON, MODEL_TYPES, PROCESSORS, REFUSED
 
-# Steps that some classes have, and of which nothing is known here but that they change the picture.
+# Steps of some classes that change the picture and can't be expressed here.
 STEPS = ("do_align_long_axis", "do_color_quantize", "do_pan_and_scan", "do_thumbnail", "use_square_size")
 OWN = ("crop_pct", "do_flip_channel_order", "include_top", "rescale_offset", "size_divisor")
-UNCROPPED = ("Gemma3", "Perceiver", "Segformer")  # which don't crop what isn't resized
-SHARED = ("size", "crop_size", "image_mean", "image_std")  # which every class takes
+UNCROPPED = ("Gemma3", "Perceiver", "Segformer")  # which crop only after resizing
+SHARED = ("size", "crop_size", "image_mean", "image_std")  # arguments of every class
 
 
 class Understood(NamedTuple):
-    """A `Preprocess`, and in words what was taken from where."""
+    """A `Preprocess`, and in words the origin of its values."""
 
     preprocess: Preprocess
     details: str
 
 
 def from_hugging_face(config: Mapping[str, Any], model: Mapping[str, Any]) -> Understood:
-    """Return the `Preprocess` of a processor's configuration, with its class's own defaults for what it leaves out.
+    """Return the `Preprocess` of a processor's configuration, with its class's own defaults for missing keys.
 
-    What it sets to null is null, as there: a step that isn't taken, or a value that is missing.
+    A null in the file stays null, as in Hugging Face's code: a step that is left out, or a value that is missing.
 
     Parameters
     ----------
     config
-        Of `preprocessor_config.json`.
+        Values of `preprocessor_config.json`.
     model
-        Of `config.json` beside it, whose model type names the class where the processor's file doesn't; or empty.
+        Values of `config.json` beside it, whose model type names the class if the processor's file doesn't; or empty.
+
+    Returns
+    -------
+    Understood
+        `preprocess`, and `details` for people.
 
     Raises
     ------
     InputError
-        The class is unknown, or does what can't be expressed, or a value it needs is missing.
+        The class is unknown, or has a step that can't be expressed, or a value that it needs is missing.
     """
     name = _class_of(config, model)
     defaults = {**COMMON, **PROCESSORS[name]}
@@ -61,7 +66,7 @@ def from_hugging_face(config: Mapping[str, Any], model: Mapping[str, Any]) -> Un
 
 
 def leaves_it_to_timm(config: Mapping[str, Any], model: Mapping[str, Any]) -> bool:
-    """Whether the class that such files name, as of `from_hugging_face`, reads timm's `config.json` instead.
+    """Return whether the class that the files of `from_hugging_face` name reads timm's `config.json` instead.
 
     Examples
     --------
@@ -72,7 +77,7 @@ def leaves_it_to_timm(config: Mapping[str, Any], model: Mapping[str, Any]) -> bo
 
 
 def _class_of(config: Mapping[str, Any], model: Mapping[str, Any]) -> str:
-    """The class's name without "ImageProcessor", if it can be followed; "" where there is none."""
+    """Return the class's name without "ImageProcessor", or "" without one; raise `InputError` if it isn't supported."""
     name, written = _named_class(config, model)
     if name in REFUSED:
         raise InputError(f"{written} {REFUSED[name]}, which can't be followed")
@@ -82,7 +87,7 @@ def _class_of(config: Mapping[str, Any], model: Mapping[str, Any]) -> str:
 
 
 def _named_class(config: Mapping[str, Any], model: Mapping[str, Any]) -> tuple[str, str]:
-    """The class's name without "ImageProcessor", and as it is written."""
+    """Return the class's name without "ImageProcessor", and as written in the file."""
     written = config.get("image_processor_type") or config.get("feature_extractor_type")
     written = written or model.get("image_processor_type")
     if written is None:
@@ -96,7 +101,7 @@ def _named_class(config: Mapping[str, Any], model: Mapping[str, Any]) -> tuple[s
 
 def _check_steps(name: str, config: Mapping[str, Any]) -> None:
     steps = {key for key in STEPS if config.get(key)}
-    if not name:  # whose class may have been any
+    if not name:  # the class may be any
         steps |= {key for key in OWN if config.get(key) is not None}
     if config.get("do_pad") and config.get("pad_size") is not None:
         steps.add("do_pad")
@@ -105,13 +110,13 @@ def _check_steps(name: str, config: Mapping[str, Any]) -> None:
 
 
 def _levels(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Mean, standard deviation and scale."""
+    """Return mean, standard deviation and scale."""
     mean, std = np.zeros(1), np.ones(1)
-    if values["do_normalize"] and name != "MobileViT":  # which never does
+    if values["do_normalize"] and name != "MobileViT":  # never normalises
         mean, std = (_numbers(key, values) for key in ("image_mean", "image_std"))
     if values.get("rescale_offset") and values["do_rescale"]:
         mean = mean + 1
-    if values.get("include_top"):  # divided by it again, or for the first time
+    if values.get("include_top"):  # divides by it again, or for the first time
         std = std * _numbers("image_std", values)
     scale = float(values["rescale_factor"]) if values["do_rescale"] else 1.0
     return {"mean": tuple(mean.tolist()), "std": tuple(std.tolist()), "scale": scale}
@@ -124,7 +129,7 @@ def _numbers(key: str, values: Mapping[str, Any]) -> NDArray[np.float64]:
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Resized to a size or by the shorter side, then cropped."""
+    """Resize to a size or by the shorter side, then crop."""
     return _resized_and_cropped(_size(values), _crop(values))
 
 
@@ -146,7 +151,7 @@ def _unresized(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _convnext(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Small inputs are cropped out of a larger photo, those of 384 and more are stretched."""
+    """Crop small inputs out of a larger photo, stretch those of 384 and more."""
     side, crop = _shortest(values), _crop(values)
     if crop not in (None, (side, side)):
         raise InputError(f"cropped to {side}×{side} and then to {crop}, which can't be followed")
@@ -156,7 +161,7 @@ def _convnext(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _poolformer(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The size is divided by crop_pct; of a square, it is the shorter side's."""
+    """Divide the size by crop_pct; a square size is that of the shorter side."""
     size, share = _size(values), values["crop_pct"]
     if share is None:
         return _resized_and_cropped(size, _crop(values))
@@ -167,13 +172,13 @@ def _poolformer(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _levit(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The shorter side becomes 256 / 224 of the size."""
+    """Resize the shorter side to 256 / 224 of the size, then crop."""
     size = _size(values)
     return _resized_and_cropped(int((256 / 224) * size) if isinstance(size, int) else size, _crop(values))
 
 
 def _perceiver(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A square is cropped out of the photo, size / crop_size of its shorter side, and resized then."""
+    """Crop a square out of the photo, size / crop_size of its shorter side, then resize it."""
     size, crop = _size(values), _crop(values)
     if isinstance(size, int):
         raise InputError("size: expected height and width; got the shorter side")
@@ -207,7 +212,7 @@ def _shortest(values: Mapping[str, Any]) -> int:
 
 
 def _size(values: Mapping[str, Any]) -> int | tuple[int, int]:
-    """(height, width), or the length of the shorter side."""
+    """Return (height, width), or the length of the shorter side."""
     size = values["size"]
     if isinstance(size, int) and not values["default_to_square"]:
         return size
@@ -224,7 +229,7 @@ def _crop(values: Mapping[str, Any]) -> tuple[int, int] | None:
 
 
 def _sides(key: str, size: Any) -> int | tuple[int, int]:
-    """A size in any of the forms that configurations use: n, [h, w], {"height", "width"}, {"shortest_edge"}."""
+    """Return a size from any form of a configuration: n, [h, w], {"height", "width"}, {"shortest_edge"}."""
     if isinstance(size, Mapping):
         if set(size) == {"shortest_edge"}:
             return int(size["shortest_edge"])

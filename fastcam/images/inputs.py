@@ -20,7 +20,7 @@ DTYPES = {
 
 @dataclass(frozen=True)
 class ImageInput:
-    """The input of a classifier that takes the images; None stands for a size that the model leaves open."""
+    """The image input of a classifier; a size that the model leaves open is None."""
 
     name: str
     dtype: Any
@@ -32,12 +32,18 @@ class ImageInput:
 
     @classmethod
     def of(cls, name: str, kind: str, shape: Sequence[Any], likely: tuple[str, int] | None = None) -> ImageInput:
-        """From what ONNX Runtime says of an input, such as "tensor(float)" and ["N", 3, 224, 224].
+        """Return the input of ONNX Runtime's type and shape, such as "tensor(float)" and ["N", 3, 224, 224].
 
         Parameters
         ----------
+        name, kind, shape
+            Name, type and shape of the input, from ONNX Runtime.
         likely
-            Layout and channels, where the shape leaves the channels open.
+            Layout and channels, if the shape leaves the channels open.
+
+        Returns
+        -------
+        ImageInput
 
         Raises
         ------
@@ -60,19 +66,19 @@ class ImageInput:
         return cls(name, DTYPES[kind], "NHWC" if last else "NCHW", batch, channels or 3, height, width)
 
     def sides(self, preferred: tuple[int, int] | None = None) -> tuple[int, int]:
-        """(height, width): the model's own; where it leaves them open, the preferred ones, else 224."""
+        """Return (height, width): the model's own; if it leaves them open, the preferred ones, else 224."""
         height, width = preferred or (224, 224)
         return self.height or height, self.width or width
 
     def batch_shape(self, preferred: tuple[int, int] | None = None) -> tuple[int, int, int, int]:
-        """Of the smallest batch that the model takes, at the size of `sides`."""
+        """Return the shape of the smallest batch that the model takes, at the size of `sides`."""
         height, width = self.sides(preferred)
         sides = (self.channels, height, width) if self.layout == "NCHW" else (height, width, self.channels)
         return (self.batch or 1, *sides)
 
     @property
     def shape(self) -> str:
-        """In words, with the letters of the documentation."""
+        """Shape and dtype for people, with the letters of the documentation."""
         sides = f"{self.height or 'H'}, {self.width or 'W'}"
         inner = f"{self.channels}, {sides}" if self.layout == "NCHW" else f"{sides}, {self.channels}"
         return f"({self.batch or 'N'}, {inner}) {np.dtype(self.dtype).name}"

@@ -1,4 +1,4 @@
-"""What a model expects of its input: plain values, or named sets of them."""
+"""Specifications of the preprocessing that a model expects: plain values, or named sets of them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Preprocess:
     mean, std
         One number for each channel, in the order of `channels`, or one for all.
     scale
-        Of the 0..255 pixel, before the mean is taken off.
+        Factor of the pixels 0..255, before the mean is subtracted.
     channels
         "rgb", "bgr", or "grey" (ITU-R 601 luma) for models with one channel.
     fit
@@ -60,15 +60,15 @@ class Preprocess:
         Of the fit "resize-crop": length of the resized photo's shorter side, or its (height, width); None: the photo
         is not resized.
     levels
-        (low, high), the values that become black and white, of greys of more than 8 bits a pixel: 16-bit, 32-bit and
-        floating point files and arrays. None: 0 and 65535, if the picture fills 16 bits. Photos of 8 bits stay.
+        (low, high): values of greys of more than 8 bits a pixel (16-bit, 32-bit and floating point files and arrays)
+        that become black and white. None: 0 and 65535, if the picture fills 16 bits. Photos of 8 bits don't change.
     size
         (height, width) for models that leave it open; must agree with the model's otherwise.
     crop_fraction
         Side of the centre crop relative to the largest possible one: 0.875 is "resize to 256, crop 224".
     interpolation
         "bilinear": the weighted mean of all pixels that one covers, within a grey level of Pillow's; "opencv-linear":
-        of the four pixels around its centre, which is faster, and equal to OpenCV's INTER_LINEAR; or any of Pillow's:
+        that of the four pixels around its centre, faster, and equal to OpenCV's INTER_LINEAR; or any of Pillow's:
         "nearest", "lanczos", "bicubic", "box", "hamming".
     fill
         Grey level of borders, 0 to 255.
@@ -132,7 +132,7 @@ class Preprocess:
             )
 
     def describe(self) -> str:
-        """Every value that isn't the default, in words."""
+        """Return every value that isn't the default, as text."""
         values = ((f.name, getattr(self, f.name), f.default) for f in fields(self))
         return ", ".join(f"{name}={value!r}" for name, value, default in values if value != default) or "unit"
 
@@ -147,12 +147,12 @@ NAMED = {
 
 
 def is_change(value: Any) -> bool:
-    """Whether it is a text of changes alone, such as "fit=stretch", of a specification that stands elsewhere."""
+    """Return whether a value is text with changes only, such as "fit=stretch", without a name to start from."""
     return isinstance(value, str) and "=" in value.split(",")[0]
 
 
 def preprocess(value: str | Preprocess | Mapping[str, Any], base: Preprocess | None = None) -> Preprocess:
-    """A specification from what a caller may give.
+    """Return the specification of a name, a text with changes, a mapping, or a `Preprocess`.
 
     Parameters
     ----------
@@ -162,7 +162,11 @@ def preprocess(value: str | Preprocess | Mapping[str, Any], base: Preprocess | N
         `Preprocess` as a mapping, with the name to start from as "base" if wanted; or a `Preprocess`. Changes without a
         name, as in "fit=stretch", are those of `base`.
     base
-        What stands beside the model, or is assumed of it.
+        Specification from the files beside the model, or the assumed one.
+
+    Returns
+    -------
+    Preprocess
 
     Raises
     ------
@@ -194,7 +198,7 @@ def preprocess(value: str | Preprocess | Mapping[str, Any], base: Preprocess | N
 
 
 def changed(base: Preprocess, changes: Mapping[str, Any]) -> Preprocess:
-    """The specification with other values for some fields.
+    """Return the specification with other values for some fields.
 
     Raises
     ------
@@ -205,12 +209,12 @@ def changed(base: Preprocess, changes: Mapping[str, Any]) -> Preprocess:
     if unknown := sorted(str(name) for name in set(changes) - known):
         raise InputError(f"preprocess: expected fields out of {sorted(known)}; got {unknown}")
     if changes.get("fit", base.fit) != base.fit:
-        changes = {"resize": None, **changes}  # which belongs to the fit
+        changes = {"resize": None, **changes}  # it belongs to the fit
     return replace(base, **changes)
 
 
 def _pairs(value: str, changes: list[str]) -> dict[str, Any]:
-    """The values of texts key=value."""
+    """Return the values of texts key=value, by key."""
     pairs = [change.split("=", 1) for change in changes]
     if any(len(pair) != 2 for pair in pairs):
         raise InputError(f"preprocess: expected 'NAME,key=value,...'; got {value!r}")
@@ -218,7 +222,7 @@ def _pairs(value: str, changes: list[str]) -> dict[str, Any]:
 
 
 def _parsed(key: str, text: str) -> Any:
-    """The value behind `key=`; numbers of a list stand between `/` or `x`, and `scale` may be a fraction."""
+    """Return the value of text after `key=`; `/` or `x` separate numbers of a list, and `scale` may be a fraction."""
     for separator in "/x":
         try:
             numbers = [int(part) if part.isdecimal() else float(part) for part in text.split(separator)]

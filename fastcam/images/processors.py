@@ -1,6 +1,6 @@
-"""The classes of Hugging Face's image processors, with what each does where its file is silent.
+"""Classes of Hugging Face's image processors, with the defaults of each.
 
-After transformers 5.24, with Pillow ("pil") as its backend.
+From transformers 5.24, with Pillow ("pil") as its backend.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _short(side: int) -> dict[str, int]:
     return {"shortest_edge": side}
 
 
-# What every class does where neither it nor the file says anything; default_to_square: what a plain number as size is.
+# Defaults of all classes; default_to_square: a plain number as size means a square.
 COMMON = {
     "do_resize": True,
     "do_center_crop": False,
@@ -42,7 +42,7 @@ _VIT = {**HALF, "size": _square(224), "resample": BILINEAR}
 
 # By the class's name without "ImageProcessor".
 PROCESSORS: dict[str, dict[str, Any]] = {
-    "": {"resample": BILINEAR},  # of a file without a name: all else has to stand in it
+    "": {"resample": BILINEAR},  # a file without a name: it has to contain all other values
     "Beit": {**HALF, "size": _square(224), "crop_size": _square(224), "resample": BICUBIC},
     "Bit": _CLIP,
     "Blip": {**CLIP, "size": _square(384), "resample": BICUBIC},
@@ -88,7 +88,7 @@ REFUSED = {
     "TimmWrapper": "reads timm's config.json, not this file",
 }
 
-# Model types of image classifiers, by the processor that is taken where a file doesn't name one.
+# Processors by the model type of an image classifier, for files that don't name one.
 MODEL_TYPES = {
     **dict.fromkeys(("beit", "data2vec-vision"), "Beit"),
     **dict.fromkeys(("bit", "dinov2", "focalnet", "hiera"), "Bit"),

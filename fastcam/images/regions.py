@@ -1,4 +1,4 @@
-"""Which part of a photo's plane the network sees, and where that and the photo itself meet."""
+"""Regions of a photo's plane that the network sees, and their intersection with the photo."""
 
 from __future__ import annotations
 
@@ -14,26 +14,32 @@ Values = TypeVar("Values", bound=np.generic)
 
 
 def visible(region: Region, size: tuple[int, int]) -> Region:
-    """The part of a region that lies in the photo of that (height, width)."""
+    """Return the intersection of a region with a photo of (height, width) `size`."""
     return max(0, region[0]), max(0, region[1]), min(size[1], region[2]), min(size[0], region[3])
 
 
 def whole_view(region: Region, target: tuple[int, int]) -> View:
-    """The `View` of a region that is resized to the network input's (height, width)."""
+    """Return the `View` of a region that is resized to the network input's (height, width)."""
     return View(region, region, target, (0, 0, target[1], target[0]))
 
 
 def seen_region(size: tuple[int, int], target: tuple[int, int], fit: Fit, crop_fraction: float) -> Region:
-    """(x0, y0, x1, y1), the part of a photo's plane that becomes the network input, in whole pixels of the photo.
+    """Return the part of a photo's plane that becomes the network input, in whole pixels of the photo.
 
-    Whole pixels make the way back exact: the activation map covers just this rectangle. It lies inside the photo for
-    "center-crop" and around it for "letterbox". Resizing first and cropping then, as frameworks do, may
-    see up to one photo pixel more or less at a side.
+    Whole pixels make the way back exact: the activation map covers exactly this rectangle, which is inside the photo
+    for "center-crop" and around it for "letterbox". Frameworks, which resize first and then crop, may see up to one
+    photo pixel more or less at a side.
 
     Parameters
     ----------
     size, target
         (height, width) of the photo and of the network input.
+    fit, crop_fraction
+        "center-crop", "stretch" or "letterbox"; side of a centre crop relative to the largest. See `Preprocess`.
+
+    Returns
+    -------
+    (x0, y0, x1, y1), half-open, in pixels of the photo; of a letterbox also below 0 and beyond its sides.
 
     Examples
     --------
@@ -54,7 +60,7 @@ def seen_region(size: tuple[int, int], target: tuple[int, int], fit: Fit, crop_f
 
 
 def view_of(size: tuple[int, int], target: tuple[int, int], spec: Preprocess) -> View:
-    """The `View` of a photo of that (height, width) for a network input of (height, width) `target`.
+    """Return the `View` of a photo of (height, width) `size` for a network input of (height, width) `target`.
 
     Examples
     --------
@@ -73,7 +79,7 @@ def view_of(size: tuple[int, int], target: tuple[int, int], spec: Preprocess) ->
 
 
 def _resized(size: tuple[int, int], resize: int | tuple[int, int] | None) -> tuple[int, int]:
-    """(height, width) of the resized photo, as torchvision and Hugging Face round it."""
+    """Return (height, width) of the resized photo, rounded like torchvision and Hugging Face."""
     if not isinstance(resize, int):
         return resize or size
     height, width = size
@@ -82,7 +88,7 @@ def _resized(size: tuple[int, int], resize: int | tuple[int, int] | None) -> tup
 
 
 def _cropped_view(size: tuple[int, int], target: tuple[int, int], resized: tuple[int, int]) -> View:
-    """Of the centre of a whole photo that is resized first."""
+    """Return the `View` of the centre of a whole photo that is resized first."""
     starts = [(have - want) // 2 for have, want in zip(resized, target, strict=True)]
     edges = []  # of the window, in pixels of the photo
     for start, want, side, have in zip(starts, target, size, resized, strict=True):
@@ -94,7 +100,7 @@ def _cropped_view(size: tuple[int, int], target: tuple[int, int], resized: tuple
 
 
 class Part(NamedTuple):
-    """The part of a region that lies in a photo.
+    """The intersection of a region with a photo.
 
     Attributes
     ----------
@@ -111,7 +117,7 @@ class Part(NamedTuple):
     window: Region
 
     def in_photo(self, xyxy: NDArray[np.int32], area: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Boxes (..., 4) in the window as boxes in the photo; those without area stay zero."""
+        """Return boxes (..., 4) int32 in the window as boxes in the photo; those without area stay zero."""
         left, top, _, _ = self.place
         if not (left or top):
             return xyxy
@@ -119,7 +125,7 @@ class Part(NamedTuple):
 
 
 def part_of(region: Region, size: tuple[int, int]) -> Part:
-    """The `Part` of a region in a photo of that (height, width).
+    """Return the `Part` of a region in a photo of (height, width) `size`.
 
     Examples
     --------
@@ -132,7 +138,7 @@ def part_of(region: Region, size: tuple[int, int]) -> Part:
 
 
 def placed(seen: NDArray[Values], part: Part, size: tuple[int, int], unseen: float = 0) -> NDArray[Values]:
-    """(H, W): values of the pixels that the network saw, where these are in a photo of that size."""
+    """Return the values of the pixels that the network saw, at their place in a photo (H, W); others are `unseen`."""
     left, top, right, bottom = part.place
     found = np.full(size, unseen, seen.dtype)
     found[top:bottom, left:right] = seen

@@ -66,9 +66,8 @@ class Attribution:
                 return method.cost(self.head.arranged(seen.feature_maps.shape), self.head.is_exact)
             case InputMethod() as method:
                 return self.inputs.describe(method.variant, method.places)
-            case _ if options.method.needs_gradient:
-                return self.gradients.describe()
-        return "feature maps alone"
+            case method:
+                return self.gradients.describe() if method.needs_gradient else "feature maps alone"
 
     def maps(self, seen: Seen, classes: NDArray[np.int64], options: Options) -> Any:
         """Return the activation maps of one image.
@@ -102,11 +101,10 @@ class Attribution:
             sent_back = self.input_gradients(seen, classes, options)
             return engine.xp.asarray(options.method.maps(sent_back))
         maps = self.head.arranged(seen.feature_maps.shape).channels_first(seen.feature_maps)
-        match options.method:
-            case ClassWeightMethod():
-                return _summed(engine, maps, *cam.channel_weights(self.head, maps, classes[None], engine))
-            case MaskingMethod(maps=of_trial) if of_trial is not None:
-                return engine.xp.asarray(of_trial(self.masking.trial(seen, classes, options)))
+        if isinstance(options.method, ClassWeightMethod):
+            return _summed(engine, maps, *cam.channel_weights(self.head, maps, classes[None], engine))
+        if isinstance(options.method, MaskingMethod) and options.method.maps:
+            return engine.xp.asarray(options.method.maps(self.masking.trial(seen, classes, options)))
         return _weighted(engine, maps, engine.xp.asarray(self._weights(seen, classes, options)))
 
     def input_gradients(
@@ -163,12 +161,12 @@ class Attribution:
         """Return each class's maps of all layers, fused where there are several."""
         layers, engine, known, method = self._opened(options), options.engine, seen.at_layers, options.method
         assert isinstance(method, WeighingMethod)
-        found = []
+        found: list[Any] = []
         for seed in seeds(method, seen.logits, classes):
             if known is None or (method.needs_gradient and not np.array_equal(seed, known.seed)):
                 known = layers(seen.network_input, seed)
                 layers.check_logits(known, seen.logits)
-            maps = []
+            maps: list[Any] = []
             for values, gradients in zip(known.maps, known.gradients, strict=True):
                 weights = method.weigh(values[0], gradients)
                 maps.append(_weighted(engine, engine.xp.asarray(values), engine.xp.asarray(weights))[0])

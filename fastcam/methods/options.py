@@ -62,7 +62,11 @@ class Options:
         report = self.progress
         if report is None:
             return self
-        return replace(self, progress=lambda done, total: report(n * total + done, count * total))
+
+        def of_all(done: int, total: int) -> object:
+            return report(n * total + done, count * total)
+
+        return replace(self, progress=of_all)
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)

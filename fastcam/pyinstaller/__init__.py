@@ -1,4 +1,4 @@
-"""What PyInstaller has to know to put fastcam into an application; it finds this by its entry point."""
+"""Hooks for PyInstaller, found by the package's entry point, for applications that include fastcam."""
 
 from pathlib import Path
 

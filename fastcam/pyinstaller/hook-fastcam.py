@@ -1,10 +1,10 @@
-"""All modules, of which PyInstaller doesn't see those that are imported by name, and all files beside them."""
+"""All modules of fastcam, since PyInstaller doesn't find those imported by name, and all data files beside them."""
 
 import os
 from pathlib import Path
 
 _root = Path(__file__).parents[1]
-_files = [  # links followed: in a checkout, kernels is one
+_files = [  # with links, since `kernels` is one in a checkout
     Path(folder, name)
     for folder, _, names in os.walk(_root, followlinks=True)
     for name in names

@@ -1,4 +1,4 @@
-"""What clients send, by a deadline for a whole request: one that drips bytes doesn't hold a connection for long."""
+"""The bytes of a client, with a deadline for a whole request: slow clients don't keep a connection for long."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ MOST_HEAD = 2**17  # bytes of a request without its body
 
 
 class Arrival(io.RawIOBase):
-    """A connection's bytes, read by deadlines.
+    """The bytes of a connection, read until a deadline.
 
     Attributes
     ----------
     since
-        When the request began that is read, or the wait for the next one.
+        The time at which the current request, or the wait for the next one, began.
     is_awaited
         True while the server waits for this client.
     """
@@ -29,27 +29,27 @@ class Arrival(io.RawIOBase):
         self.expect(PATIENCE)
 
     def expect(self, seconds: float, most: int | None = None) -> None:
-        """Set the deadline of what is read from now on, and how many bytes of it there may be."""
+        """Set the deadline from now, and the most bytes that may be read until then; None: no limit."""
         self.since = time.monotonic()
         self._until, self._left = self.since + seconds, most
 
     def expect_body(self) -> None:
-        """Let as many bytes come as like, by the same deadline."""
+        """Remove the limit of bytes; the deadline stays."""
         self._left = None
 
     def readable(self) -> bool:
-        """True."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read what has come, at least a byte; 0 at the end.
+        """Read the bytes that have come, one or more, and return their count; 0 at the end.
 
         Raises
         ------
         TimeoutError
-            The deadline is over.
+            The deadline has passed.
         ConnectionError
-            There is too much, or the client has left.
+            There are too many bytes, or the client has left.
         """
         seconds = self._until - time.monotonic()
         if seconds <= 0:

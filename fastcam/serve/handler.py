@@ -1,4 +1,4 @@
-"""What the server answers to each request."""
+"""The answers of the server to requests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 32 * 2**20  # of a photo's file
 PIECE = 2**18  # bytes that are read at once
-HEARTBEAT = 5.0  # seconds after which a picture is sent again: only by that is it noticed that a client has left
+HEARTBEAT = 5.0  # seconds after which a picture is sent again: only sending shows that a client has left
 SEND_BUFFER = 2**16  # bytes; the system's own is large enough to fill with old frames for a slow client
 
 PAGES = {
@@ -46,7 +46,7 @@ HEADERS = {
 
 
 class Refused(Exception):
-    """A request that isn't answered as it wishes, with the status that says so."""
+    """A request that is refused, with the HTTP status of the answer."""
 
     def __init__(self, status: HTTPStatus, message: str, **headers: str) -> None:
         super().__init__(message)
@@ -54,26 +54,26 @@ class Refused(Exception):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection. Fixed routes only; what goes wrong is told as JSON, `{"error": message}`."""
+    """A connection, with fixed routes. Errors are JSON, `{"error": message}`."""
 
     protocol_version = "HTTP/1.1"
-    default_request_version = "HTTP/1.0"  # of requests that can't be read: they are answered with a status as well
+    default_request_version = "HTTP/1.0"  # of unreadable requests, so that they get a status too
     timeout = PATIENCE
     server: Any  # the `Listener`
 
     def __init__(self, model: Classifier, photos: Photos, live: Live | None, *connection: Any) -> None:
         self.model, self.photos, self.live = model, photos, live
-        super().__init__(*connection)  # which answers all requests
+        super().__init__(*connection)  # answers all requests
 
     def setup(self) -> None:
-        """Read by deadlines, where the base class waits for each byte anew."""
+        """Read with a deadline for a whole request; the base class has a timeout for each read."""
         super().setup()
         self.rfile.close()
         self._arrival = self.server.arrivals[self.connection] = Arrival(self.connection)
         self.rfile = self._reader = io.BufferedReader(self._arrival)
 
     def handle_one_request(self) -> None:
-        """Wait for a request, then read it by the deadline, and answer it."""
+        """Wait for a request, read it before the deadline, and answer it."""
         self.close_connection = True
         self._arrival.expect(PATIENCE)
         with suppress(TimeoutError):
@@ -82,7 +82,7 @@ class Handler(BaseHTTPRequestHandler):
                 super().handle_one_request()
 
     def do_GET(self) -> None:
-        """Answer, or refuse."""
+        """Answer a request, or refuse it."""
         self._answer()
 
     do_POST = do_GET
@@ -112,7 +112,10 @@ class Handler(BaseHTTPRequestHandler):
             raise
 
     def _check_is_local(self) -> None:
-        """Of this machine, and of no other page: one whose name is made to point here still sends its name."""
+        """Check that a request is of this machine and of no other page, or raise `Refused`.
+
+        A page whose name was made to resolve to this machine still sends its own name as the host.
+        """
         hosts, origin = self.headers.get_all("Host", []), self.headers.get("Origin")
         if len(hosts) != 1 or hosts[0].partition(":")[0] not in ("127.0.0.1", "localhost"):
             raise Refused(HTTPStatus.FORBIDDEN, "expected 127.0.0.1 or localhost as the host")
@@ -158,9 +161,9 @@ class Handler(BaseHTTPRequestHandler):
         self._send_json(HTTPStatus.OK, {**self.live.status(), "found": found})
 
     def _send_frames(self, query: str) -> None:
-        """Pictures one after the other, each the newest when the client is ready for it, until the source ends.
+        """Send pictures until the source ends, each the newest when the client is ready for it.
 
-        The header `X-Found` of each has what was found in that very frame, as JSON.
+        The header `X-Found` of each has the result of that same frame, as JSON.
         """
         assert self.live, "it has this route"
         settings = settings_of(query, self.model.head.classes)
@@ -179,7 +182,7 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self._send_head(HTTPStatus.OK, "multipart/x-mixed-replace; boundary=frame", Connection="close")
         self.wfile.write(b"--frame\r\n")
-        with suppress(FastcamError):  # of a later frame: the head is sent, so there is but to end
+        with suppress(FastcamError):  # of a later frame: the head is sent, so the answer can only end
             while picture is not None:
                 data, found = picture.jpeg(settings), json.dumps(picture.record(settings), allow_nan=False)
                 head = (
@@ -198,7 +201,7 @@ class Handler(BaseHTTPRequestHandler):
         )
 
     def _pieces(self) -> Iterator[bytes]:
-        """The body, as it comes."""
+        """Yield the body in pieces as they come."""
         size = left = self._body_size()
         self._arrival.expect_body()
         while left:
@@ -227,7 +230,7 @@ class Handler(BaseHTTPRequestHandler):
         self._send(status, "application/json", json.dumps(record, allow_nan=False).encode(), **headers)
 
     def _send_error(self, status: HTTPStatus, message: str, **headers: str) -> None:
-        """The connection ends with it: there may be a body that nobody has read."""
+        """Send an error and end the connection, since part of the body may be unread."""
         self._send_json(status, {"error": message}, Connection="close", **headers)
 
     def _send(self, status: HTTPStatus, kind: str, body: bytes, **headers: str) -> None:
@@ -242,15 +245,15 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What the base class answers to requests that it can't read, or whose method it doesn't know."""
+        """Answer a request that the base class can't read, or whose method it doesn't know."""
         if code == HTTPStatus.NOT_IMPLEMENTED:
             self._send_error(HTTPStatus.METHOD_NOT_ALLOWED, "expected GET or POST", Allow="GET, POST")
         else:
             self._send_error(HTTPStatus(code), HTTPStatus(code).phrase)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing."""
+        """Write no log."""
 
     def version_string(self) -> str:
-        """For the header `Server`."""
+        """Return the value of the header `Server`."""
         return "fastcam"

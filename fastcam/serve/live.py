@@ -10,28 +10,32 @@ from typing import TYPE_CHECKING, Any
 
 from fastcam.arrays.scalars import finite_seconds
 from fastcam.errors import FastcamError
-from fastcam.serve.picture import Picture, best_of
+from fastcam.serve.picture import ExplainedPicture, best_of
 
 if TYPE_CHECKING:
     from fastcam.classifier.classifier import Classifier
 
 Timed = tuple[Any, float]
 
-LATE, EARLY = 1.0, 10.0  # seconds off the clock from which on time stamps are taken to have jumped
+LATE, EARLY = 1.0, 10.0  # seconds off the clock beyond which time stamps have jumped
 QUIET = 3.0  # seconds without a new frame after which a source counts as stalled
-COUNTED = 30  # frames that the rate is taken over
-VIEWS = 32  # that may follow it at once
+COUNTED = 30  # frames over which the rate is measured
+VIEWS = 32  # views of one source at the same time
 
 
 def paced(frames: Iterable[Timed]) -> Iterator[Timed]:
-    """Frames of a file at their own speed: none is handed on before its time, counted from the first one.
+    """Yield frames of a file at their own speed: none before its time, counted from the first one.
 
-    Where time stamps jump, as they do when a file begins again, or its reader was held up, time is counted anew.
+    Where time stamps jump, as when a file begins again or reading was delayed, time is counted anew.
 
     Parameters
     ----------
     frames
         Pairs of a frame and its time in seconds.
+
+    Returns
+    -------
+    An iterator over the same pairs.
 
     Examples
     --------
@@ -41,7 +45,7 @@ def paced(frames: Iterable[Timed]) -> Iterator[Timed]:
     >>> time.monotonic() - began >= 0.2
     True
     """
-    zero = last = None  # what the clock shows at second 0 of the file; the time of the frame before
+    zero = last = None  # the clock at second 0 of the file; the previous frame's time
     for frame, given in frames:
         now, seconds = time.monotonic(), finite_seconds("paced: time", given)
         if zero is None or last is None or seconds < last or not -EARLY < now - (zero + seconds) < LATE:
@@ -52,12 +56,12 @@ def paced(frames: Iterable[Timed]) -> Iterator[Timed]:
 
 
 class Live:
-    """Explains a source's frames on threads of its own, and keeps the newest. Views never hold it up.
+    """The newest explained frame of a source, made by threads of its own. Views never delay it.
 
     Attributes
     ----------
     views
-        A semaphore, of which each view that follows the source holds one.
+        A semaphore that each view acquires while it follows the source.
 
     Raises
     ------
@@ -69,33 +73,33 @@ class Live:
         self.views = threading.BoundedSemaphore(VIEWS)
         self._model = model
         self._changed = threading.Condition()
-        self._newest: Picture | None = None
+        self._newest: ExplainedPicture | None = None
         self._state, self._error = "waiting", None
-        self._times: deque[float] = deque(maxlen=COUNTED)  # when the newest frames were there
+        self._times: deque[float] = deque(maxlen=COUNTED)  # of the newest frames
         self._stream = model.stream(frames, top=best_of(model), drop="oldest")
         self._thread = threading.Thread(target=self._run, name="fastcam-serve-live", daemon=True)
         self._thread.start()
 
-    def newer(self, than: int, patience: float) -> Picture | None:
-        """The newest picture, once its number is higher; the newest there is after `patience` seconds without one.
+    def newer(self, than: int, patience: float) -> ExplainedPicture | None:
+        """Return the newest picture once its number is above `than`, or after `patience` seconds in any case.
 
-        None where there never was one, or where there are no more.
+        None before the first picture, and after the last one.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._is_over or self._number > than, patience)
             return None if self._is_over and self._number <= than else self._newest
 
-    def newest(self) -> Picture | None:
-        """The newest picture, at once."""
+    def newest(self) -> ExplainedPicture | None:
+        """Return the newest picture, at once; None before the first."""
         with self._changed:
             return self._newest
 
     def status(self) -> dict[str, Any]:
-        """How things stand, as plain values.
+        """Return the state of the source, as plain values.
 
         `state`: "waiting" for the first frame, "playing", "stalled" when no frame came for a while, "ended", "failed".
-        `error`: what the source or a frame raised. Then the frame's number and time in seconds, how many were left out
-        so far, and how many are explained a second.
+        `error`: the message of what the source or a frame raised. `frame`, `seconds`: the frame's number and time.
+        `dropped`: the count of frames that were left out. `frames_per_second`: the rate of explained frames.
         """
         with self._changed:
             times, found = self._times, self._newest and self._newest.explanation
@@ -127,7 +131,7 @@ class Live:
         try:
             for frame, explanation in self._stream:
                 with self._changed:
-                    self._newest, self._state = Picture(self._model, frame, explanation), "playing"
+                    self._newest, self._state = ExplainedPicture(self._model, frame, explanation), "playing"
                     self._times.append(time.monotonic())
                     self._changed.notify_all()
         except FastcamError as error:

@@ -1,5 +1,5 @@
-// The parts of a multipart answer, each as soon as it is whole: its picture, and what was found in that very frame. The
-// parts tell their length.
+// Yield the parts of a multipart answer, each once it is whole: the picture, and the result of that same frame. The
+// parts have their length.
 export async function* partsOf(reader) {
   let held = new Uint8Array();
   for (let { value, done } = await reader.read(); !done; { value, done } = await reader.read()) {
@@ -16,7 +16,7 @@ export async function* partsOf(reader) {
   }
 }
 
-// A part's head, in ASCII, with the empty line that ends it; undefined before that has come.
+// Return a part's head, in ASCII, with the empty line that ends it; undefined before that line has come.
 function headOf(bytes) {
   for (let k = 3; k < bytes.length; k++) {
     if (bytes[k] === 10 && bytes[k - 1] === 13 && bytes[k - 2] === 10 && bytes[k - 3] === 13) {

@@ -1,9 +1,9 @@
-// The live picture or a photo, drawn with this view's settings. The server knows nothing of views: settings go along
-// with each request.
+// The live picture or a photo, drawn with the settings of this view. The server has no state of views: each request has
+// its settings.
 
 import { partsOf } from "./multipart.js";
 
-const POLL = 250; // milliseconds between questions for how things stand
+const POLL = 250; // milliseconds between requests of the state
 
 const HINTS = {
   paper: "Pixels above this share of the map's maximum.",
@@ -25,17 +25,17 @@ const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
 const scoreOf = ({ score, is_probability }) => (is_probability ? percent(score) : score.toPrecision(4));
 
 let model = null;
-let pinned = null; // the class that is kept to, by its index
+let pinned = null; // index of the chosen class; null: the best one
 let photo = null; // the file that is shown in place of the live picture
-let verdict = "No photo yet."; // on the last photo
-let wanted = null; // the file that is to be shown
-let watching = null; // what ends the stream of live pictures
-let watched = null; // its settings, or the last one's
+let verdict = "No photo yet."; // status line of the last photo
+let wanted = null; // the file to be shown next
+let watching = null; // aborts the stream of live pictures
+let watched = null; // settings of the current or last stream
 let [asking, askAgain] = [false, false];
 
-// ---- what the page says ---------------------------------------------------------------------------------------------
+// ---- texts and pictures ---------------------------------------------------------------------------------------------
 
-// Only where it has changed: a screen reader would read it out again and again.
+// Set only a text that has changed: a screen reader reads out each update.
 function say(kind, text) {
   if (by("status").textContent !== text) by("status").textContent = text;
   by("status").className = kind;
@@ -133,7 +133,7 @@ async function answerOf(response) {
   return answer;
 }
 
-// What fetch throws where nobody answers is a TypeError.
+// `fetch` throws a TypeError where no server answers.
 const GONE = "fastcam doesn't answer. Is it still running?";
 const messageOf = (error) => (error instanceof TypeError ? GONE : error.message);
 
@@ -157,8 +157,8 @@ function showLive(state, given) {
   if (state.found && (given !== watched || (!watching && !over))) watch(given);
 }
 
-// Not by <img src="live.mjpg">: browsers don't tell when that has lost its stream, and stands still. Numbers come along
-// with each picture, so that all that is shown is of one frame.
+// Not by <img src="live.mjpg">: browsers don't report a lost stream of an image. Numbers come with each picture, so that
+// the page shows one frame only.
 async function watch(given) {
   stopWatching();
   const mine = (watching = new AbortController());
@@ -177,7 +177,7 @@ async function watch(given) {
       showFound(found);
     }
   } catch {
-    // It was stopped, or lost: then `follow` begins anew.
+    // The stream was stopped, or lost: `follow` begins a new one.
   } finally {
     if (watching === mine) watching = null;
   }
@@ -200,7 +200,7 @@ function choose(files) {
   explain();
 }
 
-// One request at a time, and after it one with the newest settings.
+// Send one request at a time, and after it one with the newest settings.
 async function explain() {
   askAgain = asking;
   if (asking) return;

@@ -1,4 +1,4 @@
-"""A frame or photo with what was found in it, drawn the way a view asks for."""
+"""A frame or photo with its explanation, drawn by the settings of a view."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from fastcam.results import Explanation
 if TYPE_CHECKING:
     from fastcam.classifier.classifier import Classifier
 
-BEST = 5  # classes that are listed, as far as the model has as many
-LARGEST = 1920  # pixels of the longer side; larger pictures are reduced for the browser
+BEST = 5  # classes that are listed, or all of fewer
+LARGEST = 1920  # pixels of the longer side; larger pictures are reduced
 QUALITY = 85  # of JPEG
-KEPT = 8  # drawings, and explanations of other classes, of one picture
+KEPT = 8  # drawings, and explanations of other classes, that a picture keeps
 
 
 class Settings(NamedTuple):
-    """How a view wants its picture: which pixels make a box, the heatmap's opacity, the class; None for the best."""
+    """The settings of a view: the rule of its boxes, the heatmap's opacity, and the class; None for the best."""
 
     rule: Convention
     opacity: float
@@ -39,12 +39,12 @@ class Settings(NamedTuple):
 
 
 def settings_of(query: str, classes: int) -> Settings:
-    """Settings from a URL's query, all of them optional: convention, threshold, opacity and class (an index).
+    """Return the settings of a URL's query, all optional: convention, threshold, opacity and class (an index).
 
     Raises
     ------
     InputError
-        Another name, a name twice, or a value out of range.
+        An unknown name, a name twice, or a value out of range.
 
     Examples
     --------
@@ -74,8 +74,8 @@ def _number(name: str, text: str) -> float:
         raise InputError(f"{name}: expected a number; got {text!r}") from None
 
 
-def under(explanation: Explanation, rule: Convention) -> Explanation:
-    """The same maps of one image, boxed under another convention or threshold: the network isn't run again."""
+def under_rule(explanation: Explanation, rule: Convention) -> Explanation:
+    """Return an explanation of one image with boxes by another convention or threshold, from the same maps."""
     if (explanation.convention, explanation.threshold) == (rule.name, rule.threshold):
         return explanation
     part = explanation.part()
@@ -91,11 +91,11 @@ def under(explanation: Explanation, rule: Convention) -> Explanation:
     return replace(explanation, boxes=boxes, convention=rule.name, threshold=rule.threshold)
 
 
-class Picture:
-    """An (H, W, 3) uint8 frame or photo and the explanation of its best classes. May be used from many threads.
+class ExplainedPicture:
+    """An (H, W, 3) uint8 frame or photo and the explanation of its best classes; threads may share it.
 
-    Views with the same settings share one drawing. For a class that isn't among the best the network runs once more,
-    however many views ask for that class.
+    Views with the same settings share one drawing. For another class than the best ones the network runs once more, for
+    all views of that class together.
     """
 
     def __init__(self, model: Classifier, pixels: NDArray[np.uint8], explanation: Explanation) -> None:
@@ -107,20 +107,20 @@ class Picture:
 
     @property
     def number(self) -> int:
-        """The frame's in its source; -1 of a photo."""
+        """The frame's number in its source; -1 of a photo."""
         index = self.explanation.frame_index
         return -1 if index is None else index
 
     def record(self, settings: Settings) -> dict[str, Any]:
-        """Size, the best classes and the chosen one, as plain values; boxes in pixels of the frame or photo."""
+        """Return size, best classes and chosen class as plain values; boxes in pixels of the frame or photo."""
         with self._lock:
             chosen, m = self._chosen(settings)
         height, width = self.explanation.image_sizes[0].tolist()
-        best = map_records(under(self.explanation, settings.rule), 0)
+        best = map_records(under_rule(self.explanation, settings.rule), 0)
         return {"width": width, "height": height, "maps": best, "chosen": map_records(chosen, 0)[m]}
 
     def jpeg(self, settings: Settings) -> bytes:
-        """A JPEG file of the heatmap and box of the chosen class, drawn over the frame or photo."""
+        """Return a JPEG file of the frame or photo under the heatmap and box of the chosen class."""
         with self._lock:
             if settings not in self._drawn:
                 if len(self._drawn) == KEPT:
@@ -138,24 +138,24 @@ class Picture:
         return file.getvalue()
 
     def _chosen(self, settings: Settings) -> tuple[Explanation, int]:
-        """An explanation of the chosen class, and which of its maps that is."""
+        """Return an explanation of the chosen class, and the index of its map."""
         index = settings.class_index
         if index is None:
-            return under(self.explanation, settings.rule), 0
+            return under_rule(self.explanation, settings.rule), 0
         for explanation in (self.explanation, *self._others):
             for m, one in enumerate(explanation.class_index[0].tolist()):
                 if one == index:
-                    return under(explanation, settings.rule), m
+                    return under_rule(explanation, settings.rule), m
         self._others.insert(0, self._model.explain(self._pixels, class_index=index))
         del self._others[KEPT:]
-        return under(self._others[0], settings.rule), 0
+        return under_rule(self._others[0], settings.rule), 0
 
 
-def explained(model: Classifier, pixels: NDArray[np.uint8]) -> Picture:
-    """A photo (H, W, 3) uint8, explained."""
-    return Picture(model, pixels, model.explain(pixels, top=best_of(model)))
+def explain(model: Classifier, pixels: NDArray[np.uint8]) -> ExplainedPicture:
+    """Return the picture of a photo (H, W, 3) uint8, with the explanation of its best classes."""
+    return ExplainedPicture(model, pixels, model.explain(pixels, top=best_of(model)))
 
 
 def best_of(model: Classifier) -> int:
-    """How many classes are listed."""
+    """Return the count of classes that are listed."""
     return min(BEST, model.head.classes)

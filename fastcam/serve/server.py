@@ -1,4 +1,4 @@
-"""The server of the page: on this machine only, without any state but the newest frame."""
+"""The server of the page, for this machine only, whose only state is the newest frame."""
 
 from __future__ import annotations
 
@@ -25,34 +25,33 @@ if TYPE_CHECKING:
     from fastcam.classifier.classifier import Classifier
 
 HOST = "127.0.0.1"
-# At once: those of photos and views, which have limits of their own, and as many as all pages need; a browser has up
-# to six.
+# At the same time: of photos and views, which have limits of their own, and of all pages; a browser opens up to six.
 CONNECTIONS = 128
 MAKING_ROOM = 1.0  # seconds
 
 
 class Server:
-    """Serves a page with the live overlay of frames, and for photos, until it is closed. Use it in a `with` block.
+    """A server of a page with the live overlay of frames, and for photos; a context manager.
 
     Only programs of this machine reach it, and of the pages in a browser only its own. Settings come with each request,
-    so views don't disturb each other. A view gets the newest frame whenever it is ready for one, and never holds up the
-    source. Nothing is written to disk. Photos are explained one after the other, whoever sends them. Clients that keep
-    the server waiting make room for others.
+    so views don't disturb each other. A view gets the newest frame whenever it is ready for one, and never delays the
+    source. Nothing is written to disk. Photos are explained one after the other. Connections that the server waits for
+    longest are closed where others need room.
 
     Parameters
     ----------
     model
-        Of `fastcam.load`.
+        The opened model, from `fastcam.load`.
     frames
-        As of `Classifier.stream`: an iterable of (H, W, 3) uint8 RGB arrays, or of pairs of one and its time in
-        seconds, read as fast as it yields them; `paced` plays a file at its own speed. None: photos only.
+        An iterable of (H, W, 3) uint8 RGB arrays, or of pairs of an array and its time in seconds, as for
+        `Classifier.stream`, read as fast as it yields them; `paced` plays a file at its own speed. None: photos only.
     port
-        0: any free one.
+        The port of this machine; 0: any free one.
 
     Attributes
     ----------
     url
-        Of the page.
+        The address of the page.
 
     Raises
     ------
@@ -88,12 +87,12 @@ class Server:
         self._thread.start()
 
     def wait(self) -> None:
-        """Until the server is closed, or Ctrl-C."""
+        """Wait until the server is closed, or for Ctrl-C."""
         while self._thread.is_alive():
-            self._thread.join(1)  # by the second: Windows doesn't interrupt a wait without an end
+            self._thread.join(1)  # second by second: Windows doesn't interrupt an endless wait
 
     def close(self) -> None:
-        """End all connections and threads, and let the port go."""
+        """End all connections and threads, and free the port."""
         self._listener.shutdown()
         self._close_work()
         self._listener.server_close()
@@ -111,12 +110,12 @@ class Server:
 
 
 class Listener(ThreadingHTTPServer):
-    """A thread for each connection; all of them end when it is closed.
+    """A listening socket with a thread for each connection; closing it ends all of them.
 
     Attributes
     ----------
     arrivals
-        What comes from each connection.
+        The incoming bytes of each connection.
     """
 
     daemon_threads = True
@@ -130,11 +129,11 @@ class Listener(ThreadingHTTPServer):
         super().__init__(address, handler)
 
     def server_bind(self) -> None:
-        """Without the base class's question to the name server."""
+        """Bind without the base class's query to the name server."""
         TCPServer.server_bind(self)
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        """Whether there is room for one more connection; that which is waited for the longest makes some."""
+        """Return whether there is room for one more connection, after closing the slowest if need be."""
         with self._changed:
             if len(self._open) >= CONNECTIONS and self._end_slowest():
                 self._changed.wait_for(lambda: len(self._open) < CONNECTIONS, MAKING_ROOM)
@@ -147,13 +146,13 @@ class Listener(ThreadingHTTPServer):
         return bool(waiting)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """In a thread of its own."""
+        """Process a request in a thread of its own."""
         with self._changed:
             self._open.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """The end of a connection."""
+        """End a connection, and forget it."""
         super().shutdown_request(request)
         with self._changed:
             self._open.discard(request)
@@ -161,12 +160,12 @@ class Listener(ThreadingHTTPServer):
             self._changed.notify_all()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that leave, or don't read, are no error."""
+        """Log an error, unless the client has left or doesn't read."""
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             logging.getLogger(__name__).exception("a request failed")
 
     def server_close(self) -> None:
-        """End all connections as well; what is being computed for one is finished and forgotten."""
+        """End all connections as well, after their current computation."""
         super().server_close()
         with self._changed:
             for request in self._open:
@@ -175,6 +174,6 @@ class Listener(ThreadingHTTPServer):
 
 
 def _end(request: socket.socket) -> None:
-    """Whatever waits for it goes on."""
+    """Shut a connection down, so that waiting threads go on."""
     with suppress(OSError):  # its client may have ended it
         request.shutdown(socket.SHUT_RDWR)

@@ -15,26 +15,27 @@ if TYPE_CHECKING:
 
 
 class Audio:
-    """The audio streams of a file, on their way into another.
+    """Audio streams of a file that are copied into another file.
 
     Parameters
     ----------
     source, start
-        The file they are read from, and the time in it that is 0 in the other.
+        The file that they are read from, and its time that is 0 in the other file.
     target
-        The other, to which streams are added at once.
+        The other file; the streams are added to it at once.
 
     Raises
     ------
     InputError
-        Its format doesn't take them.
+        The format of `target` doesn't take these streams.
     """
 
     def __init__(self, source: InputContainer, start: Fraction, target: OutputContainer) -> None:
-        self._source, self._target, self._start = source, target, start
+        self._source, self._start = source, start
+        self._target: Any = target  # PyAV's own types of these methods are incomplete
         streams = source.streams.audio
         try:
-            self._streams = {stream.index: target.add_stream_from_template(stream) for stream in streams}
+            self._streams = {stream.index: self._target.add_stream_from_template(stream) for stream in streams}
         except ValueError as error:
             raise InputError(
                 f"audio: {error}, and isn't encoded anew. Choose another format, such as .mkv, or leave the audio out"
@@ -46,7 +47,7 @@ class Audio:
         self._next = self._read()
 
     def _read(self) -> Any:
-        """The next packet; None at the end, and where the file breaks off, which whoever reads the frames tells."""
+        """Return the next packet; None at the end, and at a break, which the reader of frames reports."""
         with suppress(pyav().FFmpegError):
             for packet in self._packets:
                 if packet.size:
@@ -54,7 +55,7 @@ class Audio:
         return None
 
     def copy(self, wanted: Callable[[float], bool]) -> None:
-        """Copy packets in order, while their time in seconds is wanted."""
+        """Copy packets in order, while `wanted` is true of their time in seconds."""
         while self._next is not None:
             packet = self._next
             ticks = round(self._start / packet.time_base)
@@ -68,5 +69,5 @@ class Audio:
             self._next = self._read()
 
     def close(self) -> None:
-        """Let go of the file that is read."""
+        """Close the file that is read."""
         self._source.close()

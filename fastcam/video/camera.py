@@ -1,4 +1,4 @@
-"""Frames of a camera of this machine, by OpenCV: PyAV's own builds have no drivers of cameras."""
+"""Frames of a camera of this machine, read by OpenCV: PyAV's wheels have no camera drivers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from importlib import import_module
 import numpy as np
 
 from fastcam.errors import BackendError, InputError
-from fastcam.video.source import Source, Timed
+from fastcam.video.source import FrameSource, Timed
 
 
-class Camera(Source):
-    """Frames as they come, with the seconds since the first. Made by `read`."""
+class Camera(FrameSource):
+    """Frames of a camera, with the seconds since the first one. Made by `read`."""
 
     is_live = True
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from fastcam.errors import InputError
 from fastcam.video.audio import Audio
 from fastcam.video.ffmpeg import address, pyav
-from fastcam.video.source import Source
+from fastcam.video.source import FrameSource
 
-FORMATS = {  # of each suffix, with the codec that most players play
+FORMATS = {  # by suffix, with the codec that most players play
     ".mp4": ("mp4", "libx264"),
     ".m4v": ("mp4", "libx264"),
     ".mov": ("mov", "libx264"),
@@ -25,35 +25,35 @@ FORMATS = {  # of each suffix, with the codec that most players play
 OPTIONS = {
     "libx264": {"preset": "veryfast", "crf": "20"},
     "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "crf": "30", "b": "0"},
-    "libx265": {"x265-params": "log-level=error"},  # it prints otherwise
+    "libx265": {"x265-params": "log-level=error"},  # silent by option only
 }
-PIXELS = {"ffv1": "bgr0", "libx264rgb": "bgr0"}  # of codecs that are chosen to lose nothing; else what all play
-BT709 = (1, 1, 1)  # space, primaries and transfer that players take for granted
-LIMITED = 1  # the range of luma that they take for granted
+PIXELS = {"ffv1": "bgr0", "libx264rgb": "bgr0"}  # of lossless codecs; of others yuv420p, which all players show
+BT709 = (1, 1, 1)  # space, primaries and transfer that players assume
+LIMITED = 1  # the range of luma that players assume
 FINE = 90_000  # ticks a second at least: MPEG's clock
 
 
 class Encoder:
-    """Pictures in, file out. Knows nothing of threads and names; errors are FFmpeg's own but for what a caller chose.
+    """An encoder of pictures into a file. Its errors are FFmpeg's own, except those of what the caller chose.
 
     Parameters
     ----------
     place, suffix
-        The file to write, and the suffix that says its format.
+        The file to write, and the suffix that gives its format.
     like, rate, audio, codec, options
         As in `fastcam.video.write`.
 
     Raises
     ------
     InputError
-        A codec or audio that the format doesn't take, options that the codec doesn't have.
+        The format doesn't take the codec or the audio, or the codec doesn't have the options.
     """
 
     def __init__(
         self,
         place: Path,
         suffix: str,
-        like: Source | None,
+        like: FrameSource | None,
         rate: Fraction,
         audio: bool,
         codec: str | None,
@@ -77,19 +77,19 @@ class Encoder:
         known = [one.name for one in context.codec.video_formats or ()]
         wanted = PIXELS.get(name, "yuv420p")
         self._stream.pix_fmt = wanted if not known or wanted in known else known[0]
-        self._space = None if self._stream.format.is_rgb else self._mark_colours(context)
+        self._space = None if self._stream.format.is_rgb else self._mark_colors(context)
         found = like.open_audio() if like and audio else None
         self._audio = Audio(*found, self._container) if found else None
         self._has_begun = False
 
-    def _mark_colours(self, context: Any) -> int:
-        """Store colours as the source does, so that players show them as they show those of the source."""
-        space, context.color_primaries, context.color_trc = (self._like.colours if self._like else None) or BT709
+    def _mark_colors(self, context: Any) -> int:
+        """Mark the stream with the source's colour space, so that players show the same colours; return that space."""
+        space, context.color_primaries, context.color_trc = (self._like.colors if self._like else None) or BT709
         context.colorspace, context.color_range = space, LIMITED
         return space
 
     def picture(self, frame: NDArray[np.uint8], ticks: int) -> Any:
-        """A copy of a frame, with even sides where colours are stored for two pixels at a time, and its time."""
+        """Return a copy of a frame with its time, padded to even sides where chroma is stored for pairs of pixels."""
         height, width = frame.shape[:2]
         layout = self._av.VideoFormat(self._stream.pix_fmt, 2, 2)
         rows, columns = height % (3 - layout.chroma_height()), width % (3 - layout.chroma_width())
@@ -100,43 +100,43 @@ class Encoder:
         return picture
 
     def encode(self, picture: Any) -> None:
-        """Add a picture, and the audio up to it."""
+        """Encode a picture, and copy the audio up to its time."""
         if not self._has_begun:
             self._begin(picture)
         if self._audio is not None:
             self._audio.copy(lambda time: time <= picture.time)
-        colours = {} if self._space is None else {"dst_colorspace": self._space, "dst_color_range": LIMITED}
-        converted = picture.reformat(format=self._stream.pix_fmt, **colours)
+        colors = {} if self._space is None else {"dst_colorspace": self._space, "dst_color_range": LIMITED}
+        converted = picture.reformat(format=self._stream.pix_fmt, **colors)
         self._container.mux(self._stream.encode(converted))
 
     def _begin(self, picture: Any) -> None:
-        """What the first picture, or its source, tells."""
+        """Set what is known from the first picture and its source, and begin the file."""
         self._has_begun = True
         context = self._stream.codec_context
         self._stream.width, self._stream.height = picture.width, picture.height
         if self._like and self._like.pixel_aspect:
             context.sample_aspect_ratio = self._like.pixel_aspect
         self._container.start_encoding()
-        if context.options:  # those that nobody took
+        if context.options:  # options that FFmpeg didn't use
             raise InputError(f"options: expected some that {context.name} has; got {', '.join(context.options)}")
 
     def finish(self) -> None:
-        """Write what is on its way, the rest of the audio if all frames were read, and what a file ends with."""
+        """Write what is buffered, the rest of the audio if all frames were read, and the end of the file."""
         self._container.mux(self._stream.encode(None))
         if self._audio is not None and self._like is not None and self._like.has_ended:
             self._audio.copy(lambda time: True)
         self._container.close()
 
     def release(self) -> None:
-        """Let go of all files, whatever became of them."""
+        """Close all files, after errors as well."""
         if self._audio is not None:
             self._audio.close()
         try:
             self._container.close()
         except (self._av.FFmpegError, OSError):
-            return  # told before, by what failed first
+            return  # the first failure was reported
 
 
 def _time_base(rate: Fraction) -> Fraction:
-    """Fine, and such that times of frames at this rate are multiples of it."""
+    """Return a fine time base of which all times of frames at this rate are multiples."""
     return Fraction(1, rate.numerator * -(-FINE // rate.numerator))

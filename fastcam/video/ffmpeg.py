@@ -1,4 +1,4 @@
-"""FFmpeg by way of PyAV: imported when it is first used, its errors in words."""
+"""FFmpeg by PyAV, imported when it is first used, and its errors in words."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ PATIENCE = 10.0  # seconds without data after which a network stream is given up
 
 
 def pyav() -> Any:
-    """The module `av`.
+    """Return the module `av`.
 
     Raises
     ------
     BackendError
-        It isn't installed.
+        PyAV isn't installed.
     """
     try:
         return import_module("av")
@@ -35,7 +35,7 @@ def open_input(name: str, file_format: str | None, options: Mapping[str, str]) -
     Raises
     ------
     InputError
-        It isn't there, or it isn't what FFmpeg reads.
+        There is no such file, or FFmpeg can't read it.
     """
     av = pyav()
     timeout = PATIENCE if "://" in name else None
@@ -48,13 +48,13 @@ def open_input(name: str, file_format: str | None, options: Mapping[str, str]) -
 
 
 def address(place: str | os.PathLike[str]) -> str:
-    """What FFmpeg takes for this file, even if its name looks like an address ("9:00.mp4"); others as they are."""
+    """Return FFmpeg's address of a file, even if its name looks like one ("9:00.mp4"); other names as they are."""
     name = os.fspath(place)
     return f"file:{name}" if os.path.isfile(name) else name
 
 
 def reason(error: Exception) -> str:
-    """What FFmpeg says, in short."""
+    """Return FFmpeg's reason for an error, in short."""
     if isinstance(error, pyav().error.ExitError):
         return f"no data for {PATIENCE:.0f} s"
     return getattr(error, "strerror", None) or str(error)

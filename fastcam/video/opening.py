@@ -1,5 +1,7 @@
-"""Open sources of frames by name."""
+"""Functions that open sources of frames."""
 
+# pyright: reportUnnecessaryIsInstance=false
+# Arguments are checked at run time, since callers may not check types.
 from __future__ import annotations
 
 import os
@@ -15,41 +17,41 @@ from fastcam.errors import InputError
 from fastcam.video.camera import Camera
 from fastcam.video.raw import RawReader
 from fastcam.video.reader import Reader
-from fastcam.video.source import Source, checked_rate
+from fastcam.video.source import FrameSource, checked_rate
 
 CAMERA = re.compile(r"/dev/video\d+|\d{1,3}")
 
 
 def read(
     source: str | os.PathLike[str], *, format: str | None = None, options: Mapping[str, str] | None = None
-) -> Source:
-    """Frames of a video file, network stream or camera, with their times: what `Classifier.stream` takes.
+) -> FrameSource:
+    """Open a video file, network stream or camera, and return its frames with their times, for `Classifier.stream`.
 
-    Frames are upright, as players show them: turned and mirrored as the file says. Every pixel format comes as RGB, 8
-    bits a channel, transparency left out; interlaced frames come as they are stored, both fields in one. Times are
-    those of the file, counted from its beginning; of a live source they count from its first frame, and go on by its
-    rate where the source's own don't grow.
+    Frames are upright, as players show them: rotated and mirrored by the file's display matrix. Every pixel format is
+    converted to RGB of 8 bits a channel, without transparency; interlaced frames keep both fields in one. Times are
+    those of the file, from its beginning; those of a live source count from its first frame, and go on by its rate
+    where the source's own don't grow.
 
     Parameters
     ----------
     source
         A path; an address such as rtsp://...; or a camera, /dev/video0 or its number "0", which is read by OpenCV.
     format, options
-        FFmpeg's name of the format, if it can't tell by itself, and FFmpeg's options of it; it ignores those that it
-        doesn't know. A camera with a format is read by FFmpeg.
+        FFmpeg's name of the format, where FFmpeg can't detect it, and FFmpeg's options of the format; unknown ones are
+        ignored. A camera with a format is read by FFmpeg.
 
     Returns
     -------
-    Source
-        An iterator over pairs of an (H, W, 3) uint8 array, RGB, C-contiguous and yours to draw on, and its time in
-        seconds; and a context manager.
+    FrameSource
+        An iterator over pairs of a frame and its time in seconds, and a context manager. A frame is an (H, W, 3) uint8
+        array, RGB, C-contiguous, which the caller may change.
 
     Raises
     ------
     InputError
-        At once: it can't be opened, or has no video that can be decoded. In its place, after all frames before it: a
-        frame that can't be read, a file that is cut off, a live source that ended or gave nothing for 10 s. Packets of
-        live sources that are damaged are left out (`Source.broken`).
+        At once: the source can't be opened, or has no video that can be decoded. During iteration, after all frames
+        before it: a frame can't be read, a file is cut off, a live source ended or sent nothing for 10 s. Damaged
+        packets of live sources are left out (`FrameSource.broken`).
     BackendError
         PyAV isn't installed: `pip install 'fastcam[video]'`; OpenCV, for cameras.
 
@@ -69,8 +71,8 @@ def read(
     return Reader(name, format, options or {})
 
 
-def read_raw(file: Any, size: tuple[int, int], *, rate: float | Fraction | None = None) -> Source:
-    """Frames of bytes R, G, B one after the other, as `ffmpeg -f rawvideo -pix_fmt rgb24 -` writes them.
+def read_raw(file: Any, size: tuple[int, int], *, rate: float | Fraction | None = None) -> FrameSource:
+    """Return the frames of a file of bytes R, G, B, as `ffmpeg -f rawvideo -pix_fmt rgb24 -` writes them.
 
     Parameters
     ----------
@@ -79,12 +81,17 @@ def read_raw(file: Any, size: tuple[int, int], *, rate: float | Fraction | None 
     size
         (H, W) of the frames.
     rate
-        Frames a second. None: a frame's time is when it comes, in seconds since reading began.
+        Frames a second. None: a frame's time is that of its arrival, in seconds since reading began.
+
+    Returns
+    -------
+    FrameSource
+        As of `read`; frames are (H, W, 3) uint8.
 
     Raises
     ------
     InputError
-        An argument that doesn't fit; in its place, a frame that isn't whole, and no frame at all.
+        An argument that doesn't fit; during iteration, a frame that isn't whole, or no frame at all.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Frames without a file format, from a pipe: needs nothing but NumPy."""
+"""Frames without a file format, from a pipe, read by NumPy alone."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from fastcam.errors import InputError
-from fastcam.video.source import Source, Timed
+from fastcam.video.source import FrameSource, Timed
 
 
-class RawReader(Source):
+class RawReader(FrameSource):
     """Frames of bytes R, G, B, row by row, one after the other. Made by `read_raw`."""
 
     def __init__(self, file: Any, size: tuple[int, int], rate: Fraction | None) -> None:
@@ -39,7 +39,7 @@ class RawReader(Source):
             number += 1
 
     def _fill(self, room: memoryview) -> int:
-        """Bytes that were read: all there is room for, or those up to the end."""
+        """Read into all of `room`, or up to the end of the file, and return the count of bytes."""
         got = 0
         while got < len(room):
             try:

@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 
 from fastcam.errors import InputError
 from fastcam.video.ffmpeg import open_input, pyav, reason
-from fastcam.video.source import Source, Timed
+from fastcam.video.source import FrameSource, Timed
 
 if TYPE_CHECKING:
     from av.container import InputContainer
 
 LIVE = re.compile(r"(rtsps?|rtmps?|rtp|udp|tcp|srt)://")
-KEEPS_DURATION = {"mov", "matroska", "avi"}  # formats whose head says it, and means it
-MISSING = 0.5  # seconds that a file may be shorter than its head says
+KEEPS_DURATION = {"mov", "matroska", "avi"}  # formats whose header gives a reliable duration
+MISSING = 0.5  # seconds that a file may be shorter than its header gives
 CONVERTIBLE = {1, 2, 4, 5, 6, 7, 9}  # colour spaces that swscale converts to and from; 2 is "unspecified"
 
 
-class Reader(Source):
+class Reader(FrameSource):
     """Frames of a file or address, decoded by several threads. Made by `read`."""
 
     def __init__(self, name: str, file_format: str | None, options: Mapping[str, str]) -> None:
@@ -38,7 +38,7 @@ class Reader(Source):
         self._video.thread_type = "AUTO"
         self._describe()
         self._failure: Exception | None = None
-        self._last_packet = (False, 0.0)  # whether it was cut off, and when what it holds ends
+        self._last_packet = (False, 0.0)  # whether it was cut off, and when its content ends
         super().__init__()
 
     def _describe(self) -> None:
@@ -48,10 +48,10 @@ class Reader(Source):
         self.time_base = video.time_base
         self.pixel_aspect = video.sample_aspect_ratio or None
         if context.colorspace in CONVERTIBLE:
-            self.colours = (int(context.colorspace), int(context.color_primaries), int(context.color_trc))
+            self.colors = (int(context.colorspace), int(context.color_primaries), int(context.color_trc))
         length, start = self._container.duration, self._container.start_time
         self._seconds = None if length is None else length / 1e6
-        # Whole ticks from here on, so that times come out as they are in the file.
+        # In whole ticks, so that times are exactly those of the file.
         ticks = round(Fraction(max(0, start or 0), 1_000_000) / video.time_base)
         self._start = None if self.is_live else ticks * video.time_base
         if not self.is_live:
@@ -66,7 +66,7 @@ class Reader(Source):
         self._check_end(number)
 
     def _pictures(self) -> Iterator[Any]:
-        """What can be decoded; `_failure` says why there is no more, if it isn't the end."""
+        """Yield the pictures that can be decoded; `_failure` is the reason for an end before the file's own."""
         av = pyav()
         try:
             for packet in self._container.demux():
@@ -83,7 +83,7 @@ class Reader(Source):
                 yield from pictures
         except (av.FFmpegError, OSError) as error:
             self._failure = error
-            with suppress(av.FFmpegError):  # those on their way through the decoder's threads
+            with suppress(av.FFmpegError):  # pictures in the decoder's threads
                 yield from self._video.codec_context.decode(None)
 
     def _note_end(self, packet: Any) -> None:
@@ -92,22 +92,22 @@ class Reader(Source):
             self._last_packet = (packet.is_corrupt, max(end, self._last_packet[1]))
 
     def _time(self, picture: Any, before: float | None) -> float:
-        """Seconds since the beginning of the file, or since the first frame of a live source."""
+        """Return the seconds since the beginning of the file, or since the first frame of a live source."""
         following = 0.0 if before is None else before + float(1 / (self.rate or 25))
-        if picture.pts is None:  # of streams without a file format around them
+        if picture.pts is None:  # in streams without a container
             return following
-        time = picture.pts * self._video.time_base  # those that are flushed don't know it themselves
+        time = picture.pts * self._video.time_base  # pictures that are flushed don't have it themselves
         if self._start is None:
             self._start = time
         seconds = float(time - self._start)
-        starts_anew = self.is_live and before is not None and seconds <= before  # as cameras' clocks do at times
+        starts_anew = self.is_live and before is not None and seconds <= before  # as some cameras' clocks do
         return following if starts_anew else seconds
 
     def _pixels(self, picture: Any) -> NDArray[np.uint8]:
         pixels = picture.to_ndarray(format="rgb24")
         matrix = picture.side_data.get("DISPLAYMATRIX")
         if matrix is None:
-            # What is stored as RGB is the decoder's own picture, from which it may make the next one.
+            # A picture stored as RGB shares the decoder's memory, from which it may make the next one.
             return pixels.copy() if picture.format.name == "rgb24" else np.ascontiguousarray(pixels)
         turned = upright(pixels, np.frombuffer(matrix, np.int32), self.name)
         aspect = self._video.sample_aspect_ratio
@@ -116,7 +116,7 @@ class Reader(Source):
         return turned
 
     def _check_end(self, number: int) -> None:
-        """Tell an end from a break."""
+        """Raise an error unless the source came to its proper end."""
         place = f"{self.name}: frame {number}"
         if self._failure is not None:
             raise InputError(f"{place}: can't be read ({reason(self._failure)})") from self._failure
@@ -134,14 +134,14 @@ class Reader(Source):
         self._container.close()
 
     def open_audio(self) -> tuple[InputContainer, Fraction] | None:
-        """The file once more, for its audio, and what time there is the frames' 0; None where there is no audio."""
+        """Open the file again for its audio, and return it with the time of the frames' 0; None without audio."""
         if self.is_live or self._start is None or not self._container.streams.audio:
             return None
         return open_input(*self._how), self._start
 
 
 def _video_stream(container: InputContainer, name: str) -> Any:
-    """The one that players show."""
+    """Return the video stream that players show."""
     stream: Any = container.streams.best("video")
     if stream is None or stream.disposition & pyav().stream.Disposition.attached_pic:
         kinds = ", ".join(one.type for one in container.streams) or "none"
@@ -152,17 +152,25 @@ def _video_stream(container: InputContainer, name: str) -> Any:
 
 
 def upright(pixels: NDArray[np.uint8], matrix: NDArray[np.int32], name: str) -> NDArray[np.uint8]:
-    """The picture as its display matrix wants it shown: turned by quarters, or mirrored.
+    """Return a picture rotated by quarter turns, or mirrored, by its display matrix.
 
     Parameters
     ----------
+    pixels
+        (H, W, 3) uint8.
     matrix
         (9,) int32 as in FFmpeg and MP4: x' = a x + c y, y' = b x + d y, of (a, b, _, c, d, ...) in units of 1/65536.
+    name
+        The file, for messages.
+
+    Returns
+    -------
+    (H', W', 3) uint8, C-contiguous; a copy.
 
     Raises
     ------
     InputError
-        An angle between the quarters.
+        The angle isn't a multiple of a quarter turn.
 
     Examples
     --------

@@ -1,5 +1,7 @@
-"""What all sources of frames have in common."""
+"""The base class of all sources of frames."""
 
+# pyright: reportUnnecessaryIsInstance=false
+# Arguments are checked at run time, since callers may not check types.
 from __future__ import annotations
 
 import threading
@@ -18,32 +20,32 @@ if TYPE_CHECKING:
 Timed = tuple[NDArray[np.uint8], float]
 
 
-class Source(Iterator[Timed]):
-    """Pairs of a frame, (H, W, 3) uint8 RGB, upright, C-contiguous and writable, and its time in seconds.
+class FrameSource(Iterator[Timed]):
+    """An iterator over pairs of a frame, (H, W, 3) uint8 RGB, upright, C-contiguous, writable, and its time in seconds.
 
-    An iterator for `Classifier.stream`, and a context manager. One thread reads it; another may close it meanwhile:
-    what is being read is finished first.
+    For `Classifier.stream`; a context manager. One thread reads; another may close the source meanwhile: the frame that
+    is being read is finished first.
 
     Attributes
     ----------
     name
         Path or address.
     rate
-        Frames a second, on average; None: nobody knows.
+        Frames a second, on average; None: unknown.
     count
-        About how many frames there are; None: nobody knows.
+        The approximate number of frames; None: unknown.
     is_live
-        Whether frames come by themselves and don't wait, as those of a camera or a network stream.
+        Whether frames come at their own time, as those of a camera or a network stream, and don't wait for the reader.
     has_ended
-        Whether its last frame was read, and it wasn't closed or interrupted before that.
+        Whether the last frame was read, without a close or an interrupt before it.
     broken
-        How many packets of a live source couldn't be decoded, and were left out.
+        The number of packets of a live source that couldn't be decoded and were left out.
     time_base
-        Seconds, of which all times are multiples; None: any times.
+        Seconds, of which all times are multiples; None: times are arbitrary.
     pixel_aspect
-        Width of a pixel by its height, of the upright frame; None: they are square, or nobody knows.
-    colours
-        FFmpeg's numbers of the colour space, primaries and transfer that frames were converted from; None: from none.
+        Width of a pixel divided by its height, of the upright frame; None: square, or unknown.
+    colors
+        FFmpeg's numbers of the colour space, primaries and transfer of the source; None: unknown.
     """
 
     name = "frames"
@@ -54,7 +56,7 @@ class Source(Iterator[Timed]):
     broken = 0
     time_base: Fraction | None = None
     pixel_aspect: Fraction | None = None
-    colours: tuple[int, int, int] | None = None
+    colors: tuple[int, int, int] | None = None
 
     def __init__(self) -> None:
         self._frames = self._read()
@@ -65,10 +67,10 @@ class Source(Iterator[Timed]):
         raise NotImplementedError
 
     def _release(self) -> None:
-        """Let go of the file; may be called more than once."""
+        """Close the file; may be called more than once."""
 
     def open_audio(self) -> tuple[InputContainer, Fraction] | None:
-        """The file once more, for its audio, and what time there is the frames' 0; None where there is no audio."""
+        """Open the file again for its audio, and return it with the time of the frames' 0; None without audio."""
         return None
 
     def __next__(self) -> Timed:
@@ -85,15 +87,15 @@ class Source(Iterator[Timed]):
         raise StopIteration
 
     def close(self) -> None:
-        """Read no more."""
+        """End reading, and close the file."""
         self._is_closed = True
-        if self._reading.acquire(blocking=False):  # else whoever reads lets go of the file
+        if self._reading.acquire(blocking=False):  # else the thread that reads closes the file
             try:
                 self._release()
             finally:
                 self._reading.release()
 
-    def __enter__(self) -> Source:
+    def __enter__(self) -> FrameSource:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -101,7 +103,7 @@ class Source(Iterator[Timed]):
 
 
 def checked_rate(rate: float | Fraction) -> Fraction:
-    """Frames a second as a fraction: 29.97 is 30000/1001."""
+    """Return frames a second as a fraction, 29.97 as 30000/1001, or raise InputError."""
     if isinstance(rate, bool) or not isinstance(rate, int | float | Fraction) or not 0 < rate <= 100_000:
         raise InputError(f"rate: expected frames a second, above 0; got {rate!r}")
     exact = Fraction(rate)

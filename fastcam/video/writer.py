@@ -1,4 +1,4 @@
-"""Video files of frames: there whole or not at all, and up to the last frame after an error or Ctrl-C."""
+"""Video files of frames: whole or absent, and playable up to the last frame after an error or Ctrl-C."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from numpy.typing import NDArray
 
 from fastcam.arrays.scalars import finite_seconds
 from fastcam.errors import FastcamError, InputError
-from fastcam.files import Part, unwritable
+from fastcam.files import PendingFile, unwritable
 from fastcam.images.photos import check_pixels
 from fastcam.threads import begin
 from fastcam.video.encoder import FORMATS, Encoder
 from fastcam.video.ffmpeg import pyav
-from fastcam.video.source import Source, checked_rate
+from fastcam.video.source import FrameSource, checked_rate
 
-LATEST = 1e10  # seconds, three centuries: in ticks of any clock of these formats they fit into 64 bits
-USUAL = Fraction(25)  # frames a second, which only tells the encoder what to expect, where nobody knows
+LATEST = 1e10  # seconds, three centuries, which fit into 64 bits in the ticks of any clock of these formats
+USUAL = Fraction(25)  # frames a second that the encoder expects where the rate is unknown
 
 
-class Writer:
+class VideoWriter:
     """A video file that grows frame by frame; a context manager. Made by `write`.
 
-    Threads of its own encode: one frame, while the next is made, and Ctrl-C never hits between encoder and file.
-    Leaving the block finishes the file and gives it its name, after an error of others or Ctrl-C as well: what was
-    written until then plays. If writing itself failed, or there is no frame, the file that was there before stays.
+    A thread encodes one frame while the caller makes the next, so that Ctrl-C never interrupts the encoder. Leaving the
+    block finishes the file and renames it to its path, after other errors and Ctrl-C as well: the frames until then
+    play. If writing itself failed, or there is no frame, an earlier file at the path stays.
 
     Attributes
     ----------
     count
-        Frames that were written.
+        The number of frames that were written.
     """
 
-    def __init__(self, path: Path, like: Source | None, rate: Fraction | None, **how: Any) -> None:
+    def __init__(self, path: Path, like: FrameSource | None, rate: Fraction | None, **how: Any) -> None:
         self.count = 0
         self._path, self._rate = path, rate or (like.rate if like else None)
-        self._part = Part(path)
+        self._part = PendingFile(path)
         try:
             suffix = path.suffix.lower()
             self._encoder = Encoder(self._part.place, suffix, like, self._rate or USUAL, **how)
@@ -56,11 +56,11 @@ class Writer:
         self._failure: FastcamError | None = None
         self._encoding: Future[None] | None = None
         self._waiting: deque[Any] = deque()
-        self._turn = Lock()  # of what encodes; threads alone take it
+        self._turn = Lock()  # locked while encoding, by these threads only
         self._is_closed = False
 
     def write(self, frame: NDArray[np.uint8], seconds: float | None = None) -> None:
-        """Add a frame; it may be changed afterwards.
+        """Add a frame, which the caller may change afterwards.
 
         Parameters
         ----------
@@ -68,13 +68,13 @@ class Writer:
             (H, W, 3) uint8 RGB, of the size of the first. Of an odd size, the file has one more row or column, a copy
             of the last: the pixel format that all players know asks for even ones.
         seconds
-            When it is shown: later than the one before. None: as the rate says.
+            The time at which it is shown, later than that of the frame before. None: by the rate.
 
         Raises
         ------
         InputError
-            Another size, dtype or kind of thing, or a time that isn't later; or one of the frames before couldn't be
-            written, the disk being full for example.
+            Another size, dtype or type, or a time that isn't later; or an earlier frame couldn't be written, for
+            example on a full disk.
         """
         self._check(frame)
         ticks = self._ticks(seconds)
@@ -84,7 +84,7 @@ class Writer:
         if self._failure is not None:
             raise self._failure
         self._size, self._last = frame.shape, ticks
-        self._waiting.append(picture)  # first: Ctrl-C may hit between the thread's start and here
+        self._waiting.append(picture)  # before the thread starts: Ctrl-C may come right after
         self.count += 1
         self._encoding = begin(self._encode_waiting, name="fastcam-video")
 
@@ -116,7 +116,7 @@ class Writer:
         return ticks
 
     def _try(self, work: Callable[[], None]) -> None:
-        """In a thread; a failure is kept for whoever asks next, and all work after it left out."""
+        """Run work in the thread; keep a failure for the next call, and skip all work after it."""
         if self._failure is not None:
             return
         try:
@@ -125,27 +125,27 @@ class Writer:
             self._failure = error if isinstance(error, FastcamError) else unwritable(self._path, error)
 
     def _encode_waiting(self) -> None:
-        """In a thread: encode the pictures that wait, in order."""
+        """Encode the waiting pictures in order, in the thread."""
         with self._turn:
             while self._waiting:
                 self._try(partial(self._encoder.encode, self._waiting.popleft()))
 
     def close(self) -> None:
-        """Finish the file and give it its name.
+        """Finish the file and rename it to its path.
 
         Raises
         ------
         InputError
-            It couldn't be written: there is nothing then, or what was there before.
+            The file couldn't be written: an earlier file stays, or there is none.
         """
         if not self._is_closed:
             self._is_closed = True
-            begin(self._finish, name="fastcam-video").result()  # Ctrl-C ends the waiting, not the work
+            begin(self._finish, name="fastcam-video").result()  # Ctrl-C interrupts the wait, not the work
         if self._failure is not None:
             raise self._failure
 
     def _finish(self) -> None:
-        """In a thread, after all frames."""
+        """Finish the file after all frames, in the thread."""
         self._encode_waiting()
         with self._turn:
             if self.count:
@@ -156,7 +156,7 @@ class Writer:
                 self._encoder.release()
             self._part.drop()
 
-    def __enter__(self) -> Writer:
+    def __enter__(self) -> VideoWriter:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
@@ -170,35 +170,40 @@ class Writer:
 def write(
     path: str | os.PathLike[str],
     *,
-    like: Source | None = None,
+    like: FrameSource | None = None,
     rate: float | Fraction | None = None,
     audio: bool = True,
     codec: str | None = None,
     options: Mapping[str, str] | None = None,
-) -> Writer:
-    """Open a video file for writing frames; see `Writer`.
+) -> VideoWriter:
+    """Open a video file for writing frames; see `VideoWriter`.
 
     Parameters
     ----------
     path
-        Its suffix says the format: .mp4, .m4v, .mov, .mkv or .webm.
+        The suffix gives the format: .mp4, .m4v, .mov, .mkv or .webm.
     like
-        The source of the frames: the file gets its clock, so that times stay what they are at any and at varying
-        rates, its colour space, shape of pixels and audio.
+        The source of the frames. The file gets its clock, so that times are kept exactly, at varying rates as well, its
+        colour space, pixel aspect and audio.
     rate
         Frames a second, for frames that are written without their time.
     audio
-        Whether to copy the source's audio, as it is, up to the last frame; all of it if the source came to its end.
+        Whether to copy the source's audio unchanged up to the last frame; all of it if the source came to its end.
         Live sources have none.
     codec, options
-        FFmpeg's name of an encoder, and its options; None: H.264 (VP9 in .webm) of good quality. "ffv1" in .mkv loses
-        nothing.
+        FFmpeg's name of an encoder, and its options; None: H.264 (VP9 in .webm) of good quality. "ffv1" in .mkv is
+        lossless.
+
+    Returns
+    -------
+    VideoWriter
+        A context manager whose `write` takes each frame.
 
     Raises
     ------
     InputError
-        Before anything is written: another suffix, a codec or audio that the format doesn't take, a place that can't be
-        written to, or that is the source itself. From `Writer.write` and `Writer.close`: what stands there.
+        Before anything is written: another suffix, a codec or audio that the format doesn't take, or a path that can't
+        be written to or is the source itself. Later, from `VideoWriter.write` and `VideoWriter.close`: see there.
     BackendError
         PyAV isn't installed: `pip install 'fastcam[video]'`.
 
@@ -211,9 +216,9 @@ def write(
     place = Path(path)
     if place.suffix.lower() not in FORMATS:
         raise InputError(f"{place}: expected a name that ends in {', '.join(FORMATS)}; got {place.suffix or 'none'}")
-    if like is not None and not isinstance(like, Source):
+    if like is not None and not isinstance(like, FrameSource):
         raise InputError(f"like: expected what fastcam.video.read returned; got {type(like).__name__}")
     if like is not None and os.path.exists(like.name) and os.path.exists(place) and os.path.samefile(like.name, place):
         raise InputError(f"{place}: expected another file than the source; it is the same one")
     exact = None if rate is None else checked_rate(rate)
-    return Writer(place, like, exact, audio=audio, codec=codec, options=options or {})
+    return VideoWriter(place, like, exact, audio=audio, codec=codec, options=options or {})

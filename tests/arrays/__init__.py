@@ -1,1 +1,1 @@
-"""Tests of `fastcam.arrays.checks`."""
+"""Tests of `fastcam.arrays`."""

@@ -1,4 +1,4 @@
-"""Activation maps of every kind that gives an engine trouble."""
+"""Activation maps of every kind that is difficult for an engine."""
 
 import numpy as np
 

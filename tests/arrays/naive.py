@@ -1,4 +1,4 @@
-"""The rules of fastcam as plain loops: what every engine is held to, bit for bit. Slow, and meant to be read."""
+"""The rules of fastcam as plain loops, which every engine has to equal bit for bit. Slow, and meant to be read."""
 
 import math
 from collections import deque
@@ -9,7 +9,7 @@ F = np.float32
 
 
 def activation_map(feature_maps, weights):
-    """(h, w): sum over channels, in order, every product and every sum rounded to float32."""
+    """Return (h, w): the sum over channels, in order, every product and every sum rounded to float32."""
     channels, h, w = feature_maps.shape
     out = np.zeros((h, w), F)
     for y in range(h):
@@ -22,7 +22,7 @@ def activation_map(feature_maps, weights):
 
 
 def axis(cells, pixels):
-    """[(cell, weight), ...]: where each pixel lies between two cells."""
+    """Return [(cell, weight), ...]: the position of each pixel between two cells."""
     places = []
     for pixel in range(pixels):
         position = (pixel + 0.5) * cells / pixels - 0.5
@@ -33,7 +33,7 @@ def axis(cells, pixels):
 
 
 def upsample(one, size):
-    """(H, W): first along y, then along x."""
+    """Return the upsampled map (H, W): first along y, then along x."""
     height, width = size
     h, w = one.shape
     out = np.empty((height, width), F)
@@ -48,7 +48,7 @@ def upsample(one, size):
 
 
 def mask(upsampled, convention, threshold):
-    """(H, W) bool: which pixels are in."""
+    """Return the pixels above the threshold, (H, W) bool."""
     low, high = upsampled.min(), upsampled.max()
     if convention == "minmax":
         return (upsampled - low) / (high - low) > F(threshold) if high > low else np.zeros(upsampled.shape, bool)
@@ -56,7 +56,7 @@ def mask(upsampled, convention, threshold):
 
 
 def largest_component(inside, connectivity):
-    """(x0, y0, x1, y1), area of the component with most pixels, the one met first of equals; zeros if there is none."""
+    """Return (x0, y0, x1, y1) and area of the component with most pixels, the first of equals; zeros without one."""
     height, width = inside.shape
     steps = [(0, 1), (1, 0), (0, -1), (-1, 0)]
     if connectivity == 8:
@@ -83,14 +83,14 @@ def largest_component(inside, connectivity):
 
 
 def find_box(one, size, convention, threshold, connectivity):
-    """Box and area from a map, the way the paper tells it."""
+    """Return box and area from a map, in the steps of the paper."""
     if convention == "gradcam":
         one = np.maximum(one, F(0))
     return largest_component(mask(upsample(one, size), convention, threshold), connectivity)
 
 
 def heatmap(one, size, full=1):
-    """(H, W) in [0, full]: scaled by its extrema at that size, then upsampled."""
+    """Return (H, W) in [0, full]: the map scaled by its extrema at that size, then upsampled."""
     upsampled = upsample(one, size)
     low, high = upsampled.min(), upsampled.max()
     if not high > low:
@@ -104,5 +104,5 @@ def heatmap(one, size, full=1):
 
 
 def heatmap_uint8(one, size):
-    """(H, W) in [0, 255], rounded half up."""
+    """Return (H, W) in [0, 255], rounded half up."""
     return np.floor(heatmap(one, size, 255) + F(0.5)).astype(np.uint8)

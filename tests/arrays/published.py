@@ -1,8 +1,4 @@
-"""What the code of published evaluations makes of a map, with OpenCV as their engine: what `fastcam.arrays.sweeps` is held to.
-
-Written from what github.com/clovaai/wsolevaluation (evaluation.py, inference.py) and github.com/zhoubolei/CAM
-(bboxgenerator/dt_box.cpp, dt.c) do, step by step; slow, and meant to be read.
-"""
+"""The code of published evaluations, with OpenCV as their engine: oracles of `fastcam.arrays.sweeps`."""
 
 import cv2
 import numpy as np
@@ -11,14 +7,14 @@ from fastcam.arrays.sweeps import sweep
 
 
 def wsol_score_map(one, size):
-    """(H, W) float64 in [0, 1] of an activation map, which that code turns into float64 before it resizes it."""
+    """Return (H, W) float64 in [0, 1] of an activation map, converted to float64 before it is resized."""
     cam = cv2.resize(np.asarray(one, np.float64), size[::-1], interpolation=cv2.INTER_CUBIC)
     low, high = cam.min(), cam.max()
     return np.zeros(size) if low == high else (cam - low) / (cam - low).max()
 
 
 def wsol_boxes(scores, threshold, every):
-    """[[x0, y0, x1, y1], ...] of the largest contour, or of every one."""
+    """Return [[x0, y0, x1, y1], ...] of the largest contour, or of every one."""
     height, width = scores.shape
     image = (scores * 255).astype(np.uint8)
     mask = cv2.threshold(image, int(threshold * float(image.max())), 255, cv2.THRESH_BINARY)[1]
@@ -31,7 +27,7 @@ def wsol_boxes(scores, threshold, every):
 
 
 def distances(mask):
-    """From each pixel of a mask to the nearest one that isn't of it."""
+    """Return the distance from each pixel of a mask to the nearest one outside."""
     outside, squared = np.argwhere(~mask), np.zeros(mask.shape)
     for pixel in np.argwhere(mask):
         squared[tuple(pixel)] = ((outside - pixel) ** 2).sum(axis=1).min()
@@ -43,7 +39,7 @@ def limit(value, low, high):
 
 
 def release_rectangles(heat, cuts):
-    """[(x, y, width, height, index of the cut), ...] from a heatmap in bytes."""
+    """Return [(x, y, width, height, index of the cut), ...] from a heatmap in bytes."""
     height, width = heat.shape
     found = []
     for index, cut in enumerate(cuts):
@@ -74,7 +70,7 @@ def much_the_same(a, b):
 
 
 def assert_same_as_published(one, size, thresholds):
-    """The boxes of a sweep are those, largest and all."""
+    """Check that the boxes of a sweep are the published ones, largest and all."""
     scores = wsol_score_map(one, size)
     largest = sweep(one, size, thresholds, convention="wsol")
     every = sweep(one, size, thresholds, convention="wsol", components="all")

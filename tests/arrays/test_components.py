@@ -16,7 +16,7 @@ F = np.float32
 
 
 def fill(rings, shape):
-    """Pixels with a winding number of one, from rings along the edges of pixels."""
+    """Return the pixels with a winding number of one, from rings along the edges of pixels."""
     winding = np.zeros(shape, int)
     for ring in rings:
         for (x0, y0), (x1, y1) in zip(ring, np.roll(ring, -1, axis=0), strict=True):

@@ -93,7 +93,7 @@ def test_components_at_map_resolution(seed, connectivity):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_runs_find_what_dense_labelling_finds_on_larger_maps(kind):
-    """Up to 40×40 cells and 300×300 pixels, up- and downsampled; FASTCAM_CASES=100000 for that many of all kinds."""
+    """Up to 40×40 cells and 300×300 pixels, up- and downsampled; FASTCAM_CASES sets the number of cases of all kinds."""
     rng = np.random.default_rng(KINDS.index(kind))
     for _ in range(CASES // len(KINDS)):
         one = make_map(kind, rng.integers(1, 41, 2), rng)

@@ -20,7 +20,7 @@ def quantized(dtype, shape, rng):
 
 
 def make(dtype, shape, rng):
-    """Feature maps of that dtype, options that say what they stand for, and the float32 values that they do."""
+    """Return feature maps of that dtype, the options of their values, and these values in float32."""
     if dtype in ("i1", "u1"):
         whole = quantized(dtype, shape, rng)
         options = {"scale": 0.0371, "zero_point": int(rng.integers(0, 100))}

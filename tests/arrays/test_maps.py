@@ -1,4 +1,4 @@
-"""The array-level API: shapes, and what it says to bad input."""
+"""Functions of arrays: shapes, values, and errors for bad input."""
 
 from typing import Any, cast
 
@@ -149,7 +149,7 @@ def test_heatmaps_go_into_the_array_given(dtype, engine):
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (40, 50)])
 @pytest.mark.parametrize("engine", ["cpu", "reference"])
 def test_limits_make_heatmaps_that_can_be_compared(size, engine):
-    """Against raw heatmaps, scaled and clipped at image size."""
+    """Compare to raw heatmaps, scaled and clipped at image size."""
     maps = np.random.default_rng(0).standard_normal((2, 3, 5, 6)).astype(F)
     raw = fastcam.heatmaps(maps, size, normalize=False)
     each = np.sort(np.random.default_rng(1).standard_normal((2, 3, 2)), axis=-1).astype(F)
@@ -224,7 +224,7 @@ def test_other_dtypes_of_heatmaps_are_refused(dtype):
 
 
 def test_downsampling_past_a_peak_stays_within_bounds():
-    """The one bright cell lies between the pixels that are left: scaled, it is out of all proportion."""
+    """The one bright cell is between the pixels that are left: scaled, it is far out of range."""
     one = np.zeros((1, 9), F)
     one[0, 1], one[0, 4] = 1e30, 1e-30
     for engine in ("cpu", "reference"):
@@ -237,7 +237,7 @@ def test_downsampling_past_a_peak_stays_within_bounds():
 @pytest.mark.parametrize("engine", ["cpu", "reference"])
 @pytest.mark.parametrize("size", [(1, 1), (1, 2)])
 def test_a_map_that_is_constant_at_image_size_becomes_zeros(size, engine):
-    """Its cells differ, and the rounding of their scaled values would show."""
+    """The cells differ, and the rounding of their scaled values would show."""
     rng = np.random.default_rng(0)
     maps = np.repeat((1e7 * rng.standard_normal((200, 1, 2))).astype(F), 3, axis=1)
     window = (0, 0, 1, 1)

@@ -1,4 +1,4 @@
-"""One pool for batches and large images, threads of the caller, forks, and what a long stream keeps."""
+"""The pool of threads: batches and large images, threads of the caller, forks, and memory in a long stream."""
 
 import os
 import subprocess
@@ -95,7 +95,7 @@ def test_an_error_in_one_thread_comes_out_and_the_others_are_waited_for(monkeypa
 
 
 def test_what_no_thread_takes_the_caller_does_itself(monkeypatch):
-    """As when no thread can be started any more, or when the interpreter shuts down."""
+    """The case of no more threads to start, and of an interpreter that shuts down."""
 
     class Full:
         def __init__(self):
@@ -136,7 +136,7 @@ def test_the_users_numba_settings_stay_as_they_are():
 
 
 def calls():
-    """Everything that a stream does with a frame."""
+    """Call every function that a stream calls for a frame."""
     rng = np.random.default_rng(0)
     features, weights = rng.standard_normal((1, 256, 7, 7)).astype(F), rng.standard_normal((10, 256)).astype(F)
     maps, frame = fastcam.activation_maps(features, weights, 1), np.zeros((120, 160, 3), np.uint8)

@@ -17,7 +17,7 @@ from tests.arrays.published import assert_same_as_published
 
 
 def assert_same_as_single_thresholds(found, maps, size, **options):
-    """Every threshold of a sweep has the boxes that `find_boxes` has, and in that order."""
+    """Check that every threshold of a sweep has the boxes of `find_boxes`, in the same order."""
     for k, threshold in enumerate(found.thresholds.tolist()):
         boxes = fastcam.find_boxes(maps, size, threshold=threshold, **options)
         if found.item is None:

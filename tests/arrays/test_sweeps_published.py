@@ -37,7 +37,7 @@ GOLDEN = Path(__file__).parents[1] / "golden"
     ids=["degenerate", "one mode", "several modes"],
 )
 def test_golden_values_of_the_wsol_evaluation(scores, expected):
-    """The vectors of its own evaluation_test.py."""
+    """Values from evaluation_test.py of the wsol evaluation."""
     found = sweep(scores, np.shape(scores), np.arange(0, 1, 0.2), convention="wsol")
     assert found.xyxy.tolist() == expected
 

@@ -6,6 +6,7 @@ import sys
 import time
 from typing import NamedTuple
 
+from tests.processes import Process
 from tests.waiting import WAIT
 
 OPEN = """
@@ -31,12 +32,15 @@ async def endless_async():
 
 
 class Way(NamedTuple):
-    """How a process ends, and with which status; `before`: what it does before it imports fastcam."""
+    """A way to end a process, and its status; `before`: code that runs before fastcam is imported."""
 
     code: str
     status: int
     is_interactive: bool = False
     before: str = ""
+    is_new: bool = (
+        False  # whether the process has to begin as a new interpreter: imports and exit handlers in their order
+    )
 
 
 WAYS = {
@@ -123,6 +127,7 @@ WAYS = {
         next(stream)
         """,
         7,
+        is_new=True,
     ),
     "exit handler of before the import": Way(
         """
@@ -131,6 +136,7 @@ WAYS = {
         next(stream)
         """,
         7,
+        is_new=True,
         before="""
         import atexit
         def finish():
@@ -198,7 +204,9 @@ WAYS = {
         """,
         7,
     ),
-    "interactive": Way("stream = load().stream(endless()); pair = next(stream); sys.exit(7)", 7, is_interactive=True),
+    "interactive": Way(
+        "stream = load().stream(endless()); pair = next(stream); sys.exit(7)", 7, is_interactive=True, is_new=True
+    ),
     "inherited by a child": Way(
         """
         import multiprocessing
@@ -244,6 +252,7 @@ WAYS = {
         sys.exit(7 if process.exitcode == 3 else process.exitcode)
         """,
         7,
+        is_new=True,
     ),
     "served": Way(
         """
@@ -258,12 +267,12 @@ WAYS = {
 
 
 def leave(status: int) -> None:
-    """End this process so, with a stream open."""
+    """End this process with a status while a stream is open."""
     exec(OPEN + f"for pair in load().stream(endless()): sys.exit({status})", {"__name__": "child"})
 
 
 def end(way: Way) -> tuple[int, str]:
-    """The status with which a process ends that way, and what it says; -SIGKILL if it doesn't."""
+    """Return the status with which a process ends that way, and its stderr; -SIGKILL where it doesn't end."""
     code = _unindented(way.before) + OPEN + _unindented(way.code)
     arguments = ["-q", "-i", "-c", OPEN] if way.is_interactive else ["-c", code]
     command = [sys.executable, "-W", "ignore::DeprecationWarning", *arguments]  # of 3.12: fork beside threads
@@ -275,12 +284,22 @@ def end(way: Way) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+def end_forked(way: Way) -> tuple[int, str]:
+    """Return the same of a process that starts at once: see `tests.processes`."""
+    with Process(code=_unindented(way.before) + OPEN + _unindented(way.code), text=True) as process:
+        try:
+            process.wait(12 * WAIT)
+        except subprocess.TimeoutExpired:
+            return -signal.SIGKILL, "it didn't end"
+        return process.wait(), process.stderr.read()
+
+
 def _unindented(code: str) -> str:
     return "\n".join(line.removeprefix(" " * 8) for line in code.splitlines())
 
 
 def main(runs: int, names: list[str]) -> int:
-    """End processes so many times each way, of all or the named ones; print how often the status was their own."""
+    """End processes `runs` times in each way, or in the named ones; print how often the status was right."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell in the background has ignored
     wrong = 0
     for name in names or WAYS:

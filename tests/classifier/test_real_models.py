@@ -7,8 +7,9 @@ from PIL import Image
 
 import fastcam
 from fastcam import HeadNotFoundError
-from fastcam.evaluate import EnergyInBox, PointingGame, centre_point, peak_points, photo_map, truth_of
-from fastcam.images.photos import pillow_input, read_photo
+from fastcam.evaluate import EnergyInBox, PointingGame, center_point, peak_points, photo_map, truth_of
+from fastcam.images.frames import pillow_input
+from fastcam.images.photos import read_photo
 from fastcam.model.file.source import parse, read_source
 from fastcam.model.graph.graph import Graph
 from fastcam.model.graph.tail import cut_tail
@@ -157,7 +158,7 @@ def test_reference_numbers_of_chance_and_the_centre(shared):
             with Image.open(path) as photo:
                 size = (photo.height, photo.width)
             boxes = truth_of([pairs.truth.of(n)])
-            game.update(peak_points([centre_point(size)]), boxes)
+            game.update(peak_points([center_point(size)]), boxes)
             energy.update([np.ones(size, np.uint8)], boxes)
         assert game.summary().hits == hits
         assert chance is None or abs(energy.summary().energy - chance) < 0.0005

@@ -1,4 +1,4 @@
-"""`fastcam explain` on small photos, in this process, and what it leaves."""
+"""`fastcam explain` on small photos, in this process, and its files."""
 
 import json
 import os
@@ -12,14 +12,14 @@ from tests.model.models import classifier
 
 
 def make(path: Path, seed: int = 0) -> Path:
-    """A photo of noise."""
+    """Write a photo of noise."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.random.default_rng(seed).integers(0, 256, (30, 40, 3), dtype=np.uint8)).save(path)
     return path
 
 
 def prepare(folder: Path, monkeypatch) -> Path:
-    """A small model, and photos in a folder and one below it; it is the working directory."""
+    """Write a small model, and photos in a folder and one below it, and make that the working directory."""
     monkeypatch.chdir(folder)
     (folder / "model.onnx").write_bytes(classifier())
     for seed, name in enumerate(["b.png", "a.JPG", "below/c.png", ".hidden/d.png", ".e.png"]):
@@ -32,7 +32,7 @@ def run(*arguments):
     return main(["explain", "model.onnx", *KNOWN, *map(str, arguments), "-o", "out"])
 
 
-KNOWN = ("--preprocess", "imagenet")  # so that nothing has to be said of what is assumed
+KNOWN = ("--preprocess", "imagenet")  # so that nothing is assumed
 
 
 def results(folder="out"):
@@ -44,10 +44,10 @@ def names(folder="out"):
 
 
 def explained(folder="out"):
-    """The files that there are results of."""
+    """Return the files that have results."""
     return [image["file"] for image in results(folder)["images"]]
 
 
 def state(folder="out"):
-    """What tells whether a file was written anew."""
+    """Return inode and time of each file, which show whether it was written anew."""
     return {entry.name: (entry.stat().st_ino, entry.stat().st_mtime_ns) for entry in os.scandir(folder)}

@@ -1,4 +1,4 @@
-"""The command line, mostly in this process; once as a real one."""
+"""The command line, mostly in this process."""
 
 import json
 import os
@@ -193,7 +193,7 @@ def test_bad_input_ends_with_code_2_and_nothing_written(files, monkeypatch, caps
     assert main(arguments) == 2
     captured = capsys.readouterr()
     assert message in captured.err
-    assert f"\nfastcam {arguments[0]}: error: " in f"\n{captured.err}"  # what is assumed of the model comes before
+    assert f"\nfastcam {arguments[0]}: error: " in f"\n{captured.err}"  # after a line of assumptions
     assert "Traceback" not in captured.err
     assert captured.out == ""
     assert sorted(files.rglob("*")) == before

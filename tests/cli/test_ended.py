@@ -1,4 +1,4 @@
-"""Commands that are asked to end, by Ctrl-C or a signal: what is whole stays, nothing else, and the status says it."""
+"""Commands that end by Ctrl-C or a signal: whole files stay, nothing else, and the status shows the signal."""
 
 import os
 import signal
@@ -6,20 +6,19 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any
 
 import pytest
 
 from fastcam.cli import main
 from tests.model.models import classifier
+from tests.processes import Process
 from tests.signals import ENDINGS
 from tests.waiting import until
 
 
-def begun(folder, *arguments) -> Any:
-    """A command in a process of its own."""
-    command = [sys.executable, "-m", "fastcam", *map(str, arguments)]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def begun(folder, *arguments) -> Process:
+    """Start a command in a process of its own."""
+    return Process(*arguments, cwd=folder, text=True)
 
 
 @pytest.mark.parametrize("number", ENDINGS)
@@ -45,7 +44,7 @@ def test_serve_ends(tmp_path):
 
 
 def test_a_signal_that_comes_twice_at_once_is_one(tmp_path):
-    """As `timeout` and shells send it; the second would hit the first one's tidying up."""
+    """`timeout` and shells send a signal twice; the second one would interrupt the clean-up."""
     code = (
         "import os, signal, sys, time\n"
         "from fastcam.cli.interrupts import Interrupted, signals_interrupt\n"
@@ -64,7 +63,7 @@ def test_a_signal_that_comes_twice_at_once_is_one(tmp_path):
 
 
 def test_a_signal_inside_a_finaliser_is_not_lost():
-    """Where Python drops what is raised, and a service manager would wait until it kills the process."""
+    """Python drops exceptions in a finaliser; a service manager would wait until it kills the process."""
     code = (
         "import os, signal, time\n"
         "from fastcam.cli.interrupts import Interrupted, signals_interrupt\n"
@@ -96,7 +95,7 @@ def test_handlers_of_a_program_that_calls_a_command_stay(tmp_path, capsys):
             assert signal.getsignal(signal.SIGTERM) is handler
         finally:
             signal.signal(signal.SIGTERM, before)
-    thread = threading.Thread(target=main, args=(arguments,))  # where no handler can be set
+    thread = threading.Thread(target=main, args=(arguments,))  # no handlers in other threads
     thread.start()
     thread.join()
     assert capsys.readouterr().out.count("model.onnx") == 4
@@ -106,13 +105,11 @@ def test_handlers_of_a_program_that_calls_a_command_stay(tmp_path, capsys):
 def test_nohup(tmp_path):
     """A process that was started to ignore the end of its terminal goes on."""
     (tmp_path / "model.onnx").write_bytes(classifier())
-    ignoring = "import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); from fastcam.cli import main; main()"
-    command = [sys.executable, "-c", ignoring, "serve", "model.onnx", "--port", "0"]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
+    ignoring = "import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); from fastcam.cli import main; sys.exit(main(sys.argv[1:]))"
+    with Process("serve", "model.onnx", "--port", "0", code=ignoring, cwd=tmp_path, text=True) as process:
         process.stderr.readline()
         process.send_signal(signal.SIGHUP)
         time.sleep(0.3)
         assert process.poll() is None
-        process.terminate()
+        process.send_signal(signal.SIGTERM)
         process.wait(30)

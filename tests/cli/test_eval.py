@@ -1,4 +1,4 @@
-"""`fastcam eval` on real photos and models, and what it refuses."""
+"""`fastcam eval` on real photos and models, and options that it refuses."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from fastcam.cli import main
 from fastcam.evaluate import (
     EnergyInBox,
     PointingGame,
-    TopLocalisation,
+    TopLocalization,
     markdown,
     peak_points,
     photo_map,
@@ -27,14 +27,14 @@ def run(*arguments):
 
 
 def test_two_models_and_three_methods_on_photos(shared, tmp_path, capsys):
-    """Of several sizes; the models see them in different ways."""
+    """Photos of several sizes, and models with different preprocessing."""
     folder, models = shared / "photos" / "openimages_cc", shared / "models"
     assert run(
         models / "squeezenet1_1_nchw.onnx", folder / "boxes.csv", "-o", tmp_path / "out",
         "--preprocess", "caffe-bgr,fit=stretch,size=227", "--labels", "imagenet",
         "--column", "path=file", "--column", "label=imagenet_id", "--method", "cam,layercam,finercam",
         "--model", models / "mobilenet_v2_1.0_224_nchw_gemm.onnx", "inception",
-        "--metrics", "localisation,pointing,energy",
+        "--metrics", "localization,pointing,energy",
     ) == 0  # fmt: skip
     results = json.loads((tmp_path / "out" / "results.json").read_bytes())
     assert capsys.readouterr().out.startswith((tmp_path / "out" / "results.md").read_text(encoding="utf-8"))
@@ -42,7 +42,7 @@ def test_two_models_and_three_methods_on_photos(shared, tmp_path, capsys):
     assert all(word in page for word in ("squeezenet1_1_nchw", "finercam", "pointing"))
     names = ["squeezenet1_1_nchw", "mobilenet_v2_1.0_224_nchw_gemm"]
     methods = ["cam", "layercam", "finercam"]
-    expected = [*((name, method) for name in names for method in methods), (None, "centre"), (None, "centre-gaussian")]
+    expected = [*((name, method) for name in names for method in methods), (None, "center"), (None, "center-gaussian")]
     assert [(row["model"], row["method"]) for row in results["rows"]] == expected
     assert results["labels"]["281"] == "tabby"
     assert results["data"] | {"path": None} == {
@@ -52,7 +52,7 @@ def test_two_models_and_three_methods_on_photos(shared, tmp_path, capsys):
     cropping = fastcam.load(models / f"{names[1]}.onnx", preprocess="inception")
     own = cropping.explain(data.paths, class_index=data.class_index[:, None], method="finercam")
     maps = [photo_map(own, n) for n in range(8)]
-    energy, game, top = EnergyInBox(), PointingGame(), TopLocalisation()
+    energy, game, top = EnergyInBox(), PointingGame(), TopLocalization()
     energy.update(maps, data.truth())
     game.update(peak_points(maps), data.truth())
     best = cropping.explain(data.paths, top=5, method="finercam")
@@ -60,18 +60,18 @@ def test_two_models_and_three_methods_on_photos(shared, tmp_path, capsys):
     found = results["rows"][5]["metrics"]
     assert found["energy"]["energy"] == energy.summary().energy
     assert found["pointing"]["accuracy"] == game.summary().accuracy
-    assert found["localisation"]["localisation_error"] == top.summary().localisation_error
+    assert found["localization"]["localization_error"] == top.summary().localization_error
     assert results["rows"][0]["metrics"]["pointing"]["accuracy"] == 1.0
     table = markdown(results)
     assert "## mobilenet_v2_1.0_224_nchw_gemm, convention paper" in table
-    assert table.count("| centre |") == 2
+    assert table.count("| center |") == 2
     told = [one["preprocess"] for one in results["models"]]
     assert told[0] != told[1]
     assert all(table.count(f"\n\nPreprocessing: {one}\n\n| maps |") == 1 for one in told)
 
 
 def test_the_numbers_of_the_manifest(shared, tmp_path, capsys):
-    """.656 and .421 of SqueezeNet on 96 pairs of COCO, .510 of the image's centre."""
+    """SqueezeNet has .656 and .421 on 96 pairs of COCO, the image's centre .510."""
     pairs = coco_pairs(shared)
     rows = ["path,label,x0,y0,x1,y1"]
     for p, (path, index) in enumerate(zip(pairs.paths, pairs.class_index, strict=True)):
@@ -92,7 +92,7 @@ def test_the_numbers_of_the_manifest(shared, tmp_path, capsys):
 
 
 def test_photos_that_cannot_be_decoded(shared, tmp_path, capsys):
-    """Their headers are sound: it shows when they are read."""
+    """Photos with sound headers fail when they are decoded."""
     for n, path in enumerate(sorted(shared.glob("photos/cifar10/*.png"))[:3]):
         with Image.open(path) as photo:
             photo.save(tmp_path / f"{n}.bmp")
@@ -101,7 +101,7 @@ def test_photos_that_cannot_be_decoded(shared, tmp_path, capsys):
     rows = ["path,label,x0,y0,x1,y1", *(f"{n}.bmp,{n},1,1,30,30" for n in range(3)), "gone.bmp,1,1,1,9,9"]
     (tmp_path / "boxes.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     command = (shared / "models" / "cifar10_resnet20.onnx", tmp_path / "boxes.csv", "-o", tmp_path / "out")
-    command += ("--preprocess", "imagenet,fit=stretch", "--metrics", "energy", "--faithfulness", "--batch", "1")
+    command += ("--preprocess", "imagenet,fit=stretch", "--metrics", "energy", "--faithfulness", "--batch-size", "1")
     assert run(*command) == 2
     told = capsys.readouterr().err
     assert "problems in the data: 1" in told
@@ -132,7 +132,7 @@ def test_photos_that_cannot_be_decoded(shared, tmp_path, capsys):
         (("--shard", "21/21"), "shard: expected no more parts than photos, 20; 21/21 has none"),
         (("--method", "cam,scam"), "method: expected one of .*; got 'scam'"),
         (("--method", "cam,auto"), "--method: expected each once; got cam, auto, which are cam"),
-        (("--metrics", "energy,speed"), "metrics: expected some of localisation, .*; got speed"),
+        (("--metrics", "energy,speed"), "metrics: expected some of localization, .*; got speed"),
         (
             ("--metrics", "mean_iou", "--convention", "wsol"),
             "which 'wsol' has with top=5 and threshold=0.2; got mean_iou",
@@ -143,7 +143,7 @@ def test_photos_that_cannot_be_decoded(shared, tmp_path, capsys):
         (("--thresholds", "0"), "thresholds: expected a whole number from 1; got 0"),
         (("--top", "11"), "top: expected 1 to 10, the number of classes; got 11"),
         (("--limit", "0"), "--limit: expected 1 photo or more; got 0"),
-        (("--batch", "0"), "batch: expected 1 photo or more; got 0"),
+        (("--batch-size", "0"), "--batch-size: expected 1 photo or more; got 0"),
         (("--classes", "labels"), "--classes: expected --labels with 'labels'"),
         (("--model", "a", "b", "c"), "--model: expected MODEL, or MODEL and its preprocessing; got a b c"),
         (("--column", "path"), "--column: expected NAME=COLUMN, such as path=file; got 'path'"),

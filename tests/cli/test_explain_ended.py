@@ -1,18 +1,17 @@
-"""`fastcam explain` that ends early, or is killed: no photo that is done is lost, and the same command goes on."""
+"""`fastcam explain` that ends early or is killed: finished photos stay, and the same command resumes."""
 
 import re
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 
 import fastcam
 from fastcam.cli import main, writing
-from fastcam.cli.journal import Journal, hold, read_earlier
+from fastcam.cli.journal import Journal, lock_folder, read_earlier
 from tests.cli.explaining import KNOWN, explained, make, names, prepare, run, state
 from tests.disk import full_after
+from tests.processes import DEVNULL, Process
 from tests.waiting import until
 
 
@@ -25,13 +24,13 @@ def files(tmp_path, monkeypatch):
 def test_a_run_that_is_ended_loses_no_photo_and_goes_on(files, number):
     for seed in range(40):
         make(files / "many" / f"{seed:03}.png", seed)
-    command = [sys.executable, "-m", "fastcam", "explain", "model.onnx", "many", *KNOWN, "--threads", "1", "-o"]
-    process = subprocess.Popen([*command, "out"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    while not (files / "out" / "003-overlay.png").exists():
-        assert process.poll() is None
-        time.sleep(0.002)
-    process.send_signal(number)
-    _, err = process.communicate()
+    command = ["explain", "model.onnx", "many", *KNOWN, "--threads", "1", "-o"]
+    with Process(*command, "out", stdout=DEVNULL, text=True) as process:
+        while not (files / "out" / "003-overlay.png").exists():
+            assert process.poll() is None
+            time.sleep(0.002)
+        process.send_signal(number)
+        _, err = process.communicate()
     if number != signal.SIGKILL:
         assert process.returncode == 128 + number
         assert re.fullmatch(r"fastcam explain: ended after \d+ of 40 photos: .* where the same command goes on\n", err)
@@ -39,22 +38,24 @@ def test_a_run_that_is_ended_loses_no_photo_and_goes_on(files, number):
         assert 3 <= len(explained()) < 40
     before = state()
     assert 4 <= len(before) < 40
-    done = subprocess.run([*command, "out"], capture_output=True, text=True, check=True)
-    known = int(re.findall(r"\((\d+)|, (\d+) of them", done.stdout)[-1][1])
+    with Process(*command, "out", text=True) as process:
+        out, _ = process.communicate()
+    assert process.returncode == 0
+    known = int(re.findall(r"\((\d+)|, (\d+) of them", out)[-1][1])
     assert known >= 3
     after = state()
     assert sum(before[name] == after.get(name) for name in before if name.endswith("-overlay.png")) == known
     assert names() == [*(f"{k:03}-overlay.png" for k in range(40)), "results.json"]
     if number == signal.SIGKILL:
-        subprocess.run([*command, "whole"], capture_output=True, check=True)
+        assert main([*command, "whole"]) == 0
         assert (files / "whole" / "results.json").read_bytes() == (files / "out" / "results.json").read_bytes()
 
 
 def test_a_second_run_in_the_same_folder_is_refused(files, capsys):
     for seed in range(40):
         make(files / "many" / f"{seed:03}.png", seed)
-    command = [sys.executable, "-m", "fastcam", "explain", "model.onnx", "many", *KNOWN, "--threads", "1", "-o", "out"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+    command = ["explain", "model.onnx", "many", *KNOWN, "--threads", "1", "-o", "out"]
+    with Process(*command, stdout=DEVNULL, text=True) as process:
         until((files / "out" / "003-overlay.png").exists)
         process.send_signal(signal.SIGSTOP)
         before = state()
@@ -79,19 +80,20 @@ def test_a_run_that_is_refused_leaves_no_folder(files):
 
 
 def test_a_killed_run_leaves_no_part_for_good(files):
-    """And what others call .part stays."""
+    """Other files named .part stay."""
     (files / "out").mkdir()
     (files / "out" / ".mine.part").write_text("mine", encoding="utf-8")
-    code = "import os, sys; from fastcam import cli, files; files.Part.keep = lambda part: os._exit(9); "
-    command = [sys.executable, "-c", f"{code}cli.main(sys.argv[1:])", "explain", "model.onnx", "photos", "-o", "out"]
-    assert subprocess.run([*command, *KNOWN], check=False, capture_output=True).returncode == 9
+    code = "import os, sys; from fastcam import cli, files; files.PendingFile.keep = lambda part: os._exit(9); "
+    command = ["explain", "model.onnx", "photos", "-o", "out", *KNOWN]
+    with Process(*command, code=f"{code}cli.main(sys.argv[1:])") as process:
+        assert process.wait(60) == 9
     assert len(list((files / "out").glob(".a-overlay.png.*.part"))) == 1
     assert run("photos") == 0
     assert names() == [".mine.part", "a-overlay.png", "b-overlay.png", "c-overlay.png", "results.json"]
 
 
 def test_a_journal_on_a_full_disk_loses_no_photo_that_is_done(files):
-    """The record that doesn't fit is told, and results.json is whole."""
+    """A record that doesn't fit is an error, and results.json is whole."""
     header = {"model": {"path": "x"}, "options": {}}
 
     def write(held):
@@ -102,7 +104,7 @@ def test_a_journal_on_a_full_disk_loses_no_photo_that_is_done(files):
                     (folder / f"{name}-overlay.png").write_bytes(b"png")
 
     full = pytest.raises(fastcam.InputError, match=r"journal: can't be written \(File too large\)")
-    with hold(files / "out") as held, full_after(900), full:
+    with lock_folder(files / "out") as held, full_after(900), full:
         write(held)
     assert explained() == ["p"]
     assert names() == ["p-overlay.png", "results.json"]
@@ -121,7 +123,7 @@ def test_a_journal_that_was_cut_is_read_as_far_as_it_goes(files, cut):
     (files / "out" / "results.json").unlink()
     (files / "out" / ".results.json.journal").write_bytes(journal)
     before = state()
-    if cut == "everything":  # as where nothing was begun yet, so that the overlays may be anybody's
+    if cut == "everything":  # no record lists the overlays, so they may be the user's
         assert run("photos") == 2
     assert run("photos", *(["--force"] if cut == "everything" else [])) == 0
     assert (files / "out" / "results.json").read_bytes() == whole
@@ -131,16 +133,17 @@ def test_a_journal_that_was_cut_is_read_as_far_as_it_goes(files, cut):
 
 
 def test_a_kill_leaves_no_results_of_other_options(files):
-    """The process ends where the second photo's picture is drawn, as if by a kill: nothing is put together."""
+    """The process ends during the second photo's drawing, as if by a kill: no results.json is written."""
     assert run("photos") == 0
     code = (
         "import os, sys; from fastcam.cli import explain, main; draw = explain._picture; "
-        "explain._picture = lambda photo, explanation, m, colours: "
-        "os._exit(9) if os.path.exists('out/a-overlay-2.png') else draw(photo, explanation, m, colours); "
+        "explain._picture = lambda photo, explanation, m, colors: "
+        "os._exit(9) if os.path.exists('out/a-overlay-2.png') else draw(photo, explanation, m, colors); "
         "main(sys.argv[1:])"
     )
-    command = [sys.executable, "-c", code, "explain", "model.onnx", "photos", "-o", "out", "--top", "2", *KNOWN]
-    assert subprocess.run(command, check=False, capture_output=True).returncode == 9
+    command = ["explain", "model.onnx", "photos", "-o", "out", "--top", "2", *KNOWN]
+    with Process(*command, code=code) as process:
+        assert process.wait(60) == 9
     assert names() == [".results.json.journal", "a-overlay-1.png", "a-overlay-2.png"]
     before = state()
     assert run("photos", "--top", "2") == 0

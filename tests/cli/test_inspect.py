@@ -1,4 +1,4 @@
-"""`fastcam inspect`: what was found in a model, and proven."""
+"""`fastcam inspect`: head and proof of a model."""
 
 import json
 import os
@@ -60,7 +60,7 @@ def test_inspect_says_what_kind_of_head_there_is_and_explain_takes_another_metho
 
 @pytest.mark.parametrize("options", [[], ["--provider", "CUDAExecutionProvider"]])
 def test_onnxruntime_says_nothing_of_its_own(tmp_path, options):
-    """Not even of a home in which its telemetry can keep nothing."""
+    """ONNX Runtime is silent even where its telemetry can't write to the home directory."""
     (tmp_path / "model.onnx").write_bytes(classifier())
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "ORT_"))}
     command = [sys.executable, "-m", "fastcam", "inspect", "model.onnx", *options]

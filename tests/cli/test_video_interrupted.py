@@ -1,8 +1,7 @@
-"""`fastcam video` that comes to no good end: by its source, a full disk or Ctrl-C; what was made is kept."""
+"""`fastcam video` that ends by its source, a full disk or Ctrl-C: frames until then are kept."""
 
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 import fastcam
 from tests.disk import full_after
 from tests.model.models import overflowing
+from tests.processes import PIPE
 from tests.signals import ENDINGS
 from tests.video.commands import LOSSLESS, as_process, lines, prepare, run
 from tests.video.videos import cut, decoded, make, noise, packets, pictures
@@ -20,7 +20,7 @@ from tests.waiting import until
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
-    """See `prepare`; the current directory."""
+    """The files of `prepare`, in the working directory."""
     monkeypatch.chdir(tmp_path)
     return prepare(tmp_path)
 
@@ -64,7 +64,7 @@ def test_a_full_disk_for_lines(files, capsys):
     assert run("clip.mp4", "--jsonl", "/dev/full") == 2
     assert "/dev/full: can't be written (No space left on device)" in capsys.readouterr().err
     with as_process("clip.mp4", "--no-overlay") as process:
-        process.stdout.close()  # the reader has had enough
+        process.stdout.close()  # the reader leaves
         process.wait(60)
         assert b"Traceback" not in process.stderr.read()
     assert process.returncode == 141
@@ -82,10 +82,10 @@ def test_a_full_disk_for_the_video(files, capsys):
 
 @pytest.mark.parametrize("number", ENDINGS)
 def test_ctrl_c_while_waiting_for_frames(files, number):
-    """An idle pipe: the source's thread is inside a read that never returns."""
+    """The source is an idle pipe, whose thread is inside a read that never returns."""
     given = pictures(8, 50, 60)
     options = ["-", "--raw", "60x50", "--rate", "25", "-o", "out.mkv", "--jsonl", "-", *LOSSLESS]
-    with as_process(*options, stdin=subprocess.PIPE) as process:
+    with as_process(*options, stdin=PIPE) as process:
         process.stdin.write(given.tobytes())
         process.stdin.flush()
         for _ in given:

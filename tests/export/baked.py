@@ -1,4 +1,4 @@
-"""Small models to bake, and how baked ones are run and compared."""
+"""Small models to bake, and functions that run and compare baked ones."""
 
 from typing import Any
 
@@ -12,37 +12,37 @@ GENERIC = f"{BACKBONE} {HIDDEN} logits = Gemm<transB = 1>(t, w, b)"
 
 
 def small(body, **changes):
-    """Bytes of a model with five classes."""
+    """Return the bytes of a model with five classes."""
     return build(body, **{**WEIGHTS, **changes})
 
 
 def generic(body=GENERIC, **changes):
-    """Bytes of a model whose head has no class activation maps."""
+    """Return the bytes of a model whose head has no class activation maps."""
     return small(body, **{"v": (6 * 64, 6), **changes})
 
 
 def run(path, **feeds) -> dict[str, Any]:
-    """Outputs by name, by ONNX Runtime as anyone would open it."""
+    """Return outputs by name, from ONNX Runtime alone."""
     session = ort.InferenceSession(str(path))
     return dict(zip([value.name for value in session.get_outputs()], session.run(None, feeds), strict=True))
 
 
 def network_input(model, photo):
-    """What a photo becomes for the network."""
+    """Return the network input of a photo."""
     return model.vision.see(photo).network_input
 
 
 def noise(count=1, side=16):
-    """Network inputs."""
+    """Return random network inputs."""
     return np.random.default_rng(0).standard_normal((count, 3, side, side)).astype(np.float32)
 
 
 def expect_near(found, expected):
-    """To 1e-5 of the largest value."""
+    """Check that values are equal to 1e-5 of the largest."""
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
 
 
 def nothing_else_in(folder, *names):
-    """The folder holds files of those names only."""
+    """Check that a folder contains files of those names only."""
     assert sorted(path.name for path in folder.iterdir()) == sorted(names)

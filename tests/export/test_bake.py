@@ -97,7 +97,7 @@ TOKEN_WEIGHTS = {"to": np.array([0, 6, 16]), "rest": np.array([1, 6]), "token": 
     ids=["cam", "cam-spatial", "generic", "tokens"],
 )
 def test_batches(tmp_path, kind, data):
-    """Each image has a map of its own best class, or of the one given for it, as if it were alone."""
+    """Each image has the map of its own best class, or of the one given for it, independent of the others."""
     model = fastcam.load(data, preprocess="unit,fit=stretch")
     assert model.head.kind == kind
     photos = np.random.default_rng(0).integers(0, 256, (4, 20, 20, 3)).astype(np.uint8)
@@ -164,7 +164,7 @@ def test_a_constant_map_becomes_zeros(tmp_path):
 
 @pytest.mark.parametrize("body", ["identity", "cam", "gradcam"])
 def test_given_classes_out_of_range(tmp_path, load_real, body):
-    """Refused when the file is run; negative ones count from the end, as everywhere in ONNX."""
+    """Classes out of range are refused when the file is run; negative ones count from the end, as in all of ONNX."""
     if body == "identity":
         data = build("maps = Conv(image, k) p = GlobalAveragePool(maps) logits = Flatten(p)", k=(5, 3, 1, 1))
     else:

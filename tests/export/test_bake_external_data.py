@@ -1,4 +1,4 @@
-"""Baked models whose weights lie in a file of their own: whole, or not at all, and nobody else's."""
+"""Baked models with weights in a file of their own: whole or not at all, and no other file is touched."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.model.models import classifier
 
 @pytest.fixture
 def external(tmp_path):
-    """A model whose weights lie in a file beside it."""
+    """A model with weights in a file beside it."""
     (tmp_path / "in").mkdir()
     model = onnx.load_from_string(classifier(side=24))
     convert_model_to_external_data(model, location="weights.bin", size_threshold=0)
@@ -68,7 +68,7 @@ def test_external_data_whole_or_not_at_all(external, tmp_path, monkeypatch):
 
 
 def test_weights_of_a_file_that_is_replaced_go(external, tmp_path, monkeypatch):
-    """Once the new file is there; what isn't the old file's own stays."""
+    """Weights go once the new file is there; files that aren't the old model's stay."""
     model_file = tmp_path / "model.onnx"
     model_file.write_bytes(classifier())
     bake(external, tmp_path / "b.onnx")

@@ -1,4 +1,4 @@
-"""The files of baked models: what is in them, and what is refused."""
+"""The files of baked models: their contents, and refused options."""
 
 import json
 import os
@@ -71,7 +71,7 @@ POOLED = f"{BACKBONE} p = GlobalAveragePool(maps) q = Flatten(p) logits = Gemm<t
 @pytest.mark.parametrize("opset", [9, 11, 12, 13, 18])
 @pytest.mark.parametrize("method", ["cam", "gradcam"])
 def test_opsets(tmp_path, opset, method):
-    """Converted only where it is too old for what is added."""
+    """A model is converted only if its opset is too old for the added operators."""
     older = make(POOLED, opset=opset, **WEIGHTS)
     if opset == 9:  # a format in which stored tensors are inputs as well
         older.ir_version = 3

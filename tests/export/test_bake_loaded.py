@@ -1,4 +1,4 @@
-"""Files that were baked, opened by fastcam again: the model that they were made of, and the logits that they name."""
+"""Baked files, opened by fastcam again as the original model, with the logits that their metadata name."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 import fastcam
 from fastcam import InputError
 from fastcam.cli import main
-from fastcam.evaluate import randomised_models
+from fastcam.evaluate import randomized_models
 from fastcam.export.baked_model import bake
 from fastcam.model.head.head import Head
 from tests.export.baked import generic, small
@@ -66,7 +66,7 @@ def test_random_weights_are_those_of_the_model(tmp_path):
     models = [fastcam.load(baked(tmp_path, CAM, "given"))]
     (tmp_path / "model.onnx").write_bytes(CAM)
     models.append(fastcam.load(tmp_path / "model.onnx"))
-    names, expected = ([(name, other.head.kind) for name, other in randomised_models(model)] for model in models)
+    names, expected = ([(name, other.head.kind) for name, other in randomized_models(model)] for model in models)
     assert [kind for _, kind in names] == [kind for _, kind in expected]
 
 
@@ -77,7 +77,7 @@ def test_what_is_baked_is_not_baked_again(tmp_path):
 
 
 def test_outputs_of_those_names_in_other_files_are_outputs():
-    """Without the metadata, the names mean nothing."""
+    """Names alone, without the metadata, mean nothing."""
     body = f"{BACKBONE} p = GlobalAveragePool(maps) q = Flatten(p) class_index = Gemm<transB = 1>(q, w, b)"
     assert fastcam.load(build(body, outputs="float[N, 5] class_index", k=(6, 3, 3, 3), w=(5, 6), b=(5,))).outputs == (
         "class_index",

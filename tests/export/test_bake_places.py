@@ -1,4 +1,4 @@
-"""Where baked models are put: nothing that appears meanwhile is replaced, and names may be as long as they can."""
+"""Places of baked models: files that appear meanwhile aren't replaced, and names may have any length."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Explanations in the formats of others, read back by those who define them."""
+"""Explanations in formats of other programs, read back by these."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ coco_is_behind_numpy = pytest.mark.filterwarnings("ignore:__array__ implementati
 
 @pytest.fixture(scope="module")
 def found(load_real, photos):
-    """Of photos of different sizes, seen through a centre crop, so that masks don't begin in a corner."""
+    """An explanation of photos of different sizes, after a centre crop, so that masks don't begin in a corner."""
     model = load_real("squeezenet1_1_nchw")
     cropped = fastcam.load(model.path, labels="imagenet", preprocess="caffe-bgr,fit=center-crop,size=227")
     return cropped.explain([str(path) for path in photos[:4]], top=3)

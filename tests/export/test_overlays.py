@@ -1,4 +1,4 @@
-"""What is drawn over an image."""
+"""Heatmaps, boxes and labels drawn over an image."""
 
 from dataclasses import replace
 
@@ -198,7 +198,7 @@ def test_drawing_into_views_of_any_strides(model, name, scale):
 
 @pytest.mark.parametrize("name", ["bgr", "mirrored", "upside down", "all turned"])
 def test_drawing_in_place_on_views(model, name):
-    """As of OpenCV's frames, BGR, given as RGB: the frame that the view is of is drawn on."""
+    """A view of OpenCV's BGR frame as RGB: the frame itself is drawn on."""
     view, explanation = VIEWS[name], model.explain(PHOTO)
     expected = fastcam.overlay(PHOTO, explanation)
     frame = np.ascontiguousarray(view(PHOTO))

@@ -101,7 +101,7 @@ def test_seeds_by_the_rule():
 
 
 def test_seeds_of_maps_without_a_maximum():
-    """None of that class; the others have theirs."""
+    """A map without a maximum has no seeds; the others have theirs."""
     empty = -np.ones((5, 7), F)
     got = seeds([empty, MAPS[0, 0], np.zeros((5, 7))], (40, 61))
     np.testing.assert_array_equal(got == 2, seeds(MAPS[0, 0], (40, 61)) == 1)

@@ -38,7 +38,7 @@ def run(model: Path, **feeds: Any) -> dict[str, Any]:
 
 
 def package() -> Path:
-    """The package's folder."""
+    """Return the package's folder."""
     if not shutil.which("node"):
         raise NotThereError("no Node.js on this machine: apt-get install nodejs")
     cache = Path(os.environ.get("FASTCAM_TEST_CACHE", Path.home() / ".cache" / "fastcam-tests"))
@@ -49,7 +49,7 @@ def package() -> Path:
 
 
 def _fetch(home: Path) -> None:
-    """Install it there, whole or not at all."""
+    """Install the package there, whole or not at all."""
     hint = f"npm install --prefix {home} {PACKAGE}@{VERSION}"
     npm = shutil.which("npm")
     if not npm:

@@ -15,7 +15,7 @@ from typing import Any
 
 from fastcam.cli import main as fastcam_main
 from fastcam.evaluate.records import RESULTS
-from fastcam.evaluate.tables import table_of
+from fastcam.evaluate.results import table_of
 from tests.conftest import PREPROCESS, shared_folder
 from tests.pairs import coco_pairs
 

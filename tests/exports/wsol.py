@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from fastcam.evaluate import MaxBoxAcc, MaxBoxAccV2, PxAP, iou, read_annotations, wsol_truth
-from fastcam.evaluate.overlap import truth_of
+from fastcam.evaluate.metrics.iou import truth_of
 
 MAPS, SIDE = 250, 56
 THRESHOLDS = np.arange(0, 1, 0.01)

@@ -1,1 +1,1 @@
-"""Tests of `fastcam.house`."""
+"""Tests of the package as a whole: architecture, files, packaging, examples and README."""

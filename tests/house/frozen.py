@@ -27,7 +27,7 @@ print(found.boxes.xyxy.shape, len(pairs), sum(cpu.load("find_boxes").stats.cache
 
 
 def install(folder: Path) -> None:
-    """As a wheel does: PyInstaller sees nothing of an editable installation."""
+    """Install as a wheel does, since PyInstaller can't read an editable installation."""
     shutil.copytree(ROOT / "fastcam", folder / "fastcam", ignore=shutil.ignore_patterns("__pycache__"))
     project = PROJECT["project"]
     about = folder / f"fastcam-{project['version']}.dist-info"
@@ -38,7 +38,7 @@ def install(folder: Path) -> None:
 
 
 def freeze(folder: Path) -> Path:
-    """Build an application there; return its program."""
+    """Build an application in a folder, and return its program."""
     install(folder / "site")
     (folder / "app.py").write_text(APP, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(folder / "site")}
@@ -47,7 +47,7 @@ def freeze(folder: Path) -> Path:
 
 
 def main() -> None:
-    """Build one, and run it twice: the second finds its kernels in the cache."""
+    """Build an application, and run it twice: the second run finds its kernels in the cache."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         program, environment = freeze(folder), {**os.environ, "FASTCAM_CACHE_DIR": str(folder / "cache")}

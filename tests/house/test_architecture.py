@@ -70,7 +70,7 @@ def floor(name: str, floors: list[list[str]]) -> int | None:
 
 
 def is_below(target: str, own: str, floors: list[list[str]]) -> bool:
-    """Whether a room is on a floor below another."""
+    """Return whether a room is on a floor below another."""
     below, above = floor(target, floors), floor(own, floors)
     assert below is not None, f"{target} is on no floor"
     assert above is not None, f"{own} is on no floor"

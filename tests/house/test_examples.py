@@ -1,4 +1,4 @@
-"""The examples run, on real models and photos. That of Ray Data is in test_worker."""
+"""The examples, on real models and photos. The test of Ray Data is in test_worker."""
 
 import runpy
 from pathlib import Path
@@ -13,7 +13,7 @@ checkout = pytest.mark.skipif(not EXAMPLES.exists(), reason="only in a checkout"
 
 @checkout
 def test_new_concepts(shared, tmp_path):
-    """A person is told from other things better than by always saying the same, with 32 photos to learn from."""
+    """Persons are recognised better than by a constant answer, after 32 photos."""
     main = runpy.run_path(str(EXAMPLES / "new_concepts.py"))["main"]
     model, out = shared / "models" / "mobilenet_v1_0.25_128_fp32_nhwc.onnx", tmp_path / "person.png"
     accuracy = main(str(model), str(shared / "photos" / "coco"), str(out), "64")

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, however writing them ends."""
+"""Files that are written whole or not at all, also after failures."""
 
 import os
 import subprocess
@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 import fastcam
-from fastcam.files import Lines, Part, open_alone, place_beside, remove_parts, rename_new, write_fully, write_whole
+from fastcam.files import (
+    Lines,
+    PendingFile,
+    open_alone,
+    place_beside,
+    remove_parts,
+    rename_new,
+    write_fully,
+    write_whole,
+)
 from tests.disk import full_after
 
 FULL = Path("/dev/full")
@@ -102,7 +111,7 @@ def test_places_that_are_none(tmp_path, write):
 
 @pytest.mark.parametrize("letter", ["x", "é", "猫", "🐈"])
 def test_names_as_long_as_may_be(tmp_path, letter):
-    """255 bytes; those of the part on its way aren't more."""
+    """Names of 255 bytes work: those of pending files aren't longer."""
     name = letter * (251 // len(os.fsencode(letter))) + ".txt"
     write_whole(tmp_path / name, b"new")
     write_lines(tmp_path / name, ["one"])
@@ -111,7 +120,7 @@ def test_names_as_long_as_may_be(tmp_path, letter):
 
 
 def test_several_that_write_one_file_at_once(tmp_path):
-    """What is there is always one of them, whole."""
+    """A reader always sees one of the files, whole."""
     path, contents = tmp_path / "file", [bytes([65 + k]) * 300_000 for k in range(8)]
     write_whole(path, contents[0])
     failures, over = [], threading.Event()
@@ -141,7 +150,7 @@ def test_several_that_write_one_file_at_once(tmp_path):
 
 
 def test_several_that_write_lines_at_once(tmp_path):
-    """Whoever ends last is there, whole."""
+    """The file that ends last stays, whole."""
     with Lines(tmp_path / "file") as one:
         one.write("1")
         with Lines(tmp_path / "file") as other:
@@ -165,10 +174,10 @@ def test_who_may_read_a_file_is_as_the_process_says(tmp_path, mask):
 
 
 def test_a_part_that_nobody_keeps_is_gone(tmp_path):
-    part = Part(tmp_path / "file")
+    part = PendingFile(tmp_path / "file")
     assert part.place.exists()
     if (child := os.fork()) == 0:
-        part.drop()  # of a process that was forked, which it isn't
+        part.drop()  # as in a forked process
         os._exit(0)
     os.waitpid(child, 0)
     assert part.place.exists()
@@ -196,7 +205,7 @@ def test_a_new_name_replaces_nothing(tmp_path, monkeypatch):
 
 
 def test_a_new_name_that_fails_is_free(tmp_path, monkeypatch):
-    """Where there are no hard links: the name is taken before what is to have it comes."""
+    """A file system without hard links: the name is taken first, and freed after a failure."""
 
     def fail(*_):
         raise OSError("no links, no replacing")
@@ -224,7 +233,7 @@ def test_a_file_that_one_has_alone(tmp_path):
         assert process.stdout.readline() == b"b''\n"
         assert open_alone(path) is None
         process.kill()
-    again = open_alone(path)  # the lock was the process's
+    again = open_alone(path)  # the lock ended with the process
     assert again is not None
     path.unlink()
     other = open_alone(path)  # another file of that name
@@ -236,7 +245,7 @@ def test_a_file_that_one_has_alone(tmp_path):
 
 
 def test_bytes_that_do_not_all_fit_are_an_error(tmp_path):
-    """Of an unbuffered file, whose `write` says only how many it took."""
+    """An unbuffered file's `write` may take a part only."""
     with open(tmp_path / "file", "wb", buffering=0) as file:
         with full_after(900), pytest.raises(OSError, match="File too large"):
             write_fully(file, b"x" * 1000)

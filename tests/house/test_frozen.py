@@ -1,4 +1,4 @@
-"""What PyInstaller is told of the package. A real build: `python -m tests.house.frozen`."""
+"""The hooks for PyInstaller. A real build: `python -m tests.house.frozen`."""
 
 import os
 import runpy

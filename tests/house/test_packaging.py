@@ -1,4 +1,4 @@
-"""What goes into the wheel, and what doesn't. Only in a checkout: the copy that tests a wheel leaves this file out."""
+"""The files of the wheel. In a checkout only: the copy that tests a wheel leaves this file out."""
 
 import subprocess
 import sys

@@ -1,9 +1,10 @@
-"""The code of README and docs runs, on a real model and a real photo; links lead somewhere; numbers are measured ones."""
+"""The code, names, links and numbers of README and docs, on a real model and a real photo."""
 
 import argparse
 import re
 from itertools import chain
 from pathlib import Path
+from pkgutil import resolve_name
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ DOCS = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs"
 def test_the_python_of_readme_and_docs_runs(shared, tmp_path, monkeypatch):
     (tmp_path / "mobilenet_v2.onnx").symlink_to(shared / "models" / "mobilenet_v2_1.0_224_nchw_gemm.onnx")
     (tmp_path / "dog.jpg").symlink_to(shared / "photos" / "openimages_cc" / "pets.jpg")
-    (tmp_path / "clip.mp4").symlink_to(shared / "video" / "cockatoo.mp4")
+    from tests.video.videos import beginning  # which needs PyAV
+
+    beginning(shared / "video" / "cockatoo.mp4", tmp_path / "clip.mp4", seconds=2)
     monkeypatch.chdir(tmp_path)
     names = {
         "feature_maps": np.ones((2, 8, 7, 7), np.float32),
@@ -28,13 +31,13 @@ def test_the_python_of_readme_and_docs_runs(shared, tmp_path, monkeypatch):
         "H": 50,
         "W": 60,
         "frame": np.zeros((50, 60, 3), np.uint8),
-        # What is written for a device is the same for the host.
+        # Code for a device is the same for the host.
         "cupy": np,
         "tensor": np.ones((2, 8, 7, 7), np.float32),
         "weights": np.ones((10, 8), np.float32),
     }
     blocks = [re.findall(r"```python\n(.*?)```", page, re.DOTALL) for page in (README, *DOCS.values())]
-    assert [len(one) for one in blocks] == [3, 0, 1, 0, 1, 0, 0, 1, 2]
+    assert [len(one) for one in blocks] == [3, 0, 0, 1, 0, 1, 0, 0, 1, 2]
     for block in chain(*blocks):
         exec(block, names)
     assert names["picture"].dtype == np.uint8
@@ -69,3 +72,23 @@ def test_the_options_that_the_readme_names_exist():
     usage = parser.format_usage()
     for option in re.findall(r"--[a-z]+", README.split("fastcam explain MODEL")[1].splitlines()[0]):
         assert option in usage
+
+
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"  # only in a checkout
+PAGES = {path: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *DOCS, CONTRIBUTING) if path.exists()}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_names_that_a_page_mentions_exist(page):
+    text = re.sub(r"^```.*?^```", "", PAGES[page], flags=re.MULTILINE | re.DOTALL)
+    for name in re.findall(r"(?<![\w./])fastcam(?:\.[a-zA-Z_]\w*)+", "".join(re.findall(r"`[^`]+`", text))):
+        try:
+            resolve_name(name)
+        except (AttributeError, ImportError) as error:
+            raise AssertionError(f"{page.name} mentions {name}") from error
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_use_the_words_of_the_field(page):
+    found = re.findall(r"\b(?:told|tells?|asked|held|whoever|so many|stands?|lies?)\b", PAGES[page])
+    assert not found, f"{page.name}: return, compute, check, count, be, ... in place of {found}"

@@ -1,1 +1,1 @@
-"""Tests of `fastcam.images.photos`."""
+"""Tests of `fastcam.images`."""

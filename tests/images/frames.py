@@ -1,4 +1,4 @@
-"""Frames, and what the network is to see of them."""
+"""Frames, and network inputs of them."""
 
 from dataclasses import replace
 from typing import Any
@@ -32,5 +32,5 @@ def network_input(frame, region, spec, model, *, antialias=True, **options):
 
 
 def levels(frame, region, size, *, antialias, **options):
-    """(H, W, 3) as they are, before they are normalised."""
+    """Return the resized pixels (H, W, 3), before they are normalised."""
     return network_input(frame, region, RAW, model_of(size), antialias=antialias, **options)[0]

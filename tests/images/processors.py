@@ -11,9 +11,9 @@ from PIL import Image
 
 from fastcam import InputError
 from fastcam.images import frames
+from fastcam.images.frames import pillow_input
 from fastcam.images.hugging_face import from_hugging_face
 from fastcam.images.inputs import ImageInput
-from fastcam.images.photos import pillow_input
 from fastcam.images.preprocessing import Preprocess
 from fastcam.images.processors import REFUSED
 from fastcam.images.regions import view_of
@@ -56,7 +56,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 @cache
 def families() -> dict[str, str | None]:
-    """The processor's class with Pillow of every model type that classifies images; None without one."""
+    """Return the processor's class with Pillow for every model type that classifies images; None without one."""
     logging.getLogger("transformers").setLevel(logging.ERROR)
     from transformers.models.auto import image_processing_auto
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES as CLASSIFIERS
@@ -66,7 +66,7 @@ def families() -> dict[str, str | None]:
 
 
 def theirs(name: str, config: dict[str, Any], photos: list[Image.Image]) -> list[np.ndarray] | None:
-    """(C, H, W) of each photo by the class of that name; None where it fails."""
+    """Return (C, H, W) of each photo by the class of that name; None if it fails."""
     from transformers.models.auto.image_processing_auto import get_image_processor_class_from_name
 
     kind: Any = get_image_processor_class_from_name(name)
@@ -78,7 +78,7 @@ def theirs(name: str, config: dict[str, Any], photos: list[Image.Image]) -> list
 
 
 def ours(spec: Preprocess, photo: Image.Image) -> np.ndarray:
-    """(C, H, W) as `Classifier.explain` makes it."""
+    """Return the network input (C, H, W) of `Classifier.explain`."""
     assert spec.size
     model = ImageInput("pixel_values", np.float32, "NCHW", 1, 3, *spec.size)
     view = view_of((photo.height, photo.width), spec.size, spec)
@@ -88,14 +88,14 @@ def ours(spec: Preprocess, photo: Image.Image) -> np.ndarray:
 
 
 def grey_levels(spec: Preprocess, mine: np.ndarray, other: np.ndarray) -> float:
-    """The largest difference of two network inputs, in grey levels of the photo."""
+    """Return the largest difference of two network inputs, in grey levels of the photo."""
     assert mine.shape == other.shape
     std = np.broadcast_to(np.asarray(spec.std), (3,))[:, None, None]
     return float((np.abs(mine.astype(float) - other) * np.abs(std)).max() / abs(spec.scale))
 
 
 def difference(name: str, change: dict[str, Any], photos: list[Image.Image]) -> float | str | None:
-    """In grey levels; why ours refuses; or None where neither makes one network input of all photos."""
+    """Return the difference in grey levels, the reason of our refusal, or None if neither has one network input."""
     expected = theirs(name, change, photos)
     try:
         spec = from_hugging_face({"image_processor_type": name.removesuffix("Pil"), **change}, {}).preprocess
@@ -107,13 +107,13 @@ def difference(name: str, change: dict[str, Any], photos: list[Image.Image]) -> 
 
 
 def classes() -> list[str]:
-    """The classes with Pillow of all families, and two that classifiers use as well; not those that are refused."""
+    """Return the classes with Pillow of all families, and two more that classifiers use, without refused ones."""
     listed = {name for name in families().values() if name} | {"BlipImageProcessorPil", "ChineseCLIPImageProcessorPil"}
     return sorted(name for name in listed if own_name(name) not in REFUSED)
 
 
 def own_name(name: str) -> str:
-    """Of a class, as `fastcam.images.processors` has it."""
+    """Return the name of a class in `fastcam.images.processors`."""
     return name.removesuffix("Pil").removesuffix("ImageProcessor")
 
 

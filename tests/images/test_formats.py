@@ -1,4 +1,4 @@
-"""Which image files are opened: those that Pillow decodes by itself, and nothing that starts a program."""
+"""Image files that are opened: those that Pillow decodes by itself, and none that starts a program."""
 
 import os
 import subprocess
@@ -10,20 +10,20 @@ from PIL import EpsImagePlugin, Image, UnidentifiedImageError
 
 from fastcam import InputError
 from fastcam.cli import main
-from fastcam.evaluate.headers import read_header
-from fastcam.evaluate.subject import read_mask
+from fastcam.evaluate.data.headers import read_header
+from fastcam.evaluate.data.masks import read_mask
 from fastcam.images.formats import FILES, UPLOADS, open_image
 from fastcam.images.photos import decode_photo, read_photo
 from tests.model.models import classifier
 
 PAGE = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 48\n%%EndComments\nshowpage\n%%EOF\n"
 PHOTO = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
-PACKAGE = Path(__file__).parents[2] / "fastcam"
+PACKAGE = Path(__file__).parents[1] / "fastcam"
 
 
 @pytest.fixture
 def witness(tmp_path_factory, monkeypatch):
-    """What a program that calls itself Ghostscript leaves when it is started; it comes first on the path."""
+    """The trace of a program named as Ghostscript, first on the path, if it is started."""
     folder = tmp_path_factory.mktemp("bin")
     for name in ("gs", "gswin32c", "gswin64c"):
         (folder / name).write_text(f"#!/bin/sh\necho started >> {folder}/witness\nexit 1\n")
@@ -69,7 +69,7 @@ SAVED = {"JPEG2000": "jp2", "TIFF": "tiff", "JPEG": "jpg", "MPO": "mpo", "PPM": 
 
 @pytest.mark.parametrize("name", [*(name for name in FILES if name not in ("HEIF", "JXL", "SUN", "PSD")), "MPO"])
 def test_photos_of_each_format_are_read(tmp_path, name):
-    """By their content: the file's name doesn't matter."""
+    """The content decides, not the file's name."""
     Image.init()
     if name not in Image.SAVE:
         pytest.skip(f"this Pillow writes no {name}")
@@ -98,7 +98,7 @@ def test_formats_that_this_pillow_does_not_have_change_nothing(tmp_path, monkeyp
 
 
 def test_formats_of_plugins_are_opened(tmp_path, monkeypatch):
-    """As those of pillow-heif, which registers itself."""
+    """Plugins such as pillow-heif register their formats."""
     Image.init()
     for table in (Image.OPEN, Image.ID):
         monkeypatch.setattr(Image, "OPEN" if table is Image.OPEN else "ID", table.copy())
@@ -113,7 +113,7 @@ def test_formats_of_plugins_are_opened(tmp_path, monkeypatch):
 
 
 def test_all_doors_ask_here():
-    """`PIL.Image.open` stands in one file."""
+    """One file only calls `PIL.Image.open`."""
     with_open = [path.name for path in PACKAGE.rglob("*.py") if "Image.open(" in path.read_text(encoding="utf-8")]
     assert with_open == ["image_formats.py"]
     assert set(UPLOADS) < set(FILES)

@@ -1,4 +1,4 @@
-"""Frames to network inputs in one pass, held to OpenCV and to Pillow."""
+"""Frames to network inputs in one pass, compared to OpenCV and to Pillow."""
 
 import cv2
 import numpy as np
@@ -10,8 +10,9 @@ from PIL import Image
 
 from fastcam.arrays.resampling import antialiased, linear
 from fastcam.images import frames
+from fastcam.images.frames import pillow_input
 from fastcam.images.inputs import ImageInput
-from fastcam.images.photos import pillow_input, read_photo
+from fastcam.images.photos import read_photo
 from fastcam.images.preprocessing import NAMED, Preprocess, preprocess
 from fastcam.images.regions import seen_region, view_of, visible
 from tests.images.frames import RAW, levels, model_of, network_input, random_frame, whole
@@ -75,7 +76,7 @@ def test_frames_a_lot_larger_than_the_input(source, size):
 @settings(max_examples=200)
 @given(st.data())
 def test_any_regions(data):
-    """Inside the frame, where Pillow takes pixels around the region as well, and beyond it; of any engine."""
+    """Regions inside the frame, where Pillow uses pixels around them as well, and beyond it; of any engine."""
     height, width, *size = (data.draw(st.integers(1, 40)) for _ in range(4))
     frame, spec = random_frame((height, width), height), Preprocess(scale=1.0, fill=data.draw(st.integers(0, 255)))
     x0, y0 = data.draw(st.integers(-50, 50)), data.draw(st.integers(-50, 50))
@@ -130,7 +131,7 @@ def test_any_views(data):
 
 @pytest.mark.parametrize("fit", ["stretch", "center-crop", "letterbox"])
 def test_photos(photos, fit):
-    """What every fit makes of every real photo; fit to 0.02 after ImageNet's normalisation: a level is 0.0175 or less."""
+    """Every fit of real photos, to 0.02 after ImageNet's normalisation: a level is 0.0175 or less."""
     spec, model = preprocess(f"imagenet,fit={fit},fill=114"), model_of((224, 224), np.float32, "NCHW")
     out = np.empty((1, 3, 224, 224), np.float32)
     for path in photos[::4]:
@@ -236,7 +237,7 @@ def test_threads_share_the_rows(antialias):
 
 
 def test_nothing_of_the_size_of_a_frame_is_allocated():
-    """By this thread; those of the pool have their own scratch arrays, made when they are first used."""
+    """Memory of this thread; those of the pool allocate their own scratch arrays at first use."""
     import tracemalloc
 
     frame, out = random_frame((1080, 1920)), np.empty((1, 3, 224, 224), np.float32)

@@ -1,4 +1,4 @@
-"""Frames, regions and buffers that are none: what was expected, and what to do."""
+"""Errors about frames, regions and buffers: the expected value, and what to do."""
 
 import numpy as np
 import pytest

@@ -23,7 +23,7 @@ GREYS = np.rint(RAMP / 4095 * 255).astype(np.uint8)
 
 
 def png(values):
-    """A 16-bit PNG of (H, W, channels), as Pillow can't write them."""
+    """Return a 16-bit PNG of (H, W, channels), which Pillow can't write."""
     kind = {1: 0, 2: 4, 3: 2, 4: 6}[values.shape[2]]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
 
@@ -36,7 +36,7 @@ def png(values):
 
 @pytest.fixture(params=["png", "tiff", "int16", "int32", "float", "array", "image"])
 def twelve_bits(request, tmp_path):
-    """The same greys in every form that holds more than 8 bits."""
+    """One picture in every form with more than 8 bits."""
     kinds = {"int16": np.int32, "int32": np.int32, "float": np.float32}
     values = RAMP.astype(kinds.get(request.param, np.uint16))
     if request.param == "array":
@@ -107,7 +107,7 @@ def test_colours_of_sixteen_bits_are_looked_at_as_well(channels):
 
 
 def colors(value, depth, kind):
-    """A file's bytes: 5×6 pixels of one grey, as colours of so many bits."""
+    """Return a file's bytes: 5×6 pixels of one grey, as colours of `depth` bits."""
     values = np.full((5, 6, 3), value, np.uint8 if depth == 8 else np.uint16)
     file = io.BytesIO()
     if kind == "tif":
@@ -140,7 +140,7 @@ def test_colours_of_a_file_that_pillow_opened_are_looked_at(tmp_path, kind, is_d
 
 
 def test_colours_whose_file_is_not_known_any_more_are_taken_as_they_are(tmp_path):
-    """Of 16 bits Pillow left 8, as of any dark photo; a TIFF has its tags still."""
+    """Pillow keeps 8 of 16 bits, which look like any dark photo; a TIFF keeps its tags."""
     with Image.open(io.BytesIO(colors(4095, 16, "png"))) as image:
         image.load()
         assert np.asarray(read_photo(image)).max() == 15
@@ -151,7 +151,7 @@ def test_colours_whose_file_is_not_known_any_more_are_taken_as_they_are(tmp_path
 
 
 def test_sixteen_bits_a_pixel_are_not_sixteen_a_colour(tmp_path):
-    """As in a bitmap of 5, 6 and 5 bits."""
+    """A bitmap of 5, 6 and 5 bits."""
     pixels = np.full((8, 8), 0x2104, "<u2").tobytes()
     head = struct.pack("<IiiHHIIiiII3I", 40, 8, 8, 1, 16, 3, len(pixels), 0, 0, 0, 0, 0xF800, 0x7E0, 0x1F)
     data = b"BM" + struct.pack("<IHHI", 66 + len(pixels), 0, 0, 66) + head + pixels

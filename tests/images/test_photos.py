@@ -52,7 +52,7 @@ def test_modes_without_transparency(mode):
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "RGBa", "P"])
 def test_transparency_of_large_pictures(mode):
-    """They are done in strips, which nobody sees."""
+    """Pictures are converted in strips, without seams."""
     values = np.random.default_rng(0).integers(0, 256, (700, 30, 4), dtype=np.uint8)
     image = Image.fromarray(values).convert(mode)
     if mode == "P":

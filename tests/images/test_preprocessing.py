@@ -146,7 +146,7 @@ def test_the_timm_configuration_beside_a_model(tmp_path):
     ],
 )
 def test_the_wrapper_of_timm_reads_the_configuration_of_timm(tmp_path, file, written):
-    """transformers' class for timm's models passes over its own file, whatever stands there."""
+    """transformers' class for timm's models ignores its own file, whatever its content."""
     (tmp_path / "model.onnx").write_bytes(classifier())
     (tmp_path / file).write_text(json.dumps(written), encoding="utf-8")
     timm = {"mean": [0.5], "std": [0.25], "crop_pct": 0.9, "input_size": [3, 16, 16]}

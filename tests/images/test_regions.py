@@ -1,4 +1,4 @@
-"""Photos on their way to the network and back: what it sees of them, and where its boxes are."""
+"""Photos on their way to the network and back: the regions that it sees, and the places of its boxes."""
 
 import numpy as np
 import pytest
@@ -8,10 +8,10 @@ from PIL import Image
 
 import fastcam
 from fastcam import InputError
+from fastcam.images.frames import pillow_input
 from fastcam.images.inputs import ImageInput
-from fastcam.images.photos import pillow_input, visible
 from fastcam.images.preprocessing import preprocess
-from fastcam.images.regions import seen_region
+from fastcam.images.regions import seen_region, visible
 from tests.arrays import naive
 from tests.model.models import red_finder
 
@@ -106,7 +106,7 @@ def test_a_red_rectangle_is_boxed_where_it_is_in_the_photo(find_red, size, fit, 
 
 
 def assert_box_is_exact(explanation, height, width):
-    """The box is, to the pixel, that of the map upsampled over its region and seen through the photo."""
+    """Check that the box is, to the pixel, that of the map upsampled over its region and clipped to the photo."""
     x0, y0, x1, y1 = explanation.regions[0].tolist()
     left, top, right, bottom = visible((x0, y0, x1, y1), (height, width))
     whole = fastcam.heatmaps(explanation.activation_maps[0, 0], (y1 - y0, x1 - x0), normalize=False, engine="reference")

@@ -1,4 +1,4 @@
-"""A camera that tests hold in their hands."""
+"""A camera that tests control."""
 
 import threading
 from contextlib import contextmanager
@@ -9,12 +9,12 @@ from fastcam.serve import Server
 
 
 def frame(k=0):
-    """(40, 60, 3) uint8, another for each k."""
+    """Return (40, 60, 3) uint8, another for each k."""
     return np.random.default_rng(k).integers(0, 256, (40, 60, 3)).astype(np.uint8)
 
 
 class Camera:
-    """A source that yields a frame when it is told to, and ends or fails when it is told to."""
+    """A source that yields a frame, ends or fails on demand."""
 
     def __init__(self):
         self._told = threading.Semaphore(0)

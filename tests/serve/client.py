@@ -1,4 +1,4 @@
-"""A client of the local server, as plain as HTTP is."""
+"""A plain HTTP client of the local server."""
 
 import http.client
 import io
@@ -22,12 +22,12 @@ def connect(server):
 
 
 def connections():
-    """How many the servers of this process have."""
+    """Return the count of connections of the servers of this process."""
     return sum("process_request" in thread.name for thread in threading.enumerate())
 
 
 def ask(server, path, method="GET", body=None, **headers):
-    """Status, headers and body."""
+    """Return status, headers and body of an answer."""
     with connect(server) as connection:
         connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
         answer = connection.getresponse()
@@ -41,7 +41,7 @@ def ask_json(server, path, method="GET", body=None, status=200, **headers):
 
 
 def next_part(answer) -> Any:
-    """Headers and picture of the next part of a multipart answer; None at its end."""
+    """Return headers and picture of the next part of a multipart answer; None at its end."""
     while (line := answer.readline()) == b"--frame\r\n":
         pass
     if not line:
@@ -59,7 +59,7 @@ def png(pixels):
 
 
 def assert_alike(jpeg, drawn):
-    """But for what JPEG loses; a box that stands elsewhere is much farther off."""
+    """Check that pictures are equal, except for losses of JPEG; a box in another place makes a larger difference."""
     with Image.open(io.BytesIO(jpeg)) as image:
         assert image.format == "JPEG"
         got = np.asarray(image).astype(float)

@@ -1,6 +1,6 @@
-"""Many uploads at once to a server in a process of its own: `python -m tests.serve.crowd [SIDE] [COUNT]` tells its memory.
+"""Many uploads at once to a server in a process of its own: `python -m tests.serve.crowd [SIDE] [COUNT]` prints its memory.
 
-With the largest photos that Pillow takes, some wait in vain and are told to come again (503).
+With the largest photos that Pillow takes, some wait in vain and get the status 503.
 """
 
 import http.client
@@ -26,7 +26,7 @@ with Server(fastcam.load(sys.argv[1], preprocess="imagenet")) as server:
 
 @contextmanager
 def serving(model: Path):
-    """The process, and its port."""
+    """Yield the process, and its port."""
     command = [sys.executable, "-c", SERVING, str(model)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -35,20 +35,20 @@ def serving(model: Path):
 
 
 def most_memory(process) -> float:
-    """In MB, so far."""
+    """Return the peak of a process's memory in MB."""
     lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def plain(mode: str, side: int) -> bytes:
-    """A PNG file of one colour, which is small."""
+    """Return a PNG file of one colour, which is small."""
     file = io.BytesIO()
     Image.new(mode, (side, side)).save(file, "PNG")
     return file.getvalue()
 
 
 def send(port: int, photo: bytes, count: int) -> Counter[int]:
-    """How often each status came of so many uploads at once."""
+    """Return the count of each status of `count` uploads at once."""
     statuses: Counter[int] = Counter()
 
     def upload():
@@ -65,7 +65,7 @@ def send(port: int, photo: bytes, count: int) -> Counter[int]:
 
 
 def main(side: int = 9400, count: int = 64) -> None:
-    """For each mode of photos."""
+    """Print the memory for each mode of photos."""
     from tests.conftest import shared_folder
 
     Image.MAX_IMAGE_PIXELS = None  # here, not in the server

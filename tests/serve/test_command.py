@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Any
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ import fastcam
 from fastcam.cli import main
 from fastcam.serve import Server
 from tests.model.models import classifier
+from tests.processes import Process
 
 WAIT = 30
 
@@ -28,23 +29,17 @@ def path(tmp_path):
 
 @pytest.fixture
 def serving():
-    """Start the command, and give its process and port; it is killed if the test doesn't end it."""
-    started = []
+    """Start the command, and return its process and port; the process is killed if the test doesn't end it."""
 
     def start(*arguments):
-        given = [*map(str, arguments), "--port", "0", "--preprocess", "unit"]
-        command = [sys.executable, "-m", "fastcam", "serve", *given]
-        process: Any = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        started.append(process)
+        process = stack.enter_context(Process("serve", *arguments, "--port", "0", "--preprocess", "unit", text=True))
         line = process.stderr.readline()
         found = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/ \(Ctrl-C ends it\)\n", line)
         assert found, line + process.stderr.read()
         return process, int(found[1])
 
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+    with ExitStack() as stack:
+        yield start
 
 
 def ask(port, path):

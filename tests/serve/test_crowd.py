@@ -34,13 +34,13 @@ def raw(server) -> socket.socket:
 
 
 def answer_of(client) -> bytes:
-    """All that comes until the server ends the connection."""
+    """Return all bytes until the server ends the connection."""
     return b"".join(iter(lambda: client.recv(65536), b""))
 
 
 @contextmanager
 def dripping(server, count, start):
-    """Clients that send a beginning, and then a byte now and then."""
+    """Open clients that send a beginning, and then a byte now and then."""
     over = threading.Event()
     with ExitStack() as stack:
         clients = [stack.enter_context(closing(raw(server))) for _ in range(count)]
@@ -52,7 +52,7 @@ def dripping(server, count, start):
                 for client in clients:
                     try:
                         client.send(b"a")
-                    except OSError:  # it was ended
+                    except OSError:  # the server ended it
                         continue
 
         thread = threading.Thread(target=drip)
@@ -118,7 +118,7 @@ def test_of_too_many_connections_one_that_keeps_the_server_waiting_makes_room(mo
     with filming(model) as (camera, server), ExitStack() as stack:
         camera.shoot()
         held = [stack.enter_context(connect(server)) for _ in range(3)]
-        for connection in held[:2]:  # which are answered all the time
+        for connection in held[:2]:  # they get answers all the time
             connection.request("GET", "/live.mjpg")
             next_part(connection.getresponse())
         held[2].request("GET", "/model.json")
@@ -131,7 +131,7 @@ def test_of_too_many_connections_one_that_keeps_the_server_waiting_makes_room(mo
         third = stack.enter_context(connect(server))
         third.request("GET", "/live.mjpg")
         next_part(third.getresponse())
-        with pytest.raises((ConnectionError, http.client.RemoteDisconnected)):  # nobody to send away
+        with pytest.raises((ConnectionError, http.client.RemoteDisconnected)):  # no connection that can be closed
             ask(server, "/")
 
 
@@ -170,18 +170,18 @@ def test_uploads_that_are_too_many_are_refused_and_may_come_again(model, monkeyp
     with Server(model) as server, closing(raw(server)) as one, closing(raw(server)) as other:
         for client in (one, other):
             client.sendall(HEAD % 1000)
-        until(lambda: server._photos._held == 2 * LEAST)
+        until(lambda: server._photos._reserved == 2 * LEAST)
         status, head, body = ask(server, "/photo", "POST", png(frame()))
         assert (status, head["Retry-After"]) == (503, "5")
         assert json.loads(body) == {"error": "photo: too many are sent at once; try again soon"}
         assert ask(server, "/")[0] == 200
         other.close()
-        until(lambda: server._photos._held == LEAST)
+        until(lambda: server._photos._reserved == LEAST)
         assert ask(server, "/photo", "POST", png(frame()))[0] == 200
-        large = ask_json(server, "/photo", "POST", bytes(3 * LEAST), status=503)  # is read nevertheless
+        large = ask_json(server, "/photo", "POST", bytes(3 * LEAST), status=503)  # its body is read nevertheless
         assert large == {"error": "photo: too many are sent at once; try again soon"}
         one.close()
-        until(lambda: server._photos._held == 0)
+        until(lambda: server._photos._reserved == 0)
 
 
 def test_a_photo_waits_so_long_only(model, monkeypatch):
@@ -199,13 +199,13 @@ def test_a_photo_waits_so_long_only(model, monkeypatch):
         statuses = []
         first = threading.Thread(target=lambda: statuses.append(ask(server, "/photo", "POST", png(frame()))[0]))
         first.start()
-        until(lambda: server._photos._held)
+        until(lambda: server._photos._reserved)
         time.sleep(0.1)
         answer = ask_json(server, "/photo", "POST", png(frame()), status=503)
         assert answer == {"error": "photo: too many others come before it; try again soon"}
         going.set()
         first.join()
-    assert statuses == [200]  # it had begun
+    assert statuses == [200]  # its work had begun
 
 
 def test_closing_while_photos_wait(model):
@@ -214,7 +214,7 @@ def test_closing_while_photos_wait(model):
         for _ in range(6):
             client = stack.enter_context(closing(raw(server)))
             client.sendall(HEAD % len(photo) + photo)
-        until(lambda: server._photos._held)
+        until(lambda: server._photos._reserved)
 
 
 # ---- memory ----------------------------------------------------------------------------------------------------------
@@ -222,7 +222,7 @@ def test_closing_while_photos_wait(model):
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read as Linux tells it")
 def test_memory_is_that_of_one_photo_however_many_come(shared):
-    """64 at once, whose 8 kB are 2.6 million pixels each: ten of them would take more than the bound."""
+    """64 photos at once, each 8 kB of 2.6 million pixels: ten of them would take more than the bound."""
     photo = crowd.plain("RGB", 1600)
     with crowd.serving(shared / "models" / "cifar10_resnet20.onnx") as (process, port):
         assert crowd.send(port, photo, 1) == {200: 1}

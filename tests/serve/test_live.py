@@ -39,7 +39,7 @@ def test_a_source_from_its_first_frame_to_its_end(model):
         assert len(state["found"]["maps"]) == 5
         camera.end()
         until(lambda: ask_json(server, "/live.json")["state"] == "ended")
-        state = ask_json(server, "/live.json?class=4")  # of the last frame, which stays
+        state = ask_json(server, "/live.json?class=4")  # the last frame stays
         assert (state["frame"], state["found"]["chosen"]["class_index"]) == (2, 4)
 
 
@@ -61,7 +61,7 @@ def test_pictures_of_a_source_and_their_end(model):
 
 
 def test_a_picture_and_what_was_found_are_of_one_frame(model):
-    """However the frames change while they are asked for."""
+    """Picture and result belong together, while frames change during requests."""
     with filming(model) as (camera, server), connect(server) as connection:
         camera.shoot()
         connection.request("GET", "/live.mjpg?convention=minmax&class=7")
@@ -141,8 +141,10 @@ def test_a_source_that_has_gone_quiet(model, monkeypatch):
         until(lambda: ask_json(server, "/live.json")["state"] == "playing")
 
 
-def test_a_slow_client_holds_nothing_up_and_gets_the_newest_frame(model):
-    """It takes one picture, and no more until hundreds of frames have gone by."""
+def test_a_slow_client_holds_nothing_up_and_gets_the_newest_frame(model, monkeypatch):
+    """The client takes one picture, and the next one after more than a hundred frames."""
+    monkeypatch.setattr("fastcam.serve.handler.Handler.timeout", 60)  # on a busy machine they take long
+    monkeypatch.setattr("fastcam.serve.arrival.PATIENCE", 60)
     with filming(model) as (camera, server), connect(server) as slow, connect(server) as other:
         slow.connect()
         slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
@@ -153,13 +155,13 @@ def test_a_slow_client_holds_nothing_up_and_gets_the_newest_frame(model):
         other.request("GET", "/live.mjpg")
         quick = other.getresponse()
         next_part(quick)
-        for k in range(1, 200):
+        for k in range(1, 120):
             camera.shoot()
             assert int(next_part(quick)[0]["X-Frame-Index"]) == k
         numbers = [int(next_part(answer)[0]["X-Frame-Index"])]
-        while numbers[-1] < 199:
+        while numbers[-1] < 119:
             numbers.append(int(next_part(answer)[0]["X-Frame-Index"]))
-        assert len(numbers) < 50  # what lay in buffers, then the newest
+        assert len(numbers) < 50  # those in buffers, then the newest
         assert numbers == sorted(set(numbers))
 
 
@@ -189,7 +191,7 @@ def test_a_client_that_left_is_noticed_though_no_frame_comes(model, monkeypatch)
 
 
 def test_many_clients_at_once(model):
-    """With the same settings they share one drawing; each gets the newest frame."""
+    """Clients with the same settings share one drawing; each gets the newest frame."""
     with filming(model) as (camera, server):
         camera.shoot()
         last = []

@@ -57,7 +57,7 @@ def test_live_picture_bars_and_a_click_on_a_class(browser, model, tmp_path):
         browser.until(begins("#chosen", f"{model.labels[second]} "))
         browser.until(f"document.querySelector('[aria-pressed=true]')?.dataset.index === '{second}'")
         assert browser.evaluate("document.querySelector('#class').value") == model.labels[second]
-        browser.click("[aria-pressed=true]")  # lets go of it
+        browser.click("[aria-pressed=true]")  # back to the best class
         wait_for_picture(browser, tmp_path, drawn(model, 1))
 
 
@@ -70,7 +70,7 @@ WATCH = """(() => {
 
 
 def test_numbers_are_those_of_the_picture_that_is_shown(browser, model, tmp_path):
-    """While frames follow each other: each text comes with a picture of its own, in their order."""
+    """Each text belongs to its picture, in order, while frames follow each other."""
     told = {}
     for k in range(12):
         found = model.explain(frame(k))
@@ -253,7 +253,7 @@ def test_bad_photos_are_named_and_change_nothing(browser, model, tmp_path, photo
 
 
 def test_names_are_text(browser, tmp_path):
-    """Of files, classes and models: none of them becomes a part of the page."""
+    """Names of files, classes and models don't become HTML."""
     name = "<img src=x onerror=document.title='hacked'>"
     (tmp_path / f"{name}.onnx").write_bytes(classifier())
     hostile = fastcam.load(tmp_path / f"{name}.onnx", labels=[f"{name}{k}" for k in range(5)])

@@ -68,7 +68,7 @@ def test_what_a_screen_reader_is_told(browser, model):
 
 
 def test_a_live_picture_does_not_chatter(browser, model):
-    """What is read out without being asked for changes with the state only, while picture and numbers change."""
+    """Live regions change with the state only, while picture and numbers change."""
     with filming(model) as (camera, server):
         browser.open(server.url)
         camera.shoot()

@@ -1,4 +1,4 @@
-"""Photos on the local server, and any picture of it: its classes, settings and drawings."""
+"""Photos on the local server, and classes, settings and drawings of its pictures."""
 
 import base64
 import io
@@ -12,7 +12,7 @@ from PIL import Image
 import fastcam
 from fastcam.arrays.conventions import named
 from fastcam.serve import Server
-from fastcam.serve.picture import Picture, Settings, explained, settings_of, under
+from fastcam.serve.picture import ExplainedPicture, Settings, explain, settings_of, under_rule
 from tests.serve.camera import frame
 from tests.serve.client import ask_json, assert_alike, png
 
@@ -26,9 +26,9 @@ def model(load_real):
 
 @pytest.fixture(scope="module")
 def server(model):
-    """One that takes photos only."""
+    """A server for photos only."""
     with Server(model) as server:
-        ask_json(server, "/photo", "POST", png(frame()))  # begins the thread that explains them all
+        ask_json(server, "/photo", "POST", png(frame()))  # starts the thread
         yield server
 
 
@@ -109,7 +109,7 @@ def test_bad_photos(server, body):
 
 
 def test_texts_in_a_photo_that_unpack_to_much_more(server):
-    """64 MB of zeros in a comment of a small PNG file."""
+    """A small PNG file with 64 MB of zeros in a comment."""
     data = png(frame())
     content = b"zTXtcomment\0\0" + zlib.compress(bytes(1 << 26))
     chunk = struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
@@ -123,7 +123,7 @@ def test_texts_in_a_photo_that_unpack_to_much_more(server):
 @pytest.mark.parametrize(("convention", "threshold"), [("paper", 0.4), ("gradcam", None), ("minmax", 0.7)])
 def test_another_convention_gives_the_boxes_of_explaining_again(shared, fit, convention, threshold):
     model = fastcam.load(shared / "models" / "cifar10_resnet20.onnx", preprocess=f"imagenet,fit={fit}")
-    again = under(model.explain(frame(), top=10), named(convention, threshold))
+    again = under_rule(model.explain(frame(), top=10), named(convention, threshold))
     expected = model.explain(frame(), top=10, convention=convention, threshold=threshold)
     np.testing.assert_array_equal(again.boxes.xyxy, expected.boxes.xyxy)
     np.testing.assert_array_equal(again.boxes.area, expected.boxes.area)
@@ -140,7 +140,7 @@ def test_the_network_runs_once_more_for_a_class_that_is_not_among_the_best(model
             return model.explain(*arguments, **options)
 
     counting = Counting()
-    picture = explained(counting, frame())  # pyright: ignore[reportArgumentType]
+    picture = explain(counting, frame())  # pyright: ignore[reportArgumentType]
     order = np.argsort(-picture.explanation.logits[0])
     assert counting.calls == 1
     for index in (order[0], order[4], order[9], order[9]):
@@ -151,7 +151,7 @@ def test_the_network_runs_once_more_for_a_class_that_is_not_among_the_best(model
 
 
 def test_drawings_of_a_picture_are_not_kept_without_end(model):
-    picture = Picture(model, frame(), model.explain(frame(), top=5))
+    picture = ExplainedPicture(model, frame(), model.explain(frame(), top=5))
     for k in range(40):
         picture.jpeg(Settings(named("paper"), k / 40, k % 10))
     assert len(picture._drawn) <= 8

@@ -1,4 +1,4 @@
-"""The local server: what it answers, and to whom; that it ends with all that it began."""
+"""The local server: its answers, the clients that it accepts, and its end with all threads."""
 
 import socket
 import threading
@@ -23,7 +23,7 @@ def model(load_real):
 
 @pytest.fixture(scope="module")
 def server(model):
-    """One that takes photos only."""
+    """A server for photos only."""
     with Server(model) as server:
         yield server
 
@@ -80,7 +80,7 @@ def test_other_methods(server, method, path, allowed):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:1", "localhost", "localhost:8765"])
 def test_its_own_hosts_and_origins(server, host):
-    """Of any port: it may have been forwarded by way of another."""
+    """Any port is allowed: it may be forwarded from another one."""
     assert ask(server, "/model.json", Host=host, Origin=f"http://{host}")[0] == 200
 
 

@@ -1,4 +1,4 @@
-"""The local page in a browser's window: what to wait for, and the picture that should be seen there."""
+"""The local page in a browser's window: states to wait for, and the expected picture."""
 
 import time
 
@@ -29,7 +29,7 @@ def coarse(image):
 
 
 def shown(browser, tmp_path):
-    """(20, 30, 3): the picture as it stands in a screenshot of the window, coarsely."""
+    """Return the picture (20, 30, 3) of a screenshot of the window, coarsely."""
     browser.screenshot(tmp_path / "window.png")
     script = "(r => [r.left, r.top, r.right, r.bottom])(document.querySelector('#picture').getBoundingClientRect())"
     with Image.open(tmp_path / "window.png") as window:
@@ -37,7 +37,7 @@ def shown(browser, tmp_path):
 
 
 def drawn(model, k, **options):
-    """(20, 30, 3): the picture of the k-th frame as it should be, coarsely."""
+    """Return the expected picture (20, 30, 3) of frame k, coarsely."""
     opacity = options.pop("opacity", 0.5)
     picture = fastcam.overlay(frame(k), model.explain(frame(k), **options), opacity=opacity, label=False, scale=8)
     return coarse(Image.fromarray(picture))

@@ -1,4 +1,4 @@
-"""The sound of a video, copied packet by packet."""
+"""The audio of a video, copied packet by packet."""
 
 import os
 from fractions import Fraction

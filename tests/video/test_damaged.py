@@ -1,4 +1,4 @@
-"""Video files that are cut off, damaged or none: what is wrong is said, and no whole one is accused."""
+"""Video files that are cut off, damaged or no video: errors that name the fault, and none for whole files."""
 
 from fractions import Fraction
 

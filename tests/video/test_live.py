@@ -1,4 +1,4 @@
-"""Live sources and cameras: clocks that start anew, packets that got lost, and the end."""
+"""Live sources and cameras: clocks that start anew, lost packets, and the end."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_a_live_source_that_says_nothing_more(live_source, monkeypatch):
 
 
 def test_a_clock_that_starts_anew(live_source, tmp_path):
-    """Of a live source the times go on; of a file they are what they are, and no video can have them."""
+    """Times of a live source go on; those of a file stay, and no video can be written with them."""
     twice = make(tmp_path / "clip.ts", pictures(25), g="5", bf="0").read_bytes() * 2
     got = []
     with pytest.raises(fastcam.InputError, match="frame 50: .* it ended"):
@@ -59,7 +59,7 @@ def test_nobody_there():
 
 
 def test_a_camera_by_opencv(shared, tmp_path):
-    """A file in place of the device: what OpenCV does with that is all that can be shown without one."""
+    """A file in place of the device, since tests have no camera."""
     make(tmp_path / "clip.mkv", pictures(5), **LOSSLESS)
     got = []
     with pytest.raises(fastcam.InputError, match="frame 5: expected more of a camera; none came. Is it unplugged?"):

@@ -1,4 +1,4 @@
-"""The module: its documentation, what it loads and needs, and frames that come without a file."""
+"""The package: its documentation, its imports, and frames without a file format."""
 
 import inspect
 import io
@@ -27,7 +27,7 @@ def test_every_parameter_is_documented_and_shown(function):
 
 
 def test_without_pyav(tmp_path):
-    """In a fresh process in which it can't be imported: raw frames work, the rest says what is missing."""
+    """A new process that can't import PyAV reads raw frames; all else names the missing package."""
     code = (
         "import sys; sys.modules['av'] = None\n"
         "import io, fastcam, fastcam.video as video\n"

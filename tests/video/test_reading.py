@@ -1,4 +1,4 @@
-"""Video files in: every frame with its time, its colours and its right side up."""
+"""Reading of video files: every frame with its time, its colours and its orientation."""
 
 import threading
 import time
@@ -50,7 +50,7 @@ def test_formats_codecs_and_pixels(tmp_path, suffix, codec, pixels):
     path, given = tmp_path / f"clip{suffix}", pictures(9, 50, 60)
     make(path, given, codec, pixels, b="4000000")
     frames, times = read_all(path)
-    if suffix != ".gif":  # of 256 fixed colours
+    if suffix != ".gif":  # it has 256 fixed colours
         assert_alike(frames, given)
     np.testing.assert_allclose(times, [k / 25 for k in range(9)], atol=1e-6)
     assert all(one.flags.c_contiguous and one.flags.writeable and one.dtype == np.uint8 for one in frames)
@@ -59,7 +59,7 @@ def test_formats_codecs_and_pixels(tmp_path, suffix, codec, pixels):
 @pytest.mark.parametrize(("codec", "pixels"), [("qtrle", "rgb24"), ("rawvideo", "rgb24"), ("libx264", "yuv420p")])
 @pytest.mark.parametrize("width", [60, 64])
 def test_drawing_on_a_frame_leaves_the_next_one_alone(tmp_path, codec, pixels, width):
-    """A decoder may keep its last picture, which a frame must not share: the next one is a change of it."""
+    """A decoder may keep its last picture to make the next one, so a frame must not share its memory."""
     given = pictures(6, 48, width)
     given[1:, :24] = given[0, :24]
     make(tmp_path / "clip.mov", given, codec, pixels)
@@ -106,7 +106,7 @@ def test_rotated_and_mirrored_frames_come_upright(tmp_path, degrees, flip):
     assert frames[0].flags.c_contiguous
     import cv2
 
-    if not flip:  # an oracle that turns frames by itself
+    if not flip:  # the oracle rotates frames by itself
         got, bgr = cv2.VideoCapture(str(path)).read()
         assert got
         assert_alike([frames[0]], [bgr[..., ::-1]])
@@ -145,7 +145,7 @@ def test_frames_that_change_their_size(tmp_path):
 
 
 def test_closing_while_another_thread_reads(shared):
-    """Never under the decoder's feet: whoever reads ends it."""
+    """The thread that reads releases the decoder, which is in use."""
     for _ in range(5):
         frames = video.read(shared / "video" / "cockatoo.mp4")
         reader = threading.Thread(target=lambda frames=frames: list(frames))

@@ -1,4 +1,4 @@
-"""Video files are written whole or not at all, and over nothing else: what stops a run, and what is refused."""
+"""Video files that are written whole or not at all, and paths that are refused."""
 
 import os
 import subprocess
@@ -79,7 +79,7 @@ def test_a_full_disk(tmp_path, room):
 
 
 def test_ctrl_c_while_a_frame_is_encoded(tmp_path):
-    """In a process of its own: a signal at any moment, and every frame that was written is in the file."""
+    """A signal to a process at any moment loses no frame that was written."""
     code = (
         "import sys, numpy as np, fastcam.video as video\n"
         "frames = np.random.default_rng(0).integers(0, 256, (8, 240, 320, 3)).astype(np.uint8)\n"
@@ -103,7 +103,9 @@ def test_ctrl_c_while_a_frame_is_encoded(tmp_path):
         process.send_signal(signal.SIGINT)
         count, _ = process.communicate(timeout=60)
         assert process.returncode == 0
-        assert abs(len(decoded(tmp_path / "out.mp4")[0]) - int(count)) <= 1  # between encoding and counting
+        assert (
+            abs(len(decoded(tmp_path / "out.mp4")[0]) - int(count)) <= 1
+        )  # the signal may come between encoding and counting
         assert os.listdir(tmp_path) == ["out.mp4"]
 
 

@@ -1,4 +1,4 @@
-"""Video files out: every frame with its time, its colours and its shape."""
+"""Writing of video files: every frame with its time, its colours and its shape."""
 
 import os
 from fractions import Fraction
@@ -85,8 +85,8 @@ def test_shape_of_pixels_is_kept_and_turned_along(tmp_path):
 
 
 @pytest.mark.parametrize(("space", "full"), [(1, False), (5, False), (9, False), (2, False), (1, True)])
-def test_colours_are_kept(tmp_path, space, full):
-    """By what a player sees: it turns the stored values back as the file says."""
+def test_colors_are_kept(tmp_path, space, full):
+    """A player sees the same colours: it converts stored values by the file's colour space."""
 
     def change(stream):
         context = stream.codec_context

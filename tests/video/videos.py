@@ -1,4 +1,4 @@
-"""Small videos of every kind, made by PyAV, and what is in them, read by PyAV; without it, tests of them are skipped."""
+"""Small videos of every kind, written and read by PyAV; without it their tests are skipped."""
 
 import socket
 import threading
@@ -14,11 +14,11 @@ from fastcam import video
 av = pytest.importorskip("av", reason="the extra `video` isn't installed")
 
 LOSSLESS: Any = {"codec": "ffv1", "pixels": "bgr0"}
-CLOSE = 12  # levels between a plain field and what a codec makes of it, but for its edges
+CLOSE = 12  # levels between a plain field before and after a codec, without its edges
 
 
 def pictures(count, height=48, width=64, seed=0):
-    """(count, H, W, 3) uint8: four plain fields that move, so that codecs keep them well and no two are equal."""
+    """Return (count, H, W, 3) uint8: four plain fields that move, so that codecs keep them well and no two are equal."""
     rng = np.random.default_rng(seed)
     fields = rng.integers(20, 235, (2, 2, 3))
     blocks = np.kron(fields, np.ones((height // 2 + 1, width // 2 + 1, 1)))[:height, :width].astype(np.uint8)
@@ -26,14 +26,14 @@ def pictures(count, height=48, width=64, seed=0):
 
 
 def noise():
-    """(60, 48, 64, 3) uint8, of which no codec makes little."""
+    """Return noise (60, 48, 64, 3) uint8, which no codec compresses well."""
     return np.random.default_rng(0).integers(0, 256, (60, 48, 64, 3)).astype(np.uint8)
 
 
 def make(
     path, frames, codec="libx264", pixels="yuv420p", rate: Any = 25, ticks=None, clock=None, change=None, **options: Any
 ) -> Any:
-    """A file of these frames, at these ticks of a clock; `change` has the stream before anything is written."""
+    """Write a file of frames at ticks of a clock; `change` gets the stream before anything is written."""
     with av.open(str(path), "w", options=options.pop("container", {})) as file:
         stream: Any = file.add_stream(codec, rate=rate, options=options)
         stream.height, stream.width = frames[0].shape[:2]
@@ -49,8 +49,20 @@ def make(
     return path
 
 
+def beginning(path, target, seconds):
+    """Copy the packets of the first seconds of a file, unchanged."""
+    with av.open(str(path)) as source, av.open(str(target), "w") as file:
+        streams = {
+            one.index: file.add_stream_from_template(one) for one in source.streams if one.type in ("video", "audio")
+        }
+        for packet in source.demux([*source.streams.video, *source.streams.audio]):
+            if packet.dts is not None and packet.pts * packet.time_base < seconds:
+                packet.stream = streams[packet.stream_index]
+                file.mux(packet)
+
+
 def add_audio(path, target, codec="aac", seconds=1.0):
-    """The video of a file, with noise as its audio."""
+    """Write the video of a file with noise as its audio."""
     rng = np.random.default_rng(0)
     with av.open(str(path)) as source, av.open(str(target), "w") as file:
         picture = file.add_stream_from_template(source.streams.video[0])
@@ -72,7 +84,7 @@ def add_audio(path, target, codec="aac", seconds=1.0):
 
 
 def packets(path, kind):
-    """(time, bytes) of all packets of a kind."""
+    """Return (time, bytes) of all packets of a kind."""
     with av.open(str(path)) as file:
         streams = getattr(file.streams, kind)
         found: Any = file.demux(*streams) if streams else ()
@@ -80,7 +92,7 @@ def packets(path, kind):
 
 
 def decoded(path, only=None):
-    """(frames, times) as PyAV itself gives them; frames of some numbers only, others None."""
+    """Return (frames, times) by PyAV itself; frames of the given numbers only, others None."""
     frames, times = [], []
     with av.open(str(path)) as file:
         for k, one in enumerate(file.decode(video=0)):
@@ -96,7 +108,7 @@ def cut(path, share):
 
 @contextmanager
 def serving(path):
-    """A function that serves bytes to whoever connects, those of a clip if none are given; then it leaves or hangs."""
+    """Yield a function that serves bytes to a client, by default those of a clip; then it leaves or hangs."""
     make(path, pictures(25), g="5", bf="0")
     threads, closing = [], threading.Event()
 
@@ -121,7 +133,7 @@ def serving(path):
 
 
 def read_all(path, **options):
-    """Frames and times, as fastcam reads them."""
+    """Return frames and times, read by fastcam."""
     with video.read(path, **options) as frames:
         return [list(part) for part in zip(*frames, strict=True)]
 
@@ -135,7 +147,7 @@ def copy(path, target, **options):
 
 
 def assert_alike(frames, expected):
-    """Equal but for what a codec does at edges."""
+    """Check that frames are equal, except for a codec's changes at edges."""
     assert len(frames) == len(expected)
     for frame, other in zip(frames, expected, strict=True):
         assert frame.shape == other.shape

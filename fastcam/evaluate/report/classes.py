@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from fastcam.evaluate.report.figures import OF_CLASSES, Results, class_names, row_titles
+from fastcam.evaluate.report.figures import Results, class_names, class_title, row_titles
 from fastcam.evaluate.report.markup import NOTHING, element, is_number, number, wide
-from fastcam.evaluate.wording import counted
+from fastcam.evaluate.results import counted
 
 Figures = dict[int, dict[str, Any]]  # by class index and name
 
 
 def classes(results: Results) -> list[Element]:
-    """A table of each figure: classes by methods, in ascending order of the mean over methods, baselines apart."""
+    """Return a table of each figure: classes by methods, ascending by the mean over methods, baselines apart."""
     found: list[Figures] = [{int(index): one for index, one in row["classes"].items()} for row in results["rows"]]
     every = [one for row in found for one in row.values()]
     figures = dict.fromkeys(name for one in every for name, value in one.items() if not isinstance(value, int))
@@ -24,7 +24,7 @@ def classes(results: Results) -> list[Element]:
 
 
 def _table(results: Results, figure: str, found: list[Figures], *, is_first: bool) -> Element:
-    """Open if it is the first one."""
+    """Return the table of one figure, open if it is the first."""
     names, titles = class_names(results), row_titles(results)
     rows = [k for k, row in enumerate(found) if any(figure in one for one in row.values())]
     methods = [k for k in rows if results["rows"][k]["model"] is not None] or rows
@@ -48,7 +48,7 @@ def _table(results: Results, figure: str, found: list[Figures], *, is_first: boo
         for k, (title, _) in enumerate(columns)
     ]
     lines = [element("tr", *map(_cell, line)) for line in zip(*(column for _, column in columns), strict=True)]
-    title = f"{OF_CLASSES.get(figure, figure)} of {counted(len(indices), 'class', 'classes')}"
+    title = f"{class_title(figure)} of {counted(len(indices), 'class', 'classes')}"
     table = wide(title, element("thead", element("tr", *heads)), element("tbody", *lines), class_="sortable")
     return element("details", element("summary", title), table, open="" if is_first else None)
 

@@ -1,4 +1,4 @@
-"""Curves of accuracy against threshold: a panel for each IoU that is asked for, a line for each method."""
+"""Curves of accuracy against threshold: a panel for each IoU, a line for each method."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ COLOURS, DASHES = 8, 3  # in report.css; 24 kinds of lines, and neighbours that 
 
 
 class Line(NamedTuple):
-    """A row's accuracy at each threshold; None where there is none."""
+    """The accuracy of a row of results at each threshold; None where there is none."""
 
     row: int
     thresholds: list[float]
     accuracy: list[float | None]
 
     def points(self) -> list[tuple[float, float]]:
-        """Those that are known."""
+        """Return the points that are known."""
         return [(t, a) for t, a in zip(self.thresholds, self.accuracy, strict=True) if a is not None and is_number(a)]
 
     def best(self) -> tuple[float, float] | None:
-        """The first threshold with the highest accuracy, and that."""
+        """Return the first threshold with the highest accuracy, and that accuracy."""
         return max(self.points(), key=lambda point: point[1], default=None)
 
 
 def curves(results: Results) -> list[Element]:
-    """All panels, those of a metric with the same axes."""
+    """Return all panels, those of a metric with the same axes."""
     titles, panels = row_titles(results), _panels(results)
     if not panels:
         return [element("p", "No metric of many thresholds was asked for.")]
@@ -60,7 +60,7 @@ def _panels(results: Results) -> dict[tuple[str, float], list[Line]]:
 
 
 def _ticks(highest: float) -> list[float]:
-    """Of the vertical axis, from 0 to the first one that no curve is above.
+    """Return the ticks of the vertical axis, from 0 to the first that no curve is above.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def _ticks(highest: float) -> list[float]:
 
 
 def _panel(title: str, lines: list[Line], titles: list[str], ticks: list[float]) -> Element:
-    """The plot above its legend, which says the best of each line in numbers."""
+    """Return the plot above its legend, which has the best of each line in numbers."""
     legend = []
     for line in lines:
         threshold, accuracy = line.best() or (None, None)
@@ -103,7 +103,7 @@ def _y(accuracy: float, ceiling: float) -> str:
 
 
 def _axes(ticks: list[float]) -> list[Element]:
-    """Grid, ticks and titles."""
+    """Return grid, ticks and titles."""
     made = []
     for tick in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0):
         x = _x(tick)
@@ -120,7 +120,7 @@ def _axes(ticks: list[float]) -> list[Element]:
 
 
 def _curve(line: Line, title: str, ceiling: float) -> Element:
-    """The line, and a dot at its best threshold."""
+    """Return the line, and a dot at its best threshold."""
     points = [f"{_x(threshold)},{_y(accuracy, ceiling)}" for threshold, accuracy in line.points()]
     drawn = [element("title", title), element("polyline", points=" ".join(points), class_=_kind(line.row))]
     if best := line.best():

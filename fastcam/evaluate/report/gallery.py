@@ -1,4 +1,4 @@
-"""Pictures of worst cases, as pages hold them: put on a page, and taken from those of shards."""
+"""Pictures of worst cases on a page, and their way from the pages of shards."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ Picture = Callable[[int, int], NDArray[np.uint8] | Thumbnail | str | None]
 
 
 class Gallery:
-    """Pictures by row and worst case: each asked for once, embedded once, shown wherever it belongs."""
+    """Pictures by row and worst case: each is made once, embedded once, and shown wherever it belongs."""
 
     def __init__(self, results: Results, picture: Picture) -> None:
         self._worst, self._picture = results["worst"], picture
         self._found: dict[str, Thumbnail | str | None] = {}
 
     def show(self, row: int, k: int, title: str) -> Element | None:
-        """The overlay of a row for a worst case, the true boxes over it, or why there is none; None if nobody says."""
+        """Return the overlay of a row for a worst case, with the true boxes; or a text why there is none; or None."""
         case = self._worst[k]
         mark = _mark(row, case)
         if mark not in self._found:
@@ -64,7 +64,7 @@ class Gallery:
         return element("svg", use, *boxes, viewBox=view, role="img", aria_label=title)
 
     def embedded(self) -> Element:
-        """All pictures, to be put on the page once; nothing of it is seen there."""
+        """Return all pictures, to be put on the page once, where they aren't seen."""
         images = [
             element("image", id=mark, width=one.width, height=one.height, href=one.address)
             for mark, one in self._found.items()
@@ -74,7 +74,7 @@ class Gallery:
 
 
 class ShardPictures:
-    """The pictures of what was merged, from the reports of its shards.
+    """Pictures of merged results, from the reports of their shards.
 
     A worst case of all photos is one of its shard as well, whose report has the overlays of all rows.
 
@@ -83,7 +83,7 @@ class ShardPictures:
     folders
         Of the shards. Those that `fastcam.evaluate.evaluate` leaves have a report only after `write_report`.
     results
-        Of `fastcam.evaluate.merge`.
+        Of `fastcam.evaluate.merge_shards`.
 
     Examples
     --------
@@ -100,7 +100,7 @@ class ShardPictures:
             self._found |= _embedded_in(Path(folder) / PAGE, wanted)
 
     def __call__(self, row: int, case: int) -> Thumbnail | str | None:
-        """Of a row and the number of a worst case; in words, that there is none; None for a baseline."""
+        """Return the picture of a row and the number of a worst case; a text if there is none; None of a baseline."""
         found = self._found.get(_mark(row, self._results["worst"][case]))
         if found is None and self._results["rows"][row]["model"] is not None:
             return "it is in no shard's report"
@@ -108,13 +108,13 @@ class ShardPictures:
 
 
 def _mark(row: int, case: Mapping[str, Any]) -> str:
-    """The same for the same row, photo and class, in shards and in the whole."""
+    """Return an id that is the same for the same row, photo and class, in shards and in the whole."""
     photo = sha256(case["id"].encode("utf-8", "surrogatepass")).hexdigest()
     return f"picture-{row}-{case['class_index']}-{photo[:16]}"
 
 
 def _embedded_in(page: Path, wanted: Collection[str]) -> dict[str, Thumbnail]:
-    """By mark; of a page that isn't there or can't be read none."""
+    """Return the pictures of a page by their ids; none if it isn't there or can't be read."""
     try:
         text = page.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -134,7 +134,7 @@ def _thumbnail(given: Any, where: str) -> Thumbnail | str | None:
 
 
 def _jpeg(pixels: NDArray[np.uint8]) -> str:
-    """As an address that holds the picture itself."""
+    """Return an address that contains the picture as a JPEG."""
     from PIL import Image
 
     image, buffer = Image.fromarray(pixels), io.BytesIO()

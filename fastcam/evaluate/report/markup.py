@@ -14,7 +14,7 @@ DIGITS = 3  # that fractions are shown with
 
 
 def element(tag: str, *children: Element | str, **attributes: Any) -> Element:
-    """An element; names of attributes as `class_` and `aria_label`, those that are None left out.
+    """Return an element; names of attributes as `class_` and `aria_label`, those that are None left out.
 
     Examples
     --------
@@ -38,22 +38,22 @@ def element(tag: str, *children: Element | str, **attributes: Any) -> Element:
 
 
 def html(made: Element) -> str:
-    """The element as HTML; style and script as they are, all else escaped."""
+    """Return the element as HTML; style and script as they are, all else escaped."""
     return ElementTree.tostring(made, encoding="unicode", method="html")
 
 
 def name(text: Any) -> Element:
-    """A word of the data's, which may be written from right to left, in a sentence of ours."""
+    """Return a word of the data, which may be written from right to left, for a sentence of ours."""
     return element("bdi", str(text))
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is one, and finite."""
+    """Return whether a value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def number(value: Any, digits: int = DIGITS) -> Element | str:
-    """Rounded for the reader, exact for machines; a dash where there is none.
+    """Return a number, rounded for the reader and exact for machines; a dash where there is none.
 
     Examples
     --------
@@ -66,12 +66,12 @@ def number(value: Any, digits: int = DIGITS) -> Element | str:
 
 
 def head_row(*titles: Element | str) -> Element:
-    """A row of heads of columns."""
+    """Return a row of heads of columns."""
     return element("tr", *(element("th", title, scope="col") for title in titles))
 
 
 def wide(caption: str, *rows: Element, class_: str | None = None) -> Element:
-    """A table that is scrolled to the side where it doesn't fit, by the keyboard as well: head and bodies."""
+    """Return a table of head and bodies that scrolls to the side where it doesn't fit, by the keyboard as well."""
     table = element("table", element("caption", caption), *rows, class_=class_)
     return element("div", table, class_="wide", tabindex=0, role="region", aria_label=caption)
 

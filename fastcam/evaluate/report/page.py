@@ -17,28 +17,33 @@ from fastcam.evaluate.report.markup import element, html
 from fastcam.evaluate.report.schema import check
 from fastcam.evaluate.report.tables import figures, problems, setup
 from fastcam.evaluate.report.worst import worst_cases
-from fastcam.evaluate.wording import counted
+from fastcam.evaluate.results import counted
 from fastcam.files import write_whole
 
 
 def write_report(folder: Path, results: Results, picture: Picture) -> Path:
-    """Write `report.html` into a folder: the results of an evaluation for people, in one file. Returns its path.
+    """Write `report.html` into a folder: the results of an evaluation for people, in one file.
 
-    It holds its own pictures and needs no network; nothing from the data is taken as markup, and the page's own policy
-    lets no script but its own run. The same results and pictures make the same file.
+    It contains its own pictures and needs no network; nothing from the data is taken as markup, and by its policy no
+    script but its own runs. The same results and pictures make the same file.
 
     Parameters
     ----------
     folder
         An existing one. The file is there whole or not at all.
     results
-        What `results.json` holds; figures that are missing are None.
+        As `results.json` has them; figures that are missing are None.
     picture
         Gives, for a row and the number of a worst case in `results["worst"]`, that row's overlay of the photo and
         class: (H, W, 3) uint8, RGB, upright, at the photo's own size, since the true boxes are drawn over it here; or
-        why there is none, in words, which the page says; or None. It is asked once for each row, photo and class.
-        `fastcam.overlay(..., label=False)`: the page says labels. See `fastcam.evaluate.Pictures` and, after `merge`,
-        `ShardPictures`.
+        a text why there is none, which the page shows; or None. It is called once for each row, photo and class.
+        `fastcam.overlay(..., label=False)`: the page has labels. See `fastcam.evaluate.Pictures` and, after
+        `merge_shards`, `ShardPictures`.
+
+    Returns
+    -------
+    Path
+        Of the file.
 
     Raises
     ------
@@ -103,7 +108,7 @@ def _page(results: Results, picture: Picture) -> Element:
 
 
 def _subject(results: Results) -> str:
-    """Models, data and convention in a line."""
+    """Return models, data and convention in a line."""
     models = ", ".join(model["name"] for model in results["models"])
     data, convention = results["data"], results["plan"].get("convention")
     rule = f", convention {convention}" if convention else ""
@@ -111,6 +116,6 @@ def _subject(results: Results) -> str:
 
 
 def _policy(style: str, script: str) -> str:
-    """Only what this page brings with it: its style, its script, its pictures."""
+    """Return a policy that allows only the page's own style, script and pictures."""
     own = (b64encode(sha256(text.encode()).digest()).decode() for text in (style, script))
     return "default-src 'none'; img-src data:; style-src 'sha256-{}'; script-src 'sha256-{}'".format(*own)

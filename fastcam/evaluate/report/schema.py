@@ -1,4 +1,4 @@
-"""What the page needs of `results.json`, and whether it is there."""
+"""The parts of `results.json` that the page needs, and a check that they are there."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ SCHEMA: dict[str, Any] = {
 
 
 def check(results: Any) -> None:
-    """Results are such as the page can tell, or `InputError`."""
+    """Check that results have all that the page needs, or raise `InputError`."""
     _check(results, SCHEMA, "results")
     _check_indices(results["labels"], "results['labels']")
     if not results["rows"]:
@@ -92,7 +92,7 @@ def _check(value: Any, schema: Any, where: str) -> None:
 
 
 def _check_indices(keys: Iterable[Any], where: str) -> None:
-    """JSON has them as text."""
+    """Check that keys are class indices, which JSON has as text, or raise `InputError`."""
     for key in keys:
         if not str(key).removeprefix("-").isdecimal():
             raise InputError(f"{where}: expected class indices as keys; got {key!r:.80}")

@@ -10,14 +10,14 @@ from xml.etree.ElementTree import Element
 
 from fastcam.evaluate.report.figures import Column, Results, are_best, columns_of, counts_pairs, metric_title
 from fastcam.evaluate.report.markup import NOTHING, element, head_row, is_number, name, number, wide
-from fastcam.evaluate.wording import counted
+from fastcam.evaluate.results import counted
 
 KEYS = {"name": "Model", "head": "Head", "preprocess": "Preprocessing", "path": "File", "sha256": "SHA-256"}
 ARROWS = {1: ("↑", "more is better"), -1: ("↓", "less is better")}
 
 
 def setup(results: Results) -> list[Element]:
-    """Models, data, and all options."""
+    """Return models, data, and all options."""
     data, plan = results["data"], results["plan"]
     facts = {
         "Data": f"{data['path']} ({data['format']})" if data["path"] else data["format"],
@@ -37,7 +37,7 @@ def setup(results: Results) -> list[Element]:
 
 
 def figures(results: Results) -> list[Element]:
-    """Methods by figures, the best of each column marked."""
+    """Return a table of methods by figures, the best of each column marked."""
     columns = columns_of(results["rows"])
     if not columns:
         return [element("p", "No figure was asked for.")]
@@ -74,7 +74,7 @@ def _arrow(column: Column) -> list[Element | str]:
 
 
 def _count(rows: list[Results], metric: str) -> list[Element]:
-    """Of how many images, or pairs of an image and a class, the figures of a metric are; if rows agree."""
+    """Return the number of images, or pairs of an image and a class, of a metric's figures, if rows agree."""
     counts = [row["metrics"][metric].get("images") for row in rows if metric in row["metrics"]]
     is_known = all(is_number(count) and count == counts[0] for count in counts)
     of = counted(counts[0], "pair" if counts_pairs(metric) else "image") if is_known else ""
@@ -100,7 +100,7 @@ def _line(row: Results, columns: list[Column], best: list[bool]) -> Element:
 
 
 def problems(results: Results) -> list[Element]:
-    """What was left out of the evaluation, and why: how many of each reason, then each."""
+    """Return what was left out of the evaluation, and why: the number of each reason, then each."""
     found, absent = results["data"]["problems"], results["data"]["absent_classes"]
     told = f"Not in the data: {absent:,} of the model's classes. " if absent else ""
     if not found:
@@ -119,7 +119,7 @@ def problems(results: Results) -> list[Element]:
 
 
 def _plain(value: Any) -> str:
-    """Text as it is, a dash for nothing, other values as JSON."""
+    """Return text as it is, a dash for nothing, other values as JSON."""
     if value is None:
         return NOTHING
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

@@ -10,7 +10,7 @@ from fastcam.evaluate.report.markup import element, name, number
 
 
 def worst_cases(results: Results, gallery: Gallery) -> list[Element]:
-    """For each row its worst cases, in their order."""
+    """Return the worst cases of each row, in their order."""
     if not results["worst"]:
         return [element("p", "No worst cases were kept.")]
     note = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,28 +13,21 @@ from numpy.typing import NDArray
 from fastcam.arrays.scalars import is_number, is_whole
 from fastcam.errors import GradientError, InputError
 from fastcam.images.inputs import ImageInput
-from fastcam.model.gradient.at_maps import ADVICE, AT_HAND, ROUGH, check_tail, compared
 from fastcam.model.gradient.backward import backward_model
+from fastcam.model.gradient.excerpt import Excerpt, Workbench, open_excerpt
 from fastcam.model.gradient.rules.rectified import RECTIFIED
-from fastcam.model.gradient.tails import Cut, open_written
+from fastcam.model.gradient.slopes import check_at_input, check_logits
 from fastcam.model.gradient.tape import BACKWARD, GRADIENT, SEED
-from fastcam.model.graph.graph import Graph
 from fastcam.model.graph.outputs import own_name
 from fastcam.model.graph.tail import cut_tail
 from fastcam.model.head.layouts import Layout
-from fastcam.model.head.probes import image_input, look, probe_images
 from fastcam.model.head.scene import Scene
 from fastcam.model.opened_model import OpenedModel
-from fastcam.model.run.limits import Watch
 from fastcam.model.run.once import Once, Recent
-from fastcam.model.run.runtime import ORT_ERRORS, failed
-from fastcam.model.run.session import Opening
+from fastcam.model.run.runtime import run_session
 
-KEPT = 6  # sessions, one for each method
+SESSIONS = 6  # that stay open, one for each method
 RECTIFIERS = ("deconvolution", "guided")  # variants that differ from the gradient at these only
-
-# Of differences, in shares of the image's spread, and at how many points between the gradient is asked for.
-STEPS = ((1e-2, 1), (1e-3, 1), (1e-4, 1), (1e-5, 1), (1e-6, 1), (1e-2, 12), (1e-3, 12), (1e-4, 12))
 
 
 class Smoothing(NamedTuple):
@@ -84,6 +78,23 @@ class Backward(NamedTuple):
     layout: Layout
     operators: int
 
+    def run(self, given: NDArray[np.float32], index: int, classes: int) -> NDArray[np.float32]:
+        """Return the gradient of one class for the first image of a batch."""
+        seed = np.zeros((self.batch, classes), np.float32)
+        seed[0, index] = 1
+        feeds = {self.start: given, SEED: seed}
+        on = f"an input of shape {given.shape}"
+        return run_session(self.session, [GRADIENT], feeds, "the gradient of the model", on)[0][0]
+
+
+@dataclass(frozen=True, eq=False)
+class _Excerpt(Excerpt):
+    """The whole model and its gradient at a tensor of that layout."""
+
+    layer: str
+    layout: Layout
+    is_image: bool
+
 
 class InputGradients:
     """d logit / d network input, of a model whose file is at hand. May be used from many threads.
@@ -96,7 +107,7 @@ class InputGradients:
     def __init__(self, model: OpenedModel) -> None:
         self._model, self._head = model, model.head
         self._opened: Recent[tuple[str, str | int], Once[Backward]] = Recent(
-            lambda wanted: Once(partial(self._opened_now, *wanted)), KEPT
+            lambda wanted: Once(partial(self._open, *wanted)), SESSIONS
         )
 
     def __call__(
@@ -128,7 +139,7 @@ class InputGradients:
         for values in smoothing.copies(network_input[:1].astype(np.float32)):
             given = np.repeat(values, opened.batch, axis=0)
             for m, index in enumerate(class_index.tolist()):
-                found[m] += self._run(opened, given, index)
+                found[m] += opened.run(given, index, self._head.classes)
         if not np.isfinite(found).all():
             raise GradientError(f"the gradient at {opened.layer!r}: expected finite values; got NaN or infinity")
         mean = (found / smoothing.samples).astype(np.float32)
@@ -150,83 +161,29 @@ class InputGradients:
         """
         return self._opened((variant, layer))()
 
-    def _run(self, opened: Backward, given: NDArray[np.float32], index: int) -> NDArray[np.float32]:
-        seed = np.zeros((opened.batch, self._head.classes), np.float32)
-        seed[0, index] = 1
-        try:
-            (gradient,) = opened.session.run([GRADIENT], {opened.start: given, SEED: seed})
-        except ORT_ERRORS as error:
-            raise failed("the gradient of the model", f"an input of shape {given.shape}", error) from error
-        return gradient[0]
+    def _open(self, variant: str, layer: str | int) -> Backward:
+        session, excerpt = open_excerpt(self._model, partial(self._write, variant, layer))
+        tail, place, layout = excerpt.tail, excerpt.layer, excerpt.layout
+        check_logits(session, excerpt, np.random.default_rng(0))
+        if variant == "gradient" and excerpt.is_image:
+            check_at_input(session, excerpt, place)
+        return Backward(session, tail.start, len(excerpt.values), place, layout, len(excerpt.model.graph.node))
 
-    def _opened_now(self, variant: str, layer: str | int) -> Backward:
-        with self._model.read_again(GradientError(AT_HAND)) as (name, graph, how):
-            return self._open(name, graph, how, variant, layer)
-
-    def _open(self, name: str, graph: Graph, opening: Opening, variant: str, layer: str | int) -> Backward:
-        image, logits = image_input(graph), own_name(graph, self._head.logits)
-        probe = probe_images(image, self._model.size, (self._model.pixels,))[0]
-        options = opening.options if graph.has_custom_operators else None
-        with Watch(name, graph.parsed.size, options, task="its gradient", advice=ADVICE) as watch:
-            scene, paths = look(graph, probe, [logits], [logits], image, watch)
-            wanted = own_name(graph, layer) if isinstance(layer, str) else layer
-            at, layout = _layer(scene, paths[logits], wanted, image)
-            tail = cut_tail(graph, graph.image, [logits], scene.values, saturating=True)
-            model = backward_model(tail, probe, scene.folder, watch, variant=variant, at=[at])
+    def _write(self, variant: str, layer: str | int, bench: Workbench) -> _Excerpt:
+        graph, logits = bench.graph, bench.logits
+        (probe,) = bench.probes(self._model.pixels)
+        scene, path = bench.look(probe, logits, [logits])
+        wanted = own_name(graph, layer) if isinstance(layer, str) else layer
+        at, layout = _layer(scene, path, wanted, bench.image)
+        tail = cut_tail(graph, graph.image, [logits], scene.values, saturating=True)
+        model = backward_model(tail, probe, scene.folder, bench.watch, variant=variant, at=[at])
         written = [node.op_type for node in model.graph.node if node.output[0].startswith(BACKWARD)]
         if variant in RECTIFIERS and RECTIFIED not in written:
             raise GradientError(
-                f"{name}: expected a rectifier (Relu, Clip from 0), which the method treats in its own way; there is "
-                "none, so this would be the plain gradient: take method='saliency'"
+                f"{bench.watch.name}: expected a rectifier (Relu, Clip from 0), which the method treats in its own "
+                "way; there is none, so this would be the plain gradient: take method='saliency'"
             )
-        session = open_written(model, f"gradient of {name}", scene.folder, opening)
-        given = probe.astype(np.float32)
-        opened = Backward(session, tail.start, len(probe), at, layout, len(model.graph.node))
-        check_tail(session, Cut(tail, given, scene.values[logits], scene.folder), slopes=False)
-        if variant == "gradient" and at == graph.image:
-            _check_slopes(opened, given, scene.values[logits].shape)
-        return opened
-
-
-def _check_slopes(opened: Backward, values: NDArray[np.float32], shape: tuple[int, ...]) -> None:
-    """The gradient at the image is that of differences, along noise and along itself, where it shows most.
-
-    `shape` is that of the logits. A deep network has kinks within steps that aren't tiny, and rounding hides what tiny
-    steps tell. The best step counts out of those that tell something; if all have kinks, the mean gradient along one.
-    Where differences settle nowhere, as of a chaotic network, they tell nothing.
-    """
-    rng, spread = np.random.default_rng(0), float(values.std(dtype=np.float64)) or 1.0
-    seed = rng.standard_normal((shape[0], int(np.prod(shape[1:])))).astype(np.float32)
-    given = values * rng.uniform(0.5, 1.5, values.shape) + 0.3 * spread * np.abs(rng.standard_normal(values.shape))
-
-    def ask(at: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        end, gradient = opened.session.run(None, {opened.start: at.astype(np.float32), SEED: seed})
-        return end.reshape(seed.shape).astype(np.float64) * seed, gradient.astype(np.float64)
-
-    terms, gradient = ask(given)
-    norm, rounding = float(np.sqrt((gradient**2).sum())), 1e-6 * float(np.abs(terms).sum())
-    along = np.abs(rng.standard_normal(given.shape)) * gradient * np.sqrt(given.size) / (norm or 1.0)
-
-    def settles(way: NDArray[np.float64]) -> bool:
-        found = np.array([compared(ask, given, way, spread * step)[0] for step, points in STEPS if points == 1])
-        return bool((np.abs(np.diff(found)) <= ROUGH * np.abs(found[1:])).any())
-
-    def error(way: NDArray[np.float64], step: float, points: int) -> float:
-        difference, slope = compared(ask, given, way, step, points)
-        size = max(abs(slope), 0.1 * norm, 1e-30)
-        if rounding / step > ROUGH * size:
-            return np.inf
-        return (abs(difference - slope) - rounding / step) / size
-
-    for way in (rng.standard_normal(given.shape), along):
-        best = np.inf
-        for step, points in STEPS:
-            best = best if best <= ROUGH else min(best, error(way, spread * step, points))
-        if ROUGH < best < np.inf and settles(way):
-            raise GradientError(
-                f"the gradient at {opened.layer!r} isn't that of small differences: off by {best:.2g} relative; "
-                "please report this"
-            )
+        return _Excerpt(model, tail, probe, scene.values[logits], scene.folder, at, layout, at == graph.image)
 
 
 def _layer(scene: Scene, path: list[str], layer: str | int, image: ImageInput) -> tuple[str, Layout]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -12,23 +13,21 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from fastcam.errors import GradientError, InputError
-from fastcam.model.gradient.at_maps import ADVICE, AT_HAND
 from fastcam.model.gradient.backward import backward_model
-from fastcam.model.gradient.tails import NARROW_TOLERANCE, TOLERANCE, open_written
+from fastcam.model.gradient.excerpt import NARROW_TOLERANCE, Excerpt, Workbench, open_excerpt
 from fastcam.model.gradient.tape import SEED, gradient_names, one_hot
 from fastcam.model.graph.graph import Graph
 from fastcam.model.graph.outputs import own_name
 from fastcam.model.graph.tail import cut_tail
 from fastcam.model.head.head import Head
 from fastcam.model.head.layouts import Layout
-from fastcam.model.head.probes import NORMALISED, PIXELS, image_input, look, probe_images
+from fastcam.model.head.probes import NORMALISED, PIXELS
 from fastcam.model.head.proof import relative_deviation
 from fastcam.model.head.scene import Scene
 from fastcam.model.head.search import turned_first
 from fastcam.model.opened_model import OpenedModel
-from fastcam.model.run.limits import Watch
 from fastcam.model.run.once import Once
-from fastcam.model.run.runtime import ORT_ERRORS, failed
+from fastcam.model.run.runtime import run_session
 
 BEST, CHOSEN = "fastcam/best", "fastcam/chosen"
 
@@ -50,6 +49,15 @@ class _Opened(NamedTuple):
     layouts: tuple[Layout, ...]
     floatised: bool
     operators: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Excerpt(Excerpt):
+    """The whole model with feature maps of that layout and gradients as outputs; images, and the logits of these."""
+
+    outputs: tuple[str, ...]
+    layouts: tuple[Layout, ...]
+    seen: tuple[tuple[NDArray[Any], NDArray[Any]], ...]
 
 
 class Layers:
@@ -111,10 +119,8 @@ class Layers:
         given[0] = 0 if seed is None else seed
         feeds = {opened.image: np.repeat(network_input[:1].astype(np.float32), opened.batch, axis=0)}
         feeds |= {SEED: given, BEST: np.array([seed is None], np.float32)} if self._backward else {}
-        try:
-            logits, *found = opened.session.run(opened.outputs, feeds)
-        except ORT_ERRORS as error:
-            raise failed("the model", f"an input of shape {network_input.shape}", error) from error
+        on = f"an input of shape {network_input.shape}"
+        logits, *found = run_session(opened.session, opened.outputs, feeds, "the model", on)
         maps, count = [], len(opened.layouts)
         for layout, value in zip(opened.layouts * 2, found, strict=self._backward):
             one = np.asarray(value).reshape(opened.batch, *layout.shape)[:1]
@@ -143,34 +149,38 @@ class Layers:
             )
 
     def _open(self) -> _Opened:
-        head = self._head
-        with self._model.read_again(GradientError(AT_HAND)) as (name, graph, opening):
-            tensors = [_tensor(graph, wanted) for wanted in self._names]
-            logits = own_name(graph, head.logits)
-            image = image_input(graph)
-            probe, pixels = probe_images(image, self._model.size, (NORMALISED, PIXELS))
-            scores = [own_name(graph, head.output) or logits]
-            options = opening.options if graph.has_custom_operators else None
-            with Watch(name, graph.parsed.size, options, task="its gradient", advice=ADVICE) as watch:
-                scene, _ = look(graph, probe, scores, [*tensors, logits], image, watch)
-                layouts = tuple(_layout(scene, head, tensor) for tensor in tensors)
-                tail = cut_tail(graph, graph.image, [logits, *tensors], scene.values, saturating=True)
-                model = backward_model(tail, probe, scene.folder, watch, at=tensors) if self._backward else tail.model
-                seen = [(probe, scene.values[logits])]
-                if tail.floatised:  # a quantised model is made for images in one of these ranges
-                    seen.append((pixels, look(graph, pixels, scores, [logits], image, watch)[0].values[logits]))
-            outputs = (logits, *tensors)
-            if self._backward:
-                _choose_best(model, logits, head.classes)
-                outputs = (*outputs, *gradient_names(len(tensors)))
-            del model.graph.output[:]
-            model.graph.output.extend(helper.make_tensor_value_info(one, TensorProto.FLOAT, None) for one in outputs)
-            session = open_written(model, f"gradient of {name}", scene.folder, opening)
-        operators = len(model.graph.node)
-        opened = _Opened(session, tail.start, len(probe), outputs, layouts, tail.floatised, operators)
+        session, excerpt = open_excerpt(self._model, self._write)
+        opened = _Opened(
+            session,
+            excerpt.tail.start,
+            len(excerpt.values),
+            excerpt.outputs,
+            excerpt.layouts,
+            excerpt.tail.floatised,
+            len(excerpt.model.graph.node),
+        )
         if self._backward:
-            _check(opened, seen, head.classes, self._names)
+            _check(opened, excerpt, self._head.classes, self._names)
         return opened
+
+    def _write(self, bench: Workbench) -> _Excerpt:
+        graph, logits, scores = bench.graph, bench.logits, bench.scores
+        tensors = [_tensor(graph, wanted) for wanted in self._names]
+        probe, pixels = bench.probes(NORMALISED, PIXELS)
+        scene, _ = bench.look(probe, scores, [*tensors, logits])
+        layouts = tuple(_layout(scene, self._head, tensor) for tensor in tensors)
+        tail = cut_tail(graph, graph.image, [logits, *tensors], scene.values, saturating=True)
+        outputs, model = (logits, *tensors), tail.model
+        if self._backward:
+            model = backward_model(tail, probe, scene.folder, bench.watch, at=tensors)
+            _choose_best(model, logits, self._head.classes)
+            outputs = (*outputs, *gradient_names(len(tensors)))
+        seen = [(probe, scene.values[logits])]
+        if tail.floatised:  # a quantised model is made for images in one of these ranges
+            seen.append((pixels, bench.look(pixels, scores, [logits])[0].values[logits]))
+        del model.graph.output[:]
+        model.graph.output.extend(helper.make_tensor_value_info(one, TensorProto.FLOAT, None) for one in outputs)
+        return _Excerpt(model, tail, probe, scene.values[logits], scene.folder, outputs, layouts, tuple(seen))
 
 
 def _tensor(graph: Graph, wanted: str) -> str:
@@ -223,12 +233,10 @@ def _choose_best(model: onnx.ModelProto, logits: str, classes: int) -> None:
     graph.input.append(helper.make_tensor_value_info(BEST, TensorProto.FLOAT, [1]))
 
 
-def _check(
-    opened: _Opened, seen: Sequence[tuple[NDArray[Any], NDArray[Any]]], classes: int, names: Sequence[str]
-) -> None:
-    """It gives the model's logits, as seen of some images, and they depend on each layer."""
+def _check(opened: _Opened, excerpt: _Excerpt, classes: int, names: Sequence[str]) -> None:
+    """Check that a session gives the model's logits, as seen of some images, and that they depend on each layer."""
     rng, errors, alive = np.random.default_rng(0), [], np.zeros(len(names), bool)
-    for image, logits in seen:
+    for image, logits in excerpt.seen:
         for given in (image, image * rng.uniform(0.5, 1.5, image.shape)):
             seed = rng.standard_normal((len(image), classes)).astype(np.float32)
             feeds = {opened.image: given.astype(np.float32), SEED: seed, BEST: np.zeros(1, np.float32)}
@@ -237,8 +245,7 @@ def _check(
             if given is image:
                 expected = logits.reshape(len(image), -1).astype(np.float64)
                 errors.append(relative_deviation(got.reshape(expected.shape).astype(np.float64), expected, np.zeros(1)))
-    narrow = opened.floatised or seen[0][1].dtype != np.float32
-    if not min(errors) <= (NARROW_TOLERANCE if narrow else TOLERANCE):
+    if not min(errors) <= excerpt.tolerance:
         raise GradientError(f"in float32 the model gives other logits: off by {min(errors):.2g}")
     for name, some in zip(names, alive.tolist(), strict=True):
         if not some:

@@ -1,19 +1,18 @@
-"""The gradient of logits with regard to a tensor before them, of any model, by ONNX Runtime."""
+"""Models that run backward: the gradient of logits with regard to tensors before them, written as ONNX."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, ValueInfoProto
+from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
 from fastcam.errors import GradientError, ModelError
-from fastcam.model.gradient.fused import taken_apart
 from fastcam.model.gradient.rules import VARIANTS
 from fastcam.model.gradient.tape import OLDEST, Known, differentiate
 from fastcam.model.graph.tail import Tail
@@ -52,7 +51,7 @@ def backward_model(
         ONNX Runtime can't run the tail.
     """
     wanted = tuple(at) or (tail.start,)
-    model = taken_apart(converted(tail.model))
+    model = unfused(converted(tail.model))
     known = _known(model, {tail.start: np.ascontiguousarray(values, np.float32)}, folder, watch)
     rules = VARIANTS[variant](model.graph.node, tail.ends[0])
     return differentiate(model, wanted[0], tail.ends[0], known, rules, wanted[1:])
@@ -118,3 +117,83 @@ def _known(
 def _described(value: NDArray[Any] | np.generic) -> Known:
     array = np.asarray(value)
     return Known(array.shape, array.dtype, array if array.nbytes <= SMALL else None)
+
+
+# ---- operators into which ONNX Runtime fuses several ----------------------------------------------------------------
+
+# What an activation's parameters are, in the order of `activation_params`.
+ACTIVATION_PARAMETERS = {
+    "Relu": (),
+    "Tanh": (),
+    "Sigmoid": (),
+    "LeakyRelu": ("alpha",),
+    "HardSigmoid": ("alpha", "beta"),
+}
+
+
+def unfused(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model without `FusedConv`, `FusedGemm` and `BiasGelu`.
+
+    Raises
+    ------
+    GradientError
+        An activation that isn't known.
+    """
+    if not any(node.domain == "com.microsoft" and node.op_type in FUSED for node in model.graph.node):
+        return model
+    written = onnx.ModelProto()
+    written.CopyFrom(model)
+    nodes = []
+    for node in model.graph.node:
+        fused = node.domain == "com.microsoft" and node.op_type in FUSED
+        nodes += FUSED[node.op_type](node) if fused else [node]
+    del written.graph.node[:]
+    written.graph.node.extend(nodes)
+    return written
+
+
+def _with_activation(node: NodeProto, operator: str, *inputs: str) -> Iterator[NodeProto]:
+    """Conv or Gemm, what is added to it, and the activation behind both."""
+    attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    activation = attributes.pop("activation", b"").decode()
+    given, output = attributes.pop("activation_params", ()), node.output[0]
+    named = [name for name in attributes if name.startswith("activation_")]
+    parameters = {name.removeprefix("activation_"): attributes.pop(name) for name in named}
+    names = [f"{output}/{k}" for k in range(3)]
+    yield helper.make_node(operator, list(inputs), [names[0]], **attributes)
+    added = node.input[3] if operator == "Conv" and len(node.input) > 3 else ""
+    if added:
+        yield helper.make_node("Add", [names[0], added], [names[1]])
+    value = names[1] if added else names[0]
+    if activation == "Clip":
+        yield helper.make_node("Constant", [], [f"{output}/low"], value_float=given[0])
+        yield helper.make_node("Constant", [], [f"{output}/high"], value_float=given[1])
+        yield helper.make_node("Clip", [value, f"{output}/low", f"{output}/high"], [output])
+    elif activation in ACTIVATION_PARAMETERS:
+        parameters = dict(zip(ACTIVATION_PARAMETERS[activation], given, strict=False)) or parameters
+        yield helper.make_node(activation, [value], [output], **parameters)
+    elif not activation:
+        yield helper.make_node("Identity", [value], [output])
+    else:
+        raise GradientError(f"{node.name or output!r}: {node.op_type} with the activation {activation!r} has no rule")
+
+
+def _conv(node: NodeProto) -> Iterator[NodeProto]:
+    return _with_activation(node, "Conv", *node.input[:3])
+
+
+def _gemm(node: NodeProto) -> Iterator[NodeProto]:
+    return _with_activation(node, "Gemm", *node.input)
+
+
+def _bias_gelu(node: NodeProto) -> Iterator[NodeProto]:
+    output = node.output[0]
+    yield helper.make_node("Add", list(node.input), [f"{output}/0"])
+    yield helper.make_node("Gelu", [f"{output}/0"], [output], domain="com.microsoft")
+
+
+FUSED: dict[str, Callable[[NodeProto], Iterator[NodeProto]]] = {
+    "FusedConv": _conv,
+    "FusedGemm": _gemm,
+    "BiasGelu": _bias_gelu,
+}

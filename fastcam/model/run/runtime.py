@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ctypes import py_object, pythonapi
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import onnxruntime as ort
+from numpy.typing import NDArray
 
 from fastcam.arrays.pool import processors
 from fastcam.errors import BackendError, ModelError
@@ -231,6 +232,32 @@ def reason_of(error: BaseException) -> str:
         return detail
     name = f" {failed['name']!r}" if failed["name"] else ""
     return f"operator {failed['kind']}{name}: {detail or 'it failed'}"
+
+
+def run_session(
+    session: Any, outputs: Sequence[str] | None, feeds: Mapping[str, Any], what: str, on: str
+) -> list[NDArray[Any]]:
+    """Run a session for some outputs, or all.
+
+    Parameters
+    ----------
+    what, on
+        Names of the model and of what it is run on, for messages.
+
+    Returns
+    -------
+    list
+        Values of the outputs, in order.
+
+    Raises
+    ------
+    ModelError
+        ONNX Runtime failed while running.
+    """
+    try:
+        return session.run(outputs, dict(feeds))
+    except ORT_ERRORS as error:
+        raise failed(what, on, error) from error
 
 
 def failed(what: str, on: str, error: Exception) -> ModelError:

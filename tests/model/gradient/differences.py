@@ -41,6 +41,7 @@ def noise(*shape, seed=0, positive=False):
 def session(written) -> Any:
     options = ort.SessionOptions()
     options.log_severity_level = 3
+    options.intra_op_num_threads = 1  # threads that spin cost more than these tiny models
     return ort.InferenceSession(written.SerializeToString(), options)
 
 

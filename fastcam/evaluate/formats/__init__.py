@@ -1,1 +1,0 @@
-"""Formats of annotations, one file each: what they say, not yet checked."""

@@ -1,0 +1,1 @@
+"""Tests of `fastcam.evaluate`: data, metrics, runs and pages."""
