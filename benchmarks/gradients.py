@@ -111,7 +111,7 @@ def tensor_of(module: Any, layer: str, data: bytes, image: Any) -> str:
 
 def graph_of(data: bytes) -> Any:
     from fastcam.model.file.source import read_source
-    from fastcam.model.head.discovery import read_graph
+    from fastcam.model.graph.read import read_graph
     from fastcam.model.run.session import Opening
 
     return read_graph(read_source(data), Opening())

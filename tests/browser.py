@@ -72,7 +72,7 @@ class Browser:
             self.call(f"{domain}.enable")
 
     def complaints(self) -> list[str]:
-        """Of the pages since it was last asked; it stands on an empty one then."""
+        """Return the pages' errors since the last call; the browser shows an empty page then."""
         self.open("about:blank")
         found = [message for message in self.messages if not EXPECTED.search(message)]
         self.messages.clear()
@@ -115,7 +115,7 @@ class Browser:
             time.sleep(0.02)
 
     def text(self, selector: str) -> str:
-        """What an element says."""
+        """Return the text of an element."""
         return self.evaluate(f"document.querySelector({json.dumps(selector)}).textContent")
 
     def contrast(self, selector: str, property: str = "color") -> float:
@@ -132,7 +132,7 @@ class Browser:
         self.until(f"location.href === {json.dumps(url)} && document.readyState === 'complete'")
 
     def click(self, selector: str) -> None:
-        """By the mouse, in the middle of an element that is scrolled to."""
+        """Click with the mouse in the middle of an element, after scrolling to it."""
         x, y = self.evaluate(
             f"(e => {{ e.scrollIntoView({{block: 'nearest'}}); const r = e.getBoundingClientRect();"
             f" return [r.x + r.width / 2, r.y + r.height / 2] }})(document.querySelector({json.dumps(selector)}))"
@@ -150,7 +150,7 @@ class Browser:
         self.call("Input.insertText", text=text)
 
     def choose_file(self, selector: str, path: Path) -> None:
-        """As the picker of files would."""
+        """Choose files, as the picker of files would."""
         root = self.call("DOM.getDocument")["root"]["nodeId"]
         node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
         self.call("DOM.setFileInputFiles", files=[str(path)], nodeId=node)
@@ -162,7 +162,7 @@ class Browser:
             self.call("Input.dispatchDragEvent", type=kind, x=x, y=y, data=data)
 
     def screenshot(self, path: Path) -> None:
-        """Of the window, as PNG."""
+        """Return a picture of the window, as PNG."""
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot")["data"]))
 
     def close(self) -> None:

@@ -65,7 +65,8 @@ class Process:
                 os.close(number)
         self.pid = int(self._news.read(NUMBER))
         files: list[Any] = [number and os.fdopen(number, mode) for number, (mode, _) in zip(own, given, strict=True)]
-        self.stdin, self.stdout, self.stderr = [io.TextIOWrapper(file) if file and text else file for file in files]
+        streams: list[Any] = [io.TextIOWrapper(file) if file and text else file for file in files]
+        self.stdin, self.stdout, self.stderr = streams
 
     def poll(self) -> int | None:
         """Return the status; None while the process runs."""
@@ -120,7 +121,7 @@ def _template() -> tuple[socket.socket, Any]:
     own, theirs = socket.socketpair()
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", TEMPLATE]  # of 3.12: fork beside threads
     with theirs:
-        process = subprocess.Popen(command, cwd=ROOT, stdin=theirs, stdout=DEVNULL, start_new_session=True)
+        process = subprocess.Popen(command, cwd=ROOT, stdin=theirs.fileno(), stdout=DEVNULL, start_new_session=True)
     return own, process
 
 

@@ -13,7 +13,7 @@ from fastcam.lazy import attach
 if TYPE_CHECKING:
     from fastcam.classifier.classifier import Classifier as Classifier
     from fastcam.classifier.labels import Labels as Labels
-    from fastcam.classifier.loader import load as load
+    from fastcam.classifier.loader import load as load  # pyright: ignore[reportUnknownVariableType]  # ONNX Runtime's
     from fastcam.classifier.steady import Steady as Steady
     from fastcam.classifier.stream import Stream as Stream
     from fastcam.classifier.worker import Worker as Worker

@@ -65,7 +65,7 @@ def with_classes(head: Head, weights: ArrayLike, bias: ArrayLike, activation: st
         activation="sigmoid" if made == "softmax" and len(offset) == 1 else made,  # against all else
         pooling="mean",
         identity_error=float("nan"),
-        quantisation_gap=None,
+        quantization_gap=None,
         kind="cam",
         output="",
         reason="",

@@ -99,6 +99,6 @@ def _proven(model: Classifier) -> str:
     if not head.is_exact:
         return "no exact class activation maps; Grad-CAM and its kin by the gradient"
     text = f"mean(M_c) + b_c = logit of all {head.classes} classes to {head.identity_error:.1e} relative"
-    if head.quantisation_gap is None:
+    if head.quantization_gap is None:
         return text
-    return f"{text} in float32; the model's own arithmetic is {head.quantisation_gap:.1e} away (quantisation gap)"
+    return f"{text} in float32; the model's own arithmetic is {head.quantization_gap:.1e} away (quantisation gap)"

@@ -42,7 +42,7 @@ def model_record(model: Classifier) -> dict[str, Any]:
             "exact": head.is_exact,
             "activation": head.activation,
             "identity_error": None if isnan(head.identity_error) else head.identity_error,
-            "quantisation_gap": head.quantisation_gap,
+            "quantization_gap": head.quantization_gap,
         },
         "scores": {"activation": model.activation, "origin": model.activation_origin},
         "preprocess": {

@@ -16,11 +16,10 @@ from fastcam.errors import InputError, ModelError
 from fastcam.model.file.storage import values_of
 from fastcam.model.gradient.tape import GRADIENT, OLDEST, SEED
 from fastcam.model.graph.graph import Graph
-from fastcam.model.graph.joining import PREFIX, join
 from fastcam.model.graph.original import CLASS, MAPS
 from fastcam.model.graph.outputs import expose, own_name
 from fastcam.model.graph.tail import Tail
-from fastcam.model.graph.writer import Writer
+from fastcam.model.graph.writer import PREFIX, GraphWriter, join
 from fastcam.model.head.head import OWN, Head
 
 Classes = Literal["top", "given", "all"]
@@ -78,7 +77,7 @@ def add_maps(graph: Graph, parts: ModelParts, recipe: Recipe, metadata: Mapping[
     -------
     onnx.ModelProto
     """
-    to, head = Writer(graph), parts.head
+    to, head = GraphWriter(graph), parts.head
     plain = _plain(to, _inner(graph, head.feature_maps), parts.types[0], [0] * len(head.layout))
     maps = _channels_first(to, head, plain)
     index = _class_index(to, parts, recipe)
@@ -119,7 +118,7 @@ def _inner(graph: Graph, name: str) -> str:
     return own
 
 
-def _plain(to: Writer, tensor: str, kind: np.dtype[Any], shape: Sequence[int]) -> str:
+def _plain(to: GraphWriter, tensor: str, kind: np.dtype[Any], shape: Sequence[int]) -> str:
     """Return a tensor of the graph as float32, reshaped; 0 keeps a side."""
     (exposed,) = expose(to.graph, [tensor])
     if exposed.node is not None:
@@ -130,7 +129,7 @@ def _plain(to: Writer, tensor: str, kind: np.dtype[Any], shape: Sequence[int]) -
     return to.add("Cast", to.add("Reshape", exposed.name, [*shape]), to=TensorProto.FLOAT)
 
 
-def _channels_first(to: Writer, head: Head, maps: str) -> str:
+def _channels_first(to: GraphWriter, head: Head, maps: str) -> str:
     """Return feature maps as (N, C, h, w)."""
     if head.layout == "NCHW":
         return maps
@@ -145,7 +144,7 @@ def _channels_first(to: Writer, head: Head, maps: str) -> str:
     return to.add("Reshape", maps, [0, 0, h, w])
 
 
-def _class_index(to: Writer, parts: ModelParts, recipe: Recipe) -> str:
+def _class_index(to: GraphWriter, parts: ModelParts, recipe: Recipe) -> str:
     """Return the name of the class indices (N,); empty for all classes."""
     if recipe.classes == "top":
         head = parts.head
@@ -155,7 +154,7 @@ def _class_index(to: Writer, parts: ModelParts, recipe: Recipe) -> str:
     return "" if recipe.classes == "all" else CLASS
 
 
-def _cam(to: Writer, head: Head, maps: str, index: str) -> str:
+def _cam(to: GraphWriter, head: Head, maps: str, index: str) -> str:
     """Return `M_c(x, y) = sum_k W[c, k] f_k(x, y)`, (N, 1, h, w), or (N, K, h, w) without an index."""
     if head.is_identity:
         return to.add("GatherND", maps, to.add("Reshape", index, [-1, 1, 1]), batch_dims=1) if index else maps
@@ -171,7 +170,7 @@ def _cam(to: Writer, head: Head, maps: str, index: str) -> str:
     return to.add("Transpose", to.add("MatMul", places, stored), perm=[2, 3, 0, 1])
 
 
-def _stored_weights(to: Writer, head: Head) -> str:
+def _stored_weights(to: GraphWriter, head: Head) -> str:
     """Return class weights (K, C, 1, 1), or (K, C, h, w): the model's own tensor, if it stores them."""
     weights = head.class_weights
     own = _same_weights(to.graph, weights)
@@ -198,7 +197,7 @@ def _weights_metadata(tensor: str, axes: str) -> dict[str, str]:
     return {"fastcam.class_weights": json.dumps({"initializer": tensor, "axes": axes})}
 
 
-def _gradcam(to: Writer, parts: ModelParts, plain: str, maps: str, index: str) -> str:
+def _gradcam(to: GraphWriter, parts: ModelParts, plain: str, maps: str, index: str) -> str:
     """Return `ReLU(sum_k alpha_k A_k)` with `alpha_k = mean_xy d logit / d A_k`, (N, 1, h, w)."""
     head, tail, gradient = parts.head, parts.tail, parts.gradient
     if tail is None or gradient is None:
@@ -217,7 +216,7 @@ def _gradcam(to: Writer, parts: ModelParts, plain: str, maps: str, index: str) -
     return to.add("Relu", to.reduce("ReduceSum", to.add("Mul", maps, alpha), 1))
 
 
-def _upsampled(to: Writer, parts: ModelParts, maps: str, size: tuple[int, int] | Literal["input"]) -> str:
+def _upsampled(to: GraphWriter, parts: ModelParts, maps: str, size: tuple[int, int] | Literal["input"]) -> str:
     """Upsample bilinearly with half-pixel centres, edges replicated."""
     leading = to.add("Gather", to.add("Shape", maps), [0, 1])
     own = size == "input"
@@ -228,14 +227,14 @@ def _upsampled(to: Writer, parts: ModelParts, maps: str, size: tuple[int, int] |
     return to.add("Resize", maps, none, none, sizes, **way)
 
 
-def _normalized(to: Writer, maps: str) -> str:
+def _normalized(to: GraphWriter, maps: str) -> str:
     """Return `(v - min) / (max - min)` of each map; zeros for a constant map."""
     least = to.reduce("ReduceMin", maps, 2, 3)
     width = to.add("Sub", to.reduce("ReduceMax", maps, 2, 3), least)
     return to.add("Div", to.add("Sub", maps, least), to.add("Max", width, np.float32(SMALLEST)))
 
 
-def _declare(to: Writer, parts: ModelParts, recipe: Recipe) -> None:
+def _declare(to: GraphWriter, parts: ModelParts, recipe: Recipe) -> None:
     """Declare the new output, and the class index as an output or an input."""
     body, head = to.model.graph, parts.head
     image = next(value for value in body.input if value.name == to.graph.image).type.tensor_type.shape.dim

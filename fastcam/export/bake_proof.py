@@ -21,14 +21,14 @@ from fastcam.methods.attribution import Attribution
 from fastcam.methods.plan import Plan, Seen
 from fastcam.model.file.source import Source
 from fastcam.model.file.storage import save
-from fastcam.model.gradient.at_maps import written_gradient
-from fastcam.model.gradient.backward import converted
+from fastcam.model.gradient.at_maps import write_gradient
+from fastcam.model.gradient.backward import convert_opset
 from fastcam.model.graph.graph import Graph
 from fastcam.model.graph.original import CLASS, LOGITS, MAPS, OUTPUTS
 from fastcam.model.graph.writer import without_stored_inputs
 from fastcam.model.head.discovery import Discovery
 from fastcam.model.head.head import OWN
-from fastcam.model.head.probes import NORMALISED, PIXELS, image_input, probe_images
+from fastcam.model.head.probes import NORMALIZED, PIXELS, image_input, probe_images
 from fastcam.model.head.proof import check_identity
 from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.runtime import ORT_ERRORS, open_session, reason_of
@@ -107,7 +107,7 @@ class Baker:
     def _modern_graph(self) -> Graph:
         """Return the graph, converted to an opset with the operators of the recipe if needed."""
         without_stored_inputs(self.graph.model)
-        newer = converted(self.graph.model, self.recipe.opset(self.found.head))
+        newer = convert_opset(self.graph.model, self.recipe.opset(self.found.head))
         if newer is self.graph.model:
             return self.graph
         return Graph.of(replace(self.graph.parsed, model=newer), self.opening.constants)
@@ -118,7 +118,7 @@ class Baker:
         if self.recipe.method == "cam":
             return parts
         sides = self.image.sides(self.size)
-        written = written_gradient(self.source.name, graph, self.opening, head, sides)
+        written = write_gradient(self.source.name, graph, self.opening, head, sides)
         return replace(parts, tail=written.tail, gradient=written.model)
 
     def _save(self, graph: Graph, parts: ModelParts, path: Path) -> None:
@@ -173,7 +173,7 @@ class Baker:
     @cached_property
     def probes(self) -> list[NDArray[Any]]:
         """Probe images on which the model itself is finite."""
-        probes = probe_images(self.image, self.size, (NORMALISED, NORMALISED, PIXELS))
+        probes = probe_images(self.image, self.size, (NORMALIZED, NORMALIZED, PIXELS))
         sound = [probe for probe in probes if all(np.isfinite(value).all() for value in self._observed(probe))]
         if not sound:
             raise ModelError(f"{self.source.name}: expected finite feature maps and scores; got NaN or infinity")

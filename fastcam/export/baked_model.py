@@ -21,7 +21,8 @@ from fastcam.export.bake_proof import Baker
 from fastcam.files import check_place, place_beside, rename_new, unwritable
 from fastcam.model.file.source import Source, on_disk, read_source
 from fastcam.model.file.storage import data_file, refers_to
-from fastcam.model.head.discovery import as_onnx_source, discover, read_graph
+from fastcam.model.graph.read import as_onnx_source, read_graph
+from fastcam.model.head.discovery import discover
 from fastcam.model.head.head import KINDS, Head
 from fastcam.model.run.session import Opening
 

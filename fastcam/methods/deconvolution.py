@@ -13,7 +13,7 @@ def activation_maps(gradients: NDArray[np.float32]) -> NDArray[np.float32]:
 
     Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks": a gradient, but that each rectifier
     takes the ReLU of what comes from above, `R_in = max(R_out, 0)`, whatever it let through
-    (`model.gradient.rules.rectified` says what a rectifier is). The paper shows R as a picture; the map is taken as
+    (`model.gradient.rules.rectifiers` says what a rectifier is). The paper shows R as a picture; the map is taken as
     that of saliency. Cost: as saliency.
 
     Examples

@@ -12,7 +12,7 @@ def activation_maps(gradients: NDArray[np.float32]) -> NDArray[np.float32]:
     """(M, H, W), 0 and more: `max_c |R_c|` of the signal R (M, C, H, W) at the image.
 
     Springenberg et al. 2015, "Striving for Simplicity: The All Convolutional Net", section 3.4: a gradient, but that
-    each rectifier lets pass what is positive only, `R_in = 1[x > 0] max(R_out, 0)` (`model.gradient.rules.rectified`
+    each rectifier lets pass what is positive only, `R_in = 1[x > 0] max(R_out, 0)` (`model.gradient.rules.rectifiers`
     says what a rectifier is). The paper shows R as a picture; the map is taken as that of saliency. Cost: as saliency.
 
     Examples

@@ -1,8 +1,8 @@
 """One ONNX model: its file, its graph, runs of it, its head, and gradients through it.
 
 `file` and `graph` read and write; `run` opens sessions of ONNX Runtime; `head` finds feature maps and class weights and
-proves them; `gradient` differentiates. For the rooms above; users meet `Head` only. May import `fastcam.images`, for
-the description of the input, and `fastcam.arrays`.
+proves them; `opened_model` is a model whose head is known; `gradient` differentiates it. For the rooms above; users
+meet `Head` and `Candidate` only. May import `fastcam.images`, for the description of the input, and `fastcam.arrays`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A model that is open, its head known: what gradients, masks and methods are made from."""
+"""A model that is open, its head known, as gradients, masks and methods need it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from fastcam.errors import ModelError
 from fastcam.model.file.source import Source, on_disk
 from fastcam.model.graph.graph import Graph
-from fastcam.model.head.discovery import as_onnx_source, read_graph
+from fastcam.model.graph.read import as_onnx_source, read_graph
 from fastcam.model.head.head import Head
-from fastcam.model.head.probes import NORMALISED
+from fastcam.model.head.probes import NORMALIZED
 from fastcam.model.run.session import Opening, Session
 
 
@@ -39,7 +39,7 @@ class OpenedModel:
     head: Head
     size: tuple[int, int]
     session: Session
-    pixels: tuple[float, float] = NORMALISED
+    pixels: tuple[float, float] = NORMALIZED
 
     @contextmanager
     def read_again(self, refusal: ModelError) -> Iterator[tuple[str, Graph, Opening]]:

@@ -1,6 +1,5 @@
-"""The rules of fastcam as plain loops, which every engine has to equal bit for bit. Slow, and meant to be read."""
+"""The rules of fastcam, step by step, which every engine has to equal bit for bit. Meant to be read."""
 
-import math
 from collections import deque
 
 import numpy as np
@@ -10,41 +9,25 @@ F = np.float32
 
 def activation_map(feature_maps, weights):
     """Return (h, w): the sum over channels, in order, every product and every sum rounded to float32."""
-    channels, h, w = feature_maps.shape
-    out = np.zeros((h, w), F)
-    for y in range(h):
-        for x in range(w):
-            total = F(0)
-            for c in range(channels):
-                total = F(total + F(F(weights[c]) * F(feature_maps[c, y, x])))
-            out[y, x] = total
-    return out
+    total = np.zeros(feature_maps.shape[1:], F)
+    for feature_map, weight in zip(feature_maps, weights, strict=True):
+        total = total + F(weight) * feature_map
+    return total
 
 
 def axis(cells, pixels):
-    """Return [(cell, weight), ...]: the position of each pixel between two cells."""
-    places = []
-    for pixel in range(pixels):
-        position = (pixel + 0.5) * cells / pixels - 0.5
-        position = min(max(position, 0.0), cells - 1.0)
-        cell = math.floor(position)
-        places.append((cell, F(position - cell)))
-    return places
+    """Return the cell before each pixel, the cell after it, and its position between them in float32."""
+    position = np.clip((np.arange(pixels) + 0.5) * cells / pixels - 0.5, 0, cells - 1)
+    cell = np.floor(position).astype(int)
+    return cell, np.minimum(cell + 1, cells - 1), (position - cell).astype(F)
 
 
 def upsample(one, size):
-    """Return the upsampled map (H, W): first along y, then along x."""
-    height, width = size
-    h, w = one.shape
-    out = np.empty((height, width), F)
-    columns = axis(w, width)
-    for y, (upper, down) in enumerate(axis(h, height)):
-        lower = min(upper + 1, h - 1)
-        row = [F(one[upper, j] + F(down * F(one[lower, j] - one[upper, j]))) for j in range(w)]
-        for x, (left, along) in enumerate(columns):
-            right = min(left + 1, w - 1)
-            out[y, x] = F(row[left] + F(along * F(row[right] - row[left])))
-    return out
+    """Return the upsampled map (H, W): first along y, then along x, every operation rounded to float32."""
+    upper, lower, down = axis(one.shape[0], size[0])
+    left, right, along = axis(one.shape[1], size[1])
+    rows = one[upper] + down[:, None] * (one[lower] - one[upper])
+    return rows[:, left] + along * (rows[:, right] - rows[:, left])
 
 
 def mask(upsampled, convention, threshold):
@@ -95,11 +78,8 @@ def heatmap(one, size, full=1):
     low, high = upsampled.min(), upsampled.max()
     if not high > low:
         return np.zeros(size, F)
-    scaled = np.empty(one.shape, F)
-    for y, x in np.ndindex(*one.shape):
-        with np.errstate(over="ignore"):
-            value = F(F(F(one[y, x] - low) / F(high - low)) * F(full))
-        scaled[y, x] = min(max(value, -F(2.0**126)), F(2.0**126))
+    with np.errstate(over="ignore"):
+        scaled = np.clip((one - low) / (high - low) * F(full), -F(2.0**126), F(2.0**126))
     return np.asarray(np.clip(upsample(scaled, size), F(0), F(full)), F)
 
 

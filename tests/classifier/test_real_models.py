@@ -40,12 +40,12 @@ def test_the_identity_holds_for_every_class_on_real_photos(load_real, photos, sh
         (logits,), feature_maps = model.run(pillow_input(photo, region, model.preprocess, model.input))
         maps = fastcam.activation_maps(feature_maps, head.class_weights, range(head.classes))
         predicted = maps[0].mean(axis=(1, 2), dtype=np.float64) + head.bias
-        expected = logits if head.quantisation_gap is None else tail(feature_maps)
+        expected = logits if head.quantization_gap is None else tail(feature_maps)
         scale = np.abs(expected - head.bias).max()
         assert np.abs(predicted - expected).max() <= 1e-4 * scale
-        assert np.abs(expected - logits).max() <= 5 * (head.quantisation_gap or 0) * scale
+        assert np.abs(expected - logits).max() <= 5 * (head.quantization_gap or 0) * scale
     assert head.identity_error <= 1e-5
-    assert (head.quantisation_gap is not None) == ("quant" in name or "int8" in name or "fp16" in name)
+    assert (head.quantization_gap is not None) == ("quant" in name or "int8" in name or "fp16" in name)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Where the CUDA engine is tested."""
+"""Fixtures of the places where the CUDA engine is tested."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -19,11 +19,11 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(params=PLACES)
 def place(request):
-    """On the host in each order of threads, and on a device."""
+    """The host in each order of threads, and a device."""
     yield from placed(request.param)
 
 
 @pytest.fixture(params=["random", pytest.param("gpu", marks=pytest.mark.gpu)])
 def one_place(request):
-    """On the host in one order of threads, and on a device: for what doesn't depend on the order."""
+    """The host in one order of threads, and a device: for what doesn't depend on the order."""
     yield from placed(request.param)

@@ -1,4 +1,4 @@
-"""Where the tests of the CUDA engine run: on the host, in several orders of threads, and on a device if there is one."""
+"""Places where the tests of the CUDA engine run: the host, in several orders of threads, and a device if there is one."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -62,7 +62,7 @@ def on_host(host: HostDriver):
 
 @dataclass(frozen=True)
 class Place:
-    """Where arrays and kernels are: `put` takes NumPy's there, `get` brings results back, as one array or a tuple."""
+    """The place of arrays and kernels: `put` takes NumPy's there, `get` brings results back, as one array or a tuple."""
 
     name: str
     put: Callable[[Any], Any]

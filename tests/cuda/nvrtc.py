@@ -29,7 +29,7 @@ def compile_cubin(code: str, arch: int, options: Sequence[str] = ()) -> bytes:
 
 
 def architectures() -> list[int]:
-    """What the installed version compiles for."""
+    """Return the architectures that the installed version compiles for."""
     count = ctypes.c_int()
     _call("nvrtcGetNumSupportedArchs", ctypes.byref(count))
     numbers = (ctypes.c_int * count.value)()

@@ -1,4 +1,4 @@
-"""What the executor says of arguments that don't fit, and of kernels that go beyond theirs."""
+"""Errors of the executor: for arguments that don't fit, and for kernels that go beyond theirs."""
 
 import numpy as np
 import pytest

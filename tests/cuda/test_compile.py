@@ -17,7 +17,7 @@ READING = ("activation_maps", "localize")
 
 
 def constants(name, every):
-    """What a kernel is compiled with: each form with its widest load, or with every load."""
+    """Return the options that a kernel is compiled with: each form with its widest load, or with every load."""
     if name not in READING:
         return [[("THREADS", launch.THREADS)]]
     loads = {form: [2**k for k in range(4) if 2**k <= WIDEST[form % 4]] for form in range(8)}

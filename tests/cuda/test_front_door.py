@@ -36,7 +36,7 @@ def test_cupy_is_missing():
 
 
 def test_a_tensor_whose_properties_raise():
-    """As PyTorch's that want gradients: what kind of array it is has to be found out without them."""
+    """An array whose exports raise, as PyTorch's with gradients: its kind has to be found out without them."""
 
     class Tensor:
         def __dlpack_device__(self):
@@ -187,7 +187,7 @@ def test_nothing_waits_and_everything_is_captured(images):
 
 @pytest.mark.gpu
 def test_streams_side_by_side():
-    """What is uploaded by the first call of one thread is whole for those of others."""
+    """An upload by the first call of one thread is whole for the calls of others."""
     cupy = pytest.importorskip("cupy")
     maps = np.random.default_rng(0).standard_normal((8, 9, 11)).astype(F)
     expected = fastcam.find_boxes(maps, (777, 555)).xyxy

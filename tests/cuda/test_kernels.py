@@ -103,7 +103,7 @@ def test_what_has_no_room_in_shared_memory(one_place, monkeypatch, room):
 
 @pytest.mark.parametrize("missing", [0, 4, 4 * 49, 4 * 49 + 4])
 def test_shared_memory_that_is_just_enough(missing):
-    """To the last byte, and one number less: a launch that asks for more than there is fails."""
+    """Memory to the last byte, and one number less: a launch that needs more than there is fails."""
     maps, where = random_maps((7, 7)), grid((7, 7), (30, 20))
     table = launch.table_size(contract.Grid(*where.rows, *where.columns))
     with on_host(HostDriver(shared_memory=4 * (49 + table) - missing)):
@@ -264,7 +264,7 @@ def test_classes_that_are_not_there_are_told_by_the_peak(one_place):
 
 
 def test_one_launch_for_many_and_two_for_few(monkeypatch):
-    """What the engine launches: the fused kernel where maps fill the processors, else channels in parts."""
+    """The engine launches the fused kernel where maps fill the processors, else channels in parts."""
     monkeypatch.setattr(cuda, "MUCH", 1)
     monkeypatch.setattr(cuda, "SHARE", 64)
     features, weights = np.ones((4, 8, 3, 3), F), np.ones((2, 8), F)

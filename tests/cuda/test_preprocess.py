@@ -21,7 +21,7 @@ def model_of(size, dtype: Any = np.float32, layout: Any = "NCHW", channels=3):
 
 
 def equal(place, frame, *options, **named):
-    """Of a NumPy array, which is put where the test runs."""
+    """Return the network input of a NumPy array, which is put where the test runs."""
     got = network_input(place.put(frame), *options, engine="cuda", **named)
     np.testing.assert_array_equal(place.get(got), network_input(frame, *options, engine="cpu", **named))
 

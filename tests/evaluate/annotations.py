@@ -63,5 +63,5 @@ def wsol(folder):
 
 
 def reasons(found):
-    """What is left out of annotations, and why."""
+    """Return what is left out of annotations, with the reasons."""
     return [(problem.id, problem.reason) for problem in found.problems]

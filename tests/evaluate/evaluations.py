@@ -34,7 +34,7 @@ def annotate(shared: Path, folder: Path) -> Path:
 
 
 def again(model_and_data, folder, **options):
-    """The same evaluation each time, but for some options."""
+    """Run the same evaluation, except for some options."""
     model, data = model_and_data
     given = {"methods": ("cam", "layercam"), "protocol": Protocol(metrics=QUICK), "data": "boxes.csv"}
     return evaluate(model, data, folder, **(given | options))

@@ -37,7 +37,7 @@ BASE = {
 
 
 def results(*methods, classes=4, thresholds=5, deltas=(0.3, 0.5), cases=2):
-    """The same for the same arguments; `cases` photos of 40 × 60 for each method, which all methods share."""
+    """Return results that depend on the arguments alone: `cases` photos of 40 × 60, which all methods share."""
     made, rng = copy.deepcopy(BASE), np.random.default_rng(0)
     made["labels"] = {str(k): f"kind {k}" for k in range(classes)}
     levels = (np.arange(thresholds) / thresholds).tolist()

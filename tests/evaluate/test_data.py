@@ -36,7 +36,7 @@ def test_the_real_photos(real, shared, rows):
 
 
 def test_there_and_back_by_csv_and_coco(real, tmp_path):
-    """What was read is written as another format has it, and read again: the same arrays."""
+    """Annotations that are written in another format and read again are the same arrays."""
     root = real.paths[0].parent
     lines = ["id,path,label,x0,y0,x1,y1,width,height"]
     coco = {"images": [], "annotations": [], "categories": []}
@@ -134,7 +134,7 @@ def test_a_photo_whose_annotations_are_from_before_it_was_turned(tmp_path):
 
 @pytest.mark.parametrize("part", [1, 3], ids=["warned of", "refused"])
 def test_photos_of_more_pixels_than_pillow_reads(tmp_path, monkeypatch, part):
-    """By their headers, with words of what to do; whether Pillow raises, or warns, as an error or not."""
+    """Photos are checked by their headers, with words of what to do, whether Pillow raises or warns."""
     photo(tmp_path, "a.jpg", "b.png", "c.bmp", "d.webp", "e.tiff", "f.gif")
     photo(tmp_path, "ok.png", size=(9, 9))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 60 * 40 // part - 1)

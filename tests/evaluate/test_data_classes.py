@@ -1,4 +1,4 @@
-"""Which class of a model each category of a data set is."""
+"""The class of a model that each category of a data set is."""
 
 import json
 import re
@@ -53,7 +53,7 @@ def test_classes_that_do_not_fit(tmp_path, classes, message):
 
 
 def test_a_category_without_a_class_is_told_once_an_image(tmp_path):
-    """By its name, whatever the data calls it; what is refused tells of all of them, and of how many images."""
+    """A category is found by its name, whatever the data calls it; an error names all of them, and counts their images."""
     images = [{"id": n, "file_name": f"{n}.jpg"} for n in range(3)]
     boxes = [
         {"image_id": n, "category_id": key, "bbox": [k, 0, 9, 9]} for n in (0, 1) for key in (5, 9) for k in (0, 1)
@@ -74,7 +74,7 @@ def test_a_category_without_a_class_is_told_once_an_image(tmp_path):
 
 
 def test_class_numbers_of_the_data_that_the_model_lacks(tmp_path):
-    """As categories without a class: an error with its line, or left out; those of a mapping are always errors."""
+    """Categories without a class are an error with its line, or left out; in a mapping they are always errors."""
     path = table(tmp_path, "a.jpg,999,0,0,9,9", "b.jpg,1000,0,0,9,9", "c.jpg,1000,,,,", "a.jpg,1000,0,0,9,9")
     with pytest.raises(InputError, match=r"problems: class 3\. .*\n.*t.csv:5: the model has no class for .* '1000'"):
         read_annotations(path, class_count=1000, verify=False)
@@ -109,7 +109,7 @@ def test_a_mapping_says_each_category_once(tmp_path, name):
 
 @pytest.mark.parametrize("digits", [19, 5000])
 def test_numbers_that_are_too_long(tmp_path, digits):
-    """They are names, as in the file; in CUB and COCO, which have numbers alone, they are refused."""
+    """Classes are names, as in the file; in CUB and COCO, which have numbers alone, names are refused."""
     label = "9" * digits
     place = table(tmp_path, f"a.jpg,{label},0,0,9,9")
     assert read_annotations(place, classes="order", verify=False).categories == (label,)
@@ -131,7 +131,7 @@ def test_ids_beyond_what_a_float_holds(tmp_path):
 
 
 def test_masks_have_classes(tmp_path):
-    """That of their row; a file that can't be read is listed at once."""
+    """A mask has the class of its row; a file that can't be read is listed at once."""
     photo(tmp_path, "a.jpg", "m.png", "n.png", "b.jpg")
     (tmp_path / "bad.png").write_bytes(b"nothing")
     lines = ("a.jpg,2,0,0,9,9,m.png", "a.jpg,1,,,,,n.png", "b.jpg,1,0,0,9,9,bad.png", "c.jpg,,1,1,9,9,m.png")

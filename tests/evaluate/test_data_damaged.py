@@ -101,7 +101,7 @@ def test_files_that_are_damaged(tmp_path, files, message):
 
 @pytest.mark.parametrize("name", ["x" * 300, "y/" * 3000, "a\0b"])
 def test_names_that_no_file_can_have(tmp_path, name):
-    """Of photos and masks they are files that are missing; of what is read they are refused."""
+    """Paths of photos and masks count as missing files; paths of annotations are refused."""
     rows = "path,label,x0,y0,x1,y1,mask\n"
     for row in (f"{name},1,1,1,4,4,\n", f"t.csv,1,1,1,4,4,{name}\n"):
         write(tmp_path, t_csv=rows + row)

@@ -69,7 +69,7 @@ def test_masks_with_an_alpha_channel(tmp_path, mode):
 )
 @pytest.mark.parametrize("column", ["m.png,", "o.png,m.png"])
 def test_masks_have_the_proportions_of_their_photo(tmp_path, size, ok, column):
-    """To 1 % or a pixel; masks are of photos as they are shown."""
+    """Sizes agree to 1 % or a pixel; masks are of photos as they are shown."""
     exif = Image.Exif()
     exif[0x0112] = 8
     Image.new("RGB", (40, 60)).save(tmp_path / "a.jpg", exif=exif)
@@ -88,7 +88,7 @@ def test_masks_have_the_proportions_of_their_photo(tmp_path, size, ok, column):
 
 
 def test_a_mask_without_any_object_counts_as_background(tmp_path, model_and_data):
-    """As in the code of Choe et al. 2020, which adds up the pixels of all images."""
+    """Pixels of all images are added up, as in the code of Choe et al. 2020."""
     rng = np.random.default_rng(5)
     for name in ("a.png", "b.png"):
         Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8)).save(tmp_path / name)

@@ -85,7 +85,7 @@ def test_the_true_order_is_best_and_its_reverse_worst(linear, measure, name, sig
 
 
 def test_a_map_of_everything_drops_nothing(linear):
-    """Where the map is 1, all is seen; where a constant map has no range, nothing is."""
+    """A map of ones shows all of the photo; a constant map, which has no range, shows nothing."""
     model, photo, explanation = linear
     dark = photo.copy()
     dark[:, 8:] = 0
@@ -173,7 +173,7 @@ def test_shards_add_up_in_any_order(cifar, kind):
 
 
 def test_memory_is_bounded_by_the_batch(cifar):
-    """Of 64 changed images, no more than a batch is held at once."""
+    """No more than a batch of 64 changed images is in memory at once."""
     import tracemalloc
 
     model, found, explanation = cifar

@@ -1,4 +1,4 @@
-"""What all metrics have in common: shards, states, intervals, classes by themselves, and what is refused."""
+"""Common behaviour of all metrics: shards, states, intervals, classes by themselves, and what is refused."""
 
 import itertools
 import json
@@ -129,7 +129,7 @@ def test_options_and_arrays_that_are_refused(make, message):
 
 
 def test_bootstrap_covers_as_often_as_it_says():
-    """Of samples of a known fraction, 90 % intervals hold it in about 90 of 100 cases; and a seed gives the same."""
+    """90 % intervals of samples contain the known fraction in about 90 of 100 cases; a seed gives the same ones."""
     rng, game, held = np.random.default_rng(9), PointingGame(), 0
     for trial in range(100):
         tallies = (rng.random((150, 1)) < 0.3).astype(np.int64)

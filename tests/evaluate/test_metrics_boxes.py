@@ -50,7 +50,7 @@ def test_inclusive_corners_are_half_open_ones_less_a_pixel():
 
 
 def test_values_of_wsolevaluation_for_boxes():
-    """From its evaluation_test.py (MIT)."""
+    """Values of wsolevaluation's evaluation_test.py (MIT)."""
     inclusive = {"corners": "inclusive"}
     np.testing.assert_array_equal(iou(np.zeros((3, 4)), np.zeros((5, 4)), **inclusive), np.ones((3, 5)))
     eye = [[1, 1, 3, 3], [4, 4, 5, 5]]

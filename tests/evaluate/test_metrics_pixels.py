@@ -21,7 +21,7 @@ from tests.evaluate.boxes import random_truth
 
 
 def test_average_precision_as_scikit_learn_has_it():
-    """Where every value has a threshold of its own, and ignored pixels are left out."""
+    """Average precision of scikit-learn, where every value has a threshold of its own and ignored pixels are left out."""
     from sklearn.metrics import average_precision_score
 
     rng = np.random.default_rng(4)
@@ -177,7 +177,7 @@ def test_baselines():
 
 
 def test_maps_at_the_size_of_photos(load_real, photos):
-    """What a centre crop didn't see has the value that is asked for."""
+    """Pixels that a centre crop left out have the given value."""
     model = load_real("cifar10_resnet20")
     cropped = fastcam.load(model.path, preprocess="imagenet,fit=center-crop")
     found = cropped.explain(photos[0], class_index=3)

@@ -26,7 +26,7 @@ def run(*arguments):
 
 @pytest.fixture
 def command(shared):
-    """Of a quick run, but for the data and the folder."""
+    """Arguments of a quick run, without the data and the folder."""
     model = shared / "models" / "cifar10_resnet20.onnx"
     return lambda data, *rest: (
         model, data, "--preprocess", "imagenet,fit=stretch", "--method", "cam,layercam", "--metrics", "known", *rest

@@ -14,7 +14,7 @@ from fastcam import InputError, ModelError
 from fastcam.evaluate import Randomization, randomized_models
 from fastcam.model.file.source import Parsed
 from fastcam.model.graph.graph import Graph
-from fastcam.model.graph.randomization import layers, randomised
+from fastcam.model.graph.randomization import layers, randomize
 from tests.model.models import build, classifier, make
 
 
@@ -68,7 +68,7 @@ def test_settings_are_no_parameters():
     )
     found = layers(Graph.of(Parsed(model)))
     assert [set(layer.tensors) for layer in found] == [{"c"}, {"s", "t", "m", "v", "k"}]
-    changed = randomised(model, ["c", "v"], "permuted", np.random.default_rng(0))
+    changed = randomize(model, ["c", "v"], "permuted", np.random.default_rng(0))
     before, after = (
         next(node for node in one.graph.node if node.output[0] == "c").attribute[0].t for one in (model, changed)
     )
@@ -84,7 +84,7 @@ def test_normal_noise_has_the_same_moments():
     model.graph.initializer[0].CopyFrom(
         numpy_helper.from_array(3 + numpy_helper.to_array(model.graph.initializer[0]), "k")
     )
-    changed = randomised(model, ["k"], "normal", np.random.default_rng(0))
+    changed = randomize(model, ["k"], "normal", np.random.default_rng(0))
     values = numpy_helper.to_array(changed.graph.initializer[0])
     assert (values != numpy_helper.to_array(model.graph.initializer[0])).all()
     assert values.mean() == pytest.approx(3, abs=0.05)

@@ -1,4 +1,4 @@
-"""What evaluations compute, by other ways: by the public functions, all photos at once, and by loops."""
+"""Results of evaluations against other ways to them: the public functions, all photos at once, and loops."""
 
 import numpy as np
 import pytest
@@ -201,7 +201,7 @@ def test_maps_of_another_layer(model_and_data, tmp_path):
 
 
 def test_one_forward_a_photo(model_and_data, tmp_path, monkeypatch):
-    """For all methods, the best classes and the true ones."""
+    """Figures of all methods, of the best classes and of the true ones."""
     model, data = model_and_data
     session, runs = model._explainer.session, []
     run = session.run

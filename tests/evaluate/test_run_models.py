@@ -1,4 +1,4 @@
-"""Which models an evaluation is of: what is recorded, what is assumed, and what makes it another one."""
+"""Models of an evaluation: what is recorded, what is assumed, and what makes it another one."""
 
 import json
 import shutil
@@ -48,7 +48,7 @@ def test_other_constants_are_another_plan(one_box, tmp_path):
 
 
 def test_a_model_of_two_classes(one_box, tmp_path):
-    """Of which the five best are two; five predictions of three classes there can't be."""
+    """A model of two classes has two best ones; five predictions of three classes are impossible."""
     data = build(
         f"{HEADS[: HEADS.index('one')]} logits = Gemm(q, v)", outputs="float[N, 2] logits", k=(6, 3, 3, 3), v=(6, 2)
     )

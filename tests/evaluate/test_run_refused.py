@@ -35,7 +35,7 @@ def test_other_photos_of_the_same_names_are_another_plan(model_and_data, tmp_pat
 
 
 def test_a_plan_tells_the_newest_problems(model_and_data, tmp_path):
-    """Which aren't part of what is compared: the photos that are left are the same."""
+    """Photos that are left out aren't part of a plan: the photos that remain are the same."""
     again(model_and_data, tmp_path)
     problem = Problem("x.png", "missing", "t.csv:9: no such file")
     found = again((model_and_data[0], replace(model_and_data[1], problems=(problem,))), tmp_path)

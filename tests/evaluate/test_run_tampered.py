@@ -62,7 +62,7 @@ def test_every_value_of_a_plan_that_is_edited(folder, tmp_path):
 
 
 def test_every_value_of_a_plan_that_is_edited_with_its_check_sum(folder, tmp_path, model_and_data):
-    """By somebody who knows how: an error of ours that names the folder, or figures of what is there."""
+    """Changes by somebody who knows how end in an error of ours that names the folder, or in figures of what is there."""
 
     def write(edited):
         text = json.dumps(edited, indent=2) + "\n"
@@ -114,7 +114,7 @@ def test_batches_of_damaged_bytes(folder, tmp_path):
 
 
 def test_columns_that_are_changed_with_their_check_sums(folder, tmp_path):
-    """By somebody who knows how: an error of ours, or figures of what is there."""
+    """Changes by somebody who knows how end in an error of ours, or in figures of what is there."""
     file = folder / "batches" / "000001.npz"
     with np.load(io.BytesIO(file.read_bytes()[:-32])) as held:
         columns = {name: held[name] for name in held.files}

@@ -1,4 +1,4 @@
-"""What fastcam finds in an exported model, against the truth beside it."""
+"""Findings of fastcam in an exported model, against the truth beside it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ IDENTITY = {"float32": 1e-3, "float16": 2e-2, "int8": 0.5}
 
 @dataclass
 class Outcome:
-    """Of one model: `found` is the kind, or what was raised; numbers are relative; `wrong` says what is."""
+    """The verdict on one model: `found` is the kind or the error; numbers are relative; `wrong` names what is wrong."""
 
     name: str
     expected: str

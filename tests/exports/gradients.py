@@ -22,8 +22,8 @@ import onnxruntime as ort
 from fastcam.model.file.source import read_source
 from fastcam.model.gradient.backward import backward_model
 from fastcam.model.gradient.tape import GRADIENT, SEED
-from fastcam.model.head.cuts import cuts
-from fastcam.model.head.discovery import read_graph
+from fastcam.model.graph.read import read_graph
+from fastcam.model.head.cuts import find_cuts
 from fastcam.model.head.probes import image_input, look
 from fastcam.model.run.limits import Watch
 from fastcam.model.run.session import Opening
@@ -47,7 +47,7 @@ MODELS: dict[str, tuple[Callable[..., Any], str, int]] = {
 
 
 def outputs_of(model: Any, image: Any) -> tuple[dict[str, Any], Any]:
-    """What each module makes, by name, and the logits; tensors that autograd knows."""
+    """Return the output of each module, by name, and the logits: tensors that autograd knows."""
     held, hooks = {}, []
 
     def keep(name: str) -> Callable[..., None]:
@@ -76,7 +76,7 @@ def autograd(model: Any, image: Any, names: list[str]) -> dict[str, np.ndarray]:
 def matched(data: bytes, image: np.ndarray, held: dict[str, Any]) -> dict[str, str]:
     """A tensor of the file, one that every path to the logits passes, for each module's output of the same values."""
     model, graph = onnx.load_from_string(data), read_graph(read_source(data), Opening())
-    names = [name for name in cuts(graph, graph.outputs[0]) if name in graph.producers]
+    names = [name for name in find_cuts(graph, graph.outputs[0]) if name in graph.producers]
     del model.graph.output[:]
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
     session = ort.InferenceSession(model.SerializeToString())

@@ -54,7 +54,7 @@ def made(make: Callable[..., Any], name: str) -> Any:
 
 
 def for_captum(model: Any) -> Any:
-    """The same network with a module for each rectifier."""
+    """Return the network with a module of its own for each rectifier."""
     import torch
     from torch import nn
 

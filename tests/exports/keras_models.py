@@ -155,7 +155,7 @@ def folded(layers: list[Any], channels: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def activated(model: Any, logits: np.ndarray) -> np.ndarray:
-    """What the model's last activation makes of the logits."""
+    """Return the scores that the model's last activation makes of the logits."""
     last = next(layer for layer in reversed(model.layers) if hasattr(layer, "activation"))
     if last.activation.__name__ == "softmax":
         shifted = np.exp(logits - logits.max())

@@ -34,7 +34,7 @@ MODELS: dict[str, tuple[Callable[..., Any], str, int]] = {
 
 
 def built(make: Callable[..., Any], name: str) -> Any:
-    """With random weights, statistics of batch norms that do something, and logits that are far apart."""
+    """Return a network with random weights, batch norms that change something, and logits that are far apart."""
     import torch
 
     model = made(make, name)
@@ -57,7 +57,7 @@ def exported(model: Any, size: int) -> bytes:
 
 @contextlib.contextmanager
 def rules_of_the_papers() -> Iterator[None]:
-    """Of pytorch-grad-cam: half-pixel upsampling of masks, and 0 for what is ablated."""
+    """Maps of pytorch-grad-cam, with half-pixel upsampling of masks, and 0 for ablated channels."""
     import torch
     from pytorch_grad_cam.ablation_layer import AblationLayer
 

@@ -22,8 +22,8 @@ import fastcam
 from fastcam.arrays import engines
 from fastcam.methods import eigencam
 from fastcam.model.file.source import read_source
-from fastcam.model.head.cuts import cuts
-from fastcam.model.head.discovery import read_graph
+from fastcam.model.graph.read import read_graph
+from fastcam.model.head.cuts import find_cuts
 from fastcam.model.run.session import Opening
 from tests.conftest import shared_folder
 from tests.exports.gradients import outputs_of, smooth
@@ -63,7 +63,7 @@ WITHOUT_KINKS = ("ResNet-50", "DenseNet-121", "Inception-v3")  # also with SiLU 
 
 
 def channels_first(layout: str) -> Callable[[Any], Any] | None:
-    """What the peers ask for where feature maps aren't (N, C, h, w)."""
+    """Return the function that peers need where feature maps aren't (N, C, h, w)."""
     if layout == "NHWC":
         return lambda tensor: tensor.permute(0, 3, 1, 2)
     if layout == "NLC":  # after one class token
@@ -72,7 +72,7 @@ def channels_first(layout: str) -> Callable[[Any], Any] | None:
 
 
 def made(network: Network, smoothed: bool) -> Any:
-    """With random weights, in which every layer has its part."""
+    """Return a network with random weights, in which every layer counts."""
     import torch
 
     torch.manual_seed(0)
@@ -104,7 +104,7 @@ def tensors_of(model: Any, data: bytes, network: Network) -> dict[str, str]:
 
     image = torch.randn(1, 3, network.size, network.size)
     graph, file = read_graph(read_source(data), Opening()), onnx.load_from_string(data)
-    names = [name for name in cuts(graph, graph.outputs[0]) if name in graph.producers]
+    names = [name for name in find_cuts(graph, graph.outputs[0]) if name in graph.producers]
     file.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in graph.outputs)
     session = ort.InferenceSession(file.SerializeToString())
     values = dict(zip(names, map(np.asarray, session.run(names, {graph.image: image.numpy()})), strict=True))

@@ -1,4 +1,4 @@
-"""What scripts of comparisons print."""
+"""Printed lines of the scripts that compare."""
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -186,7 +186,7 @@ class Head:
 
 
 def measured_kind(head: Head, images: np.ndarray) -> str:
-    """What the module makes of its feature maps, by trying: "cam", "cam-spatial", "gap-nonlinear", ..."""
+    """Return the kind of a module's head, by trying: "cam", "cam-spatial", "gap-nonlinear", ..."""
     import torch
 
     logits, maps = head.run(images)

@@ -1,4 +1,4 @@
-"""What is true about an exported model's head, kept beside the model: values in .npz, facts in .json."""
+"""The truth about an exported model's head, kept beside the model: values in .npz, facts in .json."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOT_EXACT = ("gap-nonlinear", "pool-nonlinear", "generic", "none")
 
 @dataclass(frozen=True)
 class Facts:
-    """Of one model.
+    """The truth about the head of one model.
 
     Attributes
     ----------

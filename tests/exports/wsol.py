@@ -24,7 +24,7 @@ THRESHOLDS = np.arange(0, 1, 0.01)
 
 
 def import_theirs(checkout: Path) -> Any:
-    """Its module `evaluation`."""
+    """Return the module `evaluation` of a checkout."""
     for name in ("munch", "torch", "torch.utils", "torch.utils.data", "torchvision", "torchvision.transforms"):
         sys.modules[name] = ModuleType(name)
     anything: Any = sys.modules
@@ -120,7 +120,7 @@ def compare_masks(theirs: Any, pairs: list[tuple[np.ndarray, np.ndarray]], name:
 
 
 def its_masks(theirs: Any, checkout: Path, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Those of its own tests, with random maps."""
+    """Masks of the checkout's own tests, with random maps."""
     root, pairs = checkout / "test_data" / "test_masks", []
     for ignore in sorted(root.rglob("*_ignore.png")):
         objects = sorted(ignore.parent.glob(ignore.name.replace("_ignore", "_m*")))

@@ -15,15 +15,29 @@ ROOT = Path(__file__).parents[2]
 # Files and folders whose docstrings are checked; in the end `fastcam`, `kernels`, `tests` and `benchmarks`.
 CHECKED = (
     *sorted(str(file.relative_to(ROOT)) for file in (ROOT / "fastcam" / "arrays").glob("*.py")),
+    "fastcam/cli",
+    "fastcam/errors.py",
     "fastcam/export",
+    "fastcam/files.py",
     "fastcam/images",
+    "fastcam/lazy.py",
+    "fastcam/pyinstaller",
+    "fastcam/serve",
+    "fastcam/threads.py",
+    "fastcam/video",
+    "benchmarks",
+    "examples",
     "tests/arrays",
+    "tests/cli",
     "tests/export",
-    "tests/house/test_docstrings.py",
+    "tests/house",
     "tests/images",
+    "tests/processes.py",
+    "tests/serve",
+    "tests/video",
 )
 # Rooms whose public functions are checked.
-ROOMS = ("fastcam.arrays", "fastcam.export", "fastcam.images")
+ROOMS = ("fastcam.arrays", "fastcam.cli", "fastcam.export", "fastcam.images", "fastcam.serve", "fastcam.video")
 FRAGMENTS = frozenset(
     """Of What How As By Whether Those That Which Where Since With So Same Also And But If In On At From For To
     Its It They Their Them Such Not Without Like Along Beside Behind""".split()  # noqa: SIM905

@@ -157,7 +157,7 @@ def test_a_kernel_is_compiled_anew_when_what_it_is_built_on_changes(tmp_path, he
 
 @pytest.mark.parametrize("way", ["another folder", "another time"])
 def test_a_copy_with_the_same_contents_is_loaded_from_the_cache(warm, tmp_path, way):
-    """As in layers of a container, and after a checkout: neither paths nor times count."""
+    """Neither paths nor times count, as in layers of a container and after a checkout."""
     package = copy_of_package(tmp_path)
     if way == "another time":
         for file in package.rglob("*.py"):
@@ -177,7 +177,7 @@ def test_an_archive_is_one_source(tmp_path):
 
 
 def test_processes_that_keep_kernels_at_once_load_their_own(tmp_path, monkeypatch):
-    """As machines with processors of two kinds may: both read the index, then write the first data file."""
+    """Two processes read the index, then write the first data file, as machines with processors of two kinds may."""
     old, new = (KernelFiles(tmp_path, "kernel", "version") for _ in range(2))
     write = old._save_data
 

@@ -167,7 +167,7 @@ def outcome(data: bytes) -> str:
             best = int(found.class_index[0, 0])
             mean = float(found.activation_maps[0, 0].mean(dtype=np.float64)) + float(model.head.bias[best])
             scale = float(np.abs(found.logits[0] - model.head.bias).max())
-            allowed = 1e-3 if model.head.quantisation_gap is None else 1.0
+            allowed = 1e-3 if model.head.quantization_gap is None else 1.0
             if abs(mean - float(found.logits[0, best])) > allowed * scale + 1e-3 * abs(mean):
                 return f"FAILED wrong map: {mean} instead of {found.logits[0, best]}"
     except (fastcam.ModelError, fastcam.InputError) as error:

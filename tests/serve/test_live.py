@@ -235,7 +235,8 @@ def test_a_reader_that_was_held_up_does_not_hurry_afterwards():
         yield from ((k, 0.1 * k) for k in range(1, 4))
 
     at = [time.monotonic() for _ in paced(source())]
-    assert min(np.diff(at)[1:]) >= 0.09
+    since = np.subtract(at[2:], at[1])  # not of each frame: a busy machine is late with one
+    assert np.all(since >= [0.09, 0.19])
 
 
 PARTS = """

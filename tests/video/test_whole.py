@@ -103,7 +103,9 @@ def test_ctrl_c_while_a_frame_is_encoded(tmp_path):
         process.send_signal(signal.SIGINT)
         count, _ = process.communicate(timeout=60)
         assert process.returncode == 0
-        assert abs(len(decoded(tmp_path / "out.mp4")[0]) - int(count)) <= 1  # the signal may come between encoding and counting
+        assert (
+            abs(len(decoded(tmp_path / "out.mp4")[0]) - int(count)) <= 1
+        )  # the signal may come between encoding and counting
         assert os.listdir(tmp_path) == ["out.mp4"]
 
 

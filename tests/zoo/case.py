@@ -1,4 +1,4 @@
-"""What a case of the zoo is, and the parts that most of its models share."""
+"""A case of the zoo, and the parts that most of its models share."""
 
 import re
 from collections.abc import Mapping

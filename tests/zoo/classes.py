@@ -12,7 +12,7 @@ SLOPE = SCALE / np.sqrt(VAR + np.float32(1e-5))
 ORDER = np.array([3, 0, 4, 1, 2])
 LENGTHS = np.sqrt((W**2).sum(1, keepdims=True))
 STATISTICS = {"scale": SCALE, "shift": SHIFT, "mean": MEAN, "var": VAR}
-NORMALISED = {"weights": W * SLOPE, "bias": B + W @ (SHIFT - MEAN * SLOPE)}
+NORMALIZED = {"weights": W * SLOPE, "bias": B + W @ (SHIFT - MEAN * SLOPE)}
 AFTER = {"scale": SCALE[:5], "shift": SHIFT[:5], "mean": MEAN[:5], "var": VAR[:5]}
 OTHER_W, OTHER_B = noise(17, 5, 7), noise(18, 5)
 
@@ -98,7 +98,7 @@ GAP = f"{MAPS} p = GlobalAveragePool(maps)"
 HEADS = {
     "batch-normalization-before": (
         f"{GAP} n = BatchNormalization(p, scale, shift, mean, var) q = Flatten(n) {GEMM}",
-        {"stored": STATISTICS, **NORMALISED},
+        {"stored": STATISTICS, **NORMALIZED},
     ),
     "pointwise-convolution-after": (f"{GAP} r = Conv(p, v, b) logits = Flatten(r)", {"stored": POINTWISE}),
     "pointwise-convolution-left-spatial": (

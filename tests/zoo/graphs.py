@@ -24,7 +24,7 @@ def reverse_nodes(model):
 
 
 def list_weights_as_inputs(model):
-    """As files of IR version 3 and older must."""
+    """List stored tensors among the inputs, as files of IR version 3 and older must."""
     model.ir_version = 3
     for tensor in model.graph.initializer:
         model.graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))

@@ -1,4 +1,4 @@
-"""What goes in: sizes and batches, fixed and open, bytes, grey images, and inputs beside the image."""
+"""Inputs of models: sizes and batches, fixed and open, bytes, grey images, and inputs beside the image."""
 
 from functools import partial
 

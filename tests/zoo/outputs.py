@@ -1,4 +1,4 @@
-"""What comes after the logits, and models with several outputs."""
+"""Operators after the logits, and models with several outputs."""
 
 from functools import partial
 

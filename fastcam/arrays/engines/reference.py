@@ -115,15 +115,10 @@ def find_boxes(
 
 
 def _write_runs(labels: NDArray[Any], runs: Ints) -> int:
-    count = 0
-    for y, row in enumerate(labels):
-        edges = np.flatnonzero(
-            np.diff(row, prepend=0, append=0)
-        )  # runs of a row have a pixel without label between them
-        for start, stop in edges.reshape(-1, 2):
-            runs[count] = start, stop, y, y + 1, row[start] - 1
-            count += 1
-    return count
+    y, edges = np.nonzero(np.diff(labels, axis=1, prepend=0, append=0))  # a pixel without label is between two runs
+    y, start, stop = y[::2], edges[::2], edges[1::2]
+    runs[: len(y)] = np.stack([start, stop, y, y + 1, labels[y, start] - 1], axis=1)
+    return len(y)
 
 
 def paint(runs: Ints, count: int, values: Ints, out: Ints) -> int:

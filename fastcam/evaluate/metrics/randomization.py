@@ -18,10 +18,10 @@ from fastcam.evaluate.metrics.kept import KeptMetric
 from fastcam.images.photos import each_photo
 from fastcam.model.file.source import Parsed, read_source
 from fastcam.model.graph.graph import Graph
-from fastcam.model.graph.original import original
+from fastcam.model.graph.original import original_model
 from fastcam.model.graph.outputs import own_name
-from fastcam.model.graph.randomization import Noise, layers, randomised
-from fastcam.model.head.discovery import as_onnx_source
+from fastcam.model.graph.randomization import Noise, layers, randomize
+from fastcam.model.graph.read import as_onnx_source
 from fastcam.model.run.batches import Progress
 from fastcam.results import Explanation
 
@@ -79,7 +79,7 @@ def randomized_models(
     source = read_source(model.path)
     whole = onnx.load_from_string(as_onnx_source(source).read()) if source.is_ort else onnx.load(str(model.path))
     constants = model._explainer.session.constants
-    graph = Graph.of(original(Parsed(whole)), constants)
+    graph = Graph.of(original_model(Parsed(whole)), constants)
     found, head = layers(graph), model.head
     if not found:
         raise ModelError(f"{source.name}: expected a model with stored weights; got one without")
@@ -87,7 +87,7 @@ def randomized_models(
     for last in np.unique(np.linspace(0, len(found) - 1, stages).round().astype(int)).tolist():
         changed = graph.model
         for k in range(last + 1) if cascading else (last,):
-            changed = randomised(changed, found[k].tensors, noise, np.random.default_rng((seed, k)))
+            changed = randomize(changed, found[k].tensors, noise, np.random.default_rng((seed, k)))
         try:
             other = load(
                 changed.SerializeToString(),

@@ -1,1 +1,4 @@
-"""The file of a model: its bytes, external data, and where they are written. May import `fastcam.errors` only."""
+"""The file of a model: its bytes, its external data, and models written to disk.
+
+For the rest of `fastcam.model`, and for `fastcam.export`, which writes models. May import `fastcam.errors` only.
+"""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    """Every tensor whose data lie in another file: initializers, attributes, bodies of control flow, functions."""
+    """Yield tensors whose data lie in another file: of initializers, attributes, control-flow bodies, functions."""
 
     def within(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
         for node in nodes:
@@ -36,12 +36,12 @@ def tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
 
 
 def location(tensor: onnx.TensorProto) -> str:
-    """Where a tensor's data lie, as the model says it."""
+    """Return the path of a tensor's data, as the model gives it."""
     return next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
 
 
 def relocate(name: str, path: Path, model: onnx.ModelProto) -> Path:
-    """The one real folder of all external data; the model's references are rewritten to be relative to it.
+    """Rewrite the model's references to external data relative to their one real folder, and return that.
 
     Files lie beside the model, as it is named or as its links resolve: the cache of Hugging Face links both the model
     and its data into a folder of blobs, under names of their own.
@@ -67,14 +67,14 @@ def relocate(name: str, path: Path, model: onnx.ModelProto) -> Path:
 
 
 def is_inside(where: str) -> bool:
-    """A relative path that doesn't leave its folder, on any system."""
+    """Return whether a path is relative and doesn't leave its folder, on any system."""
     parts = {*PurePosixPath(where).parts, *PureWindowsPath(where).parts}
     absolute = PurePosixPath(where).is_absolute() or PureWindowsPath(where).is_absolute()
     return bool(where) and not absolute and ".." not in parts
 
 
 def _file(name: str, path: Path, tensor: onnx.TensorProto) -> Path:
-    """The real file that a tensor refers to."""
+    """Return the real file that a tensor refers to."""
     where, said = location(tensor), _said(name, tensor)
     if not is_inside(where):
         raise ModelError(f"{said}: expected a file in the model's own folder; refused")

@@ -21,7 +21,7 @@ from fastcam.model.file.wire import without_large_weights
 if TYPE_CHECKING:
     import onnx
 
-LARGE = 64 << 20  # bytes of a model file whose weights are mapped instead of copied, as external data are
+LARGE_FILE = 64 << 20  # bytes of a model file whose weights are mapped instead of copied, as external data are
 ORT_MAGIC = b"ORTM"  # at byte 4 of ONNX Runtime's own format
 
 
@@ -34,32 +34,32 @@ class Source:
 
     @property
     def name(self) -> str:
-        """For messages."""
+        """The name in messages."""
         return "model given as bytes" if self.path is None else str(self.path)
 
     @property
     def is_ort(self) -> bool:
-        """In ONNX Runtime's own format."""
+        """True if it is in ONNX Runtime's own format."""
         return self.start()[4:8] == ORT_MAGIC
 
     @property
     def size(self) -> int:
-        """Bytes, external data not counted."""
+        """Number of bytes, external data not counted."""
         return self.path.stat().st_size if self.data is None and self.path else len(self.data or b"")
 
     def start(self) -> bytes:
-        """The first bytes."""
+        """Return the first bytes."""
         if self.data is not None or self.path is None:
             return (self.data or b"")[:16]
         with open(self.path, "rb") as file:
             return file.read(16)
 
     def read(self) -> bytes:
-        """All bytes."""
+        """Return all bytes."""
         return self.path.read_bytes() if self.data is None and self.path else self.data or b""
 
     def sha256(self, files: Sequence[str] = (), constants: Mapping[str, NDArray[Any]] | None = None) -> str:
-        """Of the model as it was given, then its files of external data and its constants, in the order of their names.
+        """Return the digest of the model as it was given, then of external data and constants, sorted by name.
 
         Raises
         ------
@@ -107,7 +107,7 @@ class Parsed:
 
 
 def read_source(model: str | os.PathLike[str] | bytes) -> Source:
-    """The file, or the bytes given.
+    """Return the source of a model's file or bytes.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def _check_file(path: Path) -> Source:
 
 
 def parse(source: Source) -> Parsed:
-    """The model as a protobuf: external data stay where they are, and so do the large weights of a file.
+    """Return the model as a protobuf: external data stay where they are, and so do the large weights of a file.
 
     Raises
     ------
@@ -202,8 +202,8 @@ def _refuse_external(source: Source, model: onnx.ModelProto) -> None:
 
 @contextmanager
 def on_disk(source: Source) -> Iterator[Source]:
-    """The source, large bytes as a temporary file: its weights are mapped by what looks at parts of the model."""
-    if source.data is None or source.size < LARGE:
+    """Yield the source, large bytes as a temporary file, so that sessions over parts of the model map its weights."""
+    if source.data is None or source.size < LARGE_FILE:
         yield source
         return
     with TemporaryDirectory(prefix="fastcam-", ignore_cleanup_errors=True) as folder:
@@ -213,8 +213,8 @@ def on_disk(source: Source) -> Iterator[Source]:
 
 
 def session_bytes(source: Source) -> tuple[bytes, Path | None]:
-    """What ONNX Runtime is given, and the folder of external data: a large file's weights are mapped, not copied."""
-    if source.path is None or source.data is not None or source.size < LARGE:
+    """Return the bytes for ONNX Runtime, and the folder of external data: large files are mapped, not copied."""
+    if source.path is None or source.data is not None or source.size < LARGE_FILE:
         return source.read(), None
     real = source.path.resolve()
     return _light(source, real), real.parent

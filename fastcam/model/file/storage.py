@@ -1,4 +1,4 @@
-"""Models with weights that lie elsewhere, written into files that are whole by themselves."""
+"""Models with weights in other files, written into files that are whole by themselves."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from onnx import TensorProto, numpy_helper
 from fastcam.errors import ModelError
 from fastcam.model.file import external
 
-MOST = (1 << 31) - (1 << 20)  # bytes of a protobuf message
+MOST_BYTES = (1 << 31) - (1 << 20)  # bytes of a protobuf message
 ALIGNED = 1 << 12  # where weights begin in their file, so that they can be mapped
 BLOCK = 1 << 24
 
 
 def data_file(path: Path) -> Path:
-    """The file beside a model's that has its weights, if they aren't inside."""
+    """Return the path of a model's weights, beside its own, if they aren't inside."""
     return path.with_name(f"{path.name}.data")
 
 
 def refers_to(path: Path, name: str) -> bool:
-    """A model's file has weights in the file of that name beside it; what is no model's file has none."""
+    """Return whether a model's file has weights in the file of that name beside it; False for no model's file."""
     try:
         model = onnx.load(path, load_external_data=False)
     except (DecodeError, OSError):
@@ -50,7 +50,7 @@ def save(model: onnx.ModelProto, folder: Path | None, path: Path, *, outside: bo
     """
     tensors = list(external.tensors(model))
     size = sum(_span(tensor, folder)[2] for tensor in tensors)
-    if tensors and (outside or size + model.ByteSize() > MOST):
+    if tensors and (outside or size + model.ByteSize() > MOST_BYTES):
         _move_outside(tensors, folder, data_file(path))
     else:
         for tensor in tensors:
@@ -61,7 +61,7 @@ def save(model: onnx.ModelProto, folder: Path | None, path: Path, *, outside: bo
 
 
 def values_of(tensor: TensorProto, folder: Path | None) -> NDArray[Any]:
-    """A tensor's values, wherever they lie."""
+    """Return a tensor's values, from the model or another file."""
     if tensor.data_location != TensorProto.EXTERNAL:
         return numpy_helper.to_array(tensor)
     inside = TensorProto(data_type=tensor.data_type, dims=tensor.dims, raw_data=_read(tensor, folder))
@@ -91,7 +91,7 @@ def _read(tensor: TensorProto, folder: Path | None) -> bytes:
 
 
 def _span(tensor: TensorProto, folder: Path | None) -> tuple[Path, int, int]:
-    """File, first byte and number of bytes of a tensor's values."""
+    """Return file, first byte and number of bytes of a tensor's values."""
     entries = {entry.key: entry.value for entry in tensor.external_data}
     source, offset = (folder or Path()) / entries["location"], int(entries.get("offset", 0))
     bits = np.prod(tensor.dims, dtype=np.int64) * _bits(tensor.data_type)
@@ -99,7 +99,7 @@ def _span(tensor: TensorProto, folder: Path | None) -> tuple[Path, int, int]:
 
 
 def _bits(kind: int) -> int:
-    """Of one value; four-bit integers lie two in a byte."""
+    """Return the number of bits of one value; a byte has two four-bit integers."""
     name = TensorProto.DataType.Name(kind)
     if name in ("INT4", "UINT4", "FLOAT4E2M1"):
         return 4

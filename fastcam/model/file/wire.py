@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-LARGE = 1 << 16  # bytes of a weight that is left in the file
+LARGE_WEIGHT = 1 << 16  # bytes of a weight that is left in the file
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 # Field numbers of onnx.proto.
 MODEL_GRAPH = 7
@@ -34,7 +34,7 @@ class Field(NamedTuple):
 
 @dataclass(frozen=True)
 class Access:
-    """How a head's tensors are read from its model.
+    """The way to read a head's tensors from its model.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Access:
 
 
 def without_large_weights(data: Buffer, location: str) -> bytes:
-    """The model in which initializers of `LARGE` bytes and more refer to this file, under that name, as external data.
+    """Return the model with initializers of `LARGE_WEIGHT` bytes and more as external data, in the file of that name.
 
     Raises
     ------
@@ -73,8 +73,8 @@ def without_large_weights(data: Buffer, location: str) -> bytes:
     return b"".join(parts)
 
 
-def added(outputs: Sequence[str], nodes: Sequence[bytes] = ()) -> bytes:
-    """Bytes that add nodes (serialised) and outputs to a model when they are appended to it."""
+def appendix_of(outputs: Sequence[str], nodes: Sequence[bytes] = ()) -> bytes:
+    """Return bytes that add nodes (serialised) and outputs to a model when they are appended to it."""
     parts = [_bytes_field(GRAPH_NODE, node) for node in nodes]
     parts += [_bytes_field(GRAPH_OUTPUT, _bytes_field(1, name.encode())) for name in outputs]
     return _bytes_field(MODEL_GRAPH, b"".join(parts)) if parts else b""
@@ -82,17 +82,17 @@ def added(outputs: Sequence[str], nodes: Sequence[bytes] = ()) -> bytes:
 
 def _light_graph(data: Buffer, graph: Field, location: str) -> Iterator[bytes]:
     for field in _fields(data, graph.payload, graph.end):
-        if field.number == GRAPH_INITIALIZER and field.end - field.payload >= LARGE:
+        if field.number == GRAPH_INITIALIZER and field.end - field.payload >= LARGE_WEIGHT:
             yield _bytes_field(GRAPH_INITIALIZER, b"".join(_light_tensor(data, field, location)))
         else:
             yield data[field.start : field.end]
 
 
 def _light_tensor(data: Buffer, tensor: Field, location: str) -> Iterator[bytes]:
-    """The tensor, its raw data replaced by where they lie: last, since a later field overrules an earlier one."""
+    """Yield the tensor, its raw data replaced by their place in the file, last: a later field overrules."""
     raw: Field | None = None
     for field in _fields(data, tensor.payload, tensor.end):
-        if field.number == TENSOR_RAW_DATA and field.end - field.payload >= LARGE:
+        if field.number == TENSOR_RAW_DATA and field.end - field.payload >= LARGE_WEIGHT:
             raw = field
         else:
             yield data[field.start : field.end]
@@ -105,7 +105,7 @@ def _light_tensor(data: Buffer, tensor: Field, location: str) -> Iterator[bytes]
 
 
 def _fields(data: Buffer, start: int, end: int) -> Iterator[Field]:
-    """The fields of a message, one after the other."""
+    """Yield the fields of a message, one after the other."""
     at = start
     while at < end:
         key, payload = _read_varint(data, at, end)
@@ -126,7 +126,7 @@ def _fields(data: Buffer, start: int, end: int) -> Iterator[Field]:
 
 
 def _read_varint(data: Buffer, at: int, end: int) -> tuple[int, int]:
-    """The number at that place, and the place behind it."""
+    """Return the number at that place, and the place behind it."""
     value = 0
     for shift in range(0, 70, 7):
         if at >= end:

@@ -15,7 +15,7 @@ from fastcam.errors import GradientError, InputError
 from fastcam.images.inputs import ImageInput
 from fastcam.model.gradient.backward import backward_model
 from fastcam.model.gradient.excerpt import Excerpt, Workbench, open_excerpt
-from fastcam.model.gradient.rules.rectified import RECTIFIED
+from fastcam.model.gradient.rules.rectifiers import RECTIFIED
 from fastcam.model.gradient.slopes import check_at_input, check_logits
 from fastcam.model.gradient.tape import BACKWARD, GRADIENT, SEED
 from fastcam.model.graph.outputs import own_name
@@ -43,7 +43,7 @@ class Smoothing(NamedTuple):
 
     @classmethod
     def checked(cls, samples: Any, noise: Any, seed: Any) -> Smoothing:
-        """Of a caller's options, or `InputError`."""
+        """Return the smoothing of a caller's options, or raise `InputError`."""
         if not is_whole(samples) or samples < 1:
             raise InputError(f"samples: expected a whole number of 1 or more; got {samples!r}")
         if not is_number(noise) or not 0 < noise < np.inf:
@@ -53,7 +53,7 @@ class Smoothing(NamedTuple):
         return cls(int(samples), float(noise), int(seed))
 
     def copies(self, values: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-        """Of a network input; the same for each image and class."""
+        """Yield noisy copies of a network input; the noise is the same for each image and class."""
         if self.samples == 1:
             yield values
             return
@@ -118,7 +118,7 @@ class InputGradients:
         layer: str | int = 0,
         smoothing: Smoothing = PLAIN,
     ) -> NDArray[np.float32]:
-        """(M, C, H, W) of one network input (1, ...) in the model's own layout, for classes (M,).
+        """Compute gradients (M, C, H, W) of one network input (1, ...) in the model's own layout, for classes (M,).
 
         Parameters
         ----------
@@ -151,7 +151,7 @@ class InputGradients:
         return f"{variant} at {opened.layer!r}, in one graph of {opened.operators} operators"
 
     def ready(self, variant: str, layer: str | int = 0) -> Backward:
-        """The session; an operator that stood in its way stands there for good.
+        """Return the session, opened on the first call; an operator without a rule is refused again, at once.
 
         Parameters
         ----------
@@ -187,7 +187,7 @@ class InputGradients:
 
 
 def _layer(scene: Scene, path: list[str], layer: str | int, image: ImageInput) -> tuple[str, Layout]:
-    """The tensor that is meant, out of those that every path crosses, and its layout."""
+    """Return the wanted tensor, out of those that every path crosses, and its layout."""
     start = scene.graph.image
     layouts = {start: Layout(image.layout, image.channels, *scene.image)}
     for name in path:

@@ -21,10 +21,10 @@ from fastcam.model.graph.outputs import own_name
 from fastcam.model.graph.tail import cut_tail
 from fastcam.model.head.head import Head
 from fastcam.model.head.layouts import Layout
-from fastcam.model.head.probes import NORMALISED, PIXELS
+from fastcam.model.head.probes import NORMALIZED, PIXELS
 from fastcam.model.head.proof import relative_deviation
 from fastcam.model.head.scene import Scene
-from fastcam.model.head.search import turned_first
+from fastcam.model.head.search import natural_layout
 from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.once import Once
 from fastcam.model.run.runtime import run_session
@@ -33,7 +33,7 @@ BEST, CHOSEN = "fastcam/best", "fastcam/chosen"
 
 
 class LayerRun(NamedTuple):
-    """Logits (K,), of each layer feature maps and gradients (1, C, h, w), and the seed (K,) that these are of."""
+    """Logits (K,), feature maps and gradients (1, C, h, w) of each layer, and the seed (K,) of the gradients."""
 
     logits: NDArray[np.float32]
     seed: NDArray[np.float32]
@@ -47,7 +47,7 @@ class _Opened(NamedTuple):
     batch: int
     outputs: tuple[str, ...]
     layouts: tuple[Layout, ...]
-    floatised: bool
+    is_widened: bool
     operators: int
 
 
@@ -80,7 +80,7 @@ class Layers:
 
     @property
     def has_own_logits(self) -> bool:
-        """Its logits are the model's; those of a quantised or float16 model are computed in float32 here.
+        """True if its logits are the model's own; for a quantised or float16 model they are computed in float32.
 
         Raises
         ------
@@ -91,16 +91,16 @@ class Layers:
         ModelError
             The model can't be read again, or doesn't run on a probe image.
         """
-        return not self._opened().floatised
+        return not self._opened().is_widened
 
     def describe(self) -> str:
-        """How gradients are had."""
+        """Return the way in which gradients are computed, in words."""
         opened = self._opened()
-        where = f"one graph of {opened.operators} operators" + (" in float32" if opened.floatised else "")
+        where = f"one graph of {opened.operators} operators" + (" in float32" if opened.is_widened else "")
         return f"forward and backward in {where}" if self._backward else f"feature maps alone, by {where}"
 
     def __call__(self, network_input: NDArray[Any], seed: NDArray[np.float32] | None = None) -> LayerRun:
-        """What the model makes of one network input (1, ...).
+        """Run the model forward and back on one network input (1, ...).
 
         Parameters
         ----------
@@ -134,7 +134,7 @@ class Layers:
         return LayerRun(first, chosen, tuple(maps[:count]), tuple(gradients))
 
     def check_logits(self, run: LayerRun, logits: NDArray[np.float32]) -> None:
-        """The logits of a quantised or float16 model, in float32, are about its own (K,) for this image.
+        """Check that logits of a quantised or float16 model, in float32, are about its own (K,) for this image.
 
         Raises
         ------
@@ -156,7 +156,7 @@ class Layers:
             len(excerpt.values),
             excerpt.outputs,
             excerpt.layouts,
-            excerpt.tail.floatised,
+            excerpt.tail.is_widened,
             len(excerpt.model.graph.node),
         )
         if self._backward:
@@ -166,7 +166,7 @@ class Layers:
     def _write(self, bench: Workbench) -> _Excerpt:
         graph, logits, scores = bench.graph, bench.logits, bench.scores
         tensors = [_tensor(graph, wanted) for wanted in self._names]
-        probe, pixels = bench.probes(NORMALISED, PIXELS)
+        probe, pixels = bench.probes(NORMALIZED, PIXELS)
         scene, _ = bench.look(probe, scores, [*tensors, logits])
         layouts = tuple(_layout(scene, self._head, tensor) for tensor in tensors)
         tail = cut_tail(graph, graph.image, [logits, *tensors], scene.values, saturating=True)
@@ -176,7 +176,7 @@ class Layers:
             _choose_best(model, logits, self._head.classes)
             outputs = (*outputs, *gradient_names(len(tensors)))
         seen = [(probe, scene.values[logits])]
-        if tail.floatised:  # a quantised model is made for images in one of these ranges
+        if tail.is_widened:  # a quantised model is made for images in one of these ranges
             seen.append((pixels, bench.look(pixels, scores, [logits])[0].values[logits]))
         del model.graph.output[:]
         model.graph.output.extend(helper.make_tensor_value_info(one, TensorProto.FLOAT, None) for one in outputs)
@@ -184,7 +184,7 @@ class Layers:
 
 
 def _tensor(graph: Graph, wanted: str) -> str:
-    """The tensor of that name, or what the operator of that name makes."""
+    """Return the tensor of that name, or the result of the operator of that name."""
     if (own := own_name(graph, wanted)) in graph.data and own in graph.producers:
         return own
     made = [node.output[0] for node in graph.nodes if wanted and node.name == wanted and node.output[0] in graph.data]
@@ -196,7 +196,7 @@ def _tensor(graph: Graph, wanted: str) -> str:
 
 
 def _layout(scene: Scene, head: Head, tensor: str) -> Layout:
-    """Which of its axes are those of places: as in the head's feature maps, where that is possible."""
+    """Return the layout of a tensor: as in the head's feature maps, where that is possible."""
     possible = scene.layouts(tensor)
     if not possible:
         raise InputError(
@@ -204,13 +204,13 @@ def _layout(scene: Scene, head: Head, tensor: str) -> Layout:
             f"{scene.shape(tensor)}"
         )
     if len(possible[0].order) == 4:
-        return scene.plane(tensor) if scene.is_convolution(tensor) else turned_first(scene, tensor, possible)
+        return scene.plane(tensor) if scene.is_convolution(tensor) else natural_layout(scene, tensor, possible)
     alike = [layout for layout in possible if layout.order == head.layout]
     return next((layout for layout in alike if layout.prefix == head.prefix), (alike or possible)[0])
 
 
 def _choose_best(model: onnx.ModelProto, logits: str, classes: int) -> None:
-    """The seed becomes the given one and, times an input more, that of the best logit."""
+    """Add the best logit's seed, times another input, to the given seed."""
     graph = model.graph
     for node in graph.node:
         for k, name in enumerate(node.input):

@@ -77,7 +77,7 @@ class Gradients:
         return _Opened(session, excerpt.tail.start, len(excerpt.values), len(excerpt.tail.operators))
 
 
-def written_gradient(name: str, graph: Graph, opening: Opening, head: Head, size: tuple[int, int]) -> Excerpt:
+def write_gradient(name: str, graph: Graph, opening: Opening, head: Head, size: tuple[int, int]) -> Excerpt:
     """Write the tail behind a model's feature maps with its gradient, for network inputs of (height, width) `size`.
 
     Raises
@@ -112,7 +112,7 @@ class _Opened(NamedTuple):
 
 
 def _closed_form(head: Head, seeds: NDArray[np.float32], places: int) -> NDArray[np.float32]:
-    """Class weights over the number of places: (M, C, 1, 1), or (M, C, h, w) of weights for each position."""
+    """Return class weights over the number of places: (M, C, 1, 1), or (M, C, h, w) of weights for each position."""
     used = np.flatnonzero(seeds.any(axis=0))  # a few of many classes
     weights = np.tensordot(seeds[:, used], head.linear()[0][used], 1) / np.float32(places)
     return weights[:, :, None, None] if weights.ndim == 2 else weights

@@ -20,7 +20,7 @@ from fastcam.model.run.limits import Watch
 from fastcam.model.run.runtime import ORT_ERRORS, open_for_probing, reason_of
 
 NEWER, MEANT_ALIKE = 17, 13  # what older tails become; since this version operators of classifiers mean the same
-SMALL = 1 << 20  # bytes of a tensor whose value may be asked for
+KNOWN_BYTES = 1 << 20  # bytes of a tensor whose value may be asked for
 
 
 def backward_model(
@@ -32,7 +32,7 @@ def backward_model(
     variant: str = "gradient",
     at: Sequence[str] = (),
 ) -> onnx.ModelProto:
-    """A tail, and the gradient of its first end, as `differentiate` writes it.
+    """Write a tail with the gradient of its first end (`differentiate`).
 
     Parameters
     ----------
@@ -51,14 +51,14 @@ def backward_model(
         ONNX Runtime can't run the tail.
     """
     wanted = tuple(at) or (tail.start,)
-    model = unfused(converted(tail.model))
+    model = unfuse(convert_opset(tail.model))
     known = _known(model, {tail.start: np.ascontiguousarray(values, np.float32)}, folder, watch)
     rules = VARIANTS[variant](model.graph.node, tail.ends[0])
     return differentiate(model, wanted[0], tail.ends[0], known, rules, wanted[1:])
 
 
-def converted(model: onnx.ModelProto, least: int = OLDEST) -> onnx.ModelProto:
-    """The very same model, or one of a newer opset in place of one older than `least`, which is at most `OLDEST`.
+def convert_opset(model: onnx.ModelProto, least: int = OLDEST) -> onnx.ModelProto:
+    """Return the very same model, or a newer opset in place of one older than `least`, which is at most `OLDEST`.
 
     Raises
     ------
@@ -92,14 +92,14 @@ def converted(model: onnx.ModelProto, least: int = OLDEST) -> onnx.ModelProto:
 def _known(
     model: onnx.ModelProto, feeds: Mapping[str, NDArray[Any]], folder: Path | None, watch: Watch
 ) -> dict[str, Known]:
-    """Of every tensor that a run of the model makes, and of small ones that are stored outside of it."""
+    """Return shape and dtype of every tensor that a run of the model makes, and of small ones stored outside."""
     exposed = onnx.ModelProto()
     exposed.CopyFrom(model)
     made = [name for node in model.graph.node for name in node.output if name]
     elsewhere = [
         tensor.name
         for tensor in model.graph.initializer
-        if tensor.data_location == TensorProto.EXTERNAL and 8 * math.prod(tensor.dims) <= SMALL
+        if tensor.data_location == TensorProto.EXTERNAL and 8 * math.prod(tensor.dims) <= KNOWN_BYTES
     ]
     names = list(dict.fromkeys([*made, *elsewhere]))
     del exposed.graph.output[:], exposed.graph.value_info[:]
@@ -116,7 +116,7 @@ def _known(
 
 def _described(value: NDArray[Any] | np.generic) -> Known:
     array = np.asarray(value)
-    return Known(array.shape, array.dtype, array if array.nbytes <= SMALL else None)
+    return Known(array.shape, array.dtype, array if array.nbytes <= KNOWN_BYTES else None)
 
 
 # ---- operators into which ONNX Runtime fuses several ----------------------------------------------------------------
@@ -131,8 +131,8 @@ ACTIVATION_PARAMETERS = {
 }
 
 
-def unfused(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model without `FusedConv`, `FusedGemm` and `BiasGelu`.
+def unfuse(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model with plain operators in place of `FusedConv`, `FusedGemm` and `BiasGelu`.
 
     Raises
     ------
@@ -153,7 +153,7 @@ def unfused(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _with_activation(node: NodeProto, operator: str, *inputs: str) -> Iterator[NodeProto]:
-    """Conv or Gemm, what is added to it, and the activation behind both."""
+    """Yield a Conv or Gemm, the sum with a further input, and the activation behind both."""
     attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     activation = attributes.pop("activation", b"").decode()
     given, output = attributes.pop("activation_params", ()), node.output[0]

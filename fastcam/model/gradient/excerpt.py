@@ -18,7 +18,7 @@ from fastcam.model.graph.graph import Graph
 from fastcam.model.graph.outputs import own_name
 from fastcam.model.graph.tail import Tail
 from fastcam.model.head.head import Head
-from fastcam.model.head.probes import NORMALISED, image_input, look, probe_images
+from fastcam.model.head.probes import NORMALIZED, image_input, look, probe_images
 from fastcam.model.head.proof import relative_deviation
 from fastcam.model.head.scene import Scene
 from fastcam.model.opened_model import OpenedModel
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # Relative deviation of a tail's logits from those of the model; a quantised or float16 model is further from its tail
 # in float32.
-TOLERANCE, NARROW_TOLERANCE = 1e-3, 0.3
+LOGITS_TOLERANCE, NARROW_TOLERANCE = 1e-3, 0.3
 ADVICE = "method='eigencam' needs no gradient"
 AT_HAND = (
     "expected a model from a file or bytes for a method that follows the gradient; a session of your own can't be "
@@ -104,12 +104,12 @@ class Excerpt:
     @property
     def is_narrow(self) -> bool:
         """Quantised, or of narrower floats than float32."""
-        return self.tail.floatised or self.logits.dtype != np.float32
+        return self.tail.is_widened or self.logits.dtype != np.float32
 
     @property
     def tolerance(self) -> float:
         """The largest relative deviation of logits that rounding explains."""
-        return NARROW_TOLERANCE if self.is_narrow else TOLERANCE
+        return NARROW_TOLERANCE if self.is_narrow else LOGITS_TOLERANCE
 
     def check_logits(self, logits: NDArray[np.floating], kind: type[ModelError] = GradientError) -> None:
         """Check that logits by the tail are the model's, but for rounding, or raise an error of that kind."""
@@ -194,7 +194,7 @@ def open_excerpt(
 def cut_behind_maps(bench: Workbench) -> Excerpt:
     """Cut out the tail from the head's feature maps to its logits."""
     start, logits = own_name(bench.graph, bench.head.feature_maps), bench.logits
-    (probe,) = bench.probes(NORMALISED)
+    (probe,) = bench.probes(NORMALIZED)
     scene, _ = bench.look(probe, bench.scores, [start, logits])
     tail = scene.tail(start, [logits])
     return Excerpt(tail.model, tail, scene.values[start], scene.values[logits], scene.folder)

@@ -14,7 +14,7 @@ from fastcam.model.run.batches import Forwards
 from fastcam.model.run.runtime import run_session
 
 ONCE = "method='gradcam' asks the model once"  # advice where many forwards can't be had
-MEMORY = 8  # times its feature maps that a tail takes while it runs, about: attention and its MLP
+TAIL_FOOTPRINT = 8  # times its feature maps that a tail takes while it runs, about: attention and its MLP
 REFUSAL = (
     "expected a model from a file or bytes for a method that asks its tail; a session of your own can't be taken apart"
 )
@@ -48,4 +48,4 @@ def open_tail(model: OpenedModel) -> Forwards:
         return np.asarray(run_session(session, None, {start: items}, "the tail of the model", on)[0])
 
     cut.check_logits(run(cut.values.astype(np.float32)), ModelError)
-    return Forwards(run, len(cut.values), MEMORY, model.head.classes, ONCE)
+    return Forwards(run, len(cut.values), TAIL_FOOTPRINT, model.head.classes, ONCE)

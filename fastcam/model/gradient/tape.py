@@ -24,12 +24,12 @@ BACKWARD = "fastcam/backward"  # what tensors that rules make are called, with a
 
 
 def gradient_names(count: int) -> list[str]:
-    """Outputs with the gradients at so many tensors."""
+    """Return names of the outputs with gradients at a number of tensors."""
     return [GRADIENT, *(f"{GRADIENT}/{k}" for k in range(1, count))]
 
 
 class Known(NamedTuple):
-    """What a reference run told of a tensor. Rules read from it which axes there are; batches stay open.
+    """Shape and dtype of a tensor in a reference run. Rules read the number of axes from it; batches stay open.
 
     `value`: of small tensors that aren't between start and end, which are the same in every run.
     """
@@ -77,24 +77,24 @@ class Tape:
     # ---- what rules ask ---------------------------------------------------------------------------------------------
 
     def wants(self, name: str) -> bool:
-        """The tensor depends on the start and is of real numbers, so a gradient of it leads somewhere."""
+        """Return whether a tensor depends on the start and is of real numbers: else it has no gradient."""
         return name in self._dependent and name in self._known and self._known[name].dtype == np.float32
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Of a tensor of the graph, or of what stands in for one."""
+        """Return the shape of a tensor of the graph, or of its stand-in."""
         name = self._stand_ins.get(name, name)
         return self._known[name].shape if name in self._known else tuple(self._values[name].dims)
 
     def rank(self, name: str) -> int:
-        """Number of its axes."""
+        """Return the number of a tensor's axes."""
         return len(self.shape(name))
 
     def axis(self, node: NodeProto, name: str, default: int, of: str) -> int:
-        """An attribute that is an axis, counted from the first one."""
+        """Return an attribute that is an axis, counted from the first one."""
         return attribute(node, name, default) % self.rank(of)
 
     def values(self, node: NodeProto, k: int) -> NDArray[Any] | None:
-        """Input k of a node, if it is the same in every run; None where it isn't, or isn't given."""
+        """Return input k of a node, if it is the same in every run; None where it isn't, or isn't given."""
         name = node.input[k] if k < len(node.input) else ""
         if name in self._known:
             return None if name in self._dependent else self._known[name].value
@@ -104,14 +104,14 @@ class Tape:
     # ---- what rules write -------------------------------------------------------------------------------------------
 
     def add(self, operator: str, *inputs: str | ArrayLike, **attributes: Any) -> str:
-        """A node more; inputs that are values become constants. Returns the name of its result."""
+        """Add a node, values among its inputs as constants; return the name of its result."""
         names = [value if isinstance(value, str) else self.constant(value) for value in inputs]
         output = f"{BACKWARD}{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, names, [output], **attributes))
         return output
 
     def constant(self, value: ArrayLike) -> str:
-        """The name of a stored array: integers as int64, else float32."""
+        """Store an array, integers as int64, else as float32; return its name."""
         array = np.asarray(value)
         array = np.ascontiguousarray(array, np.int64 if array.dtype.kind == "i" else np.float32).reshape(array.shape)
         key = (array.dtype.str, array.shape, array.tobytes() if array.size <= 64 else b"")
@@ -121,28 +121,28 @@ class Tape:
         return self._small[key]
 
     def stand_in(self, made: str, name: str) -> None:
-        """Let rules take a result of a node more for a tensor of the graph: for weights, of the same shape."""
+        """Let rules take a new result for a tensor of the graph: for weights, of the same shape."""
         self._stand_ins[made] = name
 
     def zeros(self, shape: str | ArrayLike) -> str:
-        """Zeros of a shape that is computed, or known."""
+        """Add zeros of a shape that is computed, or known."""
         value = helper.make_tensor("zero", TensorProto.FLOAT, [1], [0.0])
         return self.add("ConstantOfShape", shape, value=value)
 
     def where(self, condition: str, value: str) -> str:
-        """The value where the condition holds, else 0."""
+        """Add a choice: the value where the condition is true, else 0."""
         return self.add("Where", condition, value, 0.0)
 
     def sum(self, value: str, axes: Sequence[int], keepdims: bool = True) -> str:
-        """Over those axes; the value itself over none."""
+        """Sum a value over axes; without axes return it as it is."""
         return self.add("ReduceSum", value, list(axes), keepdims=int(keepdims)) if len(axes) else value
 
     def like(self, value: str, name: str) -> str:
-        """The same values in the shape of a tensor."""
+        """Reshape a value to the shape of a tensor."""
         return self.add("Reshape", value, self.add("Shape", name), allowzero=1)
 
     def unbroadcast(self, gradient: str, name: str, shape: Sequence[int]) -> str:
-        """The gradient of a tensor, of that of what it was broadcast to."""
+        """Sum the gradient of a tensor that was broadcast to a shape, down to the tensor's own shape."""
         own = self.shape(name)
         extra = len(shape) - len(own)
         gradient = self.sum(gradient, range(extra), keepdims=False)
@@ -151,12 +151,12 @@ class Tape:
     # ---- the way back -----------------------------------------------------------------------------------------------
 
     def give(self, name: str, gradient: str | None) -> None:
-        """A part of the gradient of a tensor."""
+        """Add a part of the gradient of a tensor."""
         if gradient is not None and self.wants(name):
             self._gradients.setdefault(name, []).append(gradient)
 
     def taken(self, name: str) -> str | None:
-        """All that was given of a tensor, added up; None where there is nothing."""
+        """Return the sum of all parts of a tensor's gradient; None where there are none."""
         parts = self._gradients.get(name, [])
         if len(parts) > 1:
             self._gradients[name] = parts = [self.add("Sum", *parts)]
@@ -175,7 +175,7 @@ def differentiate(
     rules: Mapping[str, Rule],
     others: Sequence[str] = (),
 ) -> onnx.ModelProto:
-    """The model, its outputs the end and `GRADIENT`, d sum(seed * end) / d start; one input more, `SEED`, like the end.
+    """Write a model with the outputs end and `GRADIENT`, d sum(seed * end) / d start, and one more input, `SEED`.
 
     Parameters
     ----------
@@ -240,7 +240,7 @@ def _back(
 
 
 def attribute(node: NodeProto, name: str, default: Any = None) -> Any:
-    """Value of a node's attribute, text as `str`."""
+    """Return the value of a node's attribute, text as `str`."""
     value = next((helper.get_attribute_value(a) for a in node.attribute if a.name == name), default)
     return value.decode() if isinstance(value, bytes) else value
 
@@ -250,7 +250,7 @@ def _is_constant(node: NodeProto, attribute: onnx.AttributeProto) -> bool:
 
 
 def one_hot(class_index: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
-    """(M, K) seeds of single classes (M,)."""
+    """Return seeds (M, K) float32 of single classes (M,)."""
     found = np.zeros((len(class_index), classes), np.float32)
     found[np.arange(len(class_index)), class_index] = 1
     return found

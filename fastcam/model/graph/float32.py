@@ -9,7 +9,7 @@ import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from fastcam.model.graph.graph import Graph
-from fastcam.model.graph.quantization import integer_range, is_quantised, result_scale, scale_and_zero
+from fastcam.model.graph.quantization import integer_range, is_quantized, result_scale, scale_and_zero
 
 NARROW = frozenset({TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE})
 INTEGERS = frozenset({TensorProto.INT8, TensorProto.UINT8, TensorProto.INT16, TensorProto.UINT16})
@@ -23,7 +23,7 @@ UNARY = {
 }
 
 
-class Floatised:
+class Float32Nodes:
     """Nodes in float32.
 
     A quantisation also clips. Where that only cuts off what is rare, it is an error of quantisation and left out; where
@@ -67,18 +67,18 @@ class Floatised:
             self.changed = self.changed or len(self.nodes) != before + 1 or self.nodes[before] is not node
 
     def add(self, operator: str, inputs: Sequence[str], output: str = "", **attributes: Any) -> str:
-        """A node more; the name of its result."""
+        """Add a node; return the name of its result."""
         output = output or f"fastcam/float{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, list(inputs), [output], **attributes))
         return output
 
     def constant(self, values: Sequence[int]) -> str:
-        """The name of a stored list of integers."""
+        """Store a list of integers; return its name."""
         self.stored.append(numpy_helper.from_array(np.asarray(values, np.int64), f"fastcam/constant{len(self.stored)}"))
         return self.stored[-1].name
 
     def real(self, integers: str, scale: str, zero: str, shape: Sequence[int] = ()) -> str:
-        """A stored tensor of integers as real numbers; scale and zero point are brought into that shape."""
+        """Add the real numbers of a stored tensor of integers; scale and zero point are brought into that shape."""
 
         def arranged(name: str) -> str:
             return self.add("Reshape", [name, self.constant(shape)]) if shape else name
@@ -89,7 +89,7 @@ class Floatised:
         return self.add("Mul", [values, arranged(scale)]) if scale else values
 
     def result(self, node: NodeProto, value: str) -> None:
-        """The node's own result: clipped, where its quantisation is more than that."""
+        """Add the node's own result, clipped where its quantisation clips more than rare values."""
         output, quantised = node.output[0], result_scale(node)
         ends = None if quantised is None else integer_range(self.graph, node, quantised[1])
         keeps = self.saturating or self.clipped is None or output in self.clipped
@@ -107,7 +107,7 @@ class Floatised:
             self.add("Max", [value, least], output)
 
     def _real_end(self, output: str, integer: int, scale: str, zero: str) -> str:
-        """The real number that an integer of a result stands for."""
+        """Add the real number that an integer of a result stands for."""
         name = f"{output}/{integer}"
         self.stored.append(numpy_helper.from_array(np.asarray(integer, np.float32), name))
         if zero:
@@ -115,7 +115,7 @@ class Floatised:
         return self.add("Mul", [name, scale])
 
     def is_data(self, name: str) -> bool:
-        """Depends on the image."""
+        """Return whether a tensor depends on the image."""
         return name in self.graph.data
 
 
@@ -127,26 +127,26 @@ def _input(node: NodeProto, k: int) -> str:
     return node.input[k] if k < len(node.input) else ""
 
 
-def _quantise(to: Floatised, node: NodeProto) -> bool:
+def _quantize(to: Float32Nodes, node: NodeProto) -> bool:
     if to.is_data(node.input[0]):
         to.result(node, node.input[0])
     return to.is_data(node.input[0])
 
 
-def _dequantise(to: Floatised, node: NodeProto) -> bool:
+def _dequantize(to: Float32Nodes, node: NodeProto) -> bool:
     if to.is_data(node.input[0]):
         to.add("Identity", [_operand(to, node, 0)], node.output[0])
     return to.is_data(node.input[0])
 
 
-def _dynamic_quantise(to: Floatised, node: NodeProto) -> None:
+def _dynamic_quantize(to: Float32Nodes, node: NodeProto) -> None:
     to.add("Identity", [node.input[0]], node.output[0])
     for name, value in zip(node.output[1:], (1.0, 0.0), strict=False):
         if name:
             to.stored.append(numpy_helper.from_array(np.asarray(value, np.float32), name))
 
 
-def _conv(to: Floatised, node: NodeProto) -> None:
+def _conv(to: Float32Nodes, node: NodeProto) -> None:
     attributes = _attributes(node)
     channels_last = attributes.pop("channels_last", 0)
     shape = (-1, 1, 1, 1)
@@ -157,11 +157,11 @@ def _conv(to: Floatised, node: NodeProto) -> None:
     to.result(node, _last(to, to.add("Conv", inputs, **attributes), channels_last))
 
 
-def _matmul(to: Floatised, node: NodeProto) -> None:
+def _matmul(to: Float32Nodes, node: NodeProto) -> None:
     to.result(node, to.add("MatMul", [_operand(to, node, k) for k in (0, 3)]))
 
 
-def _gemm(to: Floatised, node: NodeProto) -> None:
+def _gemm(to: Float32Nodes, node: NodeProto) -> None:
     attributes = _attributes(node)
     shape = (-1, 1) if attributes.get("transB") else ()
     weights = to.real(node.input[3], node.input[4], node.input[5], shape)
@@ -173,7 +173,7 @@ def _gemm(to: Floatised, node: NodeProto) -> None:
     to.result(node, to.add("Gemm", inputs, **attributes))
 
 
-def _unary(to: Floatised, node: NodeProto) -> None:
+def _unary(to: Float32Nodes, node: NodeProto) -> None:
     attributes = _attributes(node)
     channels_last = attributes.pop("channels_last", 0)
     attributes.pop("opset", None)
@@ -181,24 +181,24 @@ def _unary(to: Floatised, node: NodeProto) -> None:
     to.result(node, _last(to, value, channels_last))
 
 
-def _binary(to: Floatised, node: NodeProto) -> None:
+def _binary(to: Float32Nodes, node: NodeProto) -> None:
     operands = [_operand(to, node, k) for k in (0, 3)]
     to.result(node, to.add(node.op_type.removeprefix("QLinear"), operands))
 
 
-def _operand(to: Floatised, node: NodeProto, k: int) -> str:
-    """An operand followed by its scale and zero point, real: as data are already, but for images of integers."""
+def _operand(to: Float32Nodes, node: NodeProto, k: int) -> str:
+    """Return an operand, followed by its scale and zero point, as real numbers, which data are already."""
     if to.is_data(node.input[k]) and scale_and_zero(to.graph, node.input[k]) is not None:
         return node.input[k]
     return to.real(node.input[k], node.input[k + 1], _input(node, k + 2))
 
 
-def _concat(to: Floatised, node: NodeProto) -> None:
+def _concat(to: Float32Nodes, node: NodeProto) -> None:
     operands = [_operand(to, node, k) for k in range(2, len(node.input), 3)]
     to.result(node, to.add("Concat", operands, **_attributes(node)))
 
 
-def _integer(to: Floatised, node: NodeProto) -> None:
+def _integer(to: Float32Nodes, node: NodeProto) -> None:
     """Sums of products of integers. Their scales follow as nodes of their own; the image's is 1 when it is dynamic."""
     data = node.input[0]
     if (quantised := scale_and_zero(to.graph, data)) is not None:
@@ -208,7 +208,7 @@ def _integer(to: Floatised, node: NodeProto) -> None:
     to.add(node.op_type.removesuffix("Integer"), [data, weights], node.output[0], **_attributes(node))
 
 
-def _integer_to_float(to: Floatised, node: NodeProto) -> None:
+def _integer_to_float(to: Float32Nodes, node: NodeProto) -> None:
     dynamic = node.op_type == "DynamicQuantizeMatMul"
     scale, zero, bias = (2, 3, 4) if dynamic else (3, 5, 6)
     weights = to.real(node.input[1], node.input[scale], _input(node, zero))
@@ -218,26 +218,26 @@ def _integer_to_float(to: Floatised, node: NodeProto) -> None:
         to.add("Add", [product, bias_name], node.output[0])
 
 
-def _cast(to: Floatised, node: NodeProto) -> bool:
+def _cast(to: Float32Nodes, node: NodeProto) -> bool:
     kind = to.graph.attribute(node, "to")
     # An integer stands for a real number in a quantised model only; elsewhere such a cast rounds.
-    stands = kind in INTEGERS and to.is_data(node.input[0]) and is_quantised(to.graph)
+    stands = kind in INTEGERS and to.is_data(node.input[0]) and is_quantized(to.graph)
     wide = kind in NARROW or stands
     if wide:
         to.add("Cast", [node.input[0]], node.output[0], to=TensorProto.FLOAT)
     return wide
 
 
-def _first(to: Floatised, name: str, channels_last: int) -> str:
+def _first(to: Float32Nodes, name: str, channels_last: int) -> str:
     return to.add("Transpose", [name], perm=[0, 3, 1, 2]) if channels_last else name
 
 
-def _last(to: Floatised, name: str, channels_last: int) -> str:
+def _last(to: Float32Nodes, name: str, channels_last: int) -> str:
     return to.add("Transpose", [name], perm=[0, 2, 3, 1]) if channels_last else name
 
 
 def _widened(node: NodeProto) -> NodeProto:
-    """The node with its narrow constants in float32; the very same object where it has none."""
+    """Return the node with its narrow constants in float32; the very same object where it has none."""
     attributes = [a for a in node.attribute if a.type == a.TENSOR and a.t.data_type in NARROW]
     if not attributes:
         return node
@@ -250,10 +250,10 @@ def _widened(node: NodeProto) -> NodeProto:
     return wide
 
 
-RULES: dict[str, Callable[[Floatised, NodeProto], bool | None]] = {
-    "QuantizeLinear": _quantise,
-    "DequantizeLinear": _dequantise,
-    "DynamicQuantizeLinear": _dynamic_quantise,
+RULES: dict[str, Callable[[Float32Nodes, NodeProto], bool | None]] = {
+    "QuantizeLinear": _quantize,
+    "DequantizeLinear": _dequantize,
+    "DynamicQuantizeLinear": _dynamic_quantize,
     "QLinearConv": _conv,
     "QLinearMatMul": _matmul,
     "QGemm": _gemm,

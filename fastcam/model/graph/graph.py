@@ -1,4 +1,4 @@
-"""The graph of a model: who makes each tensor, who depends on the image, in an order that can be walked."""
+"""The graph of a model: the node that makes each tensor, the tensors that depend on the image, in topological order."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Graph:
         return {id(node): tuple(reads_of(node)) for node in self.nodes}
 
     def reads(self, node: onnx.NodeProto) -> tuple[str, ...]:
-        """Names that one of the graph's nodes reads, those that its control-flow bodies capture included."""
+        """Return names that one of the graph's nodes reads, those that its control-flow bodies capture included."""
         return self._reads[id(node)]
 
     @cached_property
@@ -95,7 +95,7 @@ class Graph:
 
     @property
     def has_custom_operators(self) -> bool:
-        """Some operators are neither of ONNX nor of ONNX Runtime itself."""
+        """True if some operators are neither of ONNX nor of ONNX Runtime itself."""
         return any(node.domain not in KNOWN_DOMAINS for node in self.nodes)
 
     @cached_property
@@ -117,17 +117,17 @@ class Graph:
         return frozenset(found)
 
     def data_inputs(self, node: onnx.NodeProto) -> list[str]:
-        """Those inputs of a node that depend on the image."""
+        """Return the inputs of a node that depend on the image."""
         return [name for name in self.reads(node) if name in self.data]
 
     def attribute(self, node: onnx.NodeProto, name: str, default: object = None) -> object:
-        """Value of a node's attribute."""
+        """Return the value of a node's attribute."""
         from onnx.helper import get_attribute_value
 
         return next((get_attribute_value(a) for a in node.attribute if a.name == name), default)
 
     def stored(self, name: str) -> NDArray[Any] | None:
-        """A tensor's values, where they are stored in the graph; None where computed or in a file."""
+        """Return a tensor's values, where they are stored in the graph; None where computed or in a file."""
         from onnx import TensorProto, numpy_helper
 
         tensor, node = self.initializers.get(name), self.producers.get(name)
@@ -142,7 +142,7 @@ class Graph:
 
 
 def reads_of(node: onnx.NodeProto) -> Iterator[str]:
-    """Names that a node reads, those that its control-flow bodies capture included."""
+    """Yield names that a node reads, those that its control-flow bodies capture included."""
     yield from (name for name in node.input if name)
     for attribute in node.attribute:
         for body in (attribute.g, *attribute.graphs) if attribute.type in (5, 10) else ():  # GRAPH, GRAPHS
@@ -153,7 +153,7 @@ def reads_of(node: onnx.NodeProto) -> Iterator[str]:
 
 
 def _constants(model: onnx.ModelProto, given: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """In the types that the model's inputs declare."""
+    """Return constants in the types that the model's inputs declare."""
     from onnx.helper import tensor_dtype_to_np_dtype
 
     kinds = {value.name: value.type.tensor_type.elem_type for value in model.graph.input}
@@ -169,7 +169,7 @@ def _constants(model: onnx.ModelProto, given: Mapping[str, NDArray[Any]]) -> dic
 
 
 def _check_functions(model: onnx.ModelProto) -> None:
-    """How many nodes a model has when its local functions are written out: each may call others, twice and more."""
+    """Check that a model isn't too large with its local functions written out: each may call others, twice and more."""
     functions = {(function.domain, function.name): function for function in model.functions}
     sizes: dict[tuple[str, str], int] = {}
 
@@ -189,7 +189,7 @@ def _check_functions(model: onnx.ModelProto) -> None:
 
 
 def _image_input(graph: onnx.GraphProto, constants: Mapping[str, NDArray[Any]]) -> str:
-    """The one input that neither an initializer nor the caller fills."""
+    """Return the one input that neither an initializer nor the caller fills."""
     stored = {tensor.name for tensor in graph.initializer}
     inputs = {value.name: value.type.tensor_type for value in graph.input if value.name not in stored}
     left = [name for name in inputs if name not in constants]
@@ -207,7 +207,7 @@ def _image_input(graph: onnx.GraphProto, constants: Mapping[str, NDArray[Any]]) 
 
 
 def _seems(kind: onnx.TypeProto.Tensor) -> str:
-    """What an input of other than four axes takes, as far as its shape tells."""
+    """Return the kind of data that an input of other than four axes takes, judged by its shape."""
     axes = len(kind.shape.dim)
     if kind.elem_type in (6, 7):  # int32, int64
         return "text, by its whole numbers" if axes == 2 else ""
@@ -215,7 +215,7 @@ def _seems(kind: onnx.TypeProto.Tensor) -> str:
 
 
 def _sorted_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """Nodes so that each follows those that it reads from; files in the wild aren't always sorted."""
+    """Yield nodes in an order in which each follows its sources; files in the wild aren't always sorted."""
     producer = {name: k for k, node in enumerate(graph.node) for name in node.output if name}
     waits = [{producer[name] for name in reads_of(node) if name in producer} for node in graph.node]
     readers: dict[int, list[int]] = {}

@@ -13,7 +13,7 @@ MAPS, CLASS = "activation_maps", "class_index"  # what is added to a model that 
 OUTPUTS, LOGITS = "fastcam.outputs", "fastcam.logits"  # keys of its metadata
 
 
-def original(parsed: Parsed) -> Parsed:
+def original_model(parsed: Parsed) -> Parsed:
     """Return the model that was baked, and the logits that its metadata name; any other model as it is."""
     said, body = {entry.key: entry.value for entry in parsed.model.metadata_props}, parsed.model.graph
     own = [value for value in body.output if value.name not in (MAPS, CLASS)]

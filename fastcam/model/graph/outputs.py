@@ -14,7 +14,7 @@ REAL = "/real"  # behind the name of a tensor whose real numbers are an output
 
 
 def own_name(graph: Graph, name: str) -> str:
-    """The graph's tensor that is read under a name, as heads have it."""
+    """Return the graph's tensor behind an output's name, as heads have it."""
     return name if name in graph.data else name.removesuffix(REAL)
 
 
@@ -28,7 +28,7 @@ class Exposed:
 
 
 def expose(graph: Graph, tensors: Sequence[str]) -> list[Exposed]:
-    """How to read tensors' real values, (N, C, h, w) where the model has channels in blocks."""
+    """Return the outputs with tensors' real values, (N, C, h, w) where the model has channels in blocks."""
     found = []
     for tensor in tensors:
         name = f"{tensor}{REAL}"
@@ -38,7 +38,7 @@ def expose(graph: Graph, tensors: Sequence[str]) -> list[Exposed]:
 
 
 def _unblocking(graph: Graph, tensor: str, name: str) -> NodeProto | None:
-    """A node that puts channels in order; how many there are without padding, the next such node behind says."""
+    """Return a node that puts channels in order; the next such node behind it has their number without padding."""
     reached = {tensor}
     for node in graph.nodes:
         if not any(read in reached for read in node.input):
@@ -52,7 +52,7 @@ def _unblocking(graph: Graph, tensor: str, name: str) -> NodeProto | None:
 
 
 def _converting(graph: Graph, tensor: str, name: str) -> NodeProto | None:
-    """A node that makes floats of integers and of bfloat16, which NumPy doesn't have."""
+    """Return a node that makes floats of integers and of bfloat16, which NumPy doesn't have."""
     quantised = scale_and_zero(graph, tensor)
     if quantised is not None:
         return helper.make_node("DequantizeLinear", [tensor, *(part for part in quantised if part)], [name])

@@ -1,4 +1,4 @@
-"""What the integers of a quantised model stand for: real = scale * (integer - zero point)."""
+"""Real numbers behind the integers of a quantised model: real = scale * (integer - zero point)."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ RANGES: dict[int, tuple[int, int]] = {
 }
 
 
-def is_quantised(graph: Graph) -> bool:
-    """Some operators work on integers that stand for real numbers."""
+def is_quantized(graph: Graph) -> bool:
+    """Return whether some operators work on integers that stand for real numbers."""
     return any(node.op_type.startswith(PREFIXES) or node.op_type in INTEGER_OPS for node in graph.nodes)
 
 
 def scale_and_zero(graph: Graph, tensor: str) -> tuple[str, str] | None:
-    """Names of the scale and the zero point of a tensor of integers; None where it holds no such integers."""
+    """Return names of the scale and the zero point of a tensor of integers; None for any other tensor."""
     node = graph.producers.get(tensor)
     while node is not None and node.op_type in MOVING and graph.data_inputs(node):
         node = graph.producers.get(graph.data_inputs(node)[0])
@@ -53,7 +53,7 @@ def scale_and_zero(graph: Graph, tensor: str) -> tuple[str, str] | None:
 
 
 def result_scale(node: NodeProto) -> tuple[str, str] | None:
-    """Names of the scale and the zero point of what a node makes; None where it makes no such integers."""
+    """Return names of the scale and the zero point of a node's result; None where it makes no such integers."""
     places = RESULT_SCALE.get(node.op_type)
     if places is None or len(node.input) <= places[0] or not node.input[places[0]]:
         return None  # a QGemm may give floats
@@ -62,7 +62,7 @@ def result_scale(node: NodeProto) -> tuple[str, str] | None:
 
 
 def integer_range(graph: Graph, node: NodeProto, zero: str) -> tuple[int, int] | None:
-    """The least and greatest that a node's result can hold, by the type of its zero point; None: not known."""
+    """Return the least and the greatest integer of a node's result, by the type of its zero point; None: not known."""
     kind = graph.attribute(node, "output_dtype", 0) or TensorProto.UINT8
     if not zero and node.op_type in ("QLinearAdd", "QLinearMul"):
         zero = node.input[2] or node.input[5]  # the operands are of the same type

@@ -31,7 +31,7 @@ class Layer(NamedTuple):
 
 
 def layers(graph: Graph) -> list[Layer]:
-    """The layers of a model, last first."""
+    """Return the layers of a model, last first."""
     stored, found = stored_tensors(graph.model), list[Layer]()
     vectors: list[str] = []
     seen: set[str] = set()
@@ -50,7 +50,7 @@ def layers(graph: Graph) -> list[Layer]:
 
 
 def stored_tensors(model: onnx.ModelProto) -> dict[str, TensorProto]:
-    """Initializers and the values of Constant nodes, by name; to be changed in place."""
+    """Return initializers and the values of Constant nodes, by name; to be changed in place."""
     found = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type == "Constant":
@@ -58,10 +58,10 @@ def stored_tensors(model: onnx.ModelProto) -> dict[str, TensorProto]:
     return found
 
 
-def randomised(
+def randomize(
     model: onnx.ModelProto, names: Collection[str], noise: Noise, rng: np.random.Generator
 ) -> onnx.ModelProto:
-    """A copy of a model in which those stored tensors are random, of the same mean and variance."""
+    """Return a copy of a model with random values in those stored tensors, of the same mean and variance."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     stored = stored_tensors(copy)
@@ -73,7 +73,7 @@ def randomised(
 
 
 def _random(values: NDArray[Any], noise: Noise, rng: np.random.Generator) -> NDArray[Any]:
-    """Vectors are always permuted, since some must stay positive, and so are integers."""
+    """Return random values; vectors are always permuted, since some must stay positive, and so are integers."""
     if noise == "normal" and values.dtype.kind == "f" and sum(side > 1 for side in values.shape) > 1:
         wide = values.astype(np.float64)
         return rng.normal(wide.mean(), wide.std(), values.shape).astype(values.dtype)
@@ -81,7 +81,7 @@ def _random(values: NDArray[Any], noise: Noise, rng: np.random.Generator) -> NDA
 
 
 def _behind(graph: Graph, name: str, stored: Mapping[str, TensorProto]) -> Iterator[str]:
-    """Stored tensors that a tensor is made of, as dequantised weights are; of shapes of the image's there are none."""
+    """Yield stored tensors that a tensor is made of, as dequantised weights are; none for shapes of the image."""
     if name in stored:
         yield name
     elif (node := graph.producers.get(name)) is not None and graph.data.isdisjoint(node.input):

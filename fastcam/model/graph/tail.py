@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from fastcam.errors import ModelError
-from fastcam.model.graph.float32 import NARROW, Floatised
+from fastcam.model.graph.float32 import NARROW, Float32Nodes
 from fastcam.model.graph.graph import BLOCKED, SHAPE_OPS, Graph
 
 
 @dataclass(frozen=True, eq=False)
 class Tail:
-    """A model with one input; `floatised` says whether quantised or float16 operators were put into float32.
+    """A model with one input; `is_widened` says whether quantised or float16 operators were put into float32.
 
-    `clips` and `clipped`: as those of `Floatised`.
+    `clips` and `clipped`: as those of `Float32Nodes`.
     """
 
     model: onnx.ModelProto
     start: str
     ends: tuple[str, ...]
     operators: tuple[str, ...]
-    floatised: bool
+    is_widened: bool
     clips: tuple[tuple[str, str, str, str], ...] = ()
     clipped: tuple[str, ...] = ()
 
@@ -39,7 +39,7 @@ def cut_tail(
     clipped: Collection[str] | None = (),
     saturating: bool = False,
 ) -> Tail:
-    """The part of the graph between a tensor and the tensors that are computed from it.
+    """Cut out the part of the graph between a tensor and the tensors that are computed from it.
 
     Quantised values become the real numbers that they stand for, float16 and float64 become float32. The start takes
     plain float32 values, whatever the tensor holds in the model.
@@ -65,7 +65,7 @@ def cut_tail(
     casts, stored = _widen(stored)
     stored += [numpy_helper.from_array(np.asarray(shapes[name]), name) for name in frozen]
     stored += [numpy_helper.from_array(value, name) for name, value in graph.constants.items() if name in used]
-    floats = Floatised(graph, nodes, clipped, saturating)
+    floats = Float32Nodes(graph, nodes, clipped, saturating)
     entry, first = start, []
     if start in graph.blocked:
         entry = f"{start}/plain"
@@ -86,7 +86,7 @@ def cut_tail(
 
 
 def _between(graph: Graph, start: str, ends: Sequence[str]) -> tuple[list[NodeProto], list[str]]:
-    """The nodes needed for the ends, in order, when the start is given; and the sizes of earlier tensors among them."""
+    """Return the nodes between start and ends, in order, and the sizes of earlier tensors that they need."""
     behind = {start}
     for node in graph.nodes:
         if not behind.isdisjoint(graph.reads(node)):
@@ -108,7 +108,7 @@ def _between(graph: Graph, start: str, ends: Sequence[str]) -> tuple[list[NodePr
 
 
 def _widen(stored: list[TensorProto]) -> tuple[list[NodeProto], list[TensorProto]]:
-    """Stored float16 and float64 tensors, cast to float32 by a node (so that external data stays where it is)."""
+    """Cast stored float16 and float64 tensors to float32 by a node each, so that external data stay where they are."""
     casts, tensors = [], []
     for tensor in stored:
         if tensor.data_type in NARROW:

@@ -1,4 +1,4 @@
-"""Whether the positions of a tensor are places of the image: experts, best values or latent tokens have none.
+"""Alignment of a tensor's positions with places of the image, which experts, best values and latent tokens lack.
 
 Adding up to the logits can't tell: any set of vectors whose mean is taken adds up. So what a convolution made before is
 moved, and the tensor has to move with it.
@@ -24,7 +24,7 @@ STILL = 1e-4  # of what other values change: what changes by less hasn't moved. 
 
 
 class Alignment:
-    """Asks, for the tensors of a model's cuts, whether they move with what a convolution made before them.
+    """A check of the tensors of a model's cuts: whether they move with the result of a convolution before them.
 
     The tensors behind one convolution are asked together: a session and seven runs for all of them.
     """
@@ -34,7 +34,7 @@ class Alignment:
         self._moved: dict[str, _Moved | None] = {}
 
     def fault(self, tensor: str, layout: Layout) -> str:
-        """Why the positions of a tensor aren't places of the image; empty if they seem to be.
+        """Return why the positions of a tensor aren't places of the image; empty if they seem to be.
 
         The last cut before it that a convolution made is moved, else the image.
         """
@@ -51,19 +51,19 @@ class Alignment:
         return _judge(moved, tensor, layout)
 
     def _move(self, source: str, place: int) -> _Moved | None:
-        """None where that part of the model doesn't run by itself."""
+        """Move the values of a source; None where that part of the model doesn't run by itself."""
         scene = self._scene
         behind = takewhile(lambda name: not scene.is_convolution(name), self._cuts[place + 1 :])
         ends = [name for name in behind if scene.layouts(name)]
         try:
-            return _Moved(scene.run(source, ends), source, scene.plane(source), scene.values[source])
+            return _Moved(scene.tail_run(source, ends), source, scene.plane(source), scene.values[source])
         except (ModelError, *ORT_ERRORS):
             scene.watch.check()
             return None
 
 
 class _Moved:
-    """What the tensors behind a source become when its values change, and when they change places."""
+    """The answers of tensors behind a source when its values change, and when they change places."""
 
     def __init__(self, run: TailRun, source: str, plane: Layout, values: NDArray[Any]) -> None:
         self._run, self.source, self.plane = run, source, plane
@@ -88,7 +88,7 @@ class _Moved:
 
 def _judge(moved: _Moved, tensor: str, layout: Layout) -> str:
     def change(answers: Mapping[str, Floats]) -> Floats:
-        """(h·w, C)"""
+        """Return changes (h·w, C)."""
         changed = np.abs(answers[tensor] - moved.still[tensor]).reshape(1, *layout.shape)
         return layout.channels_first(changed)[0].reshape(layout.channels, -1).T
 
@@ -125,7 +125,7 @@ def _movements(grid: Floats, rng: np.random.Generator) -> Iterator[tuple[str, Fl
 
 
 def _halves(layout: Layout) -> Iterator[np.ndarray]:
-    """(h, w) masks of the upper and of the left half."""
+    """Yield masks (h, w) of the upper and of the left half."""
     rows, columns = np.indices((layout.height, layout.width))
     for mask in (rows < layout.height // 2, columns < layout.width // 2):
         if mask.any():

@@ -1,4 +1,4 @@
-"""Where the data flow of a classifier narrows to one tensor: there, everything after is a function of that tensor."""
+"""Cuts of a classifier: tensors that all data flow passes, so that everything after is a function of one of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LABELS = frozenset({TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL, Tens
 
 
 def score_tensors(graph: Graph, output: str | None = None) -> dict[str, str]:
-    """Tensors that may hold class scores, each with the output that it is behind.
+    """Return tensors that may hold class scores, each with the output that it is behind.
 
     Outputs that give labels or the best few scores stand for what these are chosen from; an output that another one
     is computed from (an embedding, feature maps, logits beside probabilities) isn't one of its own, unless asked for.
@@ -50,8 +50,8 @@ def score_tensors(graph: Graph, output: str | None = None) -> dict[str, str]:
     return found
 
 
-def cuts(graph: Graph, end: str) -> list[str]:
-    """Tensors that every path from the image to `end` crosses, in order, both ends included.
+def find_cuts(graph: Graph, end: str) -> list[str]:
+    """Return the tensors that every path from the image to `end` crosses, in order, both ends included.
 
     One sweep over the sorted graph: a tensor is live from the node that makes it to the last that reads it, and where a
     single tensor is live, it is a cut (a dominator). Shape arithmetic is no path: it carries no values of the image.
@@ -79,7 +79,7 @@ def cuts(graph: Graph, end: str) -> list[str]:
 
 
 def _scores_behind(graph: Graph, output: str) -> list[str]:
-    """What an output is chosen from, or the output itself where it holds scores."""
+    """Return the tensors that an output is chosen from, or the output itself where it holds scores."""
     kinds = {value.name: value.type.tensor_type.elem_type for value in graph.model.graph.output}
     found: list[str] = []
     waiting, seen = [(output, kinds.get(output, TensorProto.UNDEFINED) in LABELS)], set()
@@ -99,7 +99,7 @@ def _scores_behind(graph: Graph, output: str) -> list[str]:
 
 
 def _renamed(graph: Graph, tensor: str) -> str:
-    """The tensor that this one is under another name or shape."""
+    """Return the tensor that this one is under another name or shape."""
     node = graph.producers.get(tensor)
     while node is not None and node.op_type in RENAMING and node.input[0] in graph.producers:
         tensor = node.input[0]
@@ -108,7 +108,7 @@ def _renamed(graph: Graph, tensor: str) -> str:
 
 
 def _upstream(graph: Graph, end: str) -> set[str]:
-    """The tensors that `end` is computed from, itself included; not through shape arithmetic."""
+    """Return the tensors that `end` is computed from, itself included; not through shape arithmetic."""
     found, waiting = set(), [end]
     while waiting:
         name = waiting.pop()

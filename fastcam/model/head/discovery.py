@@ -1,4 +1,4 @@
-"""From a model to a running session and a proven head."""
+"""Discovery of a model's head: from a file to a running session and a proven head."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 
 from fastcam.errors import FastcamError, HeadNotFoundError, ModelError, NotFiniteError, NotLinearError
 from fastcam.images.inputs import ImageInput
-from fastcam.model.file.source import Source, on_disk, parse, session_bytes
-from fastcam.model.file.wire import Access, added
+from fastcam.model.file.source import Source, on_disk, session_bytes
+from fastcam.model.file.wire import Access, appendix_of
 from fastcam.model.graph.graph import Graph
-from fastcam.model.graph.original import CLASS, original
 from fastcam.model.graph.outputs import expose
-from fastcam.model.head.choice import NO_SCORES, check_wanted, choose
+from fastcam.model.graph.read import as_onnx_source, read_graph
+from fastcam.model.graph.shapes import check_size
 from fastcam.model.head.cuts import score_tensors
 from fastcam.model.head.families import embedding, entries_apart, family
 from fastcam.model.head.head import OWN, Activation, Head
 from fastcam.model.head.logits import find_activation, gives_shares
 from fastcam.model.head.probes import CONTRASTS, image_input, look, probes_of, says_all
 from fastcam.model.head.proof import (
-    Linear,
+    LinearHead,
     Observation,
     check_deviation,
     check_same,
@@ -37,15 +37,14 @@ from fastcam.model.head.proof import (
     prove,
 )
 from fastcam.model.head.scene import Scene
-from fastcam.model.head.search import Candidate, Find, Search
-from fastcam.model.head.shapes import check_size
+from fastcam.model.head.search import NO_SCORES, Candidate, Find, HeadSearch, check_wanted, choose
 from fastcam.model.run.limits import Watch
-from fastcam.model.run.runtime import VERSION, as_onnx
+from fastcam.model.run.runtime import VERSION
 from fastcam.model.run.session import Opening, Session
 from fastcam.threads import begin
 
 # A head, what is to be proven of it, and what was looked at.
-_Found = tuple[Head, tuple[Find, Linear] | None, tuple[Candidate, ...]]
+_Found = tuple[Head, tuple[Find, LinearHead] | None, tuple[Candidate, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +60,7 @@ class Discovery:
 def discover(
     source: Source, opening: Opening, head: str | Head | None, output: str | None, size: tuple[int, int] | None
 ) -> Discovery:
-    """The session and head of a model file.
+    """Find the head of a model file, prove it, and open a session.
 
     Parameters
     ----------
@@ -94,7 +93,7 @@ def discover(
 
 
 def verify(session: Session, head: Head, size: tuple[int, int] | None) -> Head:
-    """A head that is held against the running model on probe images: its shapes, and its identity if it is exact.
+    """Check a head against the running model on probe images: its shapes, and its identity if it is exact.
 
     On one image where it was proven before, with this ONNX Runtime, and isn't of a quantised model; else on two.
 
@@ -104,7 +103,7 @@ def verify(session: Session, head: Head, size: tuple[int, int] | None) -> Head:
         They don't fit, or the identity doesn't hold.
     """
     is_known = head.proven_with == _circumstances(session)
-    count = 1 if is_known and head.quantisation_gap is None else 2
+    count = 1 if is_known and head.quantization_gap is None else 2
     errors: list[float] = []
     for contrast in CONTRASTS:
         errors = _deviations(session, head, probes_of(session.input, size, contrast)[1:][:count])
@@ -113,13 +112,13 @@ def verify(session: Session, head: Head, size: tuple[int, int] | None) -> Head:
     if not head.is_exact:
         return head
     # As when it was proven: an image outside the range that a quantised model is made for saturates it.
-    error = (min if head.quantisation_gap is not None else max)(errors, default=float("inf"))
+    error = (min if head.quantization_gap is not None else max)(errors, default=float("inf"))
     check_deviation(head, error)
     return head if is_known else replace(head, identity_error=error, proven_with=_circumstances(session))
 
 
 def _deviations(session: Session, head: Head, probes: Sequence[NDArray[Any]]) -> list[float]:
-    """The identity's deviation on those images that don't overflow; of a head that isn't exact, its shapes alone."""
+    """Return the identity's deviation on images without overflow; of a head that isn't exact, check shapes alone."""
     found = []
     for probe in probes:
         maps, logits = session.run(probe, [head.feature_maps, head.logits])
@@ -131,7 +130,7 @@ def _deviations(session: Session, head: Head, probes: Sequence[NDArray[Any]]) ->
 
 
 def _open_known(source: Source, opening: Opening, head: Head, size: tuple[int, int] | None) -> Discovery:
-    """A session for a head that was proven before, for this very model."""
+    """Open a session for a head that was proven before, for this very model."""
     graph = read_graph(as_onnx_source(source), opening) if head.access.is_rewritten or opening.constants else None
     check = partial(source.sha256, head.access.files, graph.constants if graph else None)
     digest = begin(check, name="fastcam-hash")  # while the session is opened; hashing leaves the interpreter free
@@ -148,12 +147,12 @@ def _open_known(source: Source, opening: Opening, head: Head, size: tuple[int, i
 
 
 def _circumstances(session: Session) -> str:
-    """What a head is proven with, besides its model."""
+    """Return the version and provider of ONNX Runtime that a head is proven with."""
     return f"onnxruntime {VERSION}, {session.provider}"
 
 
 def _open(source: Source, graph: Graph | None, opening: Opening, head: Head) -> Session:
-    """A session that returns what the head needs; the graph is wanted where the file isn't what is run."""
+    """Open a session that returns a head's tensors; it needs the graph where the file itself isn't run."""
     if graph is not None and head.access.is_rewritten:
         data, folder = graph.model.SerializeToString(), graph.parsed.folder
     else:
@@ -170,29 +169,9 @@ def _open(source: Source, graph: Graph | None, opening: Opening, head: Head) -> 
     )
 
 
-def as_onnx_source(source: Source) -> Source:
-    """The source in ONNX's own format."""
-    return Source(source.path, as_onnx(source.read(), source.name)) if source.is_ort else source
-
-
-def read_graph(source: Source, opening: Opening) -> Graph:
-    """Its graph, other inputs filled in; of a baked model that of the one that was baked.
-
-    Raises
-    ------
-    ModelError
-        It can't be read; names the source.
-    """
-    try:
-        parsed = original(parse(source))
-        return Graph.of(parsed, {k: v for k, v in opening.constants.items() if k != CLASS or not parsed.logits})
-    except ModelError as error:
-        raise error if str(error).startswith(source.name) else ModelError(f"{source.name}: {error}") from error
-
-
 @dataclass(frozen=True, eq=False)
 class _Request:
-    """What is looked for in a graph.
+    """A request for a head of a graph.
 
     Attributes
     ----------
@@ -251,7 +230,7 @@ def _discover(
 
 
 def _discover_at(request: _Request, opening: Opening, contrast: float, *, settle: bool) -> Discovery:
-    """A head that is found and proven on images of that contrast.
+    """Find and prove a head on images of that contrast.
 
     Parameters
     ----------
@@ -277,18 +256,18 @@ def _discover_at(request: _Request, opening: Opening, contrast: float, *, settle
     return Discovery(session, found, candidates)
 
 
-def _proven(graph: Graph, head: Head, claim: tuple[Find, Linear], observed: Sequence[Observation]) -> Head:
-    """The head with its proof; where the identity fails, as one that isn't exact: the gradient explains it as well."""
+def _proven(graph: Graph, head: Head, claim: tuple[Find, LinearHead], observed: Sequence[Observation]) -> Head:
+    """Return the head with its proof; where the identity fails, as one that isn't exact, for gradients."""
     try:
         error, gap = prove(graph, *claim, observed)
     except NotLinearError as refused:
         kind, weights = claim[0].bent(str(refused)).kind, np.zeros((0, 0), np.float32)
         return replace(head, kind=kind, class_weights=weights, bias=np.zeros(0, np.float32), reason=str(refused))
-    return replace(head, identity_error=error, quantisation_gap=gap)
+    return replace(head, identity_error=error, quantization_gap=gap)
 
 
 def _find(request: _Request, probe: NDArray[Any], watch: Watch, *, settle: bool) -> _Found:
-    """A head, what is to be proven of it, and what was looked at. What the search held in memory ends here."""
+    """Return a head, the weights to be proven, and the candidates. The memory of the search is released here."""
     wanted, scores = request.wanted, request.scores
     try:
         scene, paths = look(request.graph, probe, list(scores), [wanted] if wanted else [], request.image, watch)
@@ -317,8 +296,8 @@ def _find(request: _Request, probe: NDArray[Any], watch: Watch, *, settle: bool)
 
 def _searches(
     scene: Scene, paths: Mapping[str, Sequence[str]], request: _Request, seems: Callable[[], object]
-) -> list[Search]:
-    """Searches behind those tensors that hold one score for each class.
+) -> list[HeadSearch]:
+    """Return searches behind those tensors that hold one score for each class.
 
     Raises
     ------
@@ -327,7 +306,7 @@ def _searches(
     """
     scores = request.scores
     faults = {score: _fault(scene, score, scores[score], request.insisted) for score in paths}
-    searches = [Search(scene, path, score) for score, path in paths.items() if not faults[score]]
+    searches = [HeadSearch(scene, path, score) for score, path in paths.items() if not faults[score]]
     if not searches:
         kind = seems()
         raise HeadNotFoundError(
@@ -338,14 +317,14 @@ def _searches(
 
 
 def _fault(scene: Scene, score: str, output: str, insisted: bool) -> str:
-    """The reason why an output holds no score for each class; empty if it may."""
+    """Return the reason why an output holds no score for each class; empty if it may."""
     if not scene.holds_scores(score):
         return f"has shape {scene.shape(score)}"
     return "" if insisted else embedding(scene, output)
 
 
-def _as_head(request: _Request, scene: Scene, find: Find, linear: Linear | None, output: str) -> Head:
-    """The head that was found, still to be held against other images."""
+def _as_head(request: _Request, scene: Scene, find: Find, linear: LinearHead | None, output: str) -> Head:
+    """Return the head that was found, still to be checked on other images."""
     source = request.source
     graph, layout = scene.graph, find.layout
     too_many = linear is None and find.kind == "cam-spatial"
@@ -353,7 +332,7 @@ def _as_head(request: _Request, scene: Scene, find: Find, linear: Linear | None,
     is_embedding = bool(embedding(scene, request.scores[output]))
     activation: Activation = "other" if is_embedding else find_activation(scene, find.logits, output)
     is_linear = find.kind in ("cam", "cam-spatial")
-    if activation == "none" and not is_linear and gives_shares(find.run, scene.spread(find.feature_maps)):
+    if activation == "none" and not is_linear and gives_shares(find.tail_run, scene.spread(find.feature_maps)):
         activation = "probabilities"
     tensors = [find.feature_maps, find.logits, *([output] if activation in OWN else [])]
     exposed = expose(graph, tensors)
@@ -373,7 +352,7 @@ def _as_head(request: _Request, scene: Scene, find: Find, linear: Linear | None,
         output=exposed[2].name if activation in OWN else output,
         reason=find.reason + (", too many to be measured" if too_many else ""),
         access=Access(
-            appendix=added(names, [one.node for one in exposed if one.node is not None]),
+            appendix=appendix_of(names, [one.node for one in exposed if one.node is not None]),
             outputs=names,
             files=parsed.files,
             is_rewritten=bool(graph.inlined or parsed.files or parsed.logits or source.is_ort or not says_all(graph)),

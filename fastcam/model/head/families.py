@@ -1,4 +1,4 @@
-"""What a model that is no classifier seems to be, by the shapes and values of its outputs: for refusals that help."""
+"""Families of models that are no classifiers, guessed from the shapes and values of outputs: for refusals that help."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BOX_OPS = frozenset({"NonMaxSuppression", "RoiAlign", "MaxRoiPool", "EfficientNM
 RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 ANCHORS = 9  # boxes for each cell of a grid, at most
 LEVELS = 6  # grids of a detector, at most
-FEW = 8  # boxes are more than so many, where their count alone tells
+FEW_BOXES = 8  # boxes are more than so many, where their count alone tells
 EMBEDDING = re.compile(r"(?<![a-z])(embed\w*|feat(ure)?s?|descriptors?|hidden|pooler|latents?)(?![a-z])")
 SCORES = re.compile(r"(?<![a-z])(logits?|scores?|prob\w*|class\w*|pred\w*)(?![a-z])")
 AUDIO = re.compile(r"(?<![a-z])(audio|wave\w*|mel|mels|spectrogram|speech|sound|pcm|fbank|mfcc)(?![a-z])")
@@ -45,7 +45,7 @@ ADVICE = {
 
 @dataclass(frozen=True)
 class Family:
-    """What a model seems to be, and by what it can be told."""
+    """A kind of model, and the reason to take a model for one."""
 
     name: str
     because: str
@@ -78,7 +78,7 @@ class _Output:
 
 
 def family(scene: Scene, cuts: Sequence[str]) -> Family | None:
-    """The family of models that are no classifiers that this one seems to be of; None where nothing tells.
+    """Return the kind of model that this seems to be, if it is no classifier; None where nothing shows it.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def family(scene: Scene, cuts: Sequence[str]) -> Family | None:
 
 
 def embedding(scene: Scene, output: str) -> str:
-    """The reason to take an output for a vector that means nothing entry by entry; empty where there is none."""
+    """Return the reason to take an output for a vector that means nothing entry by entry; empty where there is none."""
     values = scene.values.get(output)
     if values is None or values.dtype.kind != "f" or not values.size or _ends_in_softmax(scene, output):
         return ""
@@ -114,7 +114,7 @@ def embedding(scene: Scene, output: str) -> str:
 
 
 def entries_apart(scene: Scene, find: Find, output: str, insisted: bool) -> Family | None:
-    """The family of a model whose output is one score a box, pixel or step, not a class; None if it may be a class.
+    """Return the family of a model with one score a box, pixel or step, not a class; None if it may be a class.
 
     Scores of classes are made of the whole image. What is made of means has no place of its own, and what is the same
     in any order neither; elsewhere a single place of the feature maps is changed, to see whether all scores hear of it.
@@ -138,8 +138,8 @@ def entries_apart(scene: Scene, find: Find, output: str, insisted: bool) -> Fami
 
 
 def _heard(find: Find, maps: NDArray[Any]) -> float:
-    """The least share of the scores that hear of a single place, out of some places that any hears of."""
-    layout, run = find.layout, find.run
+    """Return the least share of scores that a single place changes, out of places that change any."""
+    layout, run = find.layout, find.tail_run
     rows = layout.rows(maps[:1].astype(np.float32))
     loud = 30 * (float(rows.std(dtype=np.float64)) or 1.0) * np.random.default_rng(8).uniform(1, 2, rows.shape)
     before = run.run_one(layout.tensor(rows)[0])[0]
@@ -165,7 +165,7 @@ def _heard(find: Find, maps: NDArray[Any]) -> float:
 
 
 def _rows_beside(scene: Scene, output: str) -> _Output | None:
-    """Another output with a row of numbers for each entry of this one."""
+    """Return another output with a row of numbers for each entry of this one."""
     known = {one.name: one for one in _outputs(scene)}
     entries = max(known[output].sides, default=1) if output in known else 1
     others = (one for name, one in known.items() if name != output and len(one.sides) == 2)
@@ -177,7 +177,7 @@ def _outputs(scene: Scene) -> list[_Output]:
 
 
 def _boxes_of(output: _Output) -> int:
-    """The number of boxes that an output holds, corners or centres and sizes; 0 if none."""
+    """Return the number of boxes in an output, corners or centres and sizes; 0 if none."""
     if output.values.ndim == 4 or len(output.sides) != 2 or 4 not in output.sides or output.values.dtype.kind != "f":
         return 0
     first, second = output.sides
@@ -206,13 +206,13 @@ def _detector(scene: Scene, outputs: Sequence[_Output]) -> Family | None:
         if _is_anchored(scene, one):
             return Family("a detector", f"{one} has an entry for each box of its grids")
         count, width = one.sides
-        if width in (6, 7) and count > FEW and _has(scene, "TopK"):
+        if width in (6, 7) and count > FEW_BOXES and _has(scene, "TopK"):
             return Family("a detector", f"{one} holds the best boxes, with their classes and scores")
     return _grids_of_boxes(scene, outputs)
 
 
 def _grids_of_boxes(scene: Scene, outputs: Sequence[_Output]) -> Family | None:
-    """A detector whose outputs are still grids."""
+    """Return a detector if outputs are its grids."""
     planes = {one.name: _grid(one) for one in outputs if _grid(one) is not None}
     if len(set(planes.values())) > 1:
         return Family("a detector", f"its outputs {list(planes)} are grids of several sizes")
@@ -233,13 +233,13 @@ def _is_anchored(scene: Scene, output: _Output) -> bool:
         return False
     few, many = sorted(output.sides)
     # One for each place of a grid, a class token and four registers, with a vector each.
-    tokens = {h * w + more for h, w in scene.grids if h * w > FEW for more in (0, 1, 5)}
+    tokens = {h * w + more for h, w in scene.grids if h * w > FEW_BOXES for more in (0, 1, 5)}
     boxes = set(_box_counts(scene.grids)) - tokens - _sides(scene)
-    return many > FEW and many in boxes and few not in tokens
+    return many > FEW_BOXES and many in boxes and few not in tokens
 
 
 def _sides(scene: Scene) -> set[int]:
-    """Rows and columns of the model's grids: steps, of what reads a sequence."""
+    """Return rows and columns of the model's grids: steps of a sequence."""
     return {side for grid in scene.grids for side in grid}
 
 
@@ -284,7 +284,7 @@ def _dense(scene: Scene, outputs: Sequence[_Output]) -> Family | None:
 
 
 def _grid(output: _Output) -> Size | None:
-    """Rows and columns of an output with places; None if it has none."""
+    """Return rows and columns of an output with places; None if it has none."""
     shape = output.values.shape
     if len(shape) == 3 and output.by_image and output.values.dtype.kind in "iub" and min(shape[1:]) > 1:
         return shape[1], shape[2]

@@ -57,7 +57,7 @@ class Head:
     identity_error
         Largest deviation from the identity that was seen when the head was proven, relative to the largest |S - b|;
         against the tail computed in float32 when the model is quantised or float16. NaN: not proven yet.
-    quantisation_gap
+    quantization_gap
         How far the model's own logits are from those of its tail in float32, likewise; None for a float32 tail.
     feature_shape
         (C, h, w) as seen when the head was proven.
@@ -97,7 +97,7 @@ class Head:
     activation: Activation = "none"
     pooling: str = "mean"
     identity_error: float = float("nan")
-    quantisation_gap: float | None = None
+    quantization_gap: float | None = None
     feature_shape: tuple[int, int, int] | None = None
     kind: Kind = "cam"
     prefix: int = 0
@@ -126,7 +126,7 @@ class Head:
             raise ModelError(f"head: expected no class weights for kind {self.kind!r}")
 
     def _check_numbers(self) -> None:
-        shape, gap, counts = self.feature_shape, self.quantisation_gap, (self.prefix, self.classes)
+        shape, gap, counts = self.feature_shape, self.quantization_gap, (self.prefix, self.classes)
         if shape is not None and not (len(shape) == 3 and all(is_whole(side) and side > 0 for side in shape)):
             raise ModelError(f"head: expected feature_shape as (C, h, w), or None; got {shape!r}")
         is_real = isinstance(self.identity_error, float | np.floating)
@@ -136,10 +136,10 @@ class Head:
                 f"{self.prefix!r}, {self.classes!r} and {self.identity_error!r}"
             )
         if gap is not None and not (is_number(gap) and 0 <= gap < 1):
-            raise ModelError(f"head: expected a quantisation_gap below 1, or None; got {gap!r}")
+            raise ModelError(f"head: expected a quantization_gap below 1, or None; got {gap!r}")
 
     def _freeze(self) -> None:
-        """Copies that can't be written to: what was proven stays what it is."""
+        """Copy weights and bias, read-only: a proven head must not change."""
         try:
             weights, bias = np.array(self.class_weights, np.float32, order="C"), np.array(self.bias, np.float32)
         except (TypeError, ValueError) as error:
@@ -159,11 +159,11 @@ class Head:
 
     @property
     def is_exact(self) -> bool:
-        """Class activation maps add up to the logits, and the class weights for them are known."""
+        """True if class activation maps add up to the logits, with known class weights."""
         return self.class_weights.size > 0
 
     def linear(self) -> tuple[Floats, Floats]:
-        """Class weights and bias.
+        """Return class weights and bias.
 
         Raises
         ------
@@ -181,11 +181,11 @@ class Head:
 
     @property
     def channels(self) -> int:
-        """C."""
+        """Number of channels, C."""
         return self.class_weights.shape[1] if self.is_exact else (self.feature_shape or (0, 0, 0))[0]
 
     def arranged(self, shape: tuple[int, ...]) -> Layout:
-        """The `Layout` of feature maps of that shape, (N, ...) in the model's own order.
+        """Return the `Layout` of feature maps of that shape, (N, ...) in the model's own order.
 
         Raises
         ------
@@ -205,7 +205,7 @@ class Head:
         )
 
     def describe(self) -> str:
-        """One line that a person can check in a graph viewer."""
+        """Return one line that a person can check in a graph viewer."""
         line = f"{self.kind} head: feature maps {self.feature_maps!r} {self._axes()} → {self.pooling} → "
         if self.is_identity:
             line += f"no weights (the {self.classes} channels are the classes) → "
@@ -216,8 +216,8 @@ class Head:
             line += f" → {self.activation}"
         if not np.isnan(self.identity_error):
             line += f"; identity error {self.identity_error:.1e}"
-        if self.quantisation_gap is not None:
-            line += f" in float32, quantisation gap {self.quantisation_gap:.1e}"
+        if self.quantization_gap is not None:
+            line += f" in float32, quantisation gap {self.quantization_gap:.1e}"
         return line
 
     def _axes(self) -> str:
@@ -242,7 +242,7 @@ class Head:
         return self.logits == LEARNED
 
     def check_found(self) -> None:
-        """A head of a model's own, or `InputError`."""
+        """Check that the head is of a model's file, or raise `InputError`."""
         if self.is_learned:
             raise InputError(
                 "head: expected one that was found in a model's file; got one of with_classes, which no file has. Keep "
@@ -262,7 +262,7 @@ class Head:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Head:
-        """A head that was saved. `fastcam.load(model, head=...)` holds it against the model.
+        """Read a head that was saved. `fastcam.load(model, head=...)` checks it on the model.
 
         Raises
         ------

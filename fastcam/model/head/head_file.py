@@ -17,7 +17,7 @@ from fastcam.files import write_whole
 from fastcam.model.file.wire import Access
 
 FIELDS = (
-    *("feature_maps", "logits", "layout", "activation", "pooling", "identity_error", "quantisation_gap"),
+    *("feature_maps", "logits", "layout", "activation", "pooling", "identity_error", "quantization_gap"),
     *("feature_shape", "kind", "prefix", "output", "reason", "sha256", "proven_with", "classes"),
 )
 ARRAYS = ("class_weights", "bias")
@@ -40,7 +40,7 @@ def write(path: str | os.PathLike[str], head: Any) -> None:
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The fields of a head, whose values are still to be checked.
+    """Return the fields of a head, whose values are still to be checked.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _check_unpacked(path: str | os.PathLike[str]) -> None:
-    """The file packs nothing, as `write` doesn't: so it takes no more memory than it has bytes."""
+    """Check that the file isn't compressed, as `write` leaves it: so it takes no more memory than it has bytes."""
     with zipfile.ZipFile(path) as file:
         unpacked, size = sum(one.file_size for one in file.infolist()), os.path.getsize(path)
     if unpacked > size:

@@ -1,4 +1,4 @@
-"""How a tensor holds feature maps: channels first or last, or as tokens with an image's grid behind them."""
+"""Layouts of feature maps in a tensor: channels first or last, or as tokens with an image's grid behind them."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class Layout:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the tensor, without the axis of images."""
+        """Shape of the tensor, without the axis of images."""
         sizes = {"C": self.channels, "H": self.height, "W": self.width, "L": self.prefix + self.height * self.width}
         return tuple(sizes[axis] for axis in self.order[1:])
 
     def rows(self, maps: NDArray[Any]) -> NDArray[Any]:
-        """(N, prefix + h·w, C) of (N, ...), a view where that is possible."""
+        """Return maps (N, ...) as rows (N, prefix + h·w, C), a view where that is possible."""
         if self.order == "NCHW":
             return maps.reshape(len(maps), self.channels, -1).transpose(0, 2, 1)
         if self.order == "NHWC":
@@ -52,7 +52,7 @@ class Layout:
         return maps if self.order == "NLC" else maps.transpose(0, 2, 1)
 
     def tensor(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """The other way round: (N, ...) of (N, prefix + h·w, C)."""
+        """Return rows (N, prefix + h·w, C) as the tensor (N, ...)."""
         if self.order == "NCHW":
             return rows.transpose(0, 2, 1).reshape(len(rows), self.channels, self.height, self.width)
         if self.order == "NHWC":
@@ -60,22 +60,22 @@ class Layout:
         return rows if self.order == "NLC" else rows.transpose(0, 2, 1)
 
     def channels_first(self, maps: NDArray[Any]) -> NDArray[Any]:
-        """(N, C, h, w) of (N, ...), prefix tokens left out."""
+        """Return maps (N, ...) as (N, C, h, w), prefix tokens left out."""
         if self.order == "NCHW":
             return maps
         patches = self.rows(maps)[:, self.prefix :]
         return patches.transpose(0, 2, 1).reshape(len(maps), self.channels, self.height, self.width)
 
     def describe(self) -> str:
-        """The axes with their sizes, as in "(N, 1280, 7, 7) NCHW"."""
+        """Return the axes with their sizes, as in "(N, 1280, 7, 7) NCHW"."""
         c, h, w = self.channels, self.height, self.width
         tokens = f"{self.prefix} + {h}·{w}" if self.prefix else f"{h}·{w}"
         axes = {"NCHW": f"{c}, {h}, {w}", "NHWC": f"{h}, {w}, {c}", "NLC": f"{tokens}, {c}", "NCL": f"{c}, {tokens}"}
         return f"(N, {axes[self.order]}) {self.order}"
 
 
-def layouts(shape: Sequence[int], image: Size, grids: Collection[Size]) -> list[Layout]:
-    """Every layout that a tensor of this shape can have, likelier ones first; none if it can't hold feature maps.
+def possible_layouts(shape: Sequence[int], image: Size, grids: Collection[Size]) -> list[Layout]:
+    """Return every layout that a tensor of this shape can have, likelier ones first; none if it has no maps.
 
     Parameters
     ----------
@@ -94,19 +94,19 @@ def layouts(shape: Sequence[int], image: Size, grids: Collection[Size]) -> list[
 
 
 def planar(shape: Sequence[int], orders: Sequence[Literal["NCHW", "NHWC"]] = ("NCHW", "NHWC")) -> list[Layout]:
-    """Layouts of a tensor of four axes, in these orders."""
+    """Return layouts of a tensor of four axes, in these orders."""
     _, a, b, c = shape
     made = {"NCHW": Layout("NCHW", a, b, c), "NHWC": Layout("NHWC", c, a, b)}
     return [made[order] for order in orders]
 
 
 def _is_grid(grid: Size, image: Size, grids: Collection[Size]) -> bool:
-    """Of the image's proportions, and no single row or column of what no convolution made, as attention heads are."""
+    """Return whether a grid has the image's proportions; single rows or columns must come from a convolution."""
     return has_proportions(grid, image) and (min(grid) > 1 or not grids or grid in grids)
 
 
 def has_proportions(grid: Size, image: Size) -> bool:
-    """A grid of two cells or more that one stride makes of an image, give or take a cell."""
+    """Return whether one stride makes this grid, of two cells or more, of an image, give or take a cell."""
     (h, w), (height, width) = grid, image
     if h < 1 or w < 1 or h * w < 2 or h > height or w > width:
         return False
@@ -115,7 +115,7 @@ def has_proportions(grid: Size, image: Size) -> bool:
 
 
 def halves(grids: Collection[Size]) -> set[Size]:
-    """The grids, and what is left of them after halving once or more, rounded up or down."""
+    """Return the grids, and those that halving makes of them, rounded up or down."""
     found, new = set(grids), set(grids)
     while new:
         smaller = {((h + r) // 2, (w + r) // 2) for h, w in new for r in (0, 1)}
@@ -125,7 +125,7 @@ def halves(grids: Collection[Size]) -> set[Size]:
 
 
 def _token_grids(tokens: int, image: Size, grids: Collection[Size]) -> Iterator[tuple[Size, int]]:
-    """Grids of so many tokens with as few prefix tokens as possible: of those seen, else of the image's proportions."""
+    """Yield grids for a number of tokens with few prefix tokens: those seen, else of the image's proportions."""
     for prefix in range(PREFIX_TOKENS + 1):
         left = tokens - prefix
         if left < SMALLEST_GRID:
@@ -139,6 +139,6 @@ def _token_grids(tokens: int, image: Size, grids: Collection[Size]) -> Iterator[
 
 
 def _exact_stride(grid: Size, image: Size) -> bool:
-    """The image falls apart into equal square patches."""
+    """Return whether the image falls apart into equal square patches."""
     (h, w), (height, width) = grid, image
     return height % h == 0 and width % w == 0 and height // h == width // w

@@ -1,4 +1,4 @@
-"""Which tensor before the scores holds the logits, and what the model makes of them: asked of the part in between."""
+"""The logits before the scores, and the activation that the model applies to them, by runs of the part in between."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TURNS = 24  # of raising a random half of the classes: each is in and out about 
 
 
 def keeps_classes(scene: Scene, logits: str, output: str) -> bool:
-    """Raising some logits raises the scores of those classes and of no other: softmax, sigmoid, temperature.
+    """Return whether raising logits raises the scores of these classes and no other: softmax, sigmoid, temperature.
 
     Halves of the classes are raised together, drawn anew each time, so that none of many thousands goes unasked.
     """
@@ -26,7 +26,7 @@ def keeps_classes(scene: Scene, logits: str, output: str) -> bool:
     shape = scene.values[logits].shape[1:]
     rng = np.random.default_rng(2)
     try:
-        run = scene.run(logits, [output])
+        run = scene.tail_run(logits, [output])
         for _ in range(TURNS):
             base = rng.choice([-1, 1], shape) * rng.uniform(0.5, 2, shape)
             raised = rng.integers(0, 2, base.size).astype(bool)
@@ -56,10 +56,10 @@ def _follow(run: TailRun, base: Floats, raised: NDArray[np.bool_]) -> bool:
 
 
 def find_activation(scene: Scene, logits: str, output: str) -> Activation:
-    """What the model makes of its logits, by what comes out; "probabilities" or "other" for none of these functions."""
+    """Return the activation that the model applies to its logits; "probabilities" or "other" for no known function."""
     if logits == output:
         return "none"
-    run, shape = scene.run(logits, [output]), scene.values[logits].shape[1:]
+    run, shape = scene.tail_run(logits, [output]), scene.values[logits].shape[1:]
     noise = 2 * np.random.default_rng(3).standard_normal((TURNS, *shape))
     bases = [scene.values[logits][0], *noise]
     found: set[Activation] = {_function(run, np.asarray(base, np.float32)) for base in bases}
@@ -80,12 +80,12 @@ def _function(run: TailRun, base: Floats) -> Activation:
 
 
 def are_shares(values: Doubles) -> bool:
-    """Check that all values are in [0, 1], give or take a rounding."""
+    """Return whether all values are in [0, 1], give or take a rounding."""
     return bool(((values > -1e-6) & (values < 1 + 1e-6)).all())
 
 
 def gives_shares(run: TailRun, spread: float) -> bool:
-    """Check that what a tail gives stays in [0, 1] whatever goes in: probabilities, whose logits aren't to be seen."""
+    """Return whether a tail's results stay in [0, 1] for any input: probabilities whose logits are out of sight."""
     rng = np.random.default_rng(7)
     asked = (amplitude * rng.standard_normal(run.shape) for amplitude in amplitudes(spread))
     return all(are_shares(run.run_one(one.astype(np.float32))[0]) for one in asked)

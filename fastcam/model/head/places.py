@@ -23,7 +23,7 @@ WINDOWS = ("Conv", "Pool", "Resize", "Upsample", "DepthToSpace", "SpaceToDepth")
 
 
 def planes(graph: Graph, image: str, shapes: Mapping[str, Sequence[int]]) -> Mapping[str, str]:
-    """Order of the axes of every tensor whose positions are places of the image by construction.
+    """Return the order of axes of every tensor whose positions are places of the image by construction.
 
     They are handed on from the image by windows (convolution, pooling, resizing) and by what works element by element,
     until something else, as attention, mixes axes. "NCWH" and its like say that rows and columns have changed places;

@@ -1,4 +1,4 @@
-"""Look at a model through images that mean nothing: what it takes, what it gives for them, tensor by tensor."""
+"""Probe images, which mean nothing, and a model's tensors for them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.images.inputs import ImageInput
-from fastcam.model.file.wire import added
+from fastcam.model.file.wire import appendix_of
 from fastcam.model.graph.graph import SHAPE_OPS, Graph
 from fastcam.model.graph.outputs import expose
-from fastcam.model.head.cuts import cuts
+from fastcam.model.graph.shapes import inferred_shapes
+from fastcam.model.head.cuts import find_cuts
 from fastcam.model.head.layouts import halves, has_proportions
 from fastcam.model.head.places import planes
 from fastcam.model.head.scene import Scene
-from fastcam.model.head.shapes import inferred_shapes
 from fastcam.model.run.limits import Watch
 from fastcam.model.run.runtime import ORT_ERRORS, failed, open_for_probing
 
@@ -24,11 +24,11 @@ KINDS = {1: "tensor(float)", 2: "tensor(uint8)", 10: "tensor(float16)", 11: "ten
 LAST_CUTS = 150  # tensors before the scores that are looked at, at most
 LAST_CONVOLUTIONS = 40  # whose sizes tell which grids there are
 CONTRASTS = (1.0, 1 / 16, 1 / 256)  # less where feature maps overflow, as those of float16
-NORMALISED, PIXELS = (-2.0, 2.0), (0.0, 255.0)
+NORMALIZED, PIXELS = (-2.0, 2.0), (0.0, 255.0)
 
 
 def image_input(graph: Graph) -> ImageInput:
-    """The input that takes the images.
+    """Return the input that takes the images.
 
     Raises
     ------
@@ -42,16 +42,16 @@ def image_input(graph: Graph) -> ImageInput:
 
 
 def says_all(graph: Graph) -> bool:
-    """Check that the input's shape says by itself which axis is that of the channels."""
+    """Return whether the input's shape alone shows the axis of the channels."""
     value = next(value for value in graph.model.graph.input if value.name == graph.image)
     sides = value.type.tensor_type.shape.dim
     return len(sides) == 4 and any(sides[axis].dim_value for axis in (1, 3))
 
 
 def probe_images(
-    model: ImageInput, size: tuple[int, int] | None = None, ranges: Sequence[tuple[float, float]] = (NORMALISED, PIXELS)
+    model: ImageInput, size: tuple[int, int] | None = None, ranges: Sequence[tuple[float, float]] = (NORMALIZED, PIXELS)
 ) -> list[NDArray[Any]]:
-    """Batches of smooth random network inputs, one for each range of values, as small as the model takes them."""
+    """Return batches of smooth random network inputs, one for each range of values, of the smallest size."""
     height, width = model.sides(size)
     probes = []
     for seed, (low, high) in enumerate(ranges):
@@ -67,9 +67,9 @@ def probe_images(
 
 
 def probes_of(model: ImageInput, size: tuple[int, int] | None, contrast: float) -> list[NDArray[Any]]:
-    """Probe images of a contrast: one to search for a head with, two to prove what was found."""
+    """Return probe images of a contrast: one to search for a head, two to prove it."""
     return probe_images(
-        model, size, [(contrast * low, contrast * high) for low, high in (NORMALISED, NORMALISED, PIXELS)]
+        model, size, [(contrast * low, contrast * high) for low, high in (NORMALIZED, NORMALIZED, PIXELS)]
     )
 
 
@@ -81,14 +81,14 @@ def look(
     image: ImageInput,
     watch: Watch,
 ) -> tuple[Scene, dict[str, list[str]]]:
-    """What the model gives for an image at all cuts before some scores; and these cuts.
+    """Return the values that the model gives for an image at all cuts before some scores, and these cuts.
 
     Raises
     ------
     ModelError
         The model can't be run on it.
     """
-    paths = {score: cuts(graph, score)[-LAST_CUTS:] for score in scores}
+    paths = {score: find_cuts(graph, score)[-LAST_CUTS:] for score in scores}
     made = {name for name in graph.producers if name in graph.data}
     sized = [node.output[0] for node in graph.nodes if "Conv" in node.op_type and node.output[0] in made]
     sizes = [n.output[0] for n in graph.nodes if n.op_type in SHAPE_OPS and graph.data_inputs(n)]
@@ -106,10 +106,10 @@ def look(
 
 
 def _values(graph: Graph, tensors: Sequence[str], probe: NDArray[Any], watch: Watch) -> Mapping[str, NDArray[Any]]:
-    """Those of the tensors that are arrays."""
+    """Return the values of the tensors that are arrays."""
     exposed = expose(graph, tensors)
     names = [one.name for one in exposed if one.name not in graph.outputs]
-    appendix = added(names, [one.node for one in exposed if one.node is not None])
+    appendix = appendix_of(names, [one.node for one in exposed if one.node is not None])
     data = graph.model.SerializeToString() + appendix
     session = open_for_probing(data, name=watch.name, folder=graph.parsed.folder, watch=watch)
     try:
@@ -125,7 +125,7 @@ def _values(graph: Graph, tensors: Sequence[str], probe: NDArray[Any], watch: Wa
 
 
 def _likely(graph: Graph) -> tuple[str, int] | None:
-    """Layout and channels of the image, by the first operator that cares; None if none does."""
+    """Return layout and channels of the image, by the first operator that depends on them; None if none does."""
     name = graph.image
     for node in graph.nodes:
         if name not in node.input or node.op_type in SHAPE_OPS:

@@ -1,4 +1,4 @@
-"""Proof of a head: weights measured on the tail, and the identity held against the model itself."""
+"""Proof of a head: weights measured on the tail, and the identity checked on the model itself."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from fastcam.errors import HeadNotFoundError, ModelError, NotFiniteError, NotLinearError
 from fastcam.model.graph.graph import Graph
-from fastcam.model.graph.quantization import is_quantised
+from fastcam.model.graph.quantization import is_quantized
 from fastcam.model.head.head import Head
 from fastcam.model.head.layouts import Layout
 from fastcam.model.head.scene import Scene
 from fastcam.model.head.search import Find
 from fastcam.model.head.tail_run import TOLERANCE, Doubles, TailRun, amplitudes, resolution
-from fastcam.model.head.weights import channel_weights, pooled_weights, position_weights, too_many
+from fastcam.model.head.weights import too_many, weights_of_channels, weights_of_means, weights_of_positions
 from fastcam.model.run.runtime import ORT_ERRORS, reason_of
 
 # How far a model's own logits may be from its tail in float32. Measured: float16 5e-4; int8 up to 0.21 (clipping).
@@ -26,33 +26,33 @@ GAPS = {"quantised": 0.3, "narrow": 0.05}
 
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """What the model gives for one probe image: feature maps (N, ...) and logits (N, K)."""
+    """Feature maps (N, ...) and logits (N, K) of the model for one probe image."""
 
     maps: NDArray[Any]
     logits: NDArray[Any]
 
     @property
     def is_finite(self) -> bool:
-        """Neither the feature maps nor the logits overflowed."""
+        """True if neither the feature maps nor the logits overflowed."""
         return bool(np.isfinite(self.maps).all() and np.isfinite(self.logits).all())
 
 
 @dataclass(frozen=True, eq=False)
-class Linear:
-    """What an exact head predicts: mean(M_c) + b_c. Weights (K, C), or (K, C, h, w) for each position."""
+class LinearHead:
+    """The prediction of an exact head, mean(M_c) + b_c. Weights (K, C), or (K, C, h, w) for each position."""
 
     weights: Doubles
     bias: Doubles
     layout: Layout
 
     @classmethod
-    def of(cls, head: Head, shape: tuple[int, ...]) -> Linear:
-        """A head's, for feature maps of that shape."""
+    def of(cls, head: Head, shape: tuple[int, ...]) -> LinearHead:
+        """Return the prediction of a head, for feature maps of that shape."""
         weights, bias = head.linear()
         return cls(weights.astype(np.float64), bias.astype(np.float64), head.arranged(shape))
 
     def __call__(self, maps: NDArray[Any]) -> Doubles:
-        """(N, K) of (N, ...); the mean of the weighted sum is the weighted sum of the means."""
+        """Compute logits (N, K) of maps (N, ...); the mean of the weighted sum is the weighted sum of the means."""
         ordered = self.layout.channels_first(maps.astype(np.float32))
         if self.weights.ndim == 2:
             return ordered.mean(axis=(2, 3), dtype=np.float64) @ self.weights.T + self.bias
@@ -61,11 +61,11 @@ class Linear:
         return flat @ self.weights.reshape(len(self.bias), -1).T / places + self.bias
 
     def deviation(self, maps: NDArray[Any], logits: NDArray[Any]) -> float:
-        """Relative deviation of logits from what this head makes of the maps, as `relative_deviation`."""
+        """Return the relative deviation of logits from the head's prediction (`relative_deviation`)."""
         return relative_deviation(self(maps), logits, self.bias, self.resolution(maps))
 
     def resolution(self, maps: NDArray[Any]) -> float:
-        """Size of logits that float32 can't tell from the bias, for these maps."""
+        """Return the size of logits that float32 can't tell from the bias, for these maps."""
         ordered = np.abs(self.layout.channels_first(maps.astype(np.float32)).mean(axis=(2, 3), dtype=np.float64))
         channels = ordered.shape[1]
         weights = np.abs(self.weights).reshape(len(self.bias), channels, -1).mean(axis=2)
@@ -75,7 +75,7 @@ class Linear:
 def relative_deviation(
     predicted: Doubles, expected: NDArray[np.floating], bias: NDArray[np.floating], least: float = 0.0
 ) -> float:
-    """max |predicted - expected| over images and classes, relative to max |expected - bias|; 0 / 0 = 0.
+    """Return max |predicted - expected| over images and classes, relative to max |expected - bias|; 0 / 0 = 0.
 
     Parameters
     ----------
@@ -89,8 +89,8 @@ def relative_deviation(
     return ratio if np.isfinite(ratio) else float("inf")
 
 
-def measure(scene: Scene, find: Find, cuts: Sequence[str]) -> Linear | None:
-    """Class weights and bias of an exact head, held against its tail on noise of mixed signs at three scales.
+def measure(scene: Scene, find: Find, cuts: Sequence[str]) -> LinearHead | None:
+    """Measure class weights and bias of an exact head; check them on its tail with noise of three scales.
 
     None where they can't be had: other kinds, and more weights for each position than can be measured.
 
@@ -102,11 +102,11 @@ def measure(scene: Scene, find: Find, cuts: Sequence[str]) -> Linear | None:
         The tail can't be run.
     """
     classes = scene.values[find.logits][0].size
-    if find.kind not in ("cam", "cam-spatial") or (find.kind == "cam-spatial" and too_many(find.run, classes)):
+    if find.kind not in ("cam", "cam-spatial") or (find.kind == "cam-spatial" and too_many(find.tail_run, classes)):
         return None
     try:
-        linear = Linear(*_weights(scene, find, cuts), find.layout)
-        error = _error_on_noise(find.run, linear, scene.spread(find.feature_maps))
+        linear = LinearHead(*_weights(scene, find, cuts), find.layout)
+        error = _error_on_noise(find.tail_run, linear, scene.spread(find.feature_maps))
     except ModelError:
         raise
     except ORT_ERRORS as error:
@@ -120,8 +120,8 @@ def measure(scene: Scene, find: Find, cuts: Sequence[str]) -> Linear | None:
     return linear
 
 
-def prove(graph: Graph, find: Find, linear: Linear, observed: Sequence[Observation]) -> tuple[float, float | None]:
-    """(identity error, quantisation gap) of a head on what the model gives for other images.
+def prove(graph: Graph, find: Find, linear: LinearHead, observed: Sequence[Observation]) -> tuple[float, float | None]:
+    """Return (identity error, quantisation gap) of a head on the model's values for other images.
 
     Raises
     ------
@@ -136,8 +136,8 @@ def prove(graph: Graph, find: Find, linear: Linear, observed: Sequence[Observati
         usable = [one for one in observed if one.is_finite]
         if not usable:
             raise NotFiniteError("NaN or infinity in the feature maps or logits of every probe image")
-        expected = [find.run(one.maps.astype(np.float32))[0] for one in usable]
-        return _error_on_maps(linear, usable, expected), _gap(graph, find.run, linear, usable, expected)
+        expected = [find.tail_run(one.maps.astype(np.float32))[0] for one in usable]
+        return _error_on_maps(linear, usable, expected), _gap(graph, find.tail_run, linear, usable, expected)
     except NotLinearError:
         raise
     except NotFiniteError as error:
@@ -147,7 +147,7 @@ def prove(graph: Graph, find: Find, linear: Linear, observed: Sequence[Observati
 
 
 def no_head(find: Find, error: Exception, kind: type[HeadNotFoundError] = HeadNotFoundError) -> HeadNotFoundError:
-    """The refusal of feature maps and logits that were found, and why."""
+    """Return the error that refuses feature maps and logits, with the reason."""
     return kind(
         f"feature maps {find.feature_maps!r} and logits {find.logits!r} are no head for class activation maps: {error}",
         candidates=[find.feature_maps],
@@ -155,7 +155,7 @@ def no_head(find: Find, error: Exception, kind: type[HeadNotFoundError] = HeadNo
 
 
 def check_identity(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> float:
-    """Deviation of `mean(M_c) + b_c` from the model's own logits, relative to the largest |S - b|.
+    """Return the deviation of `mean(M_c) + b_c` from the model's own logits, relative to the largest |S - b|.
 
     Parameters
     ----------
@@ -174,9 +174,9 @@ def check_identity(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> floa
 
 
 def identity_deviation(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> float:
-    """The same, unchecked but for the shapes."""
+    """Return the deviation of `check_identity`, with the shapes checked alone."""
     check_shapes(head, maps, logits)
-    linear = Linear.of(head, maps.shape)
+    linear = LinearHead.of(head, maps.shape)
     return linear.deviation(maps, logits)
 
 
@@ -201,8 +201,8 @@ def check_shapes(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> None:
 
 
 def check_deviation(head: Head, error: float) -> None:
-    """As `check_identity`, of a deviation."""
-    tolerance = max(TOLERANCE, min(2 * (head.quantisation_gap or 0), GAPS["quantised"]))
+    """Check that a deviation is within the tolerance of `check_identity`."""
+    tolerance = max(TOLERANCE, min(2 * (head.quantization_gap or 0), GAPS["quantised"]))
     if not error <= tolerance:
         raise HeadNotFoundError(
             f"head: mean(M_c) + b_c should be {head.logits!r} to {tolerance:g}; off by {error:.2g} relative. "
@@ -211,7 +211,7 @@ def check_deviation(head: Head, error: float) -> None:
 
 
 def check_same(given: Head, proven: Head) -> None:
-    """The layout, class weights and bias that a caller gave are the model's own, as far as float16 could tell.
+    """Check that layout, class weights and bias of a caller are the model's own, within the precision of float16.
 
     Raises
     ------
@@ -230,22 +230,22 @@ def check_same(given: Head, proven: Head) -> None:
 
 def _weights(scene: Scene, find: Find, cuts: Sequence[str]) -> tuple[Doubles, Doubles]:
     if find.kind == "cam-spatial":
-        return position_weights(find.run, find.layout)
+        return weights_of_positions(find.tail_run, find.layout)
     pooled = _pooled(scene, find, cuts)
     if pooled is None:
-        return channel_weights(find.run, find.layout)
-    return pooled_weights(scene.run(pooled, [find.logits], find.run.tail.clipped), find.layout.channels)
+        return weights_of_channels(find.tail_run, find.layout)
+    return weights_of_means(scene.tail_run(pooled, [find.logits], find.tail_run.tail.clipped), find.layout.channels)
 
 
 def _pooled(scene: Scene, find: Find, cuts: Sequence[str]) -> str | None:
-    """A tensor between feature maps and logits that is the mean of each channel: there, a probe is C numbers."""
+    """Return a tensor between feature maps and logits that is the mean of each channel, where a probe is C numbers."""
     maps = scene.values[find.feature_maps]
     between = cuts[cuts.index(find.feature_maps) + 1 : cuts.index(find.logits)]
     size = find.layout.channels * len(maps)
     likely = [name for name in between if name in scene.values and scene.values[name].size == size]
     if not likely:
         return None
-    run = scene.run(find.feature_maps, likely)
+    run = scene.tail_run(find.feature_maps, likely)
     noise = np.random.default_rng(4).standard_normal(run.shape).astype(np.float32)
     mean = find.layout.channels_first(noise[None]).mean(axis=(2, 3), dtype=np.float64)[0]
     for name, value in zip(likely, run.run_one(noise), strict=True):
@@ -254,8 +254,8 @@ def _pooled(scene: Scene, find: Find, cuts: Sequence[str]) -> str | None:
     return None
 
 
-def _error_on_noise(run: TailRun, linear: Linear, spread: float) -> float:
-    """Identity error of the tail on noise: linear, and in the mean alone."""
+def _error_on_noise(run: TailRun, linear: LinearHead, spread: float) -> float:
+    """Return the identity error of the tail on noise: linear, and in the mean alone."""
     rng = np.random.default_rng(0)
     error = 0.0
     for amplitude in amplitudes(spread):
@@ -264,8 +264,8 @@ def _error_on_noise(run: TailRun, linear: Linear, spread: float) -> float:
     return error
 
 
-def _error_on_maps(linear: Linear, observed: Sequence[Observation], expected: Sequence[Doubles]) -> float:
-    """Identity error on the feature maps of the probe images, against what the tail makes of them."""
+def _error_on_maps(linear: LinearHead, observed: Sequence[Observation], expected: Sequence[Doubles]) -> float:
+    """Return the identity error on the feature maps of the probe images, compared with the tail's logits."""
     error, heard = 0.0, False
     for one, logits in zip(observed, expected, strict=True):
         if one.logits.shape != logits.shape:
@@ -280,9 +280,9 @@ def _error_on_maps(linear: Linear, observed: Sequence[Observation], expected: Se
 
 
 def _gap(
-    graph: Graph, run: TailRun, linear: Linear, observed: Sequence[Observation], expected: Sequence[Doubles]
+    graph: Graph, run: TailRun, linear: LinearHead, observed: Sequence[Observation], expected: Sequence[Doubles]
 ) -> float | None:
-    """How far the model's own logits are from those of its tail in float32; None where the tail is float32 itself.
+    """Return the deviation of the model's logits from its tail's in float32; None where the model is float32 itself.
 
     On the probe image that suits a quantised model best: one outside the range that it was calibrated on saturates it.
     """
@@ -291,9 +291,9 @@ def _gap(
         for one, logits in zip(observed, expected, strict=True)
     ]
     dtypes = {values.dtype for one in observed for values in (one.maps, one.logits)}
-    narrow = run.tail.floatised or dtypes != {np.dtype(np.float32)}
+    narrow = run.tail.is_widened or dtypes != {np.dtype(np.float32)}
     gap = min(gaps) if narrow else max(gaps)
-    allowed = TOLERANCE if not narrow else GAPS["quantised" if is_quantised(graph) else "narrow"]
+    allowed = TOLERANCE if not narrow else GAPS["quantised" if is_quantized(graph) else "narrow"]
     if not gap <= allowed:
         raise ModelError(f"the model's logits should be those of its tail in float32 to {allowed:g}; off by {gap:.2g}")
     return gap if narrow else None

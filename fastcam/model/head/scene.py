@@ -1,4 +1,4 @@
-"""What a model gave for one image, tensor by tensor, and how to look closer."""
+"""A model's values for one image, tensor by tensor, and its tails between them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from onnx import ValueInfoProto
 
 from fastcam.model.graph.graph import Graph
-from fastcam.model.graph.quantization import is_quantised
+from fastcam.model.graph.quantization import is_quantized
 from fastcam.model.graph.tail import Tail, cut_tail
-from fastcam.model.head.layouts import Layout, Size, layouts, planar
+from fastcam.model.head.layouts import Layout, Size, planar, possible_layouts
 from fastcam.model.head.tail_run import TailRun
 from fastcam.model.run.limits import Watch
 
@@ -31,7 +31,7 @@ NOT_FINITE = (
 
 
 def _variants(values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """The values with other weights along the second and the last axis, one of which is that of the channels."""
+    """Return the values with other weights along the second or last axis, one of which is the channels'."""
     rng, found = np.random.default_rng(6), []
     for axis in (1, values.ndim - 1):
         shape = [1] * values.ndim
@@ -43,7 +43,7 @@ def _variants(values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What a model gave for one image.
+    """Values of a model for one image.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class Scene:
         return len(self.values[self.graph.image])
 
     def tail(self, start: str, ends: Sequence[str], clipped: Collection[str] | None = None) -> Tail:
-        """The tail between tensors.
+        """Cut out the tail between tensors.
 
         Parameters
         ----------
@@ -86,20 +86,20 @@ class Scene:
             The ends depend on the image by a path that doesn't pass the start.
         """
         if clipped is None:
-            clipped = self._clipped(start, ends) if self._quantised else ()
+            clipped = self._clipped(start, ends) if self._is_quantized else ()
         return cut_tail(self.graph, start, ends, self.values, clipped)
 
-    def run(self, start: str, ends: Sequence[str], clipped: Collection[str] | None = None) -> TailRun:
-        """The tail between tensors, to be asked; parameters and errors as of `tail`, or ONNX Runtime can't load it."""
+    def tail_run(self, start: str, ends: Sequence[str], clipped: Collection[str] | None = None) -> TailRun:
+        """Open the tail between tensors; parameters and errors as of `tail`, or ONNX Runtime can't load it."""
         tail = self.tail(start, ends, clipped)
         return TailRun(tail, self.folder, self.lead, self.values[start].shape[1:], self.watch)
 
     @cached_property
-    def _quantised(self) -> bool:
-        return is_quantised(self.graph)
+    def _is_quantized(self) -> bool:
+        return is_quantized(self.graph)
 
     def _clipped(self, start: str, ends: Sequence[str]) -> set[str]:
-        """Results between tensors that a ReLU is folded into: what was seen at the start, or could be, falls below."""
+        """Return results with a ReLU folded in: values before them fall below their range, on the image or variants."""
         tail = cut_tail(self.graph, start, ends, self.values, None)
         if not tail.clips:
             return set()
@@ -121,11 +121,11 @@ class Scene:
         return found
 
     def shape(self, tensor: str) -> tuple[int, ...] | None:
-        """As seen; None for what is no array."""
+        """Return the shape of a tensor for this image; None for what is no array."""
         return self.values[tensor].shape if tensor in self.values else None
 
     def holds_scores(self, tensor: str) -> bool:
-        """Check that a tensor is a vector for each image, axes of one entry aside: not a map of scores, nor boxes.
+        """Return whether a tensor is a vector for each image, axes of one entry aside: not a map of scores, nor boxes.
 
         The first axis has to be that of the images; a model of one image may leave it out.
         """
@@ -137,12 +137,12 @@ class Scene:
         return self.is_by_image(tensor) and np.squeeze(values[0]).ndim <= 1
 
     def is_by_image(self, tensor: str) -> bool:
-        """Check that a tensor's first axis is that of the images."""
+        """Return whether a tensor's first axis is that of the images."""
         shape = self.shape(tensor)
         return bool(shape) and shape[0] == self.lead
 
     def unfit(self, tensor: str) -> str:
-        """The reason why a tensor can't hold feature maps, whatever their layout is; empty if it can."""
+        """Return the reason why a tensor can't hold feature maps of any layout; empty if it can."""
         maps = self.values.get(tensor)
         if maps is None or tensor == self.graph.image or maps.dtype.kind != "f":
             return "it holds no real numbers that the model makes of the image"
@@ -155,7 +155,7 @@ class Scene:
         return "" if maps.ndim in (3, 4) else "it has no axes of places"
 
     def layouts(self, tensor: str, *, insisted: bool = False) -> list[Layout]:
-        """Every layout that a tensor can have; none if it can't hold feature maps.
+        """Return every layout that a tensor can have; none if it can't hold feature maps.
 
         Parameters
         ----------
@@ -169,20 +169,20 @@ class Scene:
         if len(shape) == 4 and (plane or insisted):
             made = planar(shape, [order for order in UPRIGHT if plane in (None, order)])
             return [layout for layout in made if layout.height * layout.width > 1]
-        return layouts(shape, self.image, self.grids)
+        return possible_layouts(shape, self.image, self.grids)
 
     def is_convolution(self, tensor: str) -> bool:
-        """A convolution made it: four axes, two of them places."""
+        """Return whether a convolution made the tensor: four axes, two of them places."""
         node = self.graph.producers.get(tensor)
         return node is not None and "Conv" in node.op_type and self.values.get(tensor, np.zeros(0)).ndim == 4
 
     def plane(self, tensor: str) -> Layout:
-        """The layout of what a convolution made, or of the image."""
+        """Return the layout of a convolution's result, or of the image."""
         _, a, b, c = self.values[tensor].shape
         node = self.graph.producers.get(tensor)
         last = self.graph.attribute(node, "channels_last", 0) if node is not None else (a, b) == self.image != (b, c)
         return Layout("NHWC", c, a, b) if last else Layout("NCHW", a, b, c)
 
     def spread(self, tensor: str) -> float:
-        """The standard deviation of a tensor's values; 1 where they are all the same."""
+        """Return the standard deviation of a tensor's values; 1 where they are all the same."""
         return float(self.values[tensor].std(dtype=np.float64)) or 1.0

@@ -1,4 +1,4 @@
-"""From logits to scores: probabilities where the model or the caller says how they are made, else plain values."""
+"""Scores of logits: probabilities by the activation of the model or the caller, else plain values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHOICES: tuple[Activation, ...] = ("softmax", "sigmoid", "none")
 
 
 class Scoring(NamedTuple):
-    """How scores are made of logits, and why in this way.
+    """The activation that makes scores of logits, and the reason for it.
 
     `activation`: "softmax" or "sigmoid", which make probabilities; "none": the logits are the values; "probabilities"
     or "other": scores are what the model itself returns.
@@ -25,7 +25,7 @@ class Scoring(NamedTuple):
 
 
 def scoring(head: Head, wanted: str | None = None) -> Scoring:
-    """How scores are made of a head's logits: as the caller wants, else as the model does.
+    """Return the activation for a head's logits: the caller's choice, else the model's own.
 
     A model that returns logits says nothing: of several, a softmax is assumed, as classifiers are trained with; a
     single one is a value (a regression), unless the caller says that it is a class.
@@ -45,7 +45,7 @@ def scoring(head: Head, wanted: str | None = None) -> Scoring:
 
 
 def check_activation(wanted: str | None) -> Activation | None:
-    """The activation that a caller names, or None.
+    """Return the activation that a caller names, or None.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def check_activation(wanted: str | None) -> Activation | None:
 
 
 def scores_of(logits: NDArray[np.float32], activation: Activation) -> NDArray[np.float32]:
-    """Scores (N, K) float32 of logits (N, K): by softmax or sigmoid in [0, 1], else the logits themselves.
+    """Compute scores (N, K) float32 of logits (N, K): by softmax or sigmoid in [0, 1], else the logits themselves.
 
     Computed in float64, rounded once.
 

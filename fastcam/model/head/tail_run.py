@@ -1,7 +1,4 @@
-"""A tail as a function that can be asked: what its answers depend on, and how.
-
-The only file of `fastcam.model` that runs anything (ONNX Runtime, on the CPU).
-"""
+"""Runs of a tail as a function, and tests of that function: whether it is affine, and its use of positions."""
 
 from __future__ import annotations
 
@@ -46,7 +43,7 @@ class TailRun:
         self._options, self._batches = watch.options, True
 
     def __call__(self, items: Floats) -> list[Doubles]:
-        """(n, values) for each end, of n start tensors (n, *shape)."""
+        """Return (n, values) for each end, of n start tensors (n, *shape)."""
         if self._batches and len(items) > 1:
             together = self._run_together(items)
             if together is not None:
@@ -56,7 +53,7 @@ class TailRun:
         return [np.stack(values) for values in zip(*each, strict=True)]
 
     def _run_together(self, items: Floats) -> list[Doubles] | None:
-        """All at once, if the tail allows it and keeps them apart."""
+        """Run all at once, if the tail allows it and keeps them apart; else return None."""
         try:
             together = self.run(items)
         except ORT_ERRORS:  # a Reshape to a fixed batch
@@ -71,12 +68,12 @@ class TailRun:
         return together
 
     def run_one(self, item: Floats) -> list[Doubles]:
-        """(values) for each end, of one start tensor (*shape), at the model's own batch size."""
+        """Return (values) for each end, of one start tensor (*shape), at the model's own batch size."""
         answers = self.run(np.repeat(np.asarray(item)[None], self.lead, axis=0))
         return [answer[0] for answer in answers]
 
     def run(self, items: Floats) -> list[Doubles]:
-        """(n, values) for each end, as ONNX Runtime gives them."""
+        """Return (n, values) for each end, as ONNX Runtime gives them."""
         feeds = {self.tail.start: np.ascontiguousarray(items, np.float32)}
         answers = [np.asarray(value, np.float64) for value in self._session.run(None, feeds, self._options)]
         # A model of one image may leave the first axis out.
@@ -87,7 +84,7 @@ class TailRun:
 
 
 def deviation(got: Doubles, expected: Doubles, scale: Doubles) -> float:
-    """max |got - expected| / scale, over classes; infinite where something isn't finite.
+    """Return max |got - expected| / scale, over classes; infinite where something isn't finite.
 
     Parameters
     ----------
@@ -101,13 +98,13 @@ def deviation(got: Doubles, expected: Doubles, scale: Doubles) -> float:
 
 
 def amplitudes(spread: float) -> list[float]:
-    """Amplitudes of the noise for a tail: around the values that were seen, and where weights are measured."""
+    """Return amplitudes of the noise for a tail: around the probe's values, and where weights are measured."""
     around = [scale * spread for scale in SCALES]
     return around if around[0] <= UNIT <= around[-1] else [*around, UNIT]
 
 
 def resolution(bias: NDArray[np.floating], terms: int, sums: NDArray[np.floating] | float = 0.0) -> Doubles:
-    """Size below which float32 can't tell two logits apart, as a scale: their rounding errors over `TOLERANCE`.
+    """Return the size below which float32 can't tell two logits apart, as a scale: rounding errors over `TOLERANCE`.
 
     Each of n terms that are added to a bias b is a rounding of up to half an ulp of b, and their errors grow as √n
     (the rule of thumb of Higham 2002, Accuracy and Stability of Numerical Algorithms); the sum Σ|w f| of the terms
@@ -127,7 +124,7 @@ def resolution(bias: NDArray[np.floating], terms: int, sums: NDArray[np.floating
 
 
 def affinity(run: TailRun, spread: float, terms: int) -> list[float]:
-    """For each end: how far it is from affine, f(x + y) - f(0) = f(x) - f(0) + f(y) - f(0), on noise of mixed signs.
+    """Return each end's deviation from affine, f(x + y) - f(0) = f(x) - f(0) + f(y) - f(0), on noise of mixed signs.
 
     Rounding errors are relative to the values that are added up, biases included. Infinite for an end that never
     changes, as the softmax of logits that are all the same: that says nothing.
@@ -159,7 +156,7 @@ def affinity(run: TailRun, spread: float, terms: int) -> list[float]:
 
 
 class Positions:
-    """Questions about what the positions of a map mean to one end of a tail, in one layout."""
+    """Tests of the positions of a map, in one layout, by one end of a tail."""
 
     def __init__(self, run: TailRun, end: int, layout: Layout, maps: Floats) -> None:
         self._run, self._end, self._layout = run, end, layout
@@ -178,7 +175,7 @@ class Positions:
         self._size = np.where(np.isfinite(change), change, np.abs(self._answer))  # 0 / 0 where maps are normalised
 
     def are_finite(self) -> bool:
-        """The answer is finite on values like those that were seen, or on their magnitudes."""
+        """Return whether the answer is finite on values like the probe's, or on their magnitudes."""
         return bool(np.isfinite(self._answer).all())
 
     @property
@@ -186,21 +183,21 @@ class Positions:
         return self._rows[:, self._layout.prefix :]
 
     def matter(self) -> bool:
-        """The answer changes with the values at the positions of the grid."""
+        """Return whether the answer changes with the values at the positions of the grid."""
         change = np.abs(self._asked(self._patches * self._rng.uniform(0.2, 2, self._patches.shape)) - self._answer)
         return bool((change > 1e-6 * (np.abs(self._answer).max(initial=0) + 1e-30)).any())
 
     def mean_suffices(self) -> bool:
-        """The answer is the same when each channel is its mean everywhere."""
+        """Return whether the answer is the same when each channel is its mean everywhere."""
         mean = self._patches.mean(axis=1, keepdims=True, dtype=np.float64)
         return self._same(self._asked(np.broadcast_to(mean, self._patches.shape)))
 
     def order_is_free(self) -> bool:
-        """The answer is the same when the positions are shuffled."""
+        """Return whether the answer is the same when the positions are shuffled."""
         return self._same(self._asked(self._patches[:, self._rng.permutation(self._patches.shape[1])]), 10)
 
     def prefix_is_ignored(self) -> bool:
-        """The answer doesn't depend on the tokens before those of the grid."""
+        """Return whether the answer doesn't depend on the tokens before those of the grid."""
         if not self._layout.prefix:
             return True
         other = self._rows.copy()
@@ -222,5 +219,5 @@ class Positions:
 
 
 def blocks(total: int, step: int) -> Iterator[slice]:
-    """Ranges of at most `step` that cover `total`."""
+    """Return ranges of at most `step` that cover `total`."""
     return (slice(first, min(first + step, total)) for first in range(0, total, max(1, step)))

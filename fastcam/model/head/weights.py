@@ -12,8 +12,8 @@ PROBE_BYTES = 16 << 20
 MOST_PRODUCTS = 2e11  # multiplications that one weight for each position may cost: about 2 s
 
 
-def channel_weights(run: TailRun, layout: Layout) -> tuple[Doubles, Doubles]:
-    """(K, C) and (K,): what the tail makes of a unit in one channel, at every position of the grid, and of zeros.
+def weights_of_channels(run: TailRun, layout: Layout) -> tuple[Doubles, Doubles]:
+    """Measure weights (K, C) and bias (K,): the tail's result for a unit in one channel, everywhere, and for zeros.
 
     Raises
     ------
@@ -30,13 +30,13 @@ def channel_weights(run: TailRun, layout: Layout) -> tuple[Doubles, Doubles]:
     return _measure(run, tensors, layout.channels, count * layout.channels)
 
 
-def pooled_weights(run: TailRun, channels: int) -> tuple[Doubles, Doubles]:
-    """The same behind the pooling, where a channel is one number."""
+def weights_of_means(run: TailRun, channels: int) -> tuple[Doubles, Doubles]:
+    """Measure weights (K, C) and bias (K,) behind the pooling, where a channel is one number."""
     return _measure(run, lambda units: units.reshape(len(units), *run.shape), channels, channels)
 
 
-def position_weights(run: TailRun, layout: Layout) -> tuple[Doubles, Doubles]:
-    """(K, C, h, w) and (K,), times h·w, so that the mean of the map and the bias add up to the logits.
+def weights_of_positions(run: TailRun, layout: Layout) -> tuple[Doubles, Doubles]:
+    """Measure weights (K, C, h, w), times h·w, and bias (K,): the mean of the map and the bias add up to the logits.
 
     Raises
     ------
@@ -49,12 +49,12 @@ def position_weights(run: TailRun, layout: Layout) -> tuple[Doubles, Doubles]:
 
 
 def too_many(run: TailRun, classes: int) -> bool:
-    """One weight for each position would take too long to measure."""
+    """Return whether one weight for each position would take too long to measure."""
     return float(np.prod(run.shape)) ** 2 * classes > MOST_PRODUCTS
 
 
 def _measure(run: TailRun, tensors, units: int, size: int) -> tuple[Doubles, Doubles]:
-    """(K, units) and (K,). `tensors` makes start tensors of rows with one unit each; `size` values in one of them."""
+    """Measure (K, units) and (K,). `tensors` makes start tensors of rows with one unit each, of `size` values."""
     bias = run.run_one(np.zeros(run.shape, np.float32))[0]
     weights = np.empty((len(bias), units))
     for block in blocks(units, PROBE_BYTES // (4 * size)):

@@ -1,4 +1,4 @@
 """Runs of a model by ONNX Runtime: sessions, limits of time and memory, batches.
 
-May import no other part of `fastcam.model`.
+For all rooms that run a model. May import no other part of `fastcam.model`.
 """

@@ -1,4 +1,4 @@
-"""Logits of many items, in batches that memory holds and that the model keeps apart: the only batching of forwards."""
+"""Forwards of many items, in batches that fit into memory and whose items the model keeps apart."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from fastcam.model.run.session import Session
 
 BUDGET = 256 << 20  # bytes that a batch takes, about, where the caller doesn't say how large it is
 LIMIT = 4 << 30  # and at most
-MODEL_HELD = 48  # times its input that a network holds while it runs, about: VGG-16 holds 43
+MODEL_FOOTPRINT = 48  # times its input that a network holds while it runs, about: VGG-16 holds 43
 SAME = 1e-4  # of logits in a batch from those of an item alone, relative; what mixes images is off by more
 
 Progress = Callable[[int, int], object]
-"""Told (done, total) after every batch."""
+"""Called with (done, total) after every batch."""
 
 
 def check_asking(batch_size: Any, progress: Any) -> None:
-    """A batch size of 1 or more, or None; and a function, or None.
+    """Check a batch size, 1 or more or None, and a progress function or None.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def check_asking(batch_size: Any, progress: Any) -> None:
 
 
 def batch_of(batch_size: int | None, item: int, lead: int = 1, advice: str = "") -> int:
-    """How many items go into a batch, of so many bytes each.
+    """Return the number of items in a batch, given the bytes of one.
 
     Parameters
     ----------
@@ -102,12 +102,12 @@ class Forwards:
 
     @classmethod
     def of_model(cls, session: Session, tensor: str, classes: int, advice: str = "") -> Forwards:
-        """Forwards of a whole model, from its network inputs to that tensor."""
+        """Return forwards of a whole model, from its network inputs to that tensor."""
         lead = session.input.batch or 1
-        return cls(lambda images: session.run(images, [tensor])[0], lead, MODEL_HELD, classes, advice)
+        return cls(lambda images: session.run(images, [tensor])[0], lead, MODEL_FOOTPRINT, classes, advice)
 
     def __call__(self, items: NDArray[Any], check: bool = True) -> NDArray[np.float32]:
-        """(n, K); `check`: that the model keeps these apart."""
+        """Return logits (n, K); `check`: test that the model keeps these items apart."""
         if len(items) > 1 and not self._mixes:
             together = self._at_once(items, _most_different(items) if check else ())
             if together is not None:
@@ -164,7 +164,7 @@ class Forwards:
         return np.concatenate(found)
 
     def _at_once(self, items: NDArray[Any], checked: Sequence[int]) -> NDArray[np.float32] | None:
-        """(n, K), or None: the model refuses them, or gives some that are checked other logits than alone."""
+        """Return (n, K), or None: the model refuses them, or gives checked items other logits than alone."""
         try:
             together = self._logits(items)
         except ModelError:  # a Reshape to a fixed batch; if it is anything else, it comes again for one alone
@@ -176,7 +176,7 @@ class Forwards:
         return together if is_same else None
 
     def _alone(self, item: NDArray[Any]) -> NDArray[np.float32]:
-        """(1, K)."""
+        """Return the logits (1, K) of one item."""
         return self._logits(np.repeat(item[None], self._lead, axis=0))[:1]
 
     def _logits(self, items: NDArray[Any]) -> NDArray[np.float32]:
@@ -187,7 +187,7 @@ class Forwards:
 
 
 def _most_different(items: NDArray[Any]) -> tuple[int, int]:
-    """The item of the narrowest range, with 0 in it, out of those that aren't all 0; and the one furthest from it.
+    """Return the item of the narrowest range, 0 included, of those that aren't all 0, and the one furthest from it.
 
     A range that was found for both is far too wide for the first. Where all ranges are alike, the first item and the
     last, between which most has changed.

@@ -14,7 +14,7 @@ from fastcam.errors import ModelError
 
 SECONDS = 8.0  # for all runs of one discovery, and one more for each of these bytes of the model
 BYTES_A_SECOND = 32 << 20
-PATIENCE = 4  # times as long, where others have the processors
+BUSY_FACTOR = 4  # times as long, where others have the processors
 HEAD_FILE = (
     "If the model is meant to be that large, find its head on another machine and load it with head=Head.load(file)"
 )
@@ -22,7 +22,7 @@ MEMORY = 4 << 30  # that the process may grow by meanwhile, and four times the m
 
 
 class Watch:
-    """Ends runs of ONNX Runtime, and the opening of sessions, that take more than a model of that size may.
+    """A watch that ends runs of ONNX Runtime, and the opening of sessions, beyond the limits of a model of that size.
 
     A context manager, whose clock starts anew each time it is entered; hand `options` to every run within it, and
     `guard` the options of sessions.
@@ -65,7 +65,7 @@ class Watch:
         self._sessions.append(options)
 
     def check(self) -> None:
-        """Say so if the limit was met."""
+        """Raise an error if the limit was met."""
         if self._exceeded:
             raise ModelError(f"{self.name}: {self._task} took {self._exceeded}, and was given up. {self._advice}")
 
@@ -85,7 +85,7 @@ class Watch:
         started, worked, before = time.monotonic(), time.process_time(), _resident()
         while not self._over.wait(0.02):
             elapsed, work = time.monotonic() - started, time.process_time() - worked
-            if elapsed > self._seconds and (work > self._seconds or elapsed > PATIENCE * self._seconds):
+            if elapsed > self._seconds and (work > self._seconds or elapsed > BUSY_FACTOR * self._seconds):
                 self._exceeded = f"more than {self._seconds:.0f} s"
             elif _resident() - before > self._memory:
                 self._exceeded = f"more than {self._memory >> 20} MB of memory"
@@ -98,7 +98,7 @@ class Watch:
 
 
 def _resident() -> int:
-    """Bytes of memory that the process has now; where that can't be told, that it has at most had; 0 on Windows."""
+    """Return the bytes of memory that the process has now; elsewhere than on Linux its peak; 0 on Windows."""
     if sys.platform == "linux":
         with open("/proc/self/statm", "rb") as file:
             return int(file.read().split()[1]) * 4096

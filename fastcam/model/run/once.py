@@ -1,4 +1,4 @@
-"""What is made when it is first asked for, once, from whichever thread."""
+"""Values that are made on first use, once, from any thread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LASTING = (GradientError, InputError)  # others may pass: a file that can't be r
 
 
 class Once(Generic[T]):
-    """Calls `make` on the first call; later ones get the same value, or an error like the first one, if that lasts.
+    """The value of `make`, called once: later calls get the same value, or an error like the first, if that lasts.
 
     Examples
     --------
@@ -46,7 +46,7 @@ class Once(Generic[T]):
 
 
 class Recent(Generic[K, T]):
-    """What `make` gives for a key, of the last so many keys that were asked for. `make` is called under a lock.
+    """Values of `make` for the keys that were used last, up to a number. `make` is called under a lock.
 
     Examples
     --------

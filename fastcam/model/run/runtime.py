@@ -1,4 +1,4 @@
-"""How ONNX Runtime is opened, everywhere in fastcam: explicit providers, no spinning threads, its errors translated."""
+"""Sessions of ONNX Runtime for all of fastcam: explicit providers, no spinning threads, errors translated."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _sessions: weakref.WeakSet[_Session] = weakref.WeakSet()
 
 
 class _Session(ort.InferenceSession):
-    """One whose runs the end of the interpreter waits for, whatever thread they are on."""
+    """A session whose runs the end of the interpreter waits for, on any thread."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         with NATIVE:
@@ -80,7 +80,7 @@ def open_session(
     threads: int | None = None,
     options: ort.SessionOptions | None = None,
 ) -> ort.InferenceSession:
-    """A session over a model's bytes, or its file.
+    """Open a session over a model's bytes, or its file.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def _start(
 
 
 def _with_weights(data: bytes, name: str, folder: Path) -> bytes:
-    """The model with its external data inside."""
+    """Return the model with its external data inside."""
     import onnx
 
     model = onnx.ModelProto.FromString(data)
@@ -156,7 +156,7 @@ def _with_weights(data: bytes, name: str, folder: Path) -> bytes:
 def open_for_probing(
     data: bytes, *, name: str, folder: Path | None = None, watch: Watch, fold: bool = False
 ) -> ort.InferenceSession:
-    """A session for a few runs on the CPU: opened fast, its weights neither rearranged nor copied.
+    """Open a session for a few runs on the CPU: fast, its weights neither rearranged nor copied.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def open_for_probing(
 
 
 def as_onnx(data: bytes, name: str) -> bytes:
-    """A model in ONNX Runtime's own format (.ort), as ONNX Runtime itself writes it in ONNX.
+    """Convert a model in ONNX Runtime's own format (.ort) to ONNX, by ONNX Runtime itself.
 
     Raises
     ------
@@ -216,7 +216,7 @@ def _session_options(threads: int | None) -> ort.SessionOptions:
 
 
 def reason_of(error: BaseException) -> str:
-    """What ONNX Runtime's exception says, in one line, without the places in its own C++ code.
+    """Return the message of ONNX Runtime's exception, in one line, without places in its own C++ code.
 
     Examples
     --------
@@ -261,5 +261,5 @@ def run_session(
 
 
 def failed(what: str, on: str, error: Exception) -> ModelError:
-    """The error that a model, or a part of it, couldn't be run on something, and why."""
+    """Return the error of a model, or a part of it, that couldn't be run on something, with the reason."""
     return ModelError(f"{what} failed on {on}: {reason_of(error)}")

@@ -1,4 +1,4 @@
-"""A model that runs: network input in, logits and feature maps out. Knows the input of the model."""
+"""A model that runs: network input in, logits and feature maps out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fastcam.model.run.runtime import ORT_ERRORS, failed, open_session
 
 @dataclass(frozen=True)
 class Opening:
-    """How the caller wants the model to be run. `constants` are the values of its other inputs."""
+    """The caller's options for running a model. `constants` are the values of its other inputs."""
 
     providers: Sequence[Provider] = ("CPUExecutionProvider",)
     threads: int | None = None
@@ -74,7 +74,7 @@ class Session:
         folder: Path | None = None,
         image: ImageInput | None = None,
     ) -> Session:
-        """A session over a model's bytes, which have inner tensors among their outputs already."""
+        """Open a session over a model's bytes, which have inner tensors among their outputs already."""
         session = open_session(
             data,
             name=name,
@@ -88,7 +88,7 @@ class Session:
     def run(
         self, images: NDArray[Any], outputs: Sequence[str], options: ort.RunOptions | None = None
     ) -> list[NDArray[Any]]:
-        """Those tensors for N network inputs, each (N, ...).
+        """Return tensors for N network inputs, each (N, ...).
 
         Parameters
         ----------
@@ -116,7 +116,7 @@ class Session:
     def run_on_device(
         self, images: NDArray[Any], on_device: str, outputs: Sequence[str], adopt: Callable[[ort.OrtValue], Any]
     ) -> tuple[Any, list[NDArray[Any]]]:
-        """One tensor for N network inputs where the provider computes it, and others in the host's memory, as `run`.
+        """Return one tensor for N network inputs where the provider computes it, and others in the host's memory.
 
         Parameters
         ----------
@@ -148,7 +148,7 @@ class Session:
 
     @property
     def device(self) -> tuple[str, int]:
-        """Where the provider computes, as ONNX Runtime calls it, and the number of the device."""
+        """ONNX Runtime's name of the place where the provider computes, and the number of the device."""
         if self.provider != "CUDAExecutionProvider":
             return "cpu", 0
         return "cuda", int(self._session.get_provider_options()[self.provider].get("device_id", 0))
@@ -156,11 +156,11 @@ class Session:
     def _run_fixed(
         self, images: NDArray[Any], outputs: Sequence[str], options: ort.RunOptions | None
     ) -> list[NDArray[Any]]:
-        """At most one batch of a model with a fixed batch size, filled up with zeros."""
+        """Run a model with a fixed batch size on at most one batch, filled up with zeros."""
         return [values[: len(images)] for values in self._run(self._filled(images), outputs, options)]
 
     def _filled(self, images: NDArray[Any]) -> NDArray[Any]:
-        """A batch of the model's size, if it has one."""
+        """Return a batch of the model's size, if it has one."""
         missing = max(0, (self.input.batch or 0) - len(images))
         return np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)]) if missing else images
 
@@ -184,7 +184,7 @@ class Session:
 
 
 def _by_image(value: NDArray[Any], images: int) -> NDArray[Any]:
-    """(N, ...); models of one image may leave the first axis out."""
+    """Return (N, ...); models of one image may leave the first axis out."""
     if value.ndim and len(value) == images:
         return value
     if images == 1 and value.ndim < 2:
@@ -193,7 +193,7 @@ def _by_image(value: NDArray[Any], images: int) -> NDArray[Any]:
 
 
 def _only_input(session: ort.InferenceSession, constants: Mapping[str, NDArray[Any]]) -> ImageInput:
-    """The model's only input, besides the constants."""
+    """Return the model's only input, besides the constants."""
     values = [value for value in session.get_inputs() if value.name not in constants]
     if len(values) != 1:
         described = ", ".join(f"{value.name!r} {value.type} {value.shape}" for value in values)

@@ -1,4 +1,4 @@
-"""What a kernel is launched with: NumPy's arrays and scalars, checked against the parameters that C++ declares.
+"""Arguments of a launch: NumPy's arrays and scalars, checked against the parameters that C++ declares.
 
 A kernel works on copies of the arrays, with guards around them that show stores out of range.
 """
@@ -62,7 +62,7 @@ def _problem_of_array(parameter: Parameter, array: NDArray[Any], expected: str) 
 
 
 def _type_name(parameter: Parameter) -> str:
-    """As in: an array of float32."""
+    """Name a type for a message, as in "an array of float32"."""
     kind, scalar = parameter.kind.decode(), parameter.size // parameter.lanes
     if kind == "V":
         scalar_name = f"{parameter.size} bytes" if parameter.size else "anything"
@@ -93,7 +93,7 @@ class Copy:
         return self.buffer[start : start + array.nbytes]
 
     def damage(self) -> str:
-        """What lies in the guards that the kernel wrote, or nothing."""
+        """Return what a kernel wrote into the guards, or nothing."""
         end = self.offset + self.size
         before = np.flatnonzero(self.buffer[self.offset - GUARD : self.offset] != _FILL)
         if before.size:

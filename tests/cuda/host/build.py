@@ -35,7 +35,7 @@ _DYNAMIC = re.compile(r"extern\s+__shared__\s+(?:__align__\s*\(\s*\d+\s*\)\s*)?(
 
 
 def available() -> bool:
-    """Whether there is a compiler."""
+    """Return whether there is a compiler."""
     return shutil.which("g++") is not None
 
 

@@ -29,7 +29,7 @@ _LARGEST_GRID, _LARGEST_BLOCK = (2**31 - 1, 65535, 65535), (1024, 1024, 64)
 
 @dataclass(frozen=True)
 class Schedule:
-    """In which order threads and blocks run. "preempting" is "random" that also changes threads at atomics."""
+    """The order in which threads and blocks run. "preempting" is "random" that also changes threads at atomics."""
 
     order: Order = "forward"
     seed: int = 0

@@ -11,7 +11,7 @@ _ENTRY = "cuda_host_entry_"
 
 
 class Parameter(ctypes.Structure):
-    """As in entry.h."""
+    """Parameter of a kernel, laid out as in entry.h."""
 
     _fields_ = (
         ("is_pointer", ctypes.c_uint8),
@@ -23,7 +23,7 @@ class Parameter(ctypes.Structure):
 
 
 class Entry(ctypes.Structure):
-    """As in entry.h."""
+    """Entry of a kernel, laid out as in entry.h."""
 
     _fields_ = (
         ("call", ctypes.c_void_p),
@@ -35,13 +35,13 @@ class Entry(ctypes.Structure):
 
 
 class Region(ctypes.Structure):
-    """As in runtime.h."""
+    """Region of memory, laid out as in runtime.h."""
 
     _fields_ = (("begin", ctypes.c_void_p), ("size", ctypes.c_uint64), ("name", ctypes.c_char_p))
 
 
 class Launch(ctypes.Structure):
-    """As in runtime.h."""
+    """Launch of a kernel, laid out as in runtime.h."""
 
     _fields_ = (
         ("kernel", ctypes.c_void_p),

@@ -15,7 +15,7 @@ OPTIONS = (f"-DTILE={TILE}",)
 
 
 def text(file: str) -> str:
-    """Of a file of kernels."""
+    """Return the source of a file of kernels."""
     return (FOLDER / f"{file}.cu").read_text(encoding="utf-8")
 
 

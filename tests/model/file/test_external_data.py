@@ -151,7 +151,7 @@ def test_bytes_that_are_no_message(data):
 def test_a_small_file_is_opened_as_it_is_and_a_large_one_is_mapped(shared, monkeypatch, load_real):
     name = "mobilenet_v2_1.0_224_nchw_gemm"
     small = load_real(name)
-    monkeypatch.setattr(model_source, "LARGE", 1 << 20)
+    monkeypatch.setattr(model_source, "LARGE_FILE", 1 << 20)
     source = model_source.read_source(small.path)
     data, folder = model_source.session_bytes(source)
     assert len(data) < small.path.stat().st_size / 10

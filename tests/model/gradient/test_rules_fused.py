@@ -6,7 +6,7 @@ import pytest
 from onnx import helper
 
 from fastcam.errors import GradientError
-from fastcam.model.gradient.backward import unfused
+from fastcam.model.gradient.backward import unfuse
 from tests.model.gradient.differences import by_onnxruntime, check, model, node, noise, session
 
 
@@ -19,7 +19,7 @@ def own(*nodes, shape, **stored):
 
 def held(written, x, step=3e-4, tolerance=5e-3):
     """Taken apart it gives the same; its gradient is that of differences of the original."""
-    plain = unfused(written)
+    plain = unfuse(written)
     np.testing.assert_allclose(
         session(plain).run(None, {"x": x})[0], session(written).run(None, {"x": x})[0], rtol=2e-5, atol=1e-6
     )
@@ -69,10 +69,10 @@ def test_bias_gelu():
 def test_what_has_no_rule():
     fused = node("FusedGemm", "x", "w", domain="com.microsoft", activation="Softplus")
     with pytest.raises(GradientError, match="'y': FusedGemm with the activation 'Softplus' has no rule"):
-        unfused(own(fused, shape=(2, 4), w=noise(4, 3)))
+        unfuse(own(fused, shape=(2, 4), w=noise(4, 3)))
 
 
 def test_models_without_such_operators_stay_as_they_are():
     plain = model(node("Relu", "x"), (2, 3))
-    assert unfused(plain) is plain
+    assert unfuse(plain) is plain
     assert isinstance(plain, onnx.ModelProto)

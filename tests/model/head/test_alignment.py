@@ -6,7 +6,7 @@ import pytest
 
 import fastcam
 from fastcam import HeadNotFoundError
-from fastcam.model.head.layouts import layouts
+from fastcam.model.head.layouts import possible_layouts
 from tests.model.heads import GAP, B, K, W
 from tests.model.models import BACKBONE, build
 
@@ -100,5 +100,5 @@ def test_the_callers_session_options_stay_as_they_were(tmp_path):
 
 def test_a_single_row_is_a_map_where_a_convolution_made_such_a_grid():
     """Elsewhere it may be the heads of an attention."""
-    assert layouts((1, 1, 3, 32), (96, 128), {(6, 8), (3, 4), (1, 2)}) == []
-    assert [one.order for one in layouts((1, 64, 1, 3), (32, 96), {(1, 3)})] == ["NCHW"]
+    assert possible_layouts((1, 1, 3, 32), (96, 128), {(6, 8), (3, 4), (1, 2)}) == []
+    assert [one.order for one in possible_layouts((1, 64, 1, 3), (32, 96), {(1, 3)})] == ["NCHW"]

@@ -7,7 +7,7 @@ import pytest
 import fastcam
 from fastcam.model.file.source import parse, read_source
 from fastcam.model.graph.graph import Graph
-from fastcam.model.head.cuts import cuts, score_tensors
+from fastcam.model.head.cuts import find_cuts, score_tensors
 from tests.model.models import BACKBONE, WEIGHTS, make
 
 K = {"k": WEIGHTS["k"]}
@@ -22,12 +22,12 @@ def graph_of(body, outputs="float[N, 6] out", change=None, **weights):
 
 def test_a_chain_is_cuts_from_end_to_end():
     graph = graph_of(f"{BACKBONE} p = GlobalAveragePool(maps) out = Flatten(p)", **K)
-    assert cuts(graph, "out") == ["image", "f", "maps", "p", "out"]
+    assert find_cuts(graph, "out") == ["image", "f", "maps", "p", "out"]
 
 
 def test_what_a_branch_goes_around_is_no_cut():
     graph = graph_of(f"{BACKBONE} g = Sigmoid(f) s = Add(maps, g) p = GlobalAveragePool(s) out = Flatten(p)", **K)
-    assert cuts(graph, "out") == ["image", "f", "s", "p", "out"]
+    assert find_cuts(graph, "out") == ["image", "f", "s", "p", "out"]
 
 
 def test_shapes_are_no_path():
@@ -35,7 +35,7 @@ def test_shapes_are_no_path():
         f"{BACKBONE} p = GlobalAveragePool(maps) s = Shape(image) zero = Constant<value_ints = [0]>() "
         "n = Gather(s, zero) rest = Constant<value_ints = [-1]>() shape = Concat<axis = 0>(n, rest) out = Reshape(p, shape)"
     )
-    assert cuts(graph_of(body, **K), "out") == ["image", "f", "maps", "p", "out"]
+    assert find_cuts(graph_of(body, **K), "out") == ["image", "f", "maps", "p", "out"]
 
 
 def test_what_the_body_of_an_if_captures_is_read():
@@ -45,7 +45,7 @@ def test_what_the_body_of_an_if_captures_is_read():
         "out = If (yes) <then_branch = a () => (float[N, 6] x) { x = Add(q, r) }, "
         "else_branch = b () => (float[N, 6] y) { y = Identity(q) }>"
     )
-    assert cuts(graph_of(body, **K), "out") == ["image", "f", "out"]
+    assert find_cuts(graph_of(body, **K), "out") == ["image", "f", "out"]
 
 
 def test_the_order_of_the_file_does_not_matter():
@@ -55,7 +55,7 @@ def test_the_order_of_the_file_does_not_matter():
         model.graph.node.extend(nodes)
 
     graph = graph_of(f"{BACKBONE} p = GlobalAveragePool(maps) out = Flatten(p)", change=reverse, **K)
-    assert cuts(graph, "out") == ["image", "f", "maps", "p", "out"]
+    assert find_cuts(graph, "out") == ["image", "f", "maps", "p", "out"]
 
 
 OUTPUTS = {

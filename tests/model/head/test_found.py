@@ -88,8 +88,8 @@ def test_float16_models_are_proven_on_their_float32_tail():
         value.type.tensor_type.elem_type = onnx.TensorProto.FLOAT16
     model = fastcam.load(half.SerializeToString())
     expect_head(model, W.astype(np.float16), B.astype(np.float16))
-    assert model.head.quantisation_gap is not None
-    assert 0 < model.head.quantisation_gap < 5e-3
+    assert model.head.quantization_gap is not None
+    assert 0 < model.head.quantization_gap < 5e-3
 
 
 def test_nodes_may_be_out_of_order():
@@ -162,7 +162,7 @@ def test_a_probe_that_overflows_float16_does_not_count():
         tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), tensor.name))
     for value in (*half.graph.input, *half.graph.output):
         value.type.tensor_type.elem_type = onnx.TensorProto.FLOAT16
-    assert fastcam.load(half.SerializeToString()).head.quantisation_gap is not None
+    assert fastcam.load(half.SerializeToString()).head.quantization_gap is not None
 
 
 def test_an_embedding_beside_the_logits_is_no_second_head():

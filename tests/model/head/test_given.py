@@ -38,16 +38,16 @@ def test_a_whole_head_may_be_given_and_is_proven():
     data = classifier(k=K, w=W, b=B)
     head = Head("maps", "logits", W, B)
     assert fastcam.load(data, head=head).head.identity_error < 1e-5
-    for wrong in (Head("maps", "logits", -W, B, quantisation_gap=0.9), Head("maps", "logits", W[:, :3], B)):
+    for wrong in (Head("maps", "logits", -W, B, quantization_gap=0.9), Head("maps", "logits", W[:, :3], B)):
         with pytest.raises(HeadNotFoundError, match="head: expected the class weights and bias of .*; got others"):
             fastcam.load(data, head=wrong)
     with pytest.raises(fastcam.InputError, match="output: a whole Head says itself"):
         fastcam.load(data, head=head, output="logits")
     with pytest.raises(ModelError, match=r"head: expected class_weights \(K, C\) and bias \(K,\)"):
         Head("maps", "logits", W, B[:2])
-    for options in ({"class_weights": W * np.nan}, {"bias": B * np.inf}, {"quantisation_gap": 10.0}):
+    for options in ({"class_weights": W * np.nan}, {"bias": B * np.inf}, {"quantization_gap": 10.0}):
         with pytest.raises(
-            ModelError, match="head: expected (finite class_weights and bias|a quantisation_gap below 1)"
+            ModelError, match="head: expected (finite class_weights and bias|a quantization_gap below 1)"
         ):
             Head(**{"feature_maps": "maps", "logits": "logits", "class_weights": W, "bias": B, **options})
     with pytest.raises(ModelError, match="head: expected class_weights and bias of numbers"):
@@ -78,7 +78,7 @@ def test_a_session_of_the_callers_own():
 def test_a_head_found_once_opens_the_model_again(load_real):
     found = load_real("mobilenet_v2_1.0_224_quant_q")
     again = fastcam.load(found.path, head=found.head)
-    assert again.head.quantisation_gap == found.head.quantisation_gap
+    assert again.head.quantization_gap == found.head.quantization_gap
 
 
 def test_a_head_cannot_be_changed_after_it_is_proven():

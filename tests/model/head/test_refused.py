@@ -83,7 +83,7 @@ def test_a_relu_folded_into_a_quantisation_is_still_a_relu(tmp_path):
     named = fastcam.load(tmp_path / "mlp-int8.onnx", head="maps_DequantizeLinear_Output")
     assert named.head.kind == "gap-nonlinear"
     linear = fastcam.load(tmp_path / "linear-int8.onnx").head
-    assert linear.quantisation_gap is not None
+    assert linear.quantization_gap is not None
     np.testing.assert_allclose(linear.class_weights, W, atol=0.02 * np.abs(W).max())
 
 

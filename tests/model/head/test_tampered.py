@@ -173,8 +173,8 @@ def test_a_head_that_is_as_it_was_keeps_what_is_known_of_it(path, model):
         {"identity_error": "small"},
         {"feature_shape": (6, 16)},
         {"feature_shape": (6, 0, 16)},
-        {"quantisation_gap": "none"},
-        {"quantisation_gap": -0.1},
+        {"quantization_gap": "none"},
+        {"quantization_gap": -0.1},
     ],
 )
 def test_numbers_that_are_none(model, options):

@@ -7,14 +7,14 @@ from typing import TypeAlias
 
 from onnx import NodeProto
 
-from fastcam.model.gradient.rules import elementwise, excitation, linear, movement, normalizing, pooling, rectified
+from fastcam.model.gradient.rules import elementwise, excitation, linear, movement, normalization, pooling, rectifiers
 from fastcam.model.gradient.tape import Rule
 
 RULES: Mapping[str, Rule] = {
     **elementwise.RULES,
     **linear.RULES,
     **movement.RULES,
-    **normalizing.RULES,
+    **normalization.RULES,
     **pooling.RULES,
 }
 
@@ -23,8 +23,8 @@ Variant: TypeAlias = Callable[[Sequence[NodeProto], str], Mapping[str, Rule]]
 
 VARIANTS: Mapping[str, Variant] = {
     "gradient": lambda nodes, end: RULES,
-    "deconvolution": lambda nodes, end: {**RULES, **rectified.DECONVOLUTION},
-    "guided": lambda nodes, end: {**RULES, **rectified.GUIDED},
+    "deconvolution": lambda nodes, end: {**RULES, **rectifiers.DECONVOLUTION},
+    "guided": lambda nodes, end: {**RULES, **rectifiers.GUIDED},
     "excitation": lambda nodes, end: excitation.EXCITATION,
     "contrastive": lambda nodes, end: excitation.contrasting(excitation.last_layers(nodes, end)),
 }

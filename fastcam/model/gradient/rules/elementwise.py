@@ -116,7 +116,7 @@ def error_function(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
 
 @RULES.unary("Clip")
 def clip(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
-    """Nothing at the ends either, as PyTorch's ReLU6."""
+    """No gradient at the ends either, as in PyTorch's ReLU6."""
     low, high = ([*node.input, "", ""][k] for k in (1, 2))
     for bound, is_inside in ((low, "Greater"), (high, "Less")):
         g = tape.where(tape.add(is_inside, x, bound), g) if bound else g
@@ -225,7 +225,7 @@ def _where(tape: Tape, node: NodeProto, g: str, k: int) -> str:
 
 @RULES.rule("Max", "Min")
 def largest(tape: Tape, node: NodeProto, gradients: Sequence[str | None]) -> list[str | None]:
-    """Shared by those that are equal."""
+    """Share the gradient among operands that are equal."""
     y, shape = node.output[0], tape.shape(node.output[0])
     chosen = [tape.add("Cast", tape.add("Equal", name, y), to=1) for name in node.input]
     share = tape.add("Div", gradients[0] or "", tape.add("Sum", *chosen))
@@ -237,5 +237,5 @@ def largest(tape: Tape, node: NodeProto, gradients: Sequence[str | None]) -> lis
 
 @RULES.rule("Floor", "Ceil", "Round", "Sign")
 def steps(tape: Tape, node: NodeProto, gradients: Sequence[str | None]) -> list[str | None]:
-    """Flat nearly everywhere."""
+    """No gradient: steps are flat nearly everywhere."""
     return [None]

@@ -73,7 +73,7 @@ def weighted(tape: Tape, node: NodeProto, gradients: Sequence[str | None]) -> li
 
 
 def contrasting(last: Collection[str]) -> Mapping[str, Rule]:
-    """Rules of the contrastive marginal winning probability; given the results of the last layers with weights.
+    """Return rules of the contrastive marginal winning probability, given results of the last layers with weights.
 
     There the passing of the neuron with the opposite weights is taken away, `P_W - P_-W`, section 3.3 of the paper.
     All before is linear in P, so what arrives is the difference of two whole passes.
@@ -91,7 +91,7 @@ def contrasting(last: Collection[str]) -> Mapping[str, Rule]:
 
 
 def last_layers(nodes: Sequence[NodeProto], end: str) -> set[str]:
-    """Results of those layers with weights between which and the end there is no other."""
+    """Return the results of layers with weights that no other such layer separates from the end."""
     near, found = {end}, set()
     for node in reversed(nodes):
         if near.isdisjoint(node.output):
@@ -104,7 +104,7 @@ def last_layers(nodes: Sequence[NodeProto], end: str) -> set[str]:
 
 
 def _place(tape: Tape, node: NodeProto) -> tuple[int, str]:
-    """Which operand depends on the start, and the other, its weights."""
+    """Return the place of the operand that depends on the start, and the name of the other one, the weights."""
     wanted = [tape.wants(name) for name in node.input]
     if sum(wanted) != 1 or wanted.index(True) > 1:
         raise GradientError("weights or a bias that depend on the image have no rule in excitation backprop")

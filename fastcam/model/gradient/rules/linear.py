@@ -79,7 +79,7 @@ def _turned(tape: Tape, name: str) -> str:
 
 @RULES.rule("Einsum")
 def einsum(tape: Tape, node: NodeProto, gradients: Sequence[str | None]) -> list[str | None]:
-    """That of the gradient and the other operands; axes of an operand that nothing else has are repeated."""
+    """Einsum of the gradient and the other operands; axes that one operand alone has are repeated."""
     equation = attribute(node, "equation").replace(" ", "")
     if "->" not in equation or "." in equation:
         raise GradientError(f"the equation {equation!r} has no rule")
@@ -105,7 +105,7 @@ def einsum(tape: Tape, node: NodeProto, gradients: Sequence[str | None]) -> list
 
 
 class Window(NamedTuple):
-    """How a convolution or pooling goes over the spatial sides, one entry a side; pads first, then pads behind."""
+    """Settings of a convolution's or pooling's window, one entry a side; pads before all sides, then pads behind."""
 
     kernel: list[int]
     strides: list[int]
@@ -113,7 +113,7 @@ class Window(NamedTuple):
     pads: list[int]
 
     def missing(self, sides: Sequence[int], results: Sequence[int]) -> list[int]:
-        """How much the sides exceed what windows reached; less than 0 where windows stood out."""
+        """Return by how much sides exceed the windows' reach; less than 0 where windows stand out."""
         reached = [
             (count - 1) * stride - first - last + (kernel - 1) * dilation + 1
             for count, stride, first, last, kernel, dilation in zip(
@@ -124,7 +124,7 @@ class Window(NamedTuple):
 
 
 def window(node: NodeProto, kernel: Sequence[int], sides: Sequence[int], results: Sequence[int]) -> Window:
-    """Of a node's attributes, `auto_pad` included."""
+    """Return the window of a node's attributes, `auto_pad` included."""
     count, kernel = len(kernel), list(kernel)
     strides = list(attribute(node, "strides", [1] * count))
     dilations = list(attribute(node, "dilations", [1] * count))
@@ -154,7 +154,7 @@ def conv(tape: Tape, node: NodeProto, gradients: Sequence[str | None]) -> list[s
 
 
 def transposed(tape: Tape, g: str, weights: str, how: Window, missing: Sequence[int], groups: int = 1) -> str:
-    """The transposed convolution, `missing` more at the ends of its sides."""
+    """Add the transposed convolution, `missing` more at the ends of its sides."""
     options = {
         "kernel_shape": how.kernel,
         "strides": how.strides,
@@ -181,7 +181,7 @@ def _turned_pads(how: Window) -> list[int]:
 
 
 def _flipped(tape: Tape, weights: str, groups: int) -> str:
-    """Weights (groups * M, C, ...) as (groups * C, M, ...), backwards along the sides, made at the start."""
+    """Add weights (groups * M, C, ...) as (groups * C, M, ...), backwards along the sides, made at the start."""
     outputs, inputs, *kernel = tape.shape(weights)
     rank = len(kernel)
     parted = tape.add("Reshape", weights, [groups, outputs // groups, inputs, *kernel])

@@ -13,7 +13,7 @@ from fastcam.model.gradient.tape import Tape, attribute
 
 RULES = Table()
 
-MOST = 1 << 24  # values that float32 can number
+MOST_NUMBERS = 1 << 24  # values that float32 can number
 
 
 @RULES.unary("Reshape", "Flatten", "Squeeze", "Unsqueeze")
@@ -52,7 +52,7 @@ def split(tape: Tape, node: NodeProto, gradients: Sequence[str | None]) -> list[
 
 @RULES.unary("Pad")
 def pad(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
-    """Taken away what was added, and the other way round."""
+    """Remove the padding that was added, and the other way round."""
     pads = tape.values(node, 1)
     if pads is None or attribute(node, "mode", "constant") != "constant" or _axes_given(node, 3):
         return traced(tape, node, g, x, y)
@@ -77,7 +77,7 @@ def slices(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
 
 @RULES.unary("Gather")
 def gather(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
-    """Of a single index, as a class token's, a Pad."""
+    """Pad the gradient of a single index, such as a class token's; trace any other."""
     axis, index = tape.axis(node, "axis", 0, x), tape.values(node, 1)
     if index is None or index.size != 1:
         return traced(tape, node, g, x, y)
@@ -91,14 +91,14 @@ def gather(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
 
 
 def _single(tape: Tape, x: str, axis: int) -> list[int]:
-    """The shape with a side of 1; the first side stays open."""
+    """Return the shape with a side of 1; the first side stays open."""
     shape = [1 if k == axis else side for k, side in enumerate(tape.shape(x))]
     return [shape[0] if axis == 0 else -1, *shape[1:]]
 
 
 @RULES.unary("GatherElements", "GatherND", "Tile", "DepthToSpace", "SpaceToDepth", "Trilu", "Resize")
 def traced(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
-    """Any operator that only moves values: the same on their numbers 1 to n says where each came from; 0: from nowhere.
+    """Trace an operator that only moves values: run on the numbers 1 to n, it returns each value's source; 0: none.
 
     The shape is that of the reference run, batch included.
     """
@@ -107,8 +107,8 @@ def traced(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
     if any(tape.wants(name) for name in node.input[1:]):
         raise GradientError("places that depend on the image have no rule")
     shape, count = tape.shape(x), int(np.prod(tape.shape(x)))
-    if count >= MOST:
-        raise GradientError(f"expected fewer than {MOST} values to move; got {count}")
+    if count >= MOST_NUMBERS:
+        raise GradientError(f"expected fewer than {MOST_NUMBERS} values to move; got {count}")
     numbers = tape.constant(np.arange(1, count + 1, dtype=np.float32).reshape(shape))
     moved = NodeProto()
     moved.CopyFrom(node)

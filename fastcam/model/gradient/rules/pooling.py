@@ -17,7 +17,7 @@ RULES = Table()
 
 @RULES.unary("MaxPool")
 def max_pool(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
-    """To where each maximum came from; windows that overlap may share it."""
+    """Scatter the gradient to the place of each maximum; windows that overlap may share one."""
     if attribute(node, "storage_order", 0):
         raise GradientError("indices in the order of columns have no rule")
     if len(node.output) < 2 or not node.output[1]:
@@ -30,7 +30,7 @@ def max_pool(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
 
 @RULES.unary("AveragePool")
 def average_pool(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
-    """Each mean's share to all of its window: a transposed convolution with ones, channels as items of a batch."""
+    """Spread each mean's share over its window: a transposed convolution with ones, channels as items of a batch."""
     sides, results = tape.shape(x)[2:], tape.shape(y)[2:]
     how = window(node, attribute(node, "kernel_shape"), sides, results)
     standing_out = attribute(node, "auto_pad", "NOTSET").startswith("SAME") and max(how.missing(sides, results)) > 0
@@ -45,7 +45,7 @@ def average_pool(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
 
 
 def _covered(how: Window, k: int, side: int, count: int, with_pads: int) -> np.ndarray:
-    """How many values each window takes the mean of, along one side."""
+    """Count the values that each window takes the mean of, along one side."""
     rank = len(how.kernel)
     low, high = (-how.pads[k], side + how.pads[k + rank]) if with_pads else (0, side)
     first = np.arange(count) * how.strides[k] - how.pads[k]
@@ -94,7 +94,7 @@ def log_sum_exp(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
 
 
 def _axes(tape: Tape, node: NodeProto) -> list[int]:
-    """Of a reduction: an attribute, since opset 13 or 18 an input; none are all, or none at all if the node says so."""
+    """Return the axes of a reduction: an attribute, since opset 13 or 18 an input; none given: all, or none."""
     rank, axes = tape.rank(node.input[0]), attribute(node, "axes")
     if axes is None and len(node.input) > 1 and node.input[1]:
         stored = tape.values(node, 1)
@@ -107,6 +107,6 @@ def _axes(tape: Tape, node: NodeProto) -> list[int]:
 
 
 def _to_equals(tape: Tape, g: str, x: str, y: str, axes: Sequence[int]) -> str:
-    """Shared by those that equal the extremum."""
+    """Share the gradient among the values that equal the extremum."""
     chosen = tape.add("Cast", tape.add("Equal", x, y), to=1)
     return tape.add("Mul", chosen, tape.add("Div", g, tape.sum(chosen, axes)))

@@ -1,4 +1,4 @@
-"""How rules are put down: by the names of the operators that they are for."""
+"""Tables of rules, by the names of their operators."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Unary: TypeAlias = Callable[[Tape, NodeProto, str, str, str], str]
 
 
 class Table(dict[str, Rule]):
-    """Rules by operator; functions are entered by the decorators."""
+    """Rules by operator; decorators add functions."""
 
     def rule(self, *operators: str) -> Callable[[Rule], Rule]:
-        """For any number of inputs and results."""
+        """Decorate a rule for any number of inputs and results."""
 
         def enter(function: Rule) -> Rule:
             self.update(dict.fromkeys(operators, function))
@@ -27,7 +27,7 @@ class Table(dict[str, Rule]):
         return enter
 
     def unary(self, *operators: str) -> Callable[[Unary], Unary]:
-        """For operators whose first input alone depends on the start, and whose first result alone is read."""
+        """Decorate a rule for operators whose first input alone depends on the start, read by one result."""
 
         def enter(function: Unary) -> Unary:
             def run(tape: Tape, node: NodeProto, gradients: Sequence[str | None]) -> Sequence[str | None]:

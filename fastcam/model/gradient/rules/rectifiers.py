@@ -21,7 +21,7 @@ RECTIFIED = "Relu"  # the operator that each rectifier adds to the backward: wit
 
 
 def _table(relu: Unary) -> Mapping[str, Rule]:
-    """Rules of rectifiers, from that of the ReLU, which is told input and result of the rectifier."""
+    """Return rules of rectifiers, made of the ReLU's, which takes the names of a rectifier's input and result."""
     rules = Table()
     rules.unary("Relu")(relu)
 
@@ -49,7 +49,7 @@ def _plain(operator: str) -> Callable[[Tape, NodeProto, Sequence[str | None]], S
 
 
 def _is_zero(tape: Tape, node: NodeProto, k: int) -> bool:
-    """Input k is the same in every run, and 0."""
+    """Return whether input k is the same in every run, and 0."""
     bound = tape.values(node, k)
     return bound is not None and not np.any(bound)
 

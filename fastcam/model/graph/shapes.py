@@ -11,13 +11,13 @@ from onnx import helper
 from fastcam.errors import ModelError
 from fastcam.model.graph.graph import Graph
 
-SMALL = 1024  # bytes; larger weights matter by their shape only
-LARGEST_IMAGE = 1 << 26  # values of a batch of images
-LARGEST = 1 << 29  # elements of one tensor: 2 GiB of float32
+SMALL_WEIGHT = 1024  # bytes; larger weights matter by their shape only
+MOST_VALUES = 1 << 26  # values of a batch of images
+MOST_ELEMENTS = 1 << 29  # elements of one tensor: 2 GiB of float32
 
 
 def check_size(graph: Graph, shape: Sequence[int]) -> None:
-    """No tensor is empty or absurdly large when the image has this shape.
+    """Check that no tensor is empty or absurdly large when the image has this shape.
 
     A network that halves a small image too often ends in empty feature maps; ONNX Runtime doesn't survive pooling them
     (division by zero in native code). A few bytes of nodes can ask for terabytes. Both have to be known before.
@@ -25,10 +25,10 @@ def check_size(graph: Graph, shape: Sequence[int]) -> None:
     Raises
     ------
     ModelError
-        A tensor would be empty, or larger than `LARGEST`.
+        A tensor would be empty, or larger than `MOST_ELEMENTS`.
     """
-    if np.prod(shape, dtype=np.float64) > LARGEST_IMAGE:
-        raise ModelError(f"expected images of at most {LARGEST_IMAGE} values; the model's input is {tuple(shape)}")
+    if np.prod(shape, dtype=np.float64) > MOST_VALUES:
+        raise ModelError(f"expected images of at most {MOST_VALUES} values; the model's input is {tuple(shape)}")
     for tensor in graph.model.graph.initializer:
         if any(side < 0 for side in tensor.dims):  # onnx doesn't survive that
             raise ModelError(f"{tensor.name!r}: expected sides of zero or more; got {list(tensor.dims)}")
@@ -45,7 +45,7 @@ def check_size(graph: Graph, shape: Sequence[int]) -> None:
 
 
 def inferred_shapes(graph: Graph, shape: Sequence[int]) -> Mapping[str, tuple[int, ...]]:
-    """Shapes of tensors when the image has that shape; those that can't be inferred are left out."""
+    """Return shapes of tensors when the image has that shape; those that can't be inferred are left out."""
     inferred = onnx.shape_inference.infer_shapes(_with_input_shape(graph, shape), data_prop=True).graph
     sides = {value.name: value.type.tensor_type.shape.dim for value in (*inferred.value_info, *inferred.output)}
     known = {name: tuple(side.dim_value for side in some) for name, some in sides.items() if some}
@@ -56,10 +56,10 @@ def _check_sides(model: onnx.ModelProto, shape: Sequence[int]) -> None:
     inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
     for value in (*inferred.graph.value_info, *inferred.graph.output):
         sides = [side.dim_value for side in value.type.tensor_type.shape.dim if side.HasField("dim_value")]
-        if np.prod(sides, dtype=np.float64) > LARGEST:
+        if np.prod(sides, dtype=np.float64) > MOST_ELEMENTS:
             raise ModelError(
                 f"{value.name!r} would have {' × '.join(map(str, sides))} elements for an input of shape "
-                f"{tuple(shape)}; expected at most {LARGEST}"
+                f"{tuple(shape)}; expected at most {MOST_ELEMENTS}"
             )
         if len(sides) == 4 == len(value.type.tensor_type.shape.dim) and min(sides) < 1:
             raise ModelError(
@@ -69,10 +69,10 @@ def _check_sides(model: onnx.ModelProto, shape: Sequence[int]) -> None:
 
 
 def _with_input_shape(graph: Graph, shape: Sequence[int]) -> onnx.ModelProto:
-    """The model with that input shape, its large weights replaced by their shapes."""
+    """Return the model with that input shape, its large weights replaced by their shapes."""
     own = graph.model.graph
     weights = {tensor.name: tensor for tensor in own.initializer}
-    large = {name for name, tensor in weights.items() if tensor.ByteSize() > SMALL or tensor.data_location}
+    large = {name for name, tensor in weights.items() if tensor.ByteSize() > SMALL_WEIGHT or tensor.data_location}
     kinds = {value.name: value.type.tensor_type.elem_type for value in own.input}
     inputs = [helper.make_tensor_value_info(graph.image, kinds[graph.image], shape)]
     inputs += [

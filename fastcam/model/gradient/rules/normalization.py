@@ -28,7 +28,7 @@ def log_softmax(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
 
 @RULES.unary("BatchNormalization")
 def batch_normalization(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
-    """With the statistics of training, which are constants."""
+    """Gradient with the statistics of training, which are constants."""
     scale, variance = tape.values(node, 1), tape.values(node, 4)
     if attribute(node, "training_mode", 0):
         raise GradientError("statistics of the batch itself have no rule")
@@ -43,14 +43,14 @@ def layer_normalization(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> 
     axes = range(tape.axis(node, "axis", -1, x), tape.rank(x))
     scaled = tape.add("Mul", g, node.input[1])
     centred = node.op_type == "LayerNormalization"
-    return _normalised(tape, scaled, x, axes, attribute(node, "epsilon", 1e-5), centred=centred)
+    return _normalize(tape, scaled, x, axes, attribute(node, "epsilon", 1e-5), centred=centred)
 
 
 @RULES.unary("InstanceNormalization")
 def instance_normalization(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
     scale = tape.add("Reshape", node.input[1], [1, -1, *[1] * (tape.rank(x) - 2)])
     axes = range(2, tape.rank(x))
-    return _normalised(tape, tape.add("Mul", g, scale), x, axes, attribute(node, "epsilon", 1e-5), centred=True)
+    return _normalize(tape, tape.add("Mul", g, scale), x, axes, attribute(node, "epsilon", 1e-5), centred=True)
 
 
 @RULES.unary("GroupNormalization")
@@ -68,13 +68,13 @@ def group_normalization(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> 
     return tape.like(_rows(tape, back, values, [2], count, attribute(node, "epsilon", 1e-5), centred=True), x)
 
 
-def _normalised(tape: Tape, g: str, x: str, axes: Sequence[int], epsilon: float, *, centred: bool) -> str:
+def _normalize(tape: Tape, g: str, x: str, axes: Sequence[int], epsilon: float, *, centred: bool) -> str:
     count = int(np.prod([tape.shape(x)[axis] for axis in axes]))
     return _rows(tape, g, x, list(axes), count, epsilon, centred=centred)
 
 
 def _rows(tape: Tape, g: str, x: str, axes: Sequence[int], count: int, epsilon: float, *, centred: bool) -> str:
-    """Of h = (x - mean) / sigma, or x / sigma: (g - mean(g) - h * mean(g * h)) / sigma, or the same without mean(g)."""
+    """Gradient (g - mean(g) - h * mean(g * h)) / sigma of h = (x - mean) / sigma; of x / sigma without mean(g)."""
 
     def mean(value: str) -> str:
         return tape.add("Mul", tape.sum(value, axes), 1 / count)
