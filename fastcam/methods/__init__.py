@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastcam.lazy import attach
+from fastcam.package import attach
 
 if TYPE_CHECKING:
     from fastcam.methods.attribution import Attribution as Attribution
