@@ -1,4 +1,4 @@
-"""What `Classifier.explain` and `input_gradient` return: frozen values, which show themselves as heatmaps."""
+"""Results of `Classifier.explain` and `input_gradient`: frozen values, which show themselves as heatmaps."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Explanation:
 
     @property
     def has_probabilities(self) -> bool:
-        """Whether the scores are probabilities, not values of another kind."""
+        """True if the scores are probabilities, not values of another kind."""
         return self.activation in ("softmax", "sigmoid", "probabilities")
 
     def score_text(self, n: int, m: int) -> str:
@@ -152,7 +152,7 @@ class Explanation:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class InputGradient:
-    """What `Classifier.input_gradient` returns: gradients at the network input of N images × M classes.
+    """Gradients at the network input of N images × M classes, as `Classifier.input_gradient` returns them.
 
     Attributes
     ----------

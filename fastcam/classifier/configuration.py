@@ -1,4 +1,4 @@
-"""What stands beside a model in the files of Hugging Face and timm: preprocessing and class names."""
+"""Preprocessing and class names in the files of Hugging Face and timm beside a model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Found(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What a caller and the files beside a model say of its preprocessing.
+    """The preprocessing that a caller gave, and the one in the files beside a model.
 
     Attributes
     ----------
@@ -149,7 +149,7 @@ def _read(file: Path) -> Mapping[str, Any]:
 
 
 def _timms(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """What timm writes, as `pretrained_cfg`; a `config.json` without that belongs to something else."""
+    """Return timm's `pretrained_cfg`; a `config.json` without one belongs to something else."""
     return config.get("pretrained_cfg") or (config if "crop_pct" in config and "mean" in config else None)
 
 

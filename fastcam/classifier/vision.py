@@ -34,7 +34,7 @@ from fastcam.model.run.session import Session
 
 
 class Outputs(NamedTuple):
-    """What the network makes of N network inputs.
+    """Outputs of the network for N network inputs.
 
     Attributes
     ----------

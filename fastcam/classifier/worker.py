@@ -1,4 +1,4 @@
-"""What explains a part of a data set, in whatever process it lands."""
+"""A classifier that explains a part of a data set, in any process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From photos to the columns of a batch."""
+"""Columns of a batch, made of its photos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a photo, its truth and its maps to the rows of all metrics."""
+"""Rows of all metrics, made of a photo, its truth and its maps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is assumed of a model is said: a warning in Python, a line of commands; class names beside a model."""
+"""Assumptions about a model are shown: a warning in Python, a line of commands; class names beside a model."""
 
 import json
 import warnings

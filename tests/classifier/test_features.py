@@ -30,7 +30,7 @@ def cifar(load_real, shared):
 
 
 def test_features_are_what_the_network_pools(cifar):
-    """Of an exact head: what its own last layer reads, by a plain session over the file."""
+    """Return the input of an exact head's last layer, by a plain session over the file."""
     model, photos, _ = cifar
     graph = onnx.load(model.path)
     gemm = next(node for node in graph.graph.node if node.op_type == "Gemm")
@@ -52,7 +52,7 @@ def test_features_are_what_the_network_pools(cifar):
     "name", ["mnist_cnn_flatten_fc", "mobilenet_v1_0.25_128_fp32_nhwc", "mobilenet_v2_1.0_224_quant_q"]
 )
 def test_features_are_means_of_the_feature_maps(load_real, photos, name):
-    """Of a head that isn't exact, one with channels last, and a quantised one."""
+    """Heads that aren't exact, with channels last, and quantised, all have features."""
     model = load_real(name)
     seen = model.vision.see(photos[0])
     maps = model.run(seen.network_input)[1]
@@ -71,7 +71,7 @@ def test_photos_that_can_not_be_read_are_named(cifar, tmp_path):
 
 
 def test_the_models_own_classes_come_back(cifar):
-    """With its own class weights, a model explains as it did."""
+    """A model with its own class weights explains as it did."""
     model, photos, _ = cifar
     again = model.with_classes(*model.head.linear(), labels=model.labels)
     ours, theirs = (one.explain(photos[:4], top=3) for one in (model, again))
@@ -86,7 +86,7 @@ def test_the_models_own_classes_come_back(cifar):
 
 @pytest.mark.parametrize("learner", [LinearSVC(C=0.1), LogisticRegression(C=0.1)], ids=["svm", "logistic"])
 def test_a_classifier_of_scikit_learn_becomes_one_of_ours(cifar, learner):
-    """Its decisions are the logits, and its maps add up to them; of photos that it hasn't seen, most are right."""
+    """Decisions of the new classifier are the logits, and its maps add up to them; most new photos are right."""
     model, photos, animal = cifar
     features, train = model.features(photos), np.arange(20) % 2 == 0
     learner.fit(features[train], animal[train])
@@ -101,7 +101,7 @@ def test_a_classifier_of_scikit_learn_becomes_one_of_ours(cifar, learner):
 
 
 def test_several_classes_and_any_head(mnist):
-    """Of a network of flattened maps, which has no exact maps of its own classes: of these there are."""
+    """A network of flattened maps has no exact maps of its own classes, but has them of learned ones."""
     rng = np.random.default_rng(0)
     photos = rng.integers(0, 256, (6, 28, 28, 3)).astype(np.uint8)
     learner = LogisticRegression().fit(mnist.features(photos), [0, 1, 2, 0, 1, 2])
@@ -170,7 +170,7 @@ def test_what_is_refused(cifar, weights, bias, options, match):
 
 @pytest.mark.parametrize("method", methods.names(methods.MaskingMethod))
 def test_methods_that_ask_again_ask_the_new_classes(cifar, method):
-    """With its own class weights, a model answers as it did."""
+    """A model with its own class weights answers as it did."""
     model, photos, _ = cifar
     again = model.with_classes(*model.head.linear())
     ours, theirs = (one.explain(photos[0], method=method, top=2) for one in (model, again))
@@ -189,7 +189,7 @@ def test_what_goes_through_the_file_knows_nothing_of_new_classes(cifar):
 
 
 def test_a_head_of_new_classes_is_no_head_of_the_file(cifar, tmp_path):
-    """It is refused where it would be saved, loaded or baked with the file, which has no such logits."""
+    """A learned head is refused where it would be saved, loaded or baked with the file, which has no such logits."""
     model = cifar[0]
     head, match = model.with_classes(np.ones((1, 64)), [0.0]).head, "head: expected one .* got one of with_classes"
     with pytest.raises(InputError, match=match):
@@ -205,7 +205,7 @@ def test_a_head_of_new_classes_is_no_head_of_the_file(cifar, tmp_path):
 
 
 def with_maximum(path):
-    """The same network with the maximum in place of the mean."""
+    """Return the network with the maximum in place of the mean."""
     model = onnx.load(path)
     for node in model.graph.node:
         if node.op_type == "GlobalAveragePool":

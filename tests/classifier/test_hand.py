@@ -73,7 +73,7 @@ def test_an_axis_of_time_first_is_none_of_images(images):
 
 
 def test_patches_that_are_made_a_batch_are_no_maps():
-    """Of the tensors on the way those with one entry for each image are maps, before and behind."""
+    """Tensors on the way with one entry for each image are maps, before and behind."""
     body = (
         "c = Conv<strides = [4, 4], pads = [1, 1, 1, 1]>(image, k) f = Relu(c) t = Transpose<perm = [0, 2, 3, 1]>(f) "
         "patches = Reshape(t, apart) n = LayerNormalization<axis = -1>(patches, gain) maps = Reshape(n, back) "
@@ -166,7 +166,7 @@ def test_tensors_that_were_rejected_by_shape_are_named_and_may_be_given():
 
 @pytest.mark.parametrize("bias", [0.016, 1.0, 1e4])
 def test_a_bias_that_dwarfs_the_sums(bias):
-    """What the feature maps add is a few ulps of the bias."""
+    """The feature maps add a few ulps of the bias."""
     signal = 64 * bias * 2.0**-23
     stored = {"w": W * signal, "b": np.full(5, bias, np.float32)}
     head = fastcam.load(proto(f"{POOLED} {GEMM}", stored=stored).SerializeToString(), preprocess="unit").head
@@ -233,7 +233,7 @@ def test_float16_maps_that_always_overflow_are_named():
 
 
 def test_a_batch_that_is_made_inside_says_no_word_of_cpp():
-    """Of a model that doesn't run either: what ONNX Runtime says is put in our words, and its exception is kept."""
+    """ONNX Runtime's error of a model that doesn't run is put in our words, and its exception is kept."""
     body = f"{POOLED} r = Reshape(q, two) {GEMM.replace('(q', '(r')}"
     model = onnx.ModelProto.FromString(proto(body, stored={"two": [2, 7]}).SerializeToString())
     with pytest.raises(fastcam.ModelError, match="operator Reshape: .*cannot be reshaped") as error:

@@ -21,7 +21,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
-    """Without loss, so that all decoders agree."""
+    """A video without loss, so that all decoders agree."""
     return make(tmp_path_factory.mktemp("interop") / "clip.mkv", pictures(10, 50, 60), "ffv1", "bgr0")
 
 
@@ -37,7 +37,7 @@ def assert_equal(got, expected):
 
 
 def test_opencv_in_and_out(model, clip, expected, tmp_path):
-    """Its frames are BGR: views with the channels turned are read where they lie."""
+    """Frames of OpenCV are BGR: views with the channels turned are read in place."""
     capture = cv2.VideoCapture(str(clip))
 
     def frames():
@@ -111,7 +111,7 @@ def test_own_reader_under_an_event_loop(model, clip, expected):
 
 
 def test_an_asynchronous_camera(model, expected):
-    """Such as a web socket or a queue that somebody else fills."""
+    """An asynchronous source, such as a web socket or a queue that somebody else fills."""
 
     async def collect():
         queue = asyncio.Queue(maxsize=2)

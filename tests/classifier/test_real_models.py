@@ -128,7 +128,7 @@ def pointing_and_energy(model, pairs):
     [("squeezenet1_1_nchw", 63, 0.421), ("mobilenet_v2_1.0_224_nchw_gemm", 43, 0.403)],
 )
 def test_reference_numbers_on_coco(load_real, shared, name, hits, energy):
-    """Of 96 pairs. A grey level of another resizing may move a peak in or out of a box."""
+    """96 pairs are compared. A grey level of another resizing may move a peak in or out of a box."""
     pointing, share = pointing_and_energy(load_real(name), coco_pairs(shared))
     assert (pointing.images, share.empty) == (96, 0)
     assert abs(pointing.hits - hits) <= 1

@@ -20,7 +20,7 @@ def model(load_real):
 
 @pytest.fixture(scope="module")
 def red():
-    """Its maps are the red and the green channel of the frame, pixel by pixel; classes 0 and 1."""
+    """A model whose maps are the red and the green channel of the frame, pixel by pixel; classes 0 and 1."""
     return fastcam.load(red_finder(8, 12), preprocess="unit,fit=stretch")
 
 
@@ -51,7 +51,7 @@ def test_without_smoothing_and_margin_it_is_as_explained(model):
 
 
 def test_maps_are_averages_over_time(model):
-    """Of activation maps of one class, by the formula in float64: linear, as they are in the feature maps."""
+    """Smooth activation maps of one class by the formula in float64: they are linear in the feature maps."""
     given, steps, half_life = frames(6), (0.1, 0.02, 0.5, 0.0, 0.3), 0.2
     alone = np.stack([model.explain(frame, class_index=4).activation_maps[0, 0] for frame in given]).astype(float)
     average = alone[0]

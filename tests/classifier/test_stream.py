@@ -67,7 +67,7 @@ def test_no_frames(model):
 
 
 def test_the_source_waits_for_a_slow_consumer(explanation):
-    """At most `queue` frames wait, each worker has one, and `queue` results more than that wait to be taken."""
+    """No more than `queue` frames wait, each worker has one, and `queue` further results wait to be taken."""
     read = []
 
     def source():

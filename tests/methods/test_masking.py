@@ -51,7 +51,7 @@ LAST = (
 
 @pytest.mark.parametrize("dtype", ["float", "uint8"])
 def test_scorecam_of_odd_shapes_with_channels_last(dtype):
-    """Of uint8, masked pixels are rounded."""
+    """Masked pixels of uint8 are rounded."""
     body = LAST.format(image="c") if dtype == "uint8" else LAST.format(image="image")
     body = f"c = Cast<to = 1>(image) {body}" if dtype == "uint8" else body
     small = {name: 0.02 * np.random.default_rng(3).standard_normal(WEIGHTS[name]).astype(np.float32) for name in "kw"}

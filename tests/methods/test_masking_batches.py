@@ -58,7 +58,7 @@ def test_models_that_do_not_keep_a_batch_apart(method, body, inputs, weights):
 
 @pytest.mark.parametrize("batch_size", [6, 3, 2])
 def test_items_that_the_others_drown(batch_size):
-    """As int8 models that find their ranges while running: where all are alike it doesn't show."""
+    """A model that mixes a batch, as int8 models that find their ranges while running: equal items don't show it."""
 
     def rounded(items):
         step = np.abs(items).max() / 8

@@ -91,7 +91,7 @@ def test_values_that_are_none(bad):
 
 
 def test_feature_maps_without_finite_values():
-    """Where logits are, behind a sigmoid."""
+    """Feature maps overflow before a sigmoid keeps the logits finite."""
     body = (
         "f = Conv(image, k) maps = Exp(f) l = Log(maps) r = Sigmoid(l) g = GlobalMaxPool(r) "
         "q = Flatten(g) logits = Gemm<transB = 1>(q, w, b)"
@@ -114,7 +114,7 @@ def general(model):
 
 
 def feature_maps_of(model, photo):
-    """As the model has them."""
+    """Return feature maps in the layout of the model."""
     return model.vision.see(photo).feature_maps
 
 
@@ -161,7 +161,7 @@ def test_methods_on_real_models(load_real, name, method):
 
 
 def test_gradients_of_a_head_that_is_not_linear(mnist):
-    """By differences in the running session over the tail."""
+    """Compute gradients by differences in the running session over the tail."""
     photo = np.random.default_rng(0).integers(0, 256, (28, 28, 3)).astype(np.uint8)
     maps, gradients = feature_maps_of(mnist, photo), mnist.vision.attribution.gradients
     gradient = gradients(maps, one_hot(np.array([5]), 10))[0]
@@ -181,7 +181,7 @@ def test_gradients_of_a_head_that_is_not_linear(mnist):
 
 
 def test_class_tokens_through_attention():
-    """What a class token reads by attention has a gradient at every place."""
+    """Tokens that a class token reads by attention have a gradient at every place."""
     model = fastcam.load(class_token(), preprocess="unit,fit=stretch")
     assert model.head.kind == "pool-nonlinear"
     found = model.explain(np.random.default_rng(0).integers(0, 256, (32, 48, 3)).astype(np.uint8), top=5)
@@ -206,7 +206,7 @@ def test_a_fixed_batch_and_several_images():
 
 
 def test_threads_share_one_session(mnist):
-    """Which none of them has opened before."""
+    """Threads get the same maps from a model that none of them has opened before."""
     model = fastcam.load(mnist.path, preprocess=mnist.preprocess)
     photo = np.random.default_rng(0).integers(0, 256, (28, 28, 3)).astype(np.uint8)
     with ThreadPoolExecutor(4) as pool:
@@ -269,7 +269,7 @@ def test_inputs_that_depend_on_the_image_besides_the_first():
 
 
 def test_a_file_that_was_replaced(tmp_path):
-    """By other weights, after the model was loaded; or taken away."""
+    """A file that gets other weights after the model was loaded, or is taken away, is an error."""
     weights = {"k": (6, 3, 3, 3), "w": (5, 6), "b": (5,)}
     (tmp_path / "model.onnx").write_bytes(build(FIXED, **weights))
     photo = np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.uint8)

@@ -15,7 +15,7 @@ def build(body, inputs=IMAGE, outputs="float[N, 5] logits", opset=17, seed=0, **
 
 
 def make(body, inputs=IMAGE, outputs="float[N, 5] logits", opset=17, seed=0, **weights):
-    """The same as a protobuf."""
+    """Return a model as a protobuf."""
     text = f'<ir_version: 8, opset_import: ["" : {opset}]> g ({inputs}) => ({outputs}) {{ {body} }}'
     model = parser.parse_model(text)
     rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""From a draft to `Annotations`: paths, classes and boxes are checked, and everything is listed that is left out."""
+"""`Annotations` from a draft: paths, classes and boxes are checked, and everything that is left out is listed."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ Summary = TypeVar("Summary")
 
 
 class Group(NamedTuple):
-    """What a metric counts: one row of numbers for each.
+    """The subjects of a metric, with one row of numbers for each.
 
     Attributes
     ----------

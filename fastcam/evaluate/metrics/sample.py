@@ -26,7 +26,7 @@ TIGHT = 100 / 255  # of the heuristics: the threshold after 20 in the code that 
 
 
 class Subject(NamedTuple):
-    """What is true of one photo.
+    """The truth about one photo.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ class Sample:
 
     @cached_property
     def cutter(self) -> Cutter:
-        """What makes boxes of maps."""
+        """The maker of boxes from maps."""
         return Cutter(self.terms, self.part, self.subject.size)
 
     @cached_property

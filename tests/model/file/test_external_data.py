@@ -53,7 +53,7 @@ def test_external_data_beside_the_model(external):
 
 
 def test_a_cache_that_links_the_model_and_its_data_into_a_folder_of_blobs(external, tmp_path_factory):
-    """As the cache of Hugging Face: snapshots/<revision>/model.onnx is a link to blobs/<hash>, and so are its weights."""
+    """The cache of Hugging Face: snapshots/<revision>/model.onnx is a link to blobs/<hash>, and so are its weights."""
     root = tmp_path_factory.mktemp("cache")
     (root / "blobs").mkdir()
     (root / "snapshots" / "1").mkdir(parents=True)

@@ -14,7 +14,7 @@ SECONDS = 10.0  # for one model, of its thread, so that a busy machine fails not
 
 
 def fates(folder: Path, first: int, last: int) -> dict[int, str]:
-    """What became of each model; a process that dies or hangs is started again behind the model that did it."""
+    """Return the fate of each model; a process that dies or hangs is started again behind the model that did it."""
     found: dict[int, str] = {}
     while first < last:
         command = [sys.executable, "-m", "tests.model.fuzzing", str(folder), str(first), str(last)]

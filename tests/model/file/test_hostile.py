@@ -76,7 +76,7 @@ def growing():
 
 
 def test_a_model_that_takes_too_much_memory_is_given_up(monkeypatch):
-    """How much a loop takes can't be known before it runs."""
+    """The cost of a loop can't be known before it runs."""
     monkeypatch.setattr(limits, "MEMORY", 200 << 20)
     with pytest.raises(ModelError, match="looking for the head took more than 200 MB of memory, and was given up"):
         fastcam.load(growing())

@@ -55,7 +55,7 @@ def test_a_broken_ort_file():
 
 
 def test_exposing_inner_tensors_changes_no_bit_of_the_scores(load_real, shared):
-    """The same bytes with a few more: fusions stay as they were."""
+    """A few more bytes leave fusions as they were."""
     for name in NAMES:
         model = load_real(name)
         side = {"squeezenet1_1_nchw": 227, "cifar10_resnet20": 32}.get(name, 224)

@@ -29,7 +29,7 @@ def model(nodes: Any, shape: Any, opset: Any = 17, **stored: Any):
 
 
 def node(operator, *inputs, **attributes):
-    """That makes y."""
+    """Return a node that makes y."""
     return helper.make_node(operator, list(inputs), ["y"], **attributes)
 
 
@@ -72,7 +72,7 @@ def by_reference(written) -> Any:
 
 
 def by_onnxruntime(written):
-    """In float32: for what is linear, of which differences over large steps are exact."""
+    """Compare in float32, for linear operators, whose differences over large steps are exact."""
     run = session(written).run
     return lambda x: run(None, {"x": x.astype(np.float32)})[0].astype(np.float64)
 

@@ -43,7 +43,7 @@ def test_the_gradient_is_that_of_differences_of_the_running_model(load_real, pho
 
 
 def test_another_gradient_is_refused(shared, monkeypatch):
-    """What opening holds against differences: here the rules of guided backpropagation pass for those of the gradient."""
+    """A wrong gradient is found when it is opened: here the rules of guided backpropagation stand in for it."""
     monkeypatch.setitem(VARIANTS, "gradient", VARIANTS["guided"])
     model = fastcam.load(shared / "models" / "cifar10_resnet20.onnx", preprocess="imagenet,fit=stretch")
     with pytest.raises(GradientError, match="the gradient at 'input' isn't that of small differences: off by"):
@@ -159,7 +159,7 @@ def test_winning_probabilities(load_real, photos, name):
 
 
 def test_the_gradient_at_a_layer_is_that_of_the_head(load_real, photos):
-    """Where the head is exact, its closed form."""
+    """The gradient at the feature maps of an exact head is its closed form."""
     model = load_real("cifar10_resnet20")
     found = model.input_gradient(photos[0], class_index=4, layer=model.head.feature_maps)
     weights = model.head.class_weights[4] / (8 * 8)

@@ -18,7 +18,7 @@ PHOTO = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
 
 
 def tensors(path, operator):
-    """What the operators of a kind make, in order."""
+    """Return the outputs of the operators of a kind, in order."""
     return [node.output[0] for node in onnx.load(path).graph.node if node.op_type == operator]
 
 
@@ -105,7 +105,7 @@ def test_names_of_operators(shared):
 
 @pytest.mark.parametrize("name", ["squeezenet1_1_int8_qdq", "mobilenet_v2_1.0_224_quant_q"])
 def test_quantised_models(load_real, photos, name):
-    """In float32, with what quantisation clips (a ReLU6) clipped; classes and logits are the model's own."""
+    """Maps are in float32, clipped where quantisation clips (a ReLU6); classes and logits are the model's own."""
     model = load_real(name)
     for photo in photos[-3:]:
         closed = model.explain(photo, method="gradcam")
@@ -223,7 +223,7 @@ def test_finer_seeds_are_derivatives_of_the_published_targets(classes):
 
 
 def test_finer_cam_is_grad_cam_of_a_difference(load_real, photos):
-    """And in closed form CAM of a difference of class weights."""
+    """Finer-CAM in closed form is CAM of a difference of class weights."""
     model = load_real("mobilenet_v2_1.0_224_nchw_gemm")
     found = model.explain(photos[0], method="finercam")
     logits, index = found.logits[0], found.class_index[0, 0]

@@ -113,7 +113,7 @@ def test_operators_without_a_rule_are_named():
 
 
 def test_other_inputs_that_depend_on_the_start():
-    """Which are refused where a rule knows the first one only, and never frozen at what was seen once."""
+    """Axes from the model's inputs are refused where a rule knows the first value only, and never frozen."""
     bound = [helper.make_node("ReduceMean", ["x"], ["m"], keepdims=0), node("Clip", "x", "m")]
     refused(model(bound, (2, 3)), noise(2, 3), "'y', Clip: another input that depends on the image")
     best = [helper.make_node("ArgMax", ["x"], ["i"], axis=1, keepdims=0), node("Gather", "x", "i", axis=1)]
@@ -143,7 +143,7 @@ def test_paths_by_shapes_and_conditions_have_no_gradient():
 
 
 def test_every_rule_is_tested():
-    """By its name, in one of these files; those of ONNX Runtime's own domain elsewhere."""
+    """Each rule is tested by its operator's name in one of these files; those of ONNX Runtime's own domain elsewhere."""
     files = Path(__file__).parent.glob("test_rules_*.py")
     text = "".join(file.read_text(encoding="utf-8") for file in files)
     left = {name for name in RULES if f'"{name}"' not in text and not name.startswith("com.microsoft")}

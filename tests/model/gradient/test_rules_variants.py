@@ -11,14 +11,14 @@ from tests.model.gradient.differences import known_of, model, node, noise, sessi
 
 
 def passed(written, x, g, variant):
-    """What of g arrives at x."""
+    """Return the share of g that arrives at x."""
     rules = VARIANTS[variant](written.graph.node, "y")
     made = session(differentiate(written, "x", "y", known_of(written, x), rules))
     return made.run([GRADIENT], {"x": x, SEED: g})[0]
 
 
 def one(operator, x, *inputs, variant="excitation", order=None, opset=17, seed=9, **attributes):
-    """Of a model with one operator, whose inputs besides x are arrays: its result, g, and what arrives."""
+    """Return result, g, and what arrives at x, of a model with one operator whose other inputs are arrays."""
     stored = {f"i{k}": value for k, value in enumerate(inputs)}
     names = ["x", *stored] if order is None else order
     written = model(node(operator, *names, **attributes), x.shape, opset, **stored)
@@ -135,7 +135,7 @@ def test_excitation_through_a_convolution(strides, pads, groups):
     ],
 )
 def test_excitation_through_a_mean(operator, attributes):
-    """As a convolution of each channel with ones."""
+    """Mean pooling is a convolution of each channel with ones."""
     x = noise(2, 3, 6, 5)
     _, g, found = one(operator, x, **attributes)
     whole = attributes.get("kernel_shape", [6, 5])
@@ -151,7 +151,7 @@ def test_excitation_through_a_mean(operator, attributes):
 
 
 def test_excitation_through_a_sum():
-    """By the positive parts; a constant gets nothing."""
+    """A sum is shared by the positive parts; a constant gets nothing."""
     nodes = [
         helper.make_node("Mul", ["x", "two"], ["a"]),
         helper.make_node("MatMul", ["x", "w"], ["b"]),
@@ -241,7 +241,7 @@ def test_excitation_through_a_network(network):
 
 
 def test_contrastive_is_a_difference_of_two_passes(network):
-    """Of that of the network with the last weights negated; a pass of its own each, in another graph."""
+    """The contrast with the network whose last weights are negated; a pass of its own each, in another graph."""
     written, weights, x = network
     seed = np.eye(5, dtype=np.float32)[[1, 3]]
     negated = model(NETWORK, (2, 3, 10, 12), **weights | {"w3": -weights["w3"]})

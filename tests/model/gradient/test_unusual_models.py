@@ -57,7 +57,7 @@ def test_a_layer_by_the_name_that_the_head_has(integers):
 
 
 def test_another_function_in_float32_is_not_explained(shared):
-    """With a wrong preprocessing int8 saturates, and float32 doesn't."""
+    """Wrong preprocessing saturates int8, and not float32."""
     model = fastcam.load(shared / "models" / "squeezenet1_1_int8_qdq.onnx")  # imagenet: values of 2, not of 128
     photo = np.random.default_rng(0).integers(0, 256, (227, 227, 3)).astype(np.uint8)
     with pytest.raises(GradientError, match="in float32 .*gives other logits than the model: off by"):

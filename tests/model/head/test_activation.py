@@ -1,4 +1,4 @@
-"""What makes scores of logits is what the model says, or the caller; nothing is invented."""
+"""Scores are made of logits as the model or the caller says; nothing is invented."""
 
 import json
 
