@@ -70,7 +70,7 @@ def header(*cells: str) -> None:
 
 def parts(model: fastcam.Classifier, pictures: list[Any]) -> dict[str, Callable[[], None]]:
     """Return the time of each part of a pipeline, one after another."""
-    session, spec = model._explainer.session, model.preprocess
+    session, spec = model.vision.session, model.preprocess
     region = seen_region(pictures[0].shape[:2], (224, 224), spec.fit, spec.crop_fraction)
     inputs = [frames.network_input(picture, region, spec, session.input, threads=1) for picture in pictures[:50]]
     heads = [model.head.feature_maps, model.head.logits]

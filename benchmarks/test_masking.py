@@ -47,7 +47,7 @@ def pytorch_grad_cam(method, network, threads, cleanup):
     net = peers.network(network)
     cam = cleanup.enter_context(kind(model=net, target_layers=[LAYERS[network](net)]))
     model = opened(network)
-    seen = model._explainer.see(chelsea(), fastcam.arrays.engines.select.named("cpu"))
+    seen = model.vision.see(chelsea())
     tensor = torch.from_numpy(seen.network_input)
 
     def run():

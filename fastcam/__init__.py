@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 # Exit handlers that are registered from here on are called before that of `threads`.
-from fastcam import threads as _threads  # noqa: F401  # pyright: ignore[reportUnusedImport]
-from fastcam.lazy import attach
-from fastcam.version import __version__ as __version__
+from fastcam.arrays import threads as _threads  # noqa: F401  # pyright: ignore[reportUnusedImport]
+from fastcam.package import __version__ as __version__
+from fastcam.package import attach
 
 if TYPE_CHECKING:
     from fastcam.arrays.boxes import find_boxes as find_boxes

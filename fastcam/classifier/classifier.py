@@ -1,49 +1,34 @@
-"""A classifier that explains itself: what a user has of an open model."""
+"""Classifier: a model that explains photos and streams."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from numpy.typing import ArrayLike
 
-from fastcam.classifier.open_model import OpenModel
+from fastcam.classifier import explanations
+from fastcam.classifier.labels import read_labels
+from fastcam.classifier.pooled_features import Reclassified, head_with_classes
+from fastcam.classifier.prepared_model import PreparedModel
 from fastcam.classifier.steady import Steady
 from fastcam.classifier.stream import Stream, open_stream
 from fastcam.images.photos import each_photo
+from fastcam.methods import table
+from fastcam.model.gradient.at_input import Smoothing
 from fastcam.model.run.batches import Progress
-from fastcam.results import Explanation
+from fastcam.results import Explanation, InputGradient
 
 
-class Classifier(OpenModel):
+class Classifier(PreparedModel):
     """An ONNX image classifier that explains itself. Made by `fastcam.load`; may be used from many threads.
 
     It pickles as the model's path or bytes, its head and its options, and is opened again where it is unpickled, with
     nothing searched; a deep copy likewise, while `copy.copy` shares the session. One that was loaded with a session or
-    `session_options` of your own says that it can't. For many batches in other processes, `fastcam.evaluate.Worker` is
+    `session_options` of your own raises an error. For many batches in other processes, `fastcam.classifier.Worker` is
     smaller.
 
-    Attributes
-    ----------
-    head
-        The proven `Head`.
-    labels, labels_origin
-        Class names, or None; and where they come from: "argument", the path of a configuration file, or "none", with
-        the reason where some were found that don't fit.
-    activation, activation_origin
-        What makes scores of the logits: "softmax", "sigmoid", "none", or "probabilities" or "other" where they are the
-        model's own; and why it does.
-    preprocess, preprocess_origin, preprocess_details
-        The `Preprocess`; where it comes from: "argument", the path of a configuration file, or "default"; and what was
-        taken from that file, and changed.
-    input, outputs
-        The model's `ImageInput`, and the names of its own outputs.
-    provider
-        The ONNX Runtime provider that runs the model.
-    path, sha256
-        Of the model, external data counted in; None for what isn't known.
-    candidates, seconds
-        What was looked at to find the head, last tensors first, and how long opening and proving took.
+    Attributes: see `PreparedModel`.
     """
 
     def explain(
@@ -61,7 +46,7 @@ class Classifier(OpenModel):
         batch_size: int | None = None,
         progress: Progress | None = None,
     ) -> Explanation:
-        """Class activation maps and boxes for the best classes, or for given ones, of one or many images.
+        """Compute activation maps and boxes for the best classes, or for given ones, of one or many images.
 
         Images run through the network one by one: a batch gives the very same bits as a loop, in constant memory.
 
@@ -72,36 +57,36 @@ class Classifier(OpenModel):
         top
             Explain this many classes of each image, best first.
         class_index
-            Explain these instead: one for all, (M,) for all, or (N, M), row n for image n.
+            Explain these classes instead: one for all images, (M,) for all, or (N, M), row n for image n.
         method
-            "cam", exact for heads of kind "cam" and "cam-spatial"; or, of any head, "gradcam", "gradcam++", "xgradcam",
-            "hirescam", "layercam", "finercam", "finercam-weighted" or "eigencam" (`fastcam.methods`), by a closed form
-            where the head is exact, else by the gradient of the logit, which ONNX Runtime computes as well; or
-            "scorecam", "ablationcam", "reciprocam" or "reciprocam-gaussian", which ask the model again and again.
-            "auto": CAM where it is exact, else Grad-CAM. `Explanation.method` and `how` tell which it was. "saliency",
-            "deconvolution", "guidedbackprop", "guidedgradcam", "excitation" and "cmwp" go back through the whole
-            network: see `input_gradient`.
+            A name of `fastcam.methods.METHODS`, which has formulas and papers. "cam" is for heads of kind "cam" and
+            "cam-spatial". Methods that weigh feature maps take any head: by a closed form where the head is exact, else
+            by the gradient of the logit, which ONNX Runtime computes as well. Masking methods run the model again and
+            again. Methods of the network input go back through the whole network: see `input_gradient`. "auto": CAM
+            where it is exact, else Grad-CAM. `Explanation.method` and `how` have what was done.
         layer
-            Name of any tensor that holds feature maps, or of the operator that makes it, in place of the head's: the
+            Name of any tensor that has feature maps, or of the operator that makes it, in place of the head's: the
             model then runs forward and, from the logit, backward to it, in one graph. It is opened on first use, with
-            weights of its own in memory; the last four stay. Of several layers maps are fused as LayerCAM's authors do
+            weights of its own in memory; the last four stay. Maps of several layers are fused as LayerCAM's authors do
             (`fastcam.methods.layercam.fused`). A map is all zero where the class doesn't depend on the layer.
         convention, threshold, connectivity
-            Which pixels make a box; see `fastcam.find_boxes`.
+            Rule that makes boxes of pixels; see `fastcam.find_boxes`.
         engine
             "cpu": Numba; "reference": NumPy and scikit-image; "cuda": CuPy, on the feature maps that a CUDA provider
-            leaves on its device. "auto" is "cuda" there, if CuPy can be used, else "cpu"; `Explanation.engine` tells.
+            leaves on its device. "auto" is "cuda" there, if CuPy can be used, else "cpu"; see `Explanation.engine`.
         batch_size
-            How many masked images, or feature maps, go through the model at once, for methods that ask it again; None:
-            as many as take some 256 MB. The maps are the same, but for rounding.
+            Masked images, or feature maps, that go through the model at once, for masking methods; None: as many as
+            take some 256 MB. The maps are the same, but for rounding.
         progress
-            Told (done, total) after each batch of these methods, for a bar on the screen; what it raises ends the work.
-            It begins again where a model turns out to mix the items of a batch, and is asked for one after another.
+            Called with (done, total) after each batch of these methods, for a bar on the screen; an exception that it
+            raises ends the work. It begins again where a model turns out to mix the items of a batch, and is run on one
+            after another.
 
         Returns
         -------
         Explanation
-            N = 1 for one image. Boxes are in each image's own pixels.
+            Maps (N, M, h, w) float32, boxes (N, M, 4) int32 xyxy in each image's own pixels, scores (N, M) float32 and
+            logits (N, K) float32; N = 1 for one image.
 
         Raises
         ------
@@ -124,11 +109,85 @@ class Classifier(OpenModel):
         >>> explanation = model.explain(chelsea(), top=2)
         >>> [model.labels[i] for i in explanation.class_index[0]]
         ['Egyptian cat', 'tiger cat']
+        >>> explanation.activation_maps.shape, explanation.boxes.xyxy.shape
+        ((1, 2, 13, 13), (1, 2, 4))
         """
         photos = each_photo(images)
-        options = (top, class_index, method, convention, threshold, connectivity, engine, layer, batch_size, progress)
-        plan = self._explainer.plan(len(photos), *options)
-        return self._explainer.explain(photos, plan)
+        options = self.vision.options(
+            len(photos),
+            top=top,
+            class_index=class_index,
+            method=method,
+            layer=layer,
+            convention=convention,
+            threshold=threshold,
+            connectivity=connectivity,
+            engine=engine,
+            batch_size=batch_size,
+            progress=progress,
+        )
+        return explanations.explain(self.vision, self.labels, photos, options)
+
+    def input_gradient(
+        self,
+        images: Any,
+        *,
+        top: int = 1,
+        class_index: ArrayLike | None = None,
+        method: str = "saliency",
+        samples: int = 1,
+        noise: float = 0.15,
+        seed: int = 0,
+        layer: str | None = None,
+    ) -> InputGradient:
+        """Compute gradients of logits at the network input, or variants of them, of one or many images.
+
+        The whole model runs forward and backward, in float32, once for each image, class and sample; uint8 inputs are
+        taken as the same values in float32. A method's first call opens a session that holds the weights again; while
+        it runs, memory is about that of training on one image.
+
+        Parameters
+        ----------
+        images, top, class_index
+            As in `explain`.
+        method
+            Name of an `InputMethod` of `fastcam.methods.METHODS`, which has formulas and papers.
+        samples, noise, seed
+            SmoothGrad (Smilkov et al. 2017) on top of any: the mean over `samples` copies of the network input with
+            normal noise, whose standard deviation is the share `noise` of the input's range. 1: without noise.
+        layer
+            Name of a tensor to go back to in place of the method's own: feature maps that every path to the logits
+            crosses, or the network input, `Classifier.input.name`.
+
+        Returns
+        -------
+        InputGradient
+            Raw gradients (N, M, C, H, W), and maps (N, M, H, W) made of them, float32, for `find_boxes` and `overlay`.
+
+        Raises
+        ------
+        InputError
+            As `explain`; or no such layer.
+        GradientError
+            An operator has no rule, or the method is for rectifiers and there is none.
+        ModelError
+            ONNX Runtime failed, or opening took more time or memory than such a model may.
+
+        Examples
+        --------
+        >>> from importlib.resources import files
+        >>> import fastcam
+        >>> from skimage.data import chelsea
+        >>> path = str(files("fastcam.data") / "squeezenet1_1.onnx")
+        >>> model = fastcam.load(path, labels="imagenet", preprocess="caffe-bgr")
+        >>> found = model.input_gradient(chelsea(), method="guidedbackprop")
+        >>> found.gradients.shape, found.activation_maps.shape
+        ((1, 1, 3, 224, 224), (1, 1, 224, 224))
+        """
+        photos, smoothing = each_photo(images), Smoothing.checked(samples, noise, seed)
+        table.of_input(method, layer)
+        options = self.vision.options(len(photos), top=top, class_index=class_index, method=method, engine="cpu")
+        return explanations.input_gradient(self.vision, self.labels, photos, options, smoothing, layer)
 
     def stream(
         self,
@@ -148,7 +207,7 @@ class Classifier(OpenModel):
         connectivity: int = 8,
         engine: str = "auto",
     ) -> Stream:
-        """Explain the frames of a video or camera, several at once: pairs (frame, `Explanation`), in order.
+        """Explain the frames of a video or camera, several at once, in order.
 
         Parameters
         ----------
@@ -156,11 +215,11 @@ class Classifier(OpenModel):
             An iterable, or asynchronous iterable, of (H, W, 3) uint8 RGB arrays, or of pairs of one and its time in
             seconds. It is read by a thread of its own, or by the running event loop.
         every
-            Explain every so manyth frame; those between come with the explanation before them.
+            Explain one frame of this many; those between come with the explanation before them.
         workers
             Frames in work at once; None: one for each processor. Models loaded with `threads=1` make the most of them.
         queue
-            Frames that may wait for a worker, and results for whoever takes them: memory is bounded however slow he is.
+            Frames that may wait for a worker, and results that may wait to be taken: memory is bounded.
         drop
             "oldest": a source that doesn't wait; where the queue is full, the oldest frame in it is left out.
             `Stream.dropped` counts them. None: the source waits.
@@ -168,20 +227,20 @@ class Classifier(OpenModel):
             Keep maps, boxes and classes from flickering: see `fastcam.Steady`. None: each frame is explained by
             itself, as by `explain`.
         top, class_index, method, layer, convention, threshold, connectivity, engine
-            As in `explain`, of one image.
+            As in `explain`, for one image.
 
         Returns
         -------
         Stream
-            To be iterated over by `for`, or by `async for`, as an asynchronous source asks for. Close it, or use it in
-            a `with` block, to stop early: its threads then end. `Explanation.frame_index`, `timestamp` and `timings`
-            are set.
+            Pairs (frame, `Explanation`), by `for`, or by `async for`, which an asynchronous source needs. Close it, or
+            use it in a `with` block, to stop early: its threads then end. `Explanation.frame_index`, `timestamp` and
+            `timings` are set.
 
         Raises
         ------
         InputError
-            An option out of range, at once; a frame that can't be explained, in its place, with its number. What the
-            source raises comes in its place as well, after all frames before it.
+            An option out of range, at once; a frame that can't be explained, in its place, with its number. Errors of
+            the source come in their place as well, after all frames before them.
 
         Examples
         --------
@@ -194,6 +253,68 @@ class Classifier(OpenModel):
         ...     [(e.frame_index, model.labels[e.class_index[0, 0]]) for _, e in stream]
         [(0, 'Egyptian cat'), (1, 'Egyptian cat')]
         """
-        plan = self._explainer.plan(1, top, class_index, method, convention, threshold, connectivity, engine, layer)
-        work, finish = self._explainer.steps(plan, steady)
-        return open_stream(work, frames, finish=finish, every=every, workers=workers, queue=queue, drop=drop)
+        options = self.vision.options(
+            top=top,
+            class_index=class_index,
+            method=method,
+            layer=layer,
+            convention=convention,
+            threshold=threshold,
+            connectivity=connectivity,
+            engine=engine,
+        )
+        work = explanations.frame_work(self.vision, self.labels, options, steady)
+        return open_stream(work, frames, every=every, workers=workers, queue=queue, drop=drop)
+
+    def with_classes(
+        self, weights: ArrayLike, bias: ArrayLike, *, labels: Iterable[str] | None = None, activation: str = "softmax"
+    ) -> Self:
+        """Return a `Classifier` of other classes: the same network, with logits `S = weights · features + bias`.
+
+        Its class activation maps are exact, whatever the kind of this head. The session is shared with this one. It
+        lacks what needs these logits in the model's file: `explain(layer=...)`, `input_gradient` and its methods, and
+        `head.save`.
+
+        Parameters
+        ----------
+        weights, bias
+            (K, C) and (K,), such as `coef_` and `intercept_` of scikit-learn's `LogisticRegression` or `LinearSVC` that
+            was trained on `features`. One row is one class against all else, whose score is a sigmoid.
+        labels
+            Names of the classes.
+        activation
+            What makes scores of logits: "softmax", or "sigmoid" for classes that don't exclude one another, and for a
+            single one; "none": the logits are values.
+
+        Returns
+        -------
+        Classifier
+
+        Raises
+        ------
+        InputError
+            Weights, bias, features and labels don't fit each other, or aren't finite.
+
+        Examples
+        --------
+        >>> from importlib.resources import files
+        >>> import fastcam
+        >>> from skimage.data import chelsea, coffee
+        >>> model = fastcam.load(str(files("fastcam.data") / "squeezenet1_1.onnx"), preprocess="caffe-bgr")
+        >>> ours, others = model.features([chelsea(), coffee()])                        # (C,) each
+        >>> chelseas = model.with_classes([ours - others], [0.0], labels=["like Chelsea"])
+        >>> chelseas.explain(chelsea()).logits[0, 0] > 0 > chelseas.explain(coffee()).logits[0, 0]
+        np.True_
+        """
+        head = head_with_classes(self.head, weights, bias, activation)
+        return type(self)(
+            Reclassified(self.vision.session, head),
+            head,
+            labels=None if labels is None else read_labels(labels, head.classes),
+            preprocess=self.preprocess,
+            preprocess_origin=self.preprocess_origin,
+            preprocess_details=self.preprocess_details,
+            path=self.path,
+            activation="none" if activation == "none" else None,
+            base=self,
+        )

@@ -1,7 +1,8 @@
-"""The queues of a stream: some threads, each of which does a whole frame, between bounded queues.
+"""Queues of a stream: some threads, each of which does a whole frame, between bounded queues.
 
 No stage has a thread of its own: a frame's preprocessing, inference and localisation follow each other on one thread,
-and frames run side by side. So no core waits for the slowest stage, and nothing is handed over in between.
+and frames run side by side. So no core waits for the slowest stage, and nothing is handed over in between. Work that
+depends on the frames before it, such as smoothing, takes turns: a thread waits until those frames have had theirs.
 """
 
 from __future__ import annotations
@@ -10,27 +11,43 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import takewhile
 from typing import Any
 
 from fastcam.arrays.scalars import finite_seconds
+from fastcam.arrays.threads import NATIVE, Thread
 from fastcam.errors import InputError
-from fastcam.results import Explanation
-from fastcam.threads import NATIVE, Thread
 
 ENDED = (
     "stream: expected to be iterated over while the program runs; the interpreter ends, and has ended the stream's "
     "threads. Exit handlers come before that if they are registered after `import fastcam`"
 )
 
-Work = Callable[[Any], Any]  # of one frame, on any thread
-Finish = Callable[[Any, float], Explanation]  # of what work made of it, and its time in seconds; in order
+InTurn = Callable[[], AbstractContextManager[None]]
+"""A block under it, the k-th of a frame's work, runs after the k-th blocks of all frames before."""
+Work = Callable[[Any, float, InTurn], Any]
+"""Work on a frame, with its time in seconds, on any thread."""
+
+
+class Stopped(BaseException):
+    """The stream has ended while a frame waited for its turn."""
 
 
 @dataclass(eq=False)
 class Item:
-    """A frame on its way. `result`: what was made of it, an exception, or None where the one before holds on."""
+    """A frame on its way.
+
+    Attributes
+    ----------
+    result
+        What was made of it, an exception, or None where the explanation before it counts.
+    turns
+        Number of turns that its work has had.
+    """
 
     frame: Any
     index: int
@@ -38,19 +55,20 @@ class Item:
     arrived: float
     wanted: bool = True
     waited: float = 0.0
+    turns: int = 0
     result: Any = None
     done: bool = False
 
 
 class Pipeline:
-    """The queues between whoever puts frames in, the workers, and whoever takes results out.
+    """Queues between the source, the workers, and the taker of results.
 
     At most `queue` frames wait for a worker. Workers hold back where results aren't taken, so that there are never more
     than that, one for each worker, and what waits to be taken, `queue` more.
     """
 
-    def __init__(self, work: Work, finish: Finish | None, *, every: int, workers: int, queue: int, drop: bool) -> None:
-        self._work, self._finish, self._every, self._queue, self._drop = work, finish, every, queue, drop
+    def __init__(self, work: Work, *, every: int, workers: int, queue: int, drop: bool) -> None:
+        self._work, self._every, self._queue, self._drop = work, every, queue, drop
         self._most = workers + (0 if drop else queue)
         self._lock = threading.RLock()  # Ctrl-C can't leave it locked, as it can a condition
         self._changed = threading.Condition(self._lock)
@@ -89,7 +107,7 @@ class Pipeline:
         return finite_seconds(f"frame {self._count}: timestamp", timestamp, hint)
 
     def end(self, error: BaseException | None = None) -> None:
-        """No more frames: the source has ended, or failed."""
+        """Take no more frames: the source has ended, or failed."""
         with self._lock:
             if error is not None and not isinstance(error, InputError):
                 error.add_note(f"raised by the source of a stream, in place of frame {self._count}")
@@ -97,7 +115,7 @@ class Pipeline:
             self._changed.notify_all()
 
     def take(self) -> Item | None:
-        """The next frame with its result; None at the end. Raises what the source raised, after all its frames.
+        """Return the next frame with its result; None at the end. Raise what the source raised, after all its frames.
 
         Where the end of the interpreter came before that of the frames, the main thread gets an error, and others,
         which are daemons, end silently, as they do anywhere then.
@@ -110,9 +128,8 @@ class Pipeline:
         item = self._pop()
         if item is not None and item.wanted and not isinstance(item.result, BaseException):
             try:
-                found = self._finish(item.result, item.timestamp) if self._finish else item.result
-                timings = {"waiting": item.waited, **found.timings}
-                item.result = replace(found, frame_index=item.index, timestamp=item.timestamp, timings=timings)
+                timings = {"waiting": item.waited, **item.result.timings}
+                item.result = replace(item.result, frame_index=item.index, timestamp=item.timestamp, timings=timings)
             except BaseException as error:
                 item.result = error
         return item
@@ -137,7 +154,7 @@ class Pipeline:
 
     @property
     def _is_inherited(self) -> bool:
-        """Whether this is a forked child: without the threads, one of which may have held the lock."""
+        """True in a forked child: it has none of the threads, one of which may have had the lock."""
         return self._process != os.getpid()
 
     def stop(self) -> None:
@@ -162,7 +179,7 @@ class Pipeline:
             self._changed.notify_all()
 
     def cut(self) -> None:
-        """Let all threads end since the interpreter does: whoever takes results is told that there would be more."""
+        """Let all threads end since the interpreter does: the taker of results gets an error, as more would come."""
         if self._is_inherited:
             return
         with self._lock:
@@ -174,15 +191,34 @@ class Pipeline:
             item.waited = time.perf_counter() - item.arrived
             if item.wanted:
                 try:
-                    item.result = self._work(item.frame)
+                    item.result = self._work(item.frame, item.timestamp, partial(self._in_turn, item))
                 except BaseException as error:
                     item.result = error
             with self._lock:
                 item.done = True
                 self._changed.notify_all()
 
+    @contextmanager
+    def _in_turn(self, item: Item) -> Iterator[None]:
+        """Wait for an item's next turn, and end it with the block."""
+        with self._lock:
+            self._changed.wait_for(lambda: self._stopped or self._has_turn(item))
+            if self._stopped:
+                raise Stopped
+        try:
+            yield
+        finally:
+            with self._lock:
+                item.turns += 1
+                self._changed.notify_all()
+
+    def _has_turn(self, item: Item) -> bool:
+        """Return whether all items before it are done, or have had more turns."""
+        before = takewhile(lambda other: other is not item, self._taken)
+        return all(other.done or other.turns > item.turns for other in before)
+
     def _next(self) -> Item | None:
-        """A frame for a worker; None when there are no more."""
+        """Return a frame for a worker; None when there are no more."""
         with self._lock:
             self._changed.wait_for(
                 lambda: (

@@ -1,26 +1,28 @@
-"""Maps and classes of a stream that don't flicker: smoothed over time, held against close rivals, on one scale."""
+"""Maps and classes of a stream that don't flicker: smoothed over time, kept against close rivals, on one scale."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.arrays.scalars import is_number
 from fastcam.errors import InputError
-from fastcam.methods.plan import Seen
+
+if TYPE_CHECKING:
+    from fastcam.classifier.vision import SeenPhoto
 
 Limits = tuple[float, float]
 
-SHORTEST = 1e-3  # seconds between two frames, of whose times clocks may make the same
+SHORTEST = 1e-3  # seconds between two frames, whose times may be the same by the clock
 
 
 @dataclass(frozen=True, slots=True)
 class Steady:
-    """How to keep what is shown of a stream from flickering; an option of `Classifier.stream`.
+    """Ways to keep what is shown of a stream from flickering; an option of `Classifier.stream`.
 
     Feature maps and scores become their exponential moving averages, `a_t = w a_(t-1) + (1 - w) x_t` with
     `w = 2 ** (-dt / half_life)`, dt being the time between two frames: so frames that are left out don't matter, and
@@ -31,13 +33,13 @@ class Steady:
     Attributes
     ----------
     half_life
-        Seconds after which what was seen counts half as much. 0: nothing is smoothed.
+        Seconds after which a frame counts half as much. 0: nothing is smoothed.
     margin
-        A class that is shown stays until the smoothed score of another one is ahead by so much, 0 to 1.
+        Lead, 0 to 1, that the smoothed score of another class needs to take the place of one that is shown.
     scale
-        What overlays colour (`Explanation.limits`). "running": from the lowest to the highest raw value of the maps
-        shown, which widens at once and shrinks with the half-life, instead of each frame's own; (low, high): always
-        these raw values.
+        Raw values that overlays colour (`Explanation.limits`). "running": from the lowest to the highest raw value of
+        the maps shown, which widens at once and shrinks with the half-life, instead of each frame's own; (low, high):
+        always these raw values.
 
     Raises
     ------
@@ -67,40 +69,52 @@ class Steady:
             raise InputError(f"steady: scale: expected 'running' or (low, high), low < high; got {self.scale!r}")
 
     def describe(self) -> str:
-        """All values, in words."""
+        """Return all values, in words."""
         scale = self.scale if isinstance(self.scale, str) else f"{self.scale[0]:g} to {self.scale[1]:g}"
         return f"half-life {self.half_life:g} s, margin {self.margin:g}, scale {scale}"
 
 
+class Moment(NamedTuple):
+    """Place of a frame in time: the weight of the past, and the number of the beginning that it comes after."""
+
+    past: float
+    beginning: int
+
+
 class Smoother:
-    """What a stream has seen so far. Frames have to come in order, from one thread at a time."""
+    """The past of a stream.
+
+    `smooth` and `best` take frames in order, one at a time, and so does `limits`, which may lag behind them.
+    """
 
     def __init__(self, steady: Steady) -> None:
         self.steady = steady
-        self._seen: Seen | None = None  # smoothed
+        self.moment = Moment(0.0, 0)  # of the last frame that was smoothed
+        self._seen: SeenPhoto | None = None  # smoothed
         self._time = 0.0
-        self._past = 0.0  # weight of what was seen, for the frame at hand
         self._shown: NDArray[np.int64] | None = None
         self._limits: Limits | None = None
+        self._measured = self.moment  # the last frame that limits were computed for
 
-    def smooth(self, seen: Seen, timestamp: float) -> Seen:
-        """The frame, with feature maps and scores that are smoothed."""
+    def smooth(self, seen: SeenPhoto, timestamp: float) -> SeenPhoto:
+        """Return the frame with feature maps and scores that are smoothed."""
         before, elapsed = self._seen, timestamp - self._time
         if before is None or before.size != seen.size or not elapsed >= 0:
-            self._past, self._shown, self._limits = 0.0, None, None
+            self._shown, self.moment = None, Moment(0.0, self.moment.beginning + 1)
         else:
             elapsed = max(elapsed, SHORTEST)
-            self._past = math.exp2(-elapsed / self.steady.half_life) if self.steady.half_life else 0.0
-        if before is not None and self._past:
-            share = np.float32(1 - self._past)
+            past = math.exp2(-elapsed / self.steady.half_life) if self.steady.half_life else 0.0
+            self.moment = self.moment._replace(past=past)
+        if before is not None and self.moment.past:
+            share = np.float32(1 - self.moment.past)
             maps = before.feature_maps + share * (seen.feature_maps - before.feature_maps)
             scores = before.scores + share * (seen.scores - before.scores)
-            seen = seen._replace(feature_maps=maps, scores=scores)
+            seen = replace(seen, feature_maps=maps, scores=scores)
         self._seen, self._time = seen, timestamp
         return seen
 
     def best(self, scores: NDArray[np.float32], finer: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-        """So many classes (count,), best first by scores (K,), where these are equal by finer values.
+        """Return classes (count,), best first by scores (K,), where these are equal by finer values.
 
         Each place keeps its class until another one that has no better place is ahead by the margin.
         """
@@ -115,14 +129,14 @@ class Smoother:
         self._shown = np.array(chosen, np.int64)
         return self._shown
 
-    def limits(self, maps: NDArray[np.float32]) -> Limits:
-        """The raw values that colours begin and end with, for these maps (M, h, w)."""
+    def limits(self, maps: NDArray[np.float32], moment: Moment) -> Limits:
+        """Return the raw values that colours begin and end with, for maps (M, h, w) of a frame at a moment."""
         if not isinstance(self.steady.scale, str):
             return self.steady.scale
         low, high = float(maps.min()), float(maps.max())
-        if self._limits is not None:
-            share = 1 - self._past
+        if self._limits is not None and self._measured.beginning == moment.beginning:
+            share = 1 - moment.past
             low = min(low, self._limits[0] + share * (low - self._limits[0]))
             high = max(high, self._limits[1] + share * (high - self._limits[1]))
-        self._limits = low, high
+        self._limits, self._measured = (low, high), moment
         return self._limits

@@ -11,10 +11,10 @@ import numpy as np
 
 from fastcam.arrays.pool import processors
 from fastcam.arrays.scalars import is_whole
-from fastcam.classifier.pipeline import Finish, Item, Pipeline, Work
+from fastcam.arrays.threads import Thread, begin
+from fastcam.classifier.pipeline import Item, Pipeline, Work
 from fastcam.errors import InputError
 from fastcam.results import Explanation
-from fastcam.threads import Thread, begin
 
 Result = TypeVar("Result")
 Pair = tuple[Any, Explanation]
@@ -25,13 +25,14 @@ PATIENCE = 1.0  # seconds that closing waits for a source which is blocked: its 
 class Stream(Iterator[Pair], AsyncIterator[Pair]):
     """Pairs of a frame and its `Explanation`, in order, by `for` or by `async for`.
 
-    To be taken by one thread at a time. An asynchronous source needs `async for`. Closing the stream, or leaving its
+    One thread at a time may take them. An asynchronous source needs `async for`. Closing the stream, or leaving its
     `with` block, ends its threads.
 
     Attributes
     ----------
     frame_index, timestamp
-        Of the frame that came last; with `every`, its explanation may be of one before it. None at first.
+        Number and time of the frame that came last; with `every`, its explanation may be of one before it. None at
+        first.
     """
 
     def __init__(self, pipeline: Pipeline, frames: Iterable[Any] | AsyncIterable[Any]) -> None:
@@ -52,7 +53,7 @@ class Stream(Iterator[Pair], AsyncIterator[Pair]):
 
     @property
     def dropped(self) -> int:
-        """Frames that were left out, since newer ones came (`drop="oldest"`)."""
+        """Number of frames that were left out, since newer ones came (`drop="oldest"`)."""
         return self._pipeline.dropped
 
     def __next__(self) -> Pair:
@@ -96,7 +97,7 @@ class Stream(Iterator[Pair], AsyncIterator[Pair]):
         return item.frame, self._last
 
     def close(self) -> None:
-        """End all threads. What is being computed is finished and forgotten."""
+        """End all threads, after the frames that they are working on."""
         self._pipeline.stop()
         if self._reader is not None:
             self._reader.join(PATIENCE)
@@ -152,7 +153,7 @@ async def _feed(pipeline: Pipeline, frames: AsyncIterable[Any]) -> None:
 
 
 async def _in_thread(work: Callable[[], Result], pipeline: Pipeline) -> Result:
-    """What work returns, which waits for the pipeline."""
+    """Return what work returns, which waits for the pipeline."""
     return await asyncio.wrap_future(begin(work, name="fastcam-stream-await", stop=pipeline.cut))
 
 
@@ -160,13 +161,12 @@ def open_stream(
     work: Work,
     frames: Iterable[Any] | AsyncIterable[Any],
     *,
-    finish: Finish | None = None,
     every: int,
     workers: int | None,
     queue: int,
     drop: Literal["oldest"] | None,
 ) -> Stream:
-    """A stream of what `work`, and `finish` if there is one, make of frames; see `Classifier.stream`.
+    """Open a stream of what `work` makes of frames; see `Classifier.stream`.
 
     Raises
     ------
@@ -183,6 +183,6 @@ def open_stream(
     if not isinstance(frames, Iterable | AsyncIterable) or isinstance(frames, str | bytes | np.ndarray):
         raise InputError(f"frames: expected an iterable of (H, W, 3) uint8 arrays; got {type(frames).__name__}")
     pipeline = Pipeline(
-        work, finish, every=int(every), workers=int(workers or processors()), queue=int(queue), drop=drop is not None
+        work, every=int(every), workers=int(workers or processors()), queue=int(queue), drop=drop is not None
     )
     return Stream(pipeline, frames)

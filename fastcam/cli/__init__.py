@@ -17,7 +17,7 @@ from fastcam.cli import bake, demo, evaluate, explain, inspect, serve, video, wa
 from fastcam.cli.interrupts import Interrupted, signals_interrupt
 from fastcam.cli.options import in_options
 from fastcam.errors import FastcamError
-from fastcam.version import __version__
+from fastcam.package import __version__
 
 __all__ = ["main"]
 

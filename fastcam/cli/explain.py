@@ -180,7 +180,7 @@ def overlay_names(paths: Sequence[str], maps: int) -> list[list[str]]:
 
 def _maps_of_each(model: Classifier, how: Mapping[str, Any]) -> int:
     """Return the number of maps of each photo, or raise InputError for wrong options before any work."""
-    wanted = model._explainer.plan(1, **{"top": 1, "class_index": None, **how}).wanted
+    wanted = model.vision.options(**how).wanted
     return wanted if isinstance(wanted, int) else wanted.shape[1]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from fastcam.errors import AssumedPreprocessWarning, InputError, LabelsWarning
+from fastcam.methods.table import help_text
 
 # Names of Python parameters on the command line, where they aren't --NAME.
 CALLED = {
@@ -71,9 +72,7 @@ def add_map_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method",
         default="auto",
-        help="auto (default): cam where it is exact, else gradcam; gradcam++, xgradcam, hirescam, layercam, finercam, "
-        "finercam-weighted, eigencam; scorecam, ablationcam, reciprocam, reciprocam-gaussian ask the model again; "
-        "saliency, deconvolution, guidedbackprop, guidedgradcam, excitation, cmwp, of the network input",
+        help=help_text(),
     )
     parser.add_argument(
         "--layer", metavar="TENSOR", action="append", help="in place of the head's feature maps; may be repeated"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastcam.errors import InputError
 from fastcam.files import place_beside, write_whole
-from fastcam.version import __version__
+from fastcam.package import __version__
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,7 +15,7 @@ from fastcam.evaluate.protocol import Protocol
 from fastcam.evaluate.records import Columns
 from fastcam.evaluate.score import Rows, Scorer, subject_of
 from fastcam.images.photos import read_photo
-from fastcam.methods.plan import Plan
+from fastcam.methods.options import Options
 
 
 class BatchScorer:
@@ -32,7 +32,7 @@ class BatchScorer:
     def __init__(
         self,
         models: Mapping[str, Classifier],
-        plans: Mapping[str, Mapping[str, Plan]],
+        plans: Mapping[str, Mapping[str, Options]],
         annotations: Annotations,
         protocol: Protocol,
         *,

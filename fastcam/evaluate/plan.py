@@ -16,10 +16,10 @@ from fastcam import __version__
 from fastcam.classifier.classifier import Classifier
 from fastcam.evaluate.data.annotations import Annotations
 from fastcam.evaluate.protocol import Protocol
-from fastcam.methods.plan import Plan
+from fastcam.methods.options import Options
 
 ORIGINS = {"argument": "as given", "default": "assumed, as nothing was given and no file beside the model tells"}
-Plans = Mapping[str, Mapping[str, Plan]]
+Plans = Mapping[str, Mapping[str, Options]]
 
 
 def plan_of(
@@ -34,7 +34,7 @@ def plan_of(
                 "name": name,
                 "sha256": model.sha256,
                 "head": [model.head.feature_maps, model.head.output, model.head.kind],
-                "constants": {k: _digest_of(v.tolist()) for k, v in model._explainer.session.constants.items()},
+                "constants": {k: _digest_of(v.tolist()) for k, v in model.vision.session.constants.items()},
                 "provider": model.provider,
                 "preprocess": asdict(model.preprocess),
             }

@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.arrays import engines
 from fastcam.classifier.classifier import Classifier
-from fastcam.classifier.explainer import Explained
 from fastcam.errors import InputError
 from fastcam.evaluate.data.annotations import Annotations
 from fastcam.evaluate.data.masks import read_mask
@@ -22,15 +20,15 @@ from fastcam.evaluate.metrics.metric import BEST
 from fastcam.evaluate.metrics.sample import Best, Network, Sample, Subject
 from fastcam.evaluate.protocol import Protocol
 from fastcam.images.photos import Photo
-from fastcam.images.regions import part_of
-from fastcam.methods.plan import Plan
+from fastcam.images.regions import Part, part_of
+from fastcam.methods.options import Options
 
 Rows = dict[str, NDArray[Any]]
 RANKED = KnownLocalization.name  # worst cases are those of its lowest IoU
 BOX = "box"  # beside the rows of metrics: the boxes of true classes, in the photo's pixels, of worst cases
 
 
-def plans_of(model: Classifier, methods: Sequence[str], layer: Any, protocol: Protocol) -> dict[str, Plan]:
+def plans_of(model: Classifier, methods: Sequence[str], layer: Any, protocol: Protocol) -> dict[str, Options]:
     """Return the options by which a model explains photos, by the name of each method.
 
     Raises
@@ -41,9 +39,9 @@ def plans_of(model: Classifier, methods: Sequence[str], layer: Any, protocol: Pr
     rule = protocol.rule
     if isinstance(methods, str) or not methods:
         raise InputError(f"methods: expected one name or more; got {methods!r}")
-    options: dict[str, Any] = {"threshold": rule.threshold, "connectivity": 8, "engine": "auto", "layer": layer}
-    plans = [model._explainer.plan(1, protocol.top, None, method, rule.name, **options) for method in methods]
-    found = {plan.method: plan for plan in plans}
+    options: dict[str, Any] = {"convention": rule.name, "threshold": rule.threshold, "layer": layer}
+    plans = [model.vision.options(top=protocol.top, method=method, **options) for method in methods]
+    found = {plan.method.name: plan for plan in plans}
     if len(found) < len(plans):
         raise InputError(f"methods: expected each once; got {', '.join(methods)}, which are {', '.join(found)}")
     return found
@@ -94,23 +92,30 @@ class Scorer:
         self._asks_again = any(group.asks_again for group in groups)
 
     def of_model(
-        self, model: Classifier, plans: Mapping[str, Plan], photo: Photo, subject: Subject
+        self, model: Classifier, plans: Mapping[str, Options], photo: Photo, subject: Subject
     ) -> dict[str, tuple[Rows, str]]:
         """Return the rows of each plan, and how its maps were made; the photo goes through the network once for all.
 
-        Where metrics run the model again, it goes through it once more, on the host.
+        Where metrics run the model again, and the logits came from a graph of layers, it goes through it once more.
 
         Raises
         ------
         InputError, ModelError
             As `Classifier.explain`; or the convention wants to see the whole photo.
         """
-        found = model._explainer.explain_each(photo, list(plans.values()), self._best, subject.explained)
+        vision, options = model.vision, list(plans.values())
+        seen = vision.see(photo, next((one for one in options if one.method.needs_gradient), options[0]))
+        classes = vision.best(seen, self._best)
+        classes = np.concatenate([classes, np.setdiff1d(subject.explained, classes)])
         network = None
         if self._asks_again:
-            network = Network(model, model._explainer.see(photo, engines.named("cpu")))
-        scored = (self._rows(self._sample(one, subject, network), self._metrics) for one in found)
-        return {name: (rows, one.how) for name, rows, one in zip(plans, scored, found, strict=True)}
+            network = Network(model, seen if seen.at_layers is None else vision.see(photo))
+        found = {}
+        for name, one in plans.items():
+            maps = vision.in_host(vision.maps(seen, classes, one), one)
+            sample = self._sample(maps, classes, part_of(seen.region, seen.size), subject, network)
+            found[name] = self._rows(sample, self._metrics), vision.attribution.describe(seen, one)
+        return found
 
     def of_baseline(self, name: str, subject: Subject) -> Rows:
         """Return the rows of a baseline's map, one of `BASELINES`."""
@@ -119,11 +124,18 @@ class Scorer:
         sample = Sample(self.protocol, subject, part_of((0, 0, width, height), subject.size), maps)
         return self._rows(sample, [metric for metric, one in self._metrics.items() if name in one.baselines])
 
-    def _sample(self, one: Explained, subject: Subject, network: Network | None) -> Sample:
-        best = Best(one.class_index[: self._best], one.activation_maps[: self._best])
-        places = [one.class_index.tolist().index(index) for index in subject.explained.tolist()]
-        part = part_of(one.region, one.size)
-        return Sample(self.protocol, subject, part, one.activation_maps[places], best, network)
+    def _sample(
+        self,
+        maps: NDArray[np.float32],
+        classes: NDArray[np.int64],
+        part: Part,
+        subject: Subject,
+        network: Network | None,
+    ) -> Sample:
+        """Return a sample of maps (M, h, w) of classes (M,), of which the best come first."""
+        best = Best(classes[: self._best], maps[: self._best])
+        places = [classes.tolist().index(index) for index in subject.explained.tolist()]
+        return Sample(self.protocol, subject, part, maps[places], best, network)
 
     def _rows(self, sample: Sample, names: Iterable[str]) -> Rows:
         chosen = {name: self._metrics[name] for name in names}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastcam.lazy import attach
+from fastcam.package import attach
 
 if TYPE_CHECKING:
     from fastcam.export.baked_model import Baked as Baked

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.arrays import conventions, engines
 from fastcam.arrays.maps import heatmaps
 from fastcam.errors import HeadNotFoundError, ModelError
 from fastcam.export.bake_graph import ModelParts, Recipe, add_maps, maps_said
 from fastcam.images.inputs import ImageInput
 from fastcam.methods.attribution import Attribution
-from fastcam.methods.plan import Plan, Seen
+from fastcam.methods.options import Options, Seen
+from fastcam.methods.table import METHODS
 from fastcam.model.file.source import Source
 from fastcam.model.file.storage import save
 from fastcam.model.gradient.at_maps import write_gradient
@@ -33,7 +33,7 @@ from fastcam.model.head.proof import check_identity
 from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.runtime import ORT_ERRORS, open_session, reason_of
 from fastcam.model.run.session import Opening
-from fastcam.version import __version__
+from fastcam.package import __version__
 
 TOLERANCE = 1e-5
 KINKS = 1e-2  # for Grad-CAM's maps at a kink of the network; measured on deep networks with ReLU
@@ -185,11 +185,11 @@ class Baker:
         found, sides = self.found, self.image.sides(self.size)
         return Attribution(OpenedModel(self.source, self.opening, found.head, sides, found.session))
 
-    def _observed(self, images: NDArray[Any]) -> list[NDArray[Any]]:
-        """Return feature maps, and the scores by which classes are ranked."""
+    def _observed(self, images: NDArray[Any], *others: str) -> list[NDArray[Any]]:
+        """Return feature maps, the scores by which classes are ranked, and other tensors."""
         head = self.found.head
         ranking = head.output if head.activation in OWN else head.logits
-        return self.found.session.run(images, [head.feature_maps, ranking])
+        return self.found.session.run(images, [head.feature_maps, ranking, *others])
 
     def _proven(self, path: Path, batches: list[NDArray[Any]]) -> float:
         """Return the largest deviation of the file's maps.
@@ -201,12 +201,9 @@ class Baker:
         """
         session, errors = open_session(path, name="the baked model"), []
         for images in batches:
-            features, ranking = self._observed(images)
-            ranking = ranking.reshape(len(images), -1).astype(np.float32)
-            for index, found in self._runs(session, images, ranking):
-                for n, classes in enumerate(index):
-                    expected = self._expected(features[n : n + 1], images[n : n + 1], classes)
-                    errors.append(_deviation(found[n], *expected))
+            seen = self._seen(images)
+            for index, found in self._runs(session, images, np.stack([one.scores for one in seen])):
+                errors += [_deviation(found[n], *self._expected(seen[n], classes)) for n, classes in enumerate(index)]
         if not are_near(errors, self.recipe.method):
             raise ModelError(
                 f"{self.source.name}: expected the baked maps to be those of fastcam to {TOLERANCE} of their maximum; "
@@ -234,14 +231,20 @@ class Baker:
                 raise
             raise ModelError(f"{self.source.name}: the baked model failed: {reason_of(error)}") from error
 
-    def _expected(
-        self, features: NDArray[Any], image: NDArray[Any], classes: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float32], float]:
-        """Return fastcam's own maps (M, H, W) of one image, and the unit of deviations from them."""
-        nothing = np.zeros(self.found.head.classes, np.float32)
-        seen = Seen(nothing, nothing, features, image, (0, 0), (0, 0, 0, 0), (0.0, 0.0))
-        plan = Plan(self.recipe.method, conventions.named("paper"), 8, engines.named("cpu"), len(classes))
-        maps = np.asarray(self.attribution.maps(seen, classes, plan))
+    def _seen(self, images: NDArray[Any]) -> list[Seen]:
+        """Run images and return what the model makes of each."""
+        head, count = self.found.head, len(images)
+        maps, ranking, *others = self._observed(images, *([head.logits] if head.activation in OWN else []))
+        scores, logits = (one.reshape(count, -1).astype(np.float32) for one in (ranking, *(others or [ranking])))
+        return [
+            Seen(network_input=images[n : n + 1], feature_maps=maps[n : n + 1], logits=logits[n], scores=scores[n])
+            for n in range(count)
+        ]
+
+    def _expected(self, seen: Seen, classes: NDArray[np.int64]) -> tuple[NDArray[np.float32], float]:
+        """Return fastcam's own maps (M, H, W) of one image, and the unit in which a deviation from them counts."""
+        image = seen.network_input
+        maps = np.asarray(self.attribution.maps(seen, classes, Options(method=METHODS[self.recipe.method])))
         size = self.recipe.size or maps.shape[1:]
         sides = (image.shape[self._axes[0]], image.shape[self._axes[1]]) if size == "input" else (size[0], size[1])
         largest, spread = float(np.abs(maps).max()), float(np.ptp(maps, axis=(1, 2)).min())

@@ -13,12 +13,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastcam import methods
 from fastcam.arrays.checks import LONGEST, image_size
 from fastcam.errors import HeadNotFoundError, InputError
 from fastcam.export.bake_graph import CLASSES, Classes, Recipe, check_names, maps_said
 from fastcam.export.bake_proof import Baker
 from fastcam.files import check_place, place_beside, rename_new, unwritable
+from fastcam.methods.table import named
 from fastcam.model.file.source import Source, on_disk, read_source
 from fastcam.model.file.storage import data_file, refers_to
 from fastcam.model.graph.read import as_onnx_source, read_graph
@@ -185,7 +185,7 @@ def _check_kinds(model: Any, path: Any, head: Any, output: Any) -> None:
 
 def _method(recipe: Recipe, head: Head) -> str:
     """Return the name of the method, "cam" or "gradcam"."""
-    method = methods.named(recipe.method, head)
+    method = named(recipe.method, head).name
     if method == "gradcam" and recipe.classes == "all":
         hint = "method='cam' gives them" if head.is_exact else f"the logits are {KINDS[head.kind]}"
         raise HeadNotFoundError(

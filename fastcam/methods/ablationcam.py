@@ -1,19 +1,26 @@
-"""Ablation-CAM: channels weighted by what the logit loses without them."""
+"""Ablation-CAM: channels weighted by the share of the logit that is lost without them."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.errors import InputError
-from fastcam.model.head.layouts import Layout
+from fastcam.methods.method import MaskingMethod
+
+if TYPE_CHECKING:
+    from fastcam.methods.masking import Trial
+    from fastcam.model.head.layouts import Layout
 
 
 def ablated(feature_maps: NDArray[np.float32], channels: NDArray[np.integer], layout: Layout) -> NDArray[np.float32]:
-    """Feature maps (n, ...) of one (1, ...), each without one of the channels (n,). Prefix tokens stay as they are.
+    """Return feature maps (n, ...), one (1, ...) without each of the channels (n,). Prefix tokens stay as they are.
 
     Examples
     --------
+    >>> from fastcam.model.head.layouts import Layout
     >>> one = np.array([[[[1, 2]], [[3, 4]]]], np.float32)
     >>> ablated(one, np.array([1, 0]), Layout("NCHW", 2, 1, 2)).tolist()
     [[[[1.0, 2.0]], [[0.0, 0.0]]], [[[0.0, 0.0]], [[3.0, 4.0]]]]
@@ -24,10 +31,11 @@ def ablated(feature_maps: NDArray[np.float32], channels: NDArray[np.integer], la
 
 
 def weights(logits: NDArray[np.floating], without: NDArray[np.floating]) -> NDArray[np.float32]:
-    """(M, C), of logits (M,) and those without each channel (C, M): `w_k = (y - y_k) / y`; `L = ReLU(sum_k w_k A_k)`.
+    """Return weights (M, C), `(y - y_k) / y`, of logits (M,) and those without each channel (C, M).
 
     Desai and Ramaswamy 2020, "Ablation-CAM: Visual Explanations for Deep Convolutional Network via Gradient-free
-    Localization": y is the logit of the class, y_k the logit where feature map A_k is 0. 0 where that is 0 / 0. Of a
+    Localization": y is the logit of the class, y_k the logit where feature map A_k is 0, and
+    `L = ReLU(sum_k w_k A_k)`. A weight is 0 where it would be 0 / 0. Of a
     class with a negative logit the sign turns, as the formula has it. pytorch-grad-cam does the same where the least
     value of all feature maps is 0, as after a ReLU; elsewhere it puts about -1e7 in place of a channel, not 0.
 
@@ -59,7 +67,7 @@ def weights(logits: NDArray[np.floating], without: NDArray[np.floating]) -> NDAr
 def closed_form(
     class_weights: NDArray[np.float32], bias: NDArray[np.float32], feature_maps: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """The weights (M, C) of an exact head: `w_k = s_k / y` with `s_k = mean_xy(W[c, k] A_k)`, `y = sum_k s_k + b[c]`.
+    """Return weights (M, C) of an exact head: `w_k = s_k / y`, `s_k = mean_xy(W[c, k] A_k)`, `y = sum_k s_k + b[c]`.
 
     Parameters
     ----------
@@ -80,3 +88,36 @@ def closed_form(
     shares = (by_position * feature_maps.astype(np.float64)).mean(axis=(2, 3))
     logits = shares.sum(axis=1) + bias
     return weights(logits, logits - shares.T)
+
+
+def weigh(trial: Trial) -> NDArray[np.float32]:
+    """Return the weights (M, C) of a trial."""
+    maps, linear = trial.maps, trial.linear()
+    if linear is not None:
+        return closed_form(*linear, maps)
+    live = np.flatnonzero(maps.any(axis=(1, 2)))  # without a channel of zeros nothing changes
+
+    def make(items: NDArray[np.intp]) -> NDArray[np.float32]:
+        return ablated(trial.feature_maps, live[items], trial.layout)
+
+    def done(count: int) -> None:
+        trial.report(len(maps) - len(live) + count, len(maps))
+
+    whole = trial.logits()
+    without = np.repeat(whole[None], len(maps), axis=0)
+    without[live] = trial.logits_of_maps(len(live), make, done)
+    return weights(whole, without)
+
+
+def cost(layout: Layout, is_exact: bool) -> str:
+    """Return what a map takes, in words."""
+    return "closed form" if is_exact else f"at most {layout.channels} forwards of the tail"
+
+
+ABLATIONCAM = MaskingMethod(
+    name="ablationcam",
+    formula="`(y - y_k) / y`, y_k the logit without channel k: at most C forwards of the tail",
+    paper="Desai and Ramaswamy 2020",
+    weigh=weigh,
+    cost=cost,
+)

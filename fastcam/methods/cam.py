@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.arrays.engines.engine import Engine
-from fastcam.model.head.head import Head
+from fastcam.methods.method import ClassWeightMethod
+
+if TYPE_CHECKING:
+    from fastcam.arrays.engines.engine import Engine
+    from fastcam.model.head.head import Head
 
 
 def channel_weights(
     head: Head, feature_maps: NDArray[np.float32], class_index: NDArray[np.int64], run: Engine
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
-    """What to sum over channels, with which weights and which of their rows; of one image (1, C, h, w), classes (1, M).
+    """Return summands, weights and rows of weights for one image (1, C, h, w) and classes (1, M).
 
     `M_c(x, y) = sum_k W[c, k] f_k(x, y)`; Zhou et al. 2016, "Learning Deep Features for Discriminative Localization",
     equation 2. With weights for each position (a head of kind `cam-spatial`), `M_c(x, y) = sum_k W[c, k, x, y]
@@ -28,3 +33,6 @@ def channel_weights(
         return feature_maps, weights, class_index
     products = feature_maps * weights[class_index[0]]
     return products, run.xp.ones((1, weights.shape[1]), np.float32), np.zeros((len(products), 1), np.int64)
+
+
+CAM = ClassWeightMethod(name="cam", formula="`W[c, k]`; exact heads only", paper="Zhou et al. 2016")

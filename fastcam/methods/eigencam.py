@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.arrays.checks import check_maps
+from fastcam.methods.method import WeighingMethod
 
 
 def weights(feature_maps: NDArray[np.float32], gradients: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(M, C), all alike: the first right singular vector v of A (h w, C), for `L = ReLU(A v)`.
+    """Return weights (M, C), all alike: the first right singular vector v of A (h w, C), for `L = ReLU(A v)`.
 
     Muhammad and Yeasin 2020, "Eigen-CAM: Class Activation Map using Principal Components", equations 2 to 4; the sign,
     which they leave open, is the one with which the map adds up to something positive. The same map for every class.
@@ -34,3 +35,12 @@ def weights(feature_maps: NDArray[np.float32], gradients: NDArray[np.float32]) -
     first /= np.linalg.norm(first) or 1.0
     first = first if (rows @ first).sum() >= 0 else -first
     return np.repeat(first[None].astype(np.float32), len(gradients), axis=0)
+
+
+EIGENCAM = WeighingMethod(
+    name="eigencam",
+    formula="the first right singular vector of A, whatever the class",
+    paper="Muhammad and Yeasin 2020",
+    weigh=weights,
+    needs_gradient=False,
+)

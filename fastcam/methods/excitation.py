@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcam.methods.method import InputMethod
+
 PLACES = 24  # a side
 
 
 def activation_maps(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(M, h, w), 0 and more: `sum_c P_c` of the marginal winning probabilities P (M, C, h, w) at a layer.
+    """Return maps (M, h, w), 0 and more: `sum_c P_c` of the marginal winning probabilities P (M, C, h, w) at a layer.
 
     Zhang et al. 2016, "Top-down Neural Attention by Excitation Backprop", section 3.2: each neuron shares its
     probability out among those that excite it, `P(in) = x * (W+^T (P(out) / (W+ x)))`
@@ -24,3 +26,13 @@ def activation_maps(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     [[[0.75, 0.25]]]
     """
     return probabilities.sum(axis=1, dtype=np.float64).astype(np.float32)
+
+
+EXCITATION = InputMethod(
+    name="excitation",
+    formula=f"winning probabilities, at a layer of {PLACES} places a side or more",
+    paper="Zhang et al. 2016",
+    variant="excitation",
+    maps=activation_maps,
+    places=PLACES,
+)

@@ -6,13 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.errors import InputError
+from fastcam.methods import gradcam
+from fastcam.methods.method import WeighingMethod
 
 SIMILAR = 3  # classes to compare with
 STRENGTH, WEIGHTED_STRENGTH = 0.6, 1.0  # of the comparison: the authors' gamma, and the default of their code
 
 
 def difference(logits: NDArray[np.float32], class_index: NDArray[np.int64]) -> NDArray[np.float32]:
-    """(M, K) seeds of `y_c - gamma mean_d y_d`, gamma = 0.6, over the three classes d whose logits are nearest to y_c.
+    """Return seeds (M, K) of `y_c - gamma mean_d y_d`, gamma = 0.6, d the three classes of logits nearest to y_c.
 
     Zhang et al. 2025, "Finer-CAM: Spotting the Difference Reveals Finer Details for Visual Explanation", section 3,
     with the mean over d taken before the ReLU. Weights are Grad-CAM's. Cost: as Grad-CAM, in closed form likewise.
@@ -40,9 +42,9 @@ def difference(logits: NDArray[np.float32], class_index: NDArray[np.int64]) -> N
 
 
 def weighted(logits: NDArray[np.float32], class_index: NDArray[np.int64]) -> NDArray[np.float32]:
-    """(M, K) seeds of `sum_d p_d (y_c - y_d) / sum_d p_d`, p the softmax of the logits, over the same classes d.
+    """Return seeds (M, K) of `sum_d p_d (y_c - y_d) / sum_d p_d`, p the softmax of the logits, d as for `difference`.
 
-    What the authors' code does (and pytorch-grad-cam): p depends on the logits, and its derivative counts.
+    This is the form of the authors' code, and of pytorch-grad-cam: p depends on the logits, and its derivative counts.
 
     Examples
     --------
@@ -62,9 +64,25 @@ def weighted(logits: NDArray[np.float32], class_index: NDArray[np.int64]) -> NDA
 
 
 def _similar(logits: NDArray[np.float32], index: int) -> NDArray[np.int64]:
-    """Classes whose logits are nearest to that of one."""
+    """Return the classes whose logits are nearest to that of one."""
     if len(logits) < 2:
         raise InputError("method: expected a model of two classes or more, to compare them; got one")
     distances = np.abs(logits.astype(np.float64) - logits[index])
     distances[index] = np.inf
     return np.argsort(distances, kind="stable")[: min(SIMILAR, len(logits) - 1)]
+
+
+FINERCAM = WeighingMethod(
+    name="finercam",
+    formula="Grad-CAM's, of `y_c - 0.6 mean_d y_d` over the three classes d nearest in logit",
+    paper="Zhang et al. 2025",
+    weigh=gradcam.weights,
+    seed=difference,
+)
+FINERCAM_WEIGHTED = WeighingMethod(
+    name="finercam-weighted",
+    formula="as `finercam`, with these classes weighted by the softmax, as in the authors' code",
+    paper="Zhang et al. 2025",
+    weigh=gradcam.weights,
+    seed=weighted,
+)

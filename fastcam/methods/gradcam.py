@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcam.methods.method import WeighingMethod
+
 
 def weights(feature_maps: NDArray[np.float32], gradients: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(M, C): `alpha_k = mean_xy g_k(x, y)`, for `L = ReLU(sum_k alpha_k A_k)`.
+    """Return weights (M, C), `alpha_k = mean_xy g_k(x, y)`, for `L = ReLU(sum_k alpha_k A_k)`.
 
     Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", equations
     1 and 2. Where pooling and a linear layer come last, `alpha_k = W[c, k] / (h w)`: CAM, but for scale and ReLU. Cost:
@@ -19,3 +21,6 @@ def weights(feature_maps: NDArray[np.float32], gradients: NDArray[np.float32]) -
     [[2.0, -1.0]]
     """
     return gradients.mean(axis=(2, 3), dtype=np.float64).astype(np.float32)
+
+
+GRADCAM = WeighingMethod(name="gradcam", formula="`mean_xy g_k`", paper="Selvaraju et al. 2017", weigh=weights)

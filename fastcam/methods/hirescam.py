@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcam.methods.method import WeighingMethod
+
 
 def weights(feature_maps: NDArray[np.float32], gradients: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(M, C, h, w): the gradients themselves, for `L = ReLU(sum_k g_k A_k)`.
+    """Return the gradients (M, C, h, w) as they are, for `L = ReLU(sum_k g_k A_k)`.
 
     Draelos and Carin 2020, "Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural
     networks", equation 4; the ReLU is for showing what speaks for the class. Cost: as Grad-CAM.
@@ -18,3 +20,6 @@ def weights(feature_maps: NDArray[np.float32], gradients: NDArray[np.float32]) -
     [[[[1.0, -3.0]]]]
     """
     return gradients
+
+
+HIRESCAM = WeighingMethod(name="hirescam", formula="`g_k(x, y)`", paper="Draelos and Carin 2020", weigh=weights)

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from fastcam.arrays.checks import check_maps
 from fastcam.arrays.maps import heatmaps
+from fastcam.methods.method import WeighingMethod
 
 SHARPNESS = 2  # the authors' gamma
 
 
 def weights(feature_maps: NDArray[np.float32], gradients: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(M, C, h, w): `ReLU(g_k)`, for `L = ReLU(sum_k ReLU(g_k) A_k)`.
+    """Return weights (M, C, h, w), `ReLU(g_k)`, for `L = ReLU(sum_k ReLU(g_k) A_k)`.
 
     Jiang et al. 2021, "LayerCAM: Exploring Hierarchical Class Activation Maps for Localization", equations 5 to 7.
     Cost: as Grad-CAM.
@@ -28,7 +29,7 @@ def weights(feature_maps: NDArray[np.float32], gradients: NDArray[np.float32]) -
 
 
 def fused(maps: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """(h, w) of a class's maps at several layers: the largest of `tanh(2 L / max L)` at each place of the finest grid.
+    """Fuse a class's maps at several layers: the largest `tanh(2 L / max L)` at each place of the finest grid (h, w).
 
     Jiang et al. 2021, equation 8, and section III-C on several stages; smaller maps are upsampled bilinearly.
 
@@ -47,3 +48,6 @@ def fused(maps: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     h, w = max((one.shape for one in maps), key=lambda shape: shape[0] * shape[1])
     scaled = [np.tanh(SHARPNESS * one / max(float(one.max()), np.finfo(np.float32).tiny)) for one in maps]
     return np.max([heatmaps(one, (h, w), normalize=False) for one in scaled], axis=0)
+
+
+LAYERCAM = WeighingMethod(name="layercam", formula="`ReLU(g_k(x, y))`", paper="Jiang et al. 2021", weigh=weights)

@@ -1,28 +1,31 @@
-"""Methods that hide parts of the image, or of its feature maps, and ask the model again."""
+"""Forwards of a model, or of its tail, on images and feature maps of which a part is hidden."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.arrays import engines
 from fastcam.arrays.checks import check_maps
 from fastcam.arrays.grids import grid
-from fastcam.methods import ablationcam, reciprocam, scorecam
-from fastcam.methods.plan import Plan
+from fastcam.methods.options import Options, Seen
 from fastcam.model.gradient.tails import ONCE, open_tail
+from fastcam.model.head.head import Head
 from fastcam.model.head.layouts import Layout
 from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.batches import Forwards
 from fastcam.model.run.once import Once
 
+Make = Callable[[NDArray[np.intp]], NDArray[Any]]
+Done = Callable[[int], object]
+
 
 class Masking:
-    """Score-CAM, Ablation-CAM and ReciproCAM of a model. May be used from many threads.
+    """Trials of a model: forwards of its masked images. May be used from many threads.
 
     The session over the model's tail is made when it is first needed, and the head isn't exact.
     """
@@ -32,99 +35,97 @@ class Masking:
         self._model = Forwards.of_model(model.session, model.head.logits, model.head.classes, ONCE)
         self._tail = Once(partial(open_tail, model))
 
-    def describe(self, method: str, shape: tuple[int, ...]) -> str:
-        """What a map by that method takes, of feature maps (N, ...) in the model's own layout.
+    def trial(self, seen: Seen, classes: NDArray[np.int64], options: Options) -> Trial:
+        """Return the trial of one image and classes (M,).
 
-        "closed form", "49 forwards of the tail", or "at most 512 forwards of the model" (`scorecam.distinct`).
+        Raises
+        ------
+        InputError
+            NaN or infinity in the feature maps.
         """
-        layout = self._head.arranged(shape)
-        if method == "scorecam":
-            return f"at most {layout.channels} forwards of the model"
-        if self._head.is_exact:
-            return "closed form"
-        if method == "ablationcam":
-            return f"at most {layout.channels} forwards of the tail"
-        return f"{layout.height * layout.width} forwards of the tail"
-
-    def scorecam(
-        self, image: NDArray[Any], feature_maps: NDArray[Any], index: NDArray[np.int64], plan: Plan
-    ) -> NDArray[np.float32]:
-        """The weights (M, C) of classes (M,), for a network input (1, ...) and its feature maps (1, ...)."""
-        _, maps, _ = self._arranged(feature_maps)
-        masks, own = scorecam.distinct(maps)
-        axes = self._axes
-        height, width = image.shape[2:] if axes == "NCHW" else image.shape[1:3]
-        ends = np.bincount(own).cumsum().tolist()  # so many channels have the masks up to each
-
-        def make(items: NDArray[np.intp]) -> NDArray[Any]:
-            return scorecam.masked(image, _upsampled(masks[items], (height, width), plan.run), axes)
-
-        def done(count: int) -> None:
-            _tell(plan, ends[count - 1], len(maps))
-
-        logits = self._model.ask(len(masks), make, image.shape[1:], _of_classes(index), plan.batch_size, done)
-        return scorecam.weights(logits[own])
-
-    def ablationcam(self, feature_maps: NDArray[Any], index: NDArray[np.int64], plan: Plan) -> NDArray[np.float32]:
-        """The weights (M, C) of classes (M,), for feature maps (1, ...) in the model's own layout."""
-        given, maps, layout = self._arranged(feature_maps)
-        if self._head.is_exact:
-            weights, bias = self._head.linear()
-            return ablationcam.closed_form(weights[index], bias[index], maps)
-        live = np.flatnonzero(maps.any(axis=(1, 2)))  # without a channel of zeros nothing changes
-
-        def make(items: NDArray[np.intp]) -> NDArray[np.float32]:
-            return ablationcam.ablated(given, live[items], layout)
-
-        def done(count: int) -> None:
-            _tell(plan, len(maps) - len(live) + count, len(maps))
-
-        tail = self._tail()
-        whole = tail(given)[0, index]
-        without = np.repeat(whole[None], len(maps), axis=0)
-        without[live] = tail.ask(len(live), make, given.shape[1:], _of_classes(index), plan.batch_size, done)
-        return ablationcam.weights(whole, without)
-
-    def reciprocam(self, feature_maps: NDArray[Any], index: NDArray[np.int64], plan: Plan) -> NDArray[np.float32]:
-        """The maps (M, h, w) of classes (M,), for feature maps (1, ...) in the model's own layout."""
-        given, maps, layout = self._arranged(feature_maps)
-        gaussian = plan.method == "reciprocam-gaussian"
-        if self._head.is_exact:
-            weights, bias = self._head.linear()
-            return reciprocam.maps(reciprocam.closed_form(weights[index], bias[index], maps, gaussian))
-        places = layout.height * layout.width
-
-        def make(items: NDArray[np.intp]) -> NDArray[np.float32]:
-            return reciprocam.masked(given, items, layout, gaussian)
-
-        def done(count: int) -> None:
-            _tell(plan, count, places)
-
-        logits = self._tail().ask(places, make, given.shape[1:], _of_classes(index), plan.batch_size, done)
-        return reciprocam.maps(logits.T.reshape(len(index), layout.height, layout.width))
-
-    def _arranged(self, feature_maps: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32], Layout]:
-        """In float32, as they are (1, ...) and as (C, h, w); and their layout."""
-        given = feature_maps.astype(np.float32, copy=False)
+        engine = options.engine
+        here = engine.host(engine.xp.ascontiguousarray(seen.feature_maps))[0]
+        given = here.astype(np.float32, copy=False)
         layout = self._head.arranged(given.shape)
         maps = layout.channels_first(given)[0]
         check_maps("feature maps", maps)
-        return given, maps, layout
+        head, model, tail = self._head, self._model, self._tail
+        return Trial(seen.network_input, self._axes, given, maps, layout, classes, head, options, model, tail)
 
 
-def _of_classes(index: NDArray[np.int64]) -> Callable[[NDArray[np.intp], NDArray[np.float32]], NDArray[np.float32]]:
-    """Keep the logits of these classes (M,)."""
-    return lambda _, logits: logits[:, index]
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One image whose parts a masking method hides, and the logits that are left then.
 
+    Attributes
+    ----------
+    network_input
+        (1, ...), in the model's own dtype and with its axes, "NCHW" or "NHWC".
+    feature_maps, layout
+        (1, ...) float32 in the model's own layout, and that layout.
+    maps
+        The feature maps as (C, h, w).
+    classes
+        (M,), those whose logits count.
+    head
+        Has the class weights where it is exact.
+    """
 
-def _tell(plan: Plan, done: int, total: int) -> None:
-    if plan.progress is not None:
-        plan.progress(done, total)
+    network_input: NDArray[Any]
+    axes: str
+    feature_maps: NDArray[np.float32]
+    maps: NDArray[np.float32]
+    layout: Layout
+    classes: NDArray[np.int64]
+    head: Head
+    options: Options
+    _model: Forwards
+    _tail: Once[Forwards]
 
+    def linear(self) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+        """Return weights (M, C) or (M, C, h, w) and bias (M,) of the classes if the head is exact, else None."""
+        if not self.head.is_exact:
+            return None
+        weights, bias = self.head.linear()
+        return weights[self.classes], bias[self.classes]
 
-def _upsampled(masks: NDArray[np.float32], size: tuple[int, int], run: engines.Engine) -> NDArray[np.float32]:
-    """(n, H, W) of (n, h, w), scaled to [0, 1]."""
-    where = grid((masks.shape[1], masks.shape[2]), size)
-    out = run.xp.empty((len(masks), *size), np.float32)
-    run.heatmaps(run.xp.asarray(masks), where, True, None, out)
-    return run.host(out)[0]
+    def logits(self) -> NDArray[np.float32]:
+        """Return the classes' logits (M,) of the feature maps as they are, by the tail."""
+        return self._tail()(self.feature_maps)[0, self.classes]
+
+    def logits_of_inputs(self, count: int, make: Make, done: Done) -> NDArray[np.float32]:
+        """Return the classes' logits (count, M) of changed network inputs, by the whole model.
+
+        Parameters
+        ----------
+        make
+            Returns the changed inputs (n, ...) of numbers (n,).
+        done
+            Called with how many are done, after each batch.
+        """
+        return self._asked(self._model, count, make, self.network_input.shape[1:], done)
+
+    def logits_of_maps(self, count: int, make: Make, done: Done) -> NDArray[np.float32]:
+        """Return the classes' logits (count, M) of changed feature maps, by the tail; as `logits_of_inputs`."""
+        return self._asked(self._tail(), count, make, self.feature_maps.shape[1:], done)
+
+    def upsampled(self, masks: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return masks (n, h, w) at the size of the network input (n, H, W), each scaled to [0, 1]."""
+        shape, engine = self.network_input.shape, self.options.engine
+        size = shape[2:] if self.axes == "NCHW" else shape[1:3]
+        where = grid((masks.shape[1], masks.shape[2]), (size[0], size[1]))
+        out = engine.xp.empty((len(masks), *size), np.float32)
+        engine.heatmaps(engine.xp.asarray(masks), where, True, None, out)
+        return engine.host(out)[0]
+
+    def report(self, done: int, total: int) -> None:
+        """Call the caller's progress function, if there is one."""
+        if self.options.progress is not None:
+            self.options.progress(done, total)
+
+    def _asked(
+        self, forwards: Forwards, count: int, make: Make, shape: tuple[int, ...], done: Done
+    ) -> NDArray[np.float32]:
+        return forwards.ask(
+            count, make, shape, lambda _, logits: logits[:, self.classes], self.options.batch_size, done
+        )

@@ -1,11 +1,18 @@
-"""ReciproCAM: what the model says of each place of the feature maps alone."""
+"""ReciproCAM: the logit of each place of the feature maps alone."""
 
 from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.model.head.layouts import Layout
+from fastcam.methods.method import MaskingMethod
+
+if TYPE_CHECKING:
+    from fastcam.methods.masking import Trial
+    from fastcam.model.head.layouts import Layout
 
 GAUSSIAN = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], np.float32) / 16
 
@@ -13,7 +20,7 @@ GAUSSIAN = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], np.float32) / 16
 def masked(
     feature_maps: NDArray[np.float32], places: NDArray[np.integer], layout: Layout, gaussian: bool
 ) -> NDArray[np.float32]:
-    """Feature maps (n, ...) of one (1, ...), each of one of the places (n,), in raster order, alone: 0 elsewhere.
+    """Return feature maps (n, ...), one (1, ...) that is 0 but at each of the places (n,), numbered in raster order.
 
     Prefix tokens stay as they are.
 
@@ -24,6 +31,7 @@ def masked(
 
     Examples
     --------
+    >>> from fastcam.model.head.layouts import Layout
     >>> one = np.array([[[[8, 8, 8]]]], np.float32)
     >>> masked(one, np.array([1]), Layout("NCHW", 1, 1, 3), gaussian=False).tolist()
     [[[[0.0, 8.0, 0.0]]]]
@@ -43,10 +51,10 @@ def masked(
 
 
 def maps(logits: NDArray[np.floating]) -> NDArray[np.float32]:
-    """(M, h, w) of the logits (M, h, w) of each place alone: `L(x, y) = y(x, y) - min_xy y`.
+    """Return maps (M, h, w) of the logits (M, h, w) of each place alone: `L(x, y) = y(x, y) - min_xy y`.
 
     Byun and Lee 2024, "ReciproCAM: Lightweight Gradient-free Class Activation Map for Post-hoc Explanations": y(x, y)
-    is what the model says of class c when all feature maps are 0 but at (x, y). The paper divides by the largest value
+    is the logit of class c when all feature maps are 0 but at (x, y). The paper divides by the largest value
     as well, which changes neither a box nor the colours of a heatmap; here the map stays in units of the logit. The
     authors' code takes probabilities, of which little is left where one class is sure: here it is the logit.
 
@@ -67,9 +75,9 @@ def maps(logits: NDArray[np.floating]) -> NDArray[np.float32]:
 def closed_form(
     class_weights: NDArray[np.float32], bias: NDArray[np.float32], feature_maps: NDArray[np.float32], gaussian: bool
 ) -> NDArray[np.float64]:
-    """The logits (M, h, w) of an exact head: `y(x, y) = M_c(x, y) / (h w) + b[c]`, of M_c or of its Gaussian blur.
+    """Return logits (M, h, w) of an exact head: `y(x, y) = M_c(x, y) / (h w) + b[c]`, of M_c or of its Gaussian blur.
 
-    The class activation map M_c but for scale and bias: `maps` is `(M_c - min M_c) / (h w)`.
+    This is the class activation map M_c but for scale and bias: `maps` is `(M_c - min M_c) / (h w)`.
 
     Parameters
     ----------
@@ -89,3 +97,38 @@ def closed_form(
         shifts = [(GAUSSIAN[i, j], wide[:, i : i + height, j : j + width]) for i in range(3) for j in range(3)]
         found = sum((weight * part for weight, part in shifts), np.zeros_like(found))
     return found / (height * width) + bias[:, None, None]
+
+
+def maps_of(trial: Trial, *, gaussian: bool) -> NDArray[np.float32]:
+    """Return the maps (M, h, w) of a trial."""
+    layout, linear = trial.layout, trial.linear()
+    if linear is not None:
+        return maps(closed_form(*linear, trial.maps, gaussian))
+    places = layout.height * layout.width
+
+    def make(items: NDArray[np.intp]) -> NDArray[np.float32]:
+        return masked(trial.feature_maps, items, layout, gaussian)
+
+    logits = trial.logits_of_maps(places, make, lambda count: trial.report(count, places))
+    return maps(logits.T.reshape(len(trial.classes), layout.height, layout.width))
+
+
+def cost(layout: Layout, is_exact: bool) -> str:
+    """Return what a map takes, in words."""
+    return "closed form" if is_exact else f"{layout.height * layout.width} forwards of the tail"
+
+
+RECIPROCAM = MaskingMethod(
+    name="reciprocam",
+    formula="no weights: the logit of each place alone, h·w forwards of the tail",
+    paper="Byun and Lee 2024",
+    maps=partial(maps_of, gaussian=False),
+    cost=cost,
+)
+RECIPROCAM_GAUSSIAN = MaskingMethod(
+    name="reciprocam-gaussian",
+    formula="as `reciprocam`, with the places around it as well",
+    paper="Byun and Lee 2023",
+    maps=partial(maps_of, gaussian=True),
+    cost=cost,
+)

@@ -1,17 +1,23 @@
-"""Score-CAM: channels weighted by what the model says of the image where they are strong."""
+"""Score-CAM: channels weighted by the logits of the image where they are strong."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcam.methods.method import MaskingMethod
+
+if TYPE_CHECKING:
+    from fastcam.methods.masking import Trial
+    from fastcam.model.head.layouts import Layout
+
 
 def distinct(feature_maps: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """Feature maps (C, h, w) scaled to [0, 1], each one once (P, h, w); and which of these each channel has (C,).
+    """Return feature maps (C, h, w) scaled to [0, 1], each once (P, h, w), and the number of each channel's own (C,).
 
-    Channels that see nothing, or that fire at the same single place, mask the image alike: one forward tells of all of
+    Channels that see nothing, or that fire at the same single place, mask the image alike: one forward serves all of
     them. A channel that is the same everywhere is 0.
 
     Examples
@@ -31,7 +37,7 @@ def distinct(feature_maps: NDArray[np.float32]) -> tuple[NDArray[np.float32], ND
 
 
 def masked(image: NDArray[Any], masks: NDArray[np.float32], layout: str) -> NDArray[Any]:
-    """Network inputs (n, ...) of one (1, ...) times masks (n, H, W), in its own dtype: of uint8, rounded.
+    """Return network inputs (n, ...), one (1, ...) times masks (n, H, W), in its own dtype: of uint8, rounded.
 
     Examples
     --------
@@ -43,10 +49,11 @@ def masked(image: NDArray[Any], masks: NDArray[np.float32], layout: str) -> NDAr
 
 
 def weights(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(M, C), of the logits (C, M) of masked images: `alpha_k = softmax_k f_c(X * H_k)`; `L = ReLU(sum_k alpha_k A_k)`.
+    """Return weights (M, C), `alpha_k = softmax_k f_c(X * H_k)`, of logits (C, M) of masked images.
 
     Wang et al. 2020, "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks". X is the
-    network input, H_k the feature map A_k upsampled to its size and scaled to [0, 1], f_c the logit of class c. The
+    network input, H_k the feature map A_k upsampled to its size and scaled to [0, 1], f_c the logit of class c, and the
+    map `L = ReLU(sum_k alpha_k A_k)`. The
     paper's increase of the score over that of a baseline X_b, `C_k = f_c(X * H_k) - f_c(X_b)`, has the same softmax
     over channels: the baseline cancels out, and isn't asked for.
 
@@ -63,3 +70,31 @@ def weights(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     powers = np.exp(logits.astype(np.float64) - logits.max(axis=0))
     return np.ascontiguousarray((powers / powers.sum(axis=0)).T, np.float32)
+
+
+def weigh(trial: Trial) -> NDArray[np.float32]:
+    """Return the weights (M, C) of a trial."""
+    masks, own = distinct(trial.maps)
+    ends = np.bincount(own).cumsum().tolist()  # channels that have the masks up to each
+
+    def make(items: NDArray[np.intp]) -> NDArray[Any]:
+        return masked(trial.network_input, trial.upsampled(masks[items]), trial.axes)
+
+    def done(count: int) -> None:
+        trial.report(ends[count - 1], len(trial.maps))
+
+    return weights(trial.logits_of_inputs(len(masks), make, done)[own])
+
+
+def cost(layout: Layout, is_exact: bool) -> str:
+    """Return what a map takes, in words."""
+    return f"at most {layout.channels} forwards of the model"
+
+
+SCORECAM = MaskingMethod(
+    name="scorecam",
+    formula="softmax over channels of the class's logit, where each masks the image: at most C forwards",
+    paper="Wang et al. 2020",
+    weigh=weigh,
+    cost=cost,
+)

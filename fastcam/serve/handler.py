@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from fastcam.arrays.conventions import CONVENTIONS
 from fastcam.errors import FastcamError, InputError
+from fastcam.package import __version__
 from fastcam.serve.arrival import DEADLINE, MOST_HEAD, PATIENCE, Arrival
 from fastcam.serve.live import Live
 from fastcam.serve.photos import Busy, Photos
 from fastcam.serve.picture import Settings, settings_of
-from fastcam.version import __version__
 
 if TYPE_CHECKING:
     from fastcam.classifier.classifier import Classifier

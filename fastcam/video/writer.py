@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.arrays.scalars import finite_seconds
+from fastcam.arrays.threads import begin
 from fastcam.errors import FastcamError, InputError
 from fastcam.files import PendingFile, unwritable
 from fastcam.images.photos import check_pixels
-from fastcam.threads import begin
 from fastcam.video.encoder import FORMATS, Encoder
 from fastcam.video.ffmpeg import pyav
 from fastcam.video.source import FrameSource, checked_rate

@@ -54,7 +54,7 @@ def test_features_are_what_the_network_pools(cifar):
 def test_features_are_means_of_the_feature_maps(load_real, photos, name):
     """Of a head that isn't exact, one with channels last, and a quantised one."""
     model = load_real(name)
-    seen = model._explainer.see(photos[0], fastcam.arrays.engines.select.named("cpu"))
+    seen = model.vision.see(photos[0])
     maps = model.run(seen.network_input)[1]
     np.testing.assert_allclose(model.features(photos[0]), maps.mean(axis=(2, 3), dtype=float), rtol=1e-6)
 
@@ -168,7 +168,7 @@ def test_what_is_refused(cifar, weights, bias, options, match):
         cifar[0].with_classes(weights, bias, **options)
 
 
-@pytest.mark.parametrize("method", methods.MASKING)
+@pytest.mark.parametrize("method", methods.names(methods.MaskingMethod))
 def test_methods_that_ask_again_ask_the_new_classes(cifar, method):
     """With its own class weights, a model answers as it did."""
     model, photos, _ = cifar

@@ -44,10 +44,10 @@ def test_a_model_is_what_it_was(file, tmp_path, monkeypatch, way, given):
         assert getattr(again, name) == getattr(model, name)
     assert again.head.describe() == model.head.describe()
     assert not again.head.class_weights.flags.writeable
-    assert again._explainer.session._session.get_session_options().intra_op_num_threads == 1
+    assert again.vision.session._session.get_session_options().intra_op_num_threads == 1
     assert_same(again.explain(PHOTO, top=2), model.explain(PHOTO, top=2))
     assert_same(again.explain(PHOTO, method="gradcam"), model.explain(PHOTO, method="gradcam"))
-    assert (again._explainer.session is model._explainer.session) == (way is copy.copy)
+    assert (again.vision.session is model.vision.session) == (way is copy.copy)
 
 
 def test_constants_and_defaults_come_along():

@@ -197,13 +197,13 @@ def test_what_is_drawn_of_a_noisy_still_picture_flickers_less(load_real, photos)
 def test_frames_finish_in_order_whatever_is_done_first(model, monkeypatch):
     given = timed(frames(16), *[0.04] * 15)
     expected = found(model, given, Steady(), top=2, workers=1)
-    see = type(model._explainer).see
+    see = type(model.vision).see
 
     def unevenly(self, photo, run):
         time.sleep(random.random() / 200)
         return see(self, photo, run)
 
-    monkeypatch.setattr(type(model._explainer), "see", unevenly)
+    monkeypatch.setattr(type(model.vision), "see", unevenly)
     for steadied, one in zip(found(model, given, Steady(), top=2, workers=5), expected, strict=True):
         assert (steadied.frame_index, steadied.timestamp) == (one.frame_index, one.timestamp)
         np.testing.assert_array_equal(steadied.activation_maps, one.activation_maps)
@@ -273,8 +273,8 @@ def test_a_stream_wants_a_steady(model):
 
 def test_a_first_frame_is_what_it_is_and_is_not_written_to(model):
     smoother = Smoother(Steady())
-    seen = model._explainer.see(frames(1)[0], fastcam.arrays.engines.select.named("cpu"))
+    seen = model.vision.see(frames(1)[0])
     before = seen.feature_maps.copy()
     assert smoother.smooth(seen, 0.0) is seen
-    smoother.smooth(seen._replace(feature_maps=before + 1), 0.1)
+    smoother.smooth(replace(seen, feature_maps=before + 1), 0.1)
     np.testing.assert_array_equal(seen.feature_maps, before)

@@ -75,7 +75,7 @@ def test_the_source_waits_for_a_slow_consumer(explanation):
             read.append(k)
             yield k
 
-    with open_stream(lambda frame: explanation, source(), **SMALL) as stream:
+    with open_stream(lambda *_: explanation, source(), **SMALL) as stream:
         for taken in range(5):
             next(stream)
             time.sleep(0.05)
@@ -97,7 +97,7 @@ def test_frames_are_let_go(explanation):
             del frame
 
     most = 0
-    with open_stream(lambda frame: explanation, source(), **SMALL) as stream:
+    with open_stream(lambda *_: explanation, source(), **SMALL) as stream:
         for _ in stream:
             most = max(most, len(alive))
     gc.collect()
@@ -113,7 +113,7 @@ def test_the_newest_frames_win(explanation):
             if k == 0:
                 begun.wait()  # the worker has the first; all others come at once
 
-    def work(frame):
+    def work(*_):
         begun.set()
         time.sleep(0.1)
         return explanation
@@ -132,7 +132,7 @@ def test_every_second_of_those_that_are_left(explanation):
     def source():
         yield from range(30)
 
-    with open_stream(lambda frame: explanation, source(), every=2, workers=1, queue=1, drop="oldest") as stream:
+    with open_stream(lambda *_: explanation, source(), every=2, workers=1, queue=1, drop="oldest") as stream:
         assert all(found is not None for _, found in stream)
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import fastcam
+from fastcam.arrays.threads import begin
 from fastcam.classifier.pipeline import Pipeline
 from fastcam.classifier.stream import open_stream
-from fastcam.threads import begin
 from tests.classifier.streams import SMALL, frames
 
 pytestmark = pytest.mark.usefixtures("nothing_left_running")
@@ -48,7 +48,7 @@ def test_a_frame_that_is_none(model, wrong):
 
 
 def test_errors_of_other_kinds_name_the_frame():
-    def work(frame):
+    def work(*_):
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError) as error:
@@ -57,7 +57,7 @@ def test_errors_of_other_kinds_name_the_frame():
 
 
 def test_the_end_of_the_interpreter_is_no_end_of_the_frames():
-    pipeline = Pipeline(lambda frame: frame, None, every=1, workers=1, queue=2, drop=False)
+    pipeline = Pipeline(lambda frame, *_: frame, every=1, workers=1, queue=2, drop=False)
     pipeline.put(0)
     pipeline.cut()
     with pytest.raises(SystemExit):  # which ends threads silently
@@ -68,7 +68,7 @@ def test_the_end_of_the_interpreter_is_no_end_of_the_frames():
 
 
 def test_a_source_that_failed_before_the_interpreter_ends_says_so():
-    pipeline = Pipeline(lambda frame: frame, None, every=1, workers=1, queue=2, drop=False)
+    pipeline = Pipeline(lambda frame, *_: frame, every=1, workers=1, queue=2, drop=False)
     pipeline.end(OSError("camera unplugged"))
     pipeline.cut()
     with pytest.raises(OSError, match="camera unplugged"):
@@ -77,7 +77,7 @@ def test_a_source_that_failed_before_the_interpreter_ends_says_so():
 
 
 def test_frames_that_were_taken_before_the_interpreter_ends_were_all():
-    stream = open_stream(lambda frame: 1 / frame, [0], **SMALL)
+    stream = open_stream(lambda frame, *_: 1 / frame, [0], **SMALL)
     with pytest.raises(ZeroDivisionError):
         next(stream)
     stream._pipeline.cut()  # closed before
@@ -118,7 +118,7 @@ def test_interrupting_a_wait(explanation):
 
     interrupted = threading.Event()
 
-    def work(frame):
+    def work(*_):
         interrupted.wait(5)
         return explanation
 
@@ -150,5 +150,5 @@ def test_a_stream_that_is_let_go_of_inside_its_own_source(explanation):
             time.sleep(0.02)
             yield k, Moment(k)
 
-    held.append(open_stream(lambda frame: explanation, source(), **SMALL))
+    held.append(open_stream(lambda *_: explanation, source(), **SMALL))
     next(held[0])

@@ -203,7 +203,7 @@ def test_maps_of_another_layer(model_and_data, tmp_path):
 def test_one_forward_a_photo(model_and_data, tmp_path, monkeypatch):
     """Figures of all methods, of the best classes and of the true ones."""
     model, data = model_and_data
-    session, runs = model._explainer.session, []
+    session, runs = model.vision.session, []
     run = session.run
     monkeypatch.setattr(session, "run", lambda *given: runs.append(1) or run(*given))
     again(model_and_data, tmp_path, methods=("cam", "gradcam", "layercam", "finercam"))

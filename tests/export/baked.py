@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from fastcam.arrays import engines
 from tests.model.models import BACKBONE, WEIGHTS, build
 
 HIDDEN = "p = MaxPool<kernel_shape = [2, 2], strides = [2, 2]>(maps) q = Flatten(p) h = Gemm(q, v) t = Relu(h)"
@@ -30,7 +29,7 @@ def run(path, **feeds) -> dict[str, Any]:
 
 def network_input(model, photo):
     """Return the network input of a photo."""
-    return model._explainer.see(photo, engines.named("cpu")).network_input
+    return model.vision.see(photo).network_input
 
 
 def noise(count=1, side=16):

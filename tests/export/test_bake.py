@@ -38,7 +38,7 @@ def test_the_best_class_of_a_photo(load_real, photos, tmp_path, name, capfd):
 def test_given_classes_and_all_upsampled_and_scaled(load_real, photos, tmp_path, name):
     model, photo = load_real(name), photos[4]
     given = {model.input.name: network_input(model, photo)}
-    height, width = model._explainer.target
+    height, width = model.vision.target
     raw = model.explain(photo, class_index=[7, 2]).activation_maps[0]
     bake(model.path, tmp_path / "given.onnx", head=model.head, classes="given", size="input", normalize=True)
     for index, expected in zip((7, 2), fastcam.heatmaps(raw, (height, width)), strict=True):
@@ -70,7 +70,7 @@ def test_gradcam_of_a_head_that_is_not_exact(shared, photos, tmp_path):
 @pytest.mark.parametrize("name", ["squeezenet1_1_int8_qdq", "squeezenet1_1_nchw_fp16", "cifar10_resnet8_keras"])
 def test_backward_through_quantised_float16_and_nhwc_tails(load_real, photos, tmp_path, name):
     model = load_real(name)
-    height, width = model._explainer.target
+    height, width = model.vision.target
     made = bake(model.path, tmp_path / "b.onnx", head=model.head, method="gradcam", input_size=(height, width))
     found = run(made.path, **{model.input.name: network_input(model, photos[5])})["activation_maps"]
     expect_near(found, model.explain(photos[5], method="gradcam").activation_maps)

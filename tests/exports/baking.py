@@ -18,7 +18,6 @@ from skimage.data import coffee
 
 import fastcam
 from fastcam import FastcamError
-from fastcam.arrays import engines
 from fastcam.export.baked_model import bake
 
 
@@ -26,7 +25,7 @@ def deviation(path: Path, folder: Path) -> tuple[str, float, int, tuple[str, ...
     """Method, largest difference relative to the map's maximum, operators that were added, and notes."""
     model = fastcam.load(path, preprocess={"mean": 0.5, "std": 0.5, "fit": "stretch"})
     made = bake(path, folder / "baked.onnx")
-    given = model._explainer.see(coffee(), engines.named("cpu")).network_input
+    given = model.vision.see(coffee()).network_input
     options = ort.SessionOptions()
     options.log_severity_level = 3
     session = ort.InferenceSession(folder / "baked.onnx", options)

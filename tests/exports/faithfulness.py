@@ -196,7 +196,7 @@ def main() -> None:
     maps -= maps.min(axis=(2, 3), keepdims=True)
     maps /= maps.max(axis=(2, 3), keepdims=True)  # torchcam takes maps from 0 to 1
     explanation = replace(explanation, activation_maps=maps, method="random")
-    seen = [ours._explainer.see(photo, fastcam.arrays.engines.select.named("cpu")).network_input[0] for photo in photos]
+    seen = [ours.vision.see(photo).network_input[0] for photo in photos]
     images = torch.from_numpy(np.stack(seen))
     sys.stdout.write("| measure | fastcam | peer | largest difference |\n" + "| --- " * 4 + "|\n")
     for peer in sys.argv[1:] or PEERS:

@@ -105,7 +105,7 @@ def rows(label: str, make: Callable[..., Any], name: str, size: int) -> Iterator
     model = built(make, name)
     data = exported(model, size)
     ours = fastcam.load(data, preprocess=f"imagenet,fit=stretch,size={size}")
-    image = ours._explainer.see(chelsea(), fastcam.arrays.engines.select.named("cpu")).network_input
+    image = ours.vision.see(chelsea()).network_input
     held, _ = outputs_of(model, torch.from_numpy(image))
     pairs = matched(data, image, {key: value for key, value in held.items() if hasattr(value, "detach")})
     modules = [module for module, tensor in pairs.items() if tensor == ours.head.feature_maps]
@@ -122,8 +122,7 @@ def rows(label: str, make: Callable[..., Any], name: str, size: int) -> Iterator
         plain = theirs(method, model, layer, image, index, ours.head)
         with rules_of_the_papers():
             alike = theirs(method, model, layer, image, index, ours.head)
-        how = ours._explainer.attribution.masking.describe(method, held[modules[-1]].shape)
-        yield f"| {label} | {method} | {how} | {np.abs(mine - plain).max():.1e} | {np.abs(mine - alike).max():.1e} |"
+        yield f"| {label} | {method} | {found.how} | {np.abs(mine - plain).max():.1e} | {np.abs(mine - alike).max():.1e} |"
 
 
 def main() -> None:

@@ -19,7 +19,6 @@ import onnx
 import onnxruntime as ort
 
 import fastcam
-from fastcam.arrays import engines
 from fastcam.methods import eigencam
 from fastcam.model.file.source import read_source
 from fastcam.model.graph.read import read_graph
@@ -244,7 +243,7 @@ def tasks(network: Network, smoothed: bool) -> Iterator[Task]:
         ours = fastcam.load(data, head=tensor, preprocess=f"imagenet,fit=stretch,size={network.size}")
         for name in PHOTOS:
             photo = shared_folder() / "photos" / "openimages_cc" / name
-            seen = ours._explainer.see(photo, engines.named("cpu"))
+            seen = ours.vision.see(photo)
             of_all = ours.explain(photo, class_index=list(range(10)), method="gradcam").activation_maps[0]
             index = int(of_all.max(axis=(1, 2)).argmax())
             methods = (*METHODS, "gradcam++", "eigencam")

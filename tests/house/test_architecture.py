@@ -54,7 +54,7 @@ SUBMODULES = {"fastcam" / path.with_suffix("") for path in MODULES} | {"fastcam"
 
 # A module may import what stands before it: a room from rooms of earlier lines, and so inside the two largest rooms.
 HOUSE = """
-    errors version lazy threads data | files | kernels | arrays | images | model | methods results | classifier export
+    errors package data | files | kernels | arrays | images | model | methods results | classifier export
     evaluate video serve | cli | __main__ pyinstaller
 """
 ARRAYS = (

@@ -127,7 +127,7 @@ def test_the_models_made_by_hand(shared, pictures):
         processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
         for photo in pictures:
             expected = processor(photo, return_tensors="np")["pixel_values"][0]
-            seen = model._explainer.see(photo, fastcam.arrays.engines.select.named("cpu")).network_input[0]
+            seen = model.vision.see(photo).network_input[0]
             assert grey_levels(model.preprocess, seen, expected) <= 1 + 1e-3
 
 

@@ -5,7 +5,7 @@ import onnx
 import onnxruntime as ort
 
 import fastcam
-from fastcam.methods.plan import Plan
+from fastcam.methods import METHODS, MaskingMethod, Options, Seen, WeighingMethod
 from tests.arrays import naive
 from tests.model.models import BACKBONE, WEIGHTS, build
 
@@ -20,7 +20,7 @@ def hidden():
 
 def seen_by(model, photo):
     """Network input and feature maps (1, ...) of a photo."""
-    seen = model._explainer.see(photo, fastcam.arrays.engines.select.named("cpu"))
+    seen = model.vision.see(photo)
     return seen.network_input, seen.feature_maps
 
 
@@ -76,8 +76,18 @@ def naive_reciprocam(run, given, h, w, index, gaussian, last):
     return found - found.min(axis=(1, 2), keepdims=True)
 
 
-def plan_of(method, batch_size=None, progress=None):
-    rule = fastcam.arrays.conventions.named("paper", None)
-    return Plan(
-        method, rule, 8, fastcam.arrays.engines.select.named("cpu"), 1, batch_size=batch_size, progress=progress
-    )
+def result_of(masking, method, image, maps, index, **options):
+    """Weights (M, C), or maps (M, h, w), that a method gets from a model's masking."""
+    record, nothing = METHODS[method], np.zeros(0, np.float32)
+    seen = Seen(network_input=image, feature_maps=maps, logits=nothing, scores=nothing)
+    assert isinstance(record, MaskingMethod)
+    make = record.weigh or record.maps
+    assert make is not None
+    return make(masking.trial(seen, np.asarray(index), Options(method=record, **options)))
+
+
+def weighing(name):
+    """The record of a method that weighs feature maps."""
+    record = METHODS[name]
+    assert isinstance(record, WeighingMethod)
+    return record

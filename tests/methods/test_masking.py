@@ -20,12 +20,13 @@ from tests.methods.masks import (
     naive_reciprocam,
     naive_scorecam,
     plain_session,
-    plan_of,
+    result_of,
     seen_by,
 )
 from tests.model.models import WEIGHTS, build, class_token
 
 RAW = "raw,fit=stretch"
+OF_MAPS = methods.names(methods.MaskingMethod)[1:]  # all but Score-CAM, which masks the image
 
 
 # ---- the papers' formulas, one forward after another -----------------------------------------------------------------
@@ -69,9 +70,8 @@ def test_scorecam_of_squeezenet(shared, photos, precision):
     path = shared / "models" / f"squeezenet1_1{precision}.onnx"
     model, asked = fastcam.load(path, preprocess="caffe-bgr,fit=stretch,size=56"), []
     image, maps = seen_by(model, photos[0])
-    plan = plan_of("scorecam", progress=lambda *told: asked.append(told))
-    index = np.array([281, 7])
-    weights = model._explainer.attribution.masking.scorecam(image, maps, index, plan)
+    index, masking = np.array([281, 7]), model.vision.attribution.masking
+    weights = result_of(masking, "scorecam", image, maps, index, progress=lambda *told: asked.append(told))
     run, some = plain_session(path), np.argsort(-maps[0].max(axis=(1, 2)))[:300:30]
     logits = []
     for k in some:
@@ -85,7 +85,7 @@ def test_scorecam_of_squeezenet(shared, photos, precision):
     assert asked[-1] == (1000, 1000)
 
 
-@pytest.mark.parametrize("method", methods.MASKING[1:])
+@pytest.mark.parametrize("method", OF_MAPS)
 def test_masks_on_feature_maps_of_a_real_tail(shared, method):
     """Flattened maps and a hidden layer, channels last; the tail as onnx itself cuts it out."""
     path = shared / "models" / "mnist_cnn_flatten_fc.onnx"
@@ -103,10 +103,10 @@ def test_masks_on_feature_maps_of_a_real_tail(shared, method):
     assert found.method == method
     total = 32 if method == "ablationcam" else 144
     assert told[-1] == (total, total)
-    assert model._explainer.attribution.masking.describe(method, maps.shape).endswith(f"{total} forwards of the tail")
+    assert found.how.endswith(f"{total} forwards of the tail")
 
 
-@pytest.mark.parametrize("method", methods.MASKING[1:])
+@pytest.mark.parametrize("method", OF_MAPS)
 def test_class_tokens_stay_as_they_are(method):
     """Only what belongs to a place is hidden."""
     data = class_token()
@@ -143,8 +143,8 @@ def test_class_tokens_stay_as_they_are(method):
 def general(model):
     """Masks on the tail, of a head that has a closed form."""
     head = replace(model.head, kind="generic", class_weights=np.zeros((0, 0)), bias=np.zeros(0))
-    explainer = model._explainer
-    opened = OpenedModel(read_source(model.path), Opening(), head, explainer.target, explainer.session)
+    vision = model.vision
+    opened = OpenedModel(read_source(model.path), Opening(), head, vision.target, vision.session)
     return Masking(opened)
 
 
@@ -161,16 +161,17 @@ EXACT = {
 @pytest.mark.parametrize("name", EXACT)
 def test_closed_forms_are_what_the_tail_says(shared, photos, name):
     model = fastcam.load(shared / "models" / f"{name}.onnx", preprocess=EXACT[name])
-    _, maps = seen_by(model, photos[3])
-    closed, asked = model._explainer.attribution.masking, general(model)
+    image, maps = seen_by(model, photos[3])
+    both = general(model), model.vision.attribution.masking
     index = model.explain(photos[3], top=2).class_index[0]
-    assert closed.describe("ablationcam", maps.shape) == closed.describe("reciprocam", maps.shape) == "closed form"
+    for method in ("ablationcam", "reciprocam"):
+        assert model.explain(photos[3], method=method).how == "closed form"
     if model.input.batch is None:  # else it takes its channels one by one
-        plan = plan_of("ablationcam")
-        assert_close(asked.ablationcam(maps, index, plan), closed.ablationcam(maps, index, plan), 1e-3)
-    for method in methods.RECIPROCAM:
-        plan = plan_of(method)
-        assert_close(asked.reciprocam(maps, index, plan), closed.reciprocam(maps, index, plan), 1e-4)
+        asked, closed = (result_of(one, "ablationcam", image, maps, index) for one in both)
+        assert_close(asked, closed, 1e-3)
+    for method in ("reciprocam", "reciprocam-gaussian"):
+        asked, closed = (result_of(one, method, image, maps, index) for one in both)
+        assert_close(asked, closed, 1e-4)
 
 
 def test_reciprocam_of_an_exact_head_is_cam_but_for_scale_and_bias(load_real, photos):
@@ -188,7 +189,7 @@ def test_closed_forms_with_weights_for_each_position():
     assert model.head.kind == "cam-spatial"
     _, maps = seen_by(model, PHOTO)
     run = plain_session(data, model.head.feature_maps, "logits")
-    for method in methods.MASKING[1:]:
+    for method in OF_MAPS:
         found = model.explain(PHOTO, class_index=[1, 2], method=method).activation_maps[0]
         if method == "ablationcam":
             expected = naive_ablationcam(run, maps, maps[0], [1, 2], 1)

@@ -9,10 +9,12 @@ from fastcam.model.run import batches
 from tests.methods.masks import HIDDEN, PHOTO, assert_close, hidden
 from tests.model.models import BACKBONE, WEIGHTS, build
 
+MASKING = methods.names(methods.MaskingMethod)
+
 # ---- batches ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", methods.MASKING)
+@pytest.mark.parametrize("method", MASKING)
 def test_the_batch_size_changes_nothing(method):
     model = hidden()
     expected = model.explain(PHOTO, top=3, method=method).activation_maps
@@ -29,7 +31,7 @@ MIXING_TAIL = HIDDEN.replace("Flatten(g)", "Flatten(d) ").replace(
 )
 
 
-@pytest.mark.parametrize("method", methods.MASKING)
+@pytest.mark.parametrize("method", MASKING)
 @pytest.mark.parametrize(
     ("body", "inputs", "weights"),
     [

@@ -12,8 +12,10 @@ from fastcam import InputError, ModelError, methods
 from fastcam.methods.masking import Masking
 from fastcam.model.head.head import Head
 from fastcam.model.opened_model import OpenedModel
-from tests.methods.masks import HIDDEN, PHOTO, assert_close, hidden, plan_of, seen_by
+from tests.methods.masks import HIDDEN, PHOTO, assert_close, hidden, result_of, seen_by
 from tests.model.models import BACKBONE, WEIGHTS, build, classifier
+
+MASKING = methods.names(methods.MaskingMethod)
 
 # ---- where it is asked -----------------------------------------------------------------------------------------------
 
@@ -27,7 +29,7 @@ def test_threads_share_one_tail():
     assert found[0].any()
 
 
-@pytest.mark.parametrize("method", methods.MASKING)
+@pytest.mark.parametrize("method", MASKING)
 def test_streams_ask_again_as_well(method):
     model = hidden()
     with model.stream(iter([PHOTO, 255 - PHOTO]), method=method, workers=2) as stream:
@@ -53,13 +55,13 @@ def test_sessions_of_ones_own():
     data = build(HIDDEN, outputs="float[N, 5] logits, float[N, 6, 16, 16] maps", **WEIGHTS)
     whole = fastcam.load(data, preprocess="unit,fit=stretch")
     head = replace(whole.head, class_weights=np.zeros((0, 0)), bias=np.zeros(0))
-    masking = Masking(OpenedModel(None, None, head, (16, 16), whole._explainer.session))
+    masking = Masking(OpenedModel(None, None, head, (16, 16), whole.vision.session))
     image, maps = seen_by(whole, PHOTO)
-    weights = masking.scorecam(image, maps, np.array([1]), plan_of("scorecam"))
+    weights = result_of(masking, "scorecam", image, maps, [1])
     np.testing.assert_allclose(weights.sum(), 1, rtol=1e-5)
     for _ in range(2):
         with pytest.raises(ModelError, match="expected a model from a file or bytes .* can't be taken apart"):
-            masking.ablationcam(maps, np.array([1]), plan_of("ablationcam"))
+            result_of(masking, "ablationcam", image, maps, [1])
 
 
 def test_exact_heads_of_sessions_of_ones_own():
@@ -67,7 +69,7 @@ def test_exact_heads_of_sessions_of_ones_own():
     body = f"{BACKBONE} p = GlobalAveragePool(maps) q = Flatten(p) logits = Gemm<transB = 1>(q, w, b)"
     data = build(body, outputs="float[N, 5] logits, float[N, 6, 16, 16] maps", **weights)
     model = fastcam.load(ort.InferenceSession(data), head=Head("maps", "logits", weights["w"], weights["b"]))
-    for method in methods.MASKING:
+    for method in MASKING:
         assert model.explain(PHOTO, method=method).activation_maps.any()
 
 
@@ -106,14 +108,10 @@ def test_masked_images_without_finite_logits():
         model.explain(two, method="scorecam", batch_size=1)
 
 
-@pytest.mark.parametrize("method", methods.MASKING)
+@pytest.mark.parametrize("method", MASKING)
 def test_feature_maps_that_are_not_finite(method):
     model = hidden()
     image, maps = seen_by(model, PHOTO)
     maps[0, 1, 2, 3] = np.nan
-    masking, index = model._explainer.attribution.masking, np.array([0])
-    ask = {"scorecam": lambda plan: masking.scorecam(image, maps, index, plan)}.get(
-        method, lambda plan: getattr(masking, method.split("-")[0])(maps, index, plan)
-    )
     with pytest.raises(InputError, match="feature maps: expected finite values"):
-        ask(plan_of(method))
+        result_of(model.vision.attribution.masking, method, image, maps, [0])

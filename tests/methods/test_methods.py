@@ -13,13 +13,16 @@ from fastcam.errors import GradientError
 from fastcam.methods import layercam
 from fastcam.model.file.source import read_source
 from fastcam.model.gradient.at_maps import Gradients
+from fastcam.model.gradient.tape import one_hot
 from fastcam.model.head.head import Head
 from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.session import Opening
+from tests.methods.masks import weighing
 from tests.model.models import BACKBONE, build, class_token
 
 A = np.abs(np.random.default_rng(0).standard_normal((4, 3, 5))).astype(np.float32)
 G = np.random.default_rng(1).standard_normal((2, 4, 3, 5)).astype(np.float32)
+WEIGHING = methods.names(methods.WeighingMethod)
 EXACT = [
     *("cifar10_resnet20", "mobilenet_v2_1.0_224_nchw_gemm", "squeezenet1_1_nchw", "squeezenet1_1_nchw_fp16"),
     *("squeezenet1_1_int8_qdq", "mobilenet_v2_1.0_224_quant_q", "mobilenet_v1_0.25_128_fp32_nhwc"),
@@ -57,24 +60,24 @@ def map_of(weights, a):
 @pytest.mark.parametrize("same", [False, True], ids=["by place", "the same everywhere"])
 def test_formulas(method, same):
     gradients = G[:, :, :1, :1] if same else G
-    got = map_of(methods.WEIGHTS[method](A, gradients), A)
+    got = map_of(weighing(method).weigh(A, gradients), A)
     for one, expected in zip(got, (naive(method, A, g) for g in gradients), strict=True):
         np.testing.assert_allclose(one, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("method", methods.WEIGHTS)
+@pytest.mark.parametrize("method", WEIGHING)
 def test_feature_maps_and_gradients_of_nothing(method):
     zeros = np.zeros_like(A)
-    assert np.isfinite(methods.WEIGHTS[method](zeros, G)).all()
-    assert np.isfinite(methods.WEIGHTS[method](A, np.zeros_like(G))).all()
-    assert not map_of(methods.WEIGHTS[method](zeros, G), zeros).any()
+    assert np.isfinite(weighing(method).weigh(zeros, G)).all()
+    assert np.isfinite(weighing(method).weigh(A, np.zeros_like(G))).all()
+    assert not map_of(weighing(method).weigh(zeros, G), zeros).any()
 
 
 def test_eigencam_is_the_first_principal_component():
     rows = A.reshape(4, -1).T.astype(float)
     values, vectors = np.linalg.eigh(rows.T @ rows)
     expected = np.abs(rows @ vectors[:, values.argmax()]).reshape(3, 5)  # of positive values: of one sign
-    np.testing.assert_allclose(map_of(methods.WEIGHTS["eigencam"](A, G), A)[1], expected, rtol=1e-5)
+    np.testing.assert_allclose(map_of(weighing("eigencam").weigh(A, G), A)[1], expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -82,7 +85,7 @@ def test_values_that_are_none(bad):
     spoilt = A.copy()
     spoilt[1, 2, 3] = bad
     with pytest.raises(InputError, match=r"feature maps: expected finite values .* at item \[1\], position \[2, 3\]"):
-        methods.WEIGHTS["eigencam"](spoilt, G)
+        weighing("eigencam").weigh(spoilt, G)
     with pytest.raises(InputError, match=r"maps of a layer: expected finite values .* at position \[2, 3\]"):
         layercam.fused([A[0], spoilt[1]])
 
@@ -105,25 +108,24 @@ def test_feature_maps_without_finite_values():
 def general(model):
     """Gradients by the tail, of a head that has a closed form."""
     head = replace(model.head, kind="generic", class_weights=np.zeros((0, 0)), bias=np.zeros(0))
-    explainer = model._explainer
-    opened = OpenedModel(read_source(model.path), Opening(), head, explainer.target, explainer.session)
+    vision = model.vision
+    opened = OpenedModel(read_source(model.path), Opening(), head, vision.target, vision.session)
     return Gradients(opened)
 
 
 def feature_maps_of(model, photo):
     """As the model has them."""
-    explainer = model._explainer
-    return explainer.see(photo, fastcam.arrays.engines.select.named("cpu")).feature_maps
+    return model.vision.see(photo).feature_maps
 
 
 @pytest.mark.parametrize("name", EXACT)
 def test_the_closed_form_is_the_gradient(load_real, photos, name):
     model = load_real(name)
-    maps, seeds = feature_maps_of(model, photos[0]), methods.one_hot(np.array([3, 1]), model.head.classes)
-    closed, found = model._explainer.attribution.gradients(maps, seeds), general(model)(maps, seeds)
+    maps, seeds = feature_maps_of(model, photos[0]), one_hot(np.array([3, 1]), model.head.classes)
+    closed, found = model.vision.attribution.gradients(maps, seeds), general(model)(maps, seeds)
     scale = np.abs(closed).max()
     np.testing.assert_allclose(found, np.broadcast_to(closed, found.shape), atol=1e-6 * scale, rtol=0)
-    assert model._explainer.attribution.gradients.describe() == "closed form"
+    assert model.vision.attribution.gradients.describe() == "closed form"
     assert general(model).describe().startswith("backward through ")
 
 
@@ -140,7 +142,7 @@ def test_closed_forms_of_the_whole_family(load_real, photos, name):
     assert model.explain(photos[0]).method == "cam"
 
 
-@pytest.mark.parametrize("method", methods.WEIGHTS)
+@pytest.mark.parametrize("method", WEIGHING)
 @pytest.mark.parametrize("name", ["cifar10_resnet20", "mnist_cnn_flatten_fc"])
 def test_methods_on_real_models(load_real, name, method):
     """Against the formulas, with gradients by differences of the model's own tail."""
@@ -149,7 +151,7 @@ def test_methods_on_real_models(load_real, name, method):
     found = model.explain(photo, class_index=[2, 7], method=method)
     maps = feature_maps_of(model, photo)
     first = model.head.arranged(maps.shape).channels_first(maps)[0]
-    gradients = model._explainer.attribution.gradients(maps, methods.one_hot(np.array([2, 7]), 10))
+    gradients = model.vision.attribution.gradients(maps, one_hot(np.array([2, 7]), 10))
     if method not in ("eigencam", "finercam", "finercam-weighted"):
         for one, g in zip(found.activation_maps[0], gradients, strict=True):
             expected = naive(method, first, g)
@@ -161,8 +163,8 @@ def test_methods_on_real_models(load_real, name, method):
 def test_gradients_of_a_head_that_is_not_linear(mnist):
     """By differences in the running session over the tail."""
     photo = np.random.default_rng(0).integers(0, 256, (28, 28, 3)).astype(np.uint8)
-    maps, gradients = feature_maps_of(mnist, photo), mnist._explainer.attribution.gradients
-    gradient = gradients(maps, methods.one_hot(np.array([5]), 10))[0]
+    maps, gradients = feature_maps_of(mnist, photo), mnist.vision.attribution.gradients
+    gradient = gradients(maps, one_hot(np.array([5]), 10))[0]
     opened = gradients._opened()
     rng, layout = np.random.default_rng(1), mnist.head.arranged(maps.shape)
 
@@ -234,7 +236,7 @@ def test_a_session_of_ones_own_can_not_be_taken_apart():
     exact = fastcam.load(session, head=Head("maps", "logits", weights["w"], weights["b"]))
     assert exact.explain(photo, method="layercam").method == "layercam"  # its closed form is known
     unknown = replace(exact.head, kind="generic", class_weights=np.zeros((0, 0)), bias=np.zeros(0))
-    gradients = Gradients(OpenedModel(None, None, unknown, (16, 16), exact._explainer.session))
+    gradients = Gradients(OpenedModel(None, None, unknown, (16, 16), exact.vision.session))
     with pytest.raises(GradientError, match="expected a model from a file or bytes .* can't be taken apart"):
         gradients(np.zeros((1, 6, 16, 16), np.float32), np.eye(1, 5, dtype=np.float32))
 

@@ -17,14 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.arrays import engines
 from fastcam.arrays.maps import heatmaps
 from fastcam.classifier.classifier import Classifier
 from fastcam.evaluate.metrics.kept import KeptMetric
 from fastcam.evaluate.metrics.metric import SEEN
 from fastcam.evaluate.metrics.sample import Sample
 from fastcam.images.photos import each_photo
-from fastcam.methods.plan import Seen
+from fastcam.methods.options import Seen
 from fastcam.model.head.head import OWN
 from fastcam.model.head.scores import scores_of
 from fastcam.model.run.batches import Forwards, Progress, check_asking
@@ -108,12 +107,10 @@ class Faithfulness(KeptMetric):
         ModelError
             ONNX Runtime failed while running.
         """
-        photos, cpu = each_photo(images), engines.named("cpu")
+        photos = each_photo(images)
         self._check(model, len(photos), explanation)
         maps, index = explanation.activation_maps, explanation.class_index
-        rows = self._measured(
-            model, lambda: (model._explainer.see(photo, cpu) for photo in photos), maps, index, progress
-        )
+        rows = self._measured(model, lambda: map(model.vision.see, photos), maps, index, progress)
         self.method = explanation.method
         self._rows.append(rows)
 
@@ -147,7 +144,7 @@ class Faithfulness(KeptMetric):
             if progress is not None:
                 progress(items, total)
 
-        shape = model.input.batch_shape(model._explainer.target)[1:]
+        shape = model.input.batch_shape(model.vision.target)[1:]
         found = _forwards(model).ask(total, make, shape, keep, self.batch_size, done)
         return np.column_stack([originals, found.reshape(count, self.points)])
 
@@ -190,7 +187,7 @@ def _forwards(model: Classifier) -> Forwards:
     """
     head = model.head
     tensor = head.output if model.activation in OWN else head.logits
-    return Forwards.of_model(model._explainer.session, tensor, head.classes)
+    return Forwards.of_model(model.vision.session, tensor, head.classes)
 
 
 def _scores(model: Classifier, logits: Floats) -> Floats:

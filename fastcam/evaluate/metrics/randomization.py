@@ -78,7 +78,7 @@ def randomized_models(
 
     source = read_source(model.path)
     whole = onnx.load_from_string(as_onnx_source(source).read()) if source.is_ort else onnx.load(str(model.path))
-    constants = model._explainer.session.constants
+    constants = model.vision.session.constants
     graph = Graph.of(original_model(Parsed(whole)), constants)
     found, head = layers(graph), model.head
     if not found:
@@ -161,7 +161,7 @@ class Randomization(KeptMetric):
         for name, other in randomized_models(model, stages=self.stages, **options):
             again = other.explain(photos, class_index=explanation.class_index, method=explanation.method)
             names.append(name)
-            found.append(_similarities(explanation, again, model._explainer.target))
+            found.append(_similarities(explanation, again, model.vision.target))
             if progress is not None:
                 progress(len(names), self.stages)
         if self.layers not in ((), tuple(names)):

@@ -19,7 +19,7 @@ from fastcam.evaluate.metrics.maps import peak_points
 from fastcam.evaluate.metrics.metric import Group
 from fastcam.evaluate.metrics.terms import Terms
 from fastcam.images.regions import Part
-from fastcam.methods.plan import Seen
+from fastcam.methods.options import Seen
 
 SIDE = 224  # of the maps of wsolevaluation
 TIGHT = 100 / 255  # of the heuristics: the threshold after 20 in the code that came with Zhou et al. 2016

@@ -1,6 +1,6 @@
 """ONNX files as protobuf bytes: leave large weights in the file, add outputs, all without parsing.
 
-A model of 500 MB is read as a few kB in which every large weight says where in the file it lies; ONNX Runtime maps
+A model of 500 MB is read as a few kB in which every large weight has its place in the file instead; ONNX Runtime maps
 those parts. An output is added by appending bytes, since protobuf merges what is repeated
 (https://protobuf.dev/programming-guides/encoding/#last-one-wins).
 """

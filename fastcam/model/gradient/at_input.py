@@ -68,7 +68,7 @@ PLAIN = Smoothing()
 class Backward(NamedTuple):
     """A session over the whole model and a gradient at one of its tensors, `layer`, of that layout.
 
-    `start` is the image, of which it takes a batch of so many in float32, integers as they are.
+    `start` is the image; the session takes a batch of `batch` images in float32, integers as they are.
     """
 
     session: Any

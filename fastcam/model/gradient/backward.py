@@ -20,7 +20,7 @@ from fastcam.model.run.limits import Watch
 from fastcam.model.run.runtime import ORT_ERRORS, open_for_probing, reason_of
 
 NEWER, MEANT_ALIKE = 17, 13  # what older tails become; since this version operators of classifiers mean the same
-KNOWN_BYTES = 1 << 20  # bytes of a tensor whose value may be asked for
+KNOWN_BYTES = 1 << 20  # bytes of a tensor whose value rules may read
 
 
 def backward_model(
@@ -121,7 +121,7 @@ def _described(value: NDArray[Any] | np.generic) -> Known:
 
 # ---- operators into which ONNX Runtime fuses several ----------------------------------------------------------------
 
-# What an activation's parameters are, in the order of `activation_params`.
+# Parameters of activations, in the order of `activation_params`.
 ACTIVATION_PARAMETERS = {
     "Relu": (),
     "Tanh": (),

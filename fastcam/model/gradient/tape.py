@@ -45,7 +45,7 @@ class Tape:
     Parameters
     ----------
     nodes
-        Of the graph, in topological order; they may be changed (a pooling is asked for its indices).
+        Nodes of the graph, in topological order; they may be changed (a pooling returns its indices too).
     stored
         The graph's initializers.
     starts
@@ -180,13 +180,13 @@ def differentiate(
     Parameters
     ----------
     model
-        Of opset 16 or newer, in float32, its nodes in topological order.
+        A model of opset 16 or newer, in float32, its nodes in topological order.
     start
         An input of the model, or a tensor in it.
     known
-        Of every tensor between start and end, as in a run of the model.
+        Shape and dtype of every tensor between start and end, as in a run of the model.
     rules
-        By operator, with the domain in front where it isn't ONNX's own ("com.microsoft.Gelu").
+        Rules by operator, with the domain in front where it isn't ONNX's own ("com.microsoft.Gelu").
     others
         Tensors besides the start whose gradients are wanted: outputs more, as `gradient_names` has them.
 

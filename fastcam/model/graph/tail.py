@@ -50,7 +50,7 @@ def cut_tail(
         Values of sizes of earlier tensors, which become constants (as by `x.view(image.size(0), -1)`); other dimensions
         stay open.
     clipped
-        Tensors that their quantisation clips from below; None: none, and the tail's `clips` may be asked which are.
+        Tensors that their quantisation clips from below; None: none, and the tail's `clips` name the candidates.
     saturating
         All are clipped, from below and above.
 

@@ -26,7 +26,7 @@ STILL = 1e-4  # of what other values change: what changes by less hasn't moved. 
 class Alignment:
     """A check of the tensors of a model's cuts: whether they move with the result of a convolution before them.
 
-    The tensors behind one convolution are asked together: a session and seven runs for all of them.
+    The tensors behind one convolution are tested together: a session and seven runs for all of them.
     """
 
     def __init__(self, scene: Scene, cuts: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ def score_tensors(graph: Graph, output: str | None = None) -> dict[str, str]:
     """Return tensors that may hold class scores, each with the output that it is behind.
 
     Outputs that give labels or the best few scores stand for what these are chosen from; an output that another one
-    is computed from (an embedding, feature maps, logits beside probabilities) isn't one of its own, unless asked for.
+    is computed from (an embedding, feature maps, logits beside probabilities) counts only if the caller names it.
     Of a baked model it is those that are computed from the logits that it was baked for.
 
     Raises

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcam.arrays.threads import begin
 from fastcam.errors import FastcamError, HeadNotFoundError, ModelError, NotFiniteError, NotLinearError
 from fastcam.images.inputs import ImageInput
 from fastcam.model.file.source import Source, on_disk, session_bytes
@@ -41,7 +42,6 @@ from fastcam.model.head.search import NO_SCORES, Candidate, Find, HeadSearch, ch
 from fastcam.model.run.limits import Watch
 from fastcam.model.run.runtime import VERSION
 from fastcam.model.run.session import Opening, Session
-from fastcam.threads import begin
 
 # A head, what is to be proven of it, and what was looked at.
 _Found = tuple[Head, tuple[Find, LinearHead] | None, tuple[Candidate, ...]]

@@ -19,7 +19,7 @@ BOX_OPS = frozenset({"NonMaxSuppression", "RoiAlign", "MaxRoiPool", "EfficientNM
 RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 ANCHORS = 9  # boxes for each cell of a grid, at most
 LEVELS = 6  # grids of a detector, at most
-FEW_BOXES = 8  # boxes are more than so many, where their count alone tells
+FEW_BOXES = 8  # a count alone means boxes above this number
 EMBEDDING = re.compile(r"(?<![a-z])(embed\w*|feat(ure)?s?|descriptors?|hidden|pooler|latents?)(?![a-z])")
 SCORES = re.compile(r"(?<![a-z])(logits?|scores?|prob\w*|class\w*|pred\w*)(?![a-z])")
 AUDIO = re.compile(r"(?<![a-z])(audio|wave\w*|mel|mels|spectrogram|speech|sound|pcm|fbank|mfcc)(?![a-z])")
@@ -131,8 +131,8 @@ def entries_apart(scene: Scene, find: Find, output: str, insisted: bool) -> Fami
         entries = scene.values[find.logits].size // scene.lead
         name = "a detector" if entries in set(_box_counts(scene.grids)) else "a segmenter"
         name = "a reader of sequences" if entries in _sides(scene) else name
-        told = f"a single place of {find.feature_maps!r} changes {share:.0%} of them"
-        return Family(name, f"output {output!r} has entries that stand for places, {told}")
+        why = f"a single place of {find.feature_maps!r} changes {share:.0%} of them"
+        return Family(name, f"output {output!r} has entries that stand for places, {why}")
     beside = None if insisted else _rows_beside(scene, output)
     return None if beside is None else Family("a detector", f"output {output!r} has an entry for each row of {beside}")
 
@@ -228,7 +228,7 @@ def _grids_of_boxes(scene: Scene, outputs: Sequence[_Output]) -> Family | None:
 
 
 def _is_anchored(scene: Scene, output: _Output) -> bool:
-    """Check for as many entries as grids have cells, several levels of them or several boxes for each cell."""
+    """Return whether entries are the cells of grids, of several levels or with several boxes a cell."""
     if output.values.ndim == 4:
         return False
     few, many = sorted(output.sides)

@@ -19,7 +19,7 @@ TURNS = 24  # of raising a random half of the classes: each is in and out about 
 def keeps_classes(scene: Scene, logits: str, output: str) -> bool:
     """Return whether raising logits raises the scores of these classes and no other: softmax, sigmoid, temperature.
 
-    Halves of the classes are raised together, drawn anew each time, so that none of many thousands goes unasked.
+    Halves of the classes are raised together, drawn anew each time, so that none of many thousands is left out.
     """
     if logits == output:
         return True

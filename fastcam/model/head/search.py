@@ -22,7 +22,7 @@ from fastcam.model.head.tail_run import TOLERANCE, Positions, TailRun, affinity
 from fastcam.model.run.runtime import ORT_ERRORS, reason_of
 
 LOGITS = 8  # tensors before the scores, of the same size, that are tried as logits
-CANDIDATES = 16  # tensors that are asked at most
+CANDIDATES = 16  # tensors whose tails are tested, at most
 SECOND_LOOKS = 3  # at earlier tensors, where a later one may have been no map at all
 FEATURE_MAPS = "expected feature maps of floats, (N, C, h, w), (N, h, w, C) or tokens of a grid (N, L, C)"
 NO_SCORES = "no output holds one score for each class, (N, K)"
@@ -37,7 +37,7 @@ NAMED = 5  # tensors that are named, where none could hold feature maps
 class Candidate:
     """A tensor on the way to the scores: its shape for the probe image, and the verdict on it, in words.
 
-    `fits` says whether its shape can be one of feature maps; if not, nothing else was asked.
+    `fits` says whether its shape can be one of feature maps; if not, nothing else was tested.
     """
 
     tensor: str
@@ -48,7 +48,7 @@ class Candidate:
 
 @dataclass(frozen=True, eq=False)
 class Find:
-    """Feature maps and logits that belong together. `tail_run` asks the tail between them."""
+    """Feature maps and logits that belong together. `tail_run` runs the tail between them."""
 
     kind: Kind
     feature_maps: str

@@ -42,7 +42,7 @@ def batch_of(batch_size: int | None, item: int, lead: int = 1, advice: str = "")
     Parameters
     ----------
     batch_size
-        What the caller wants; None: as many as `BUDGET` holds.
+        The caller's choice; None: as many as fit into `BUDGET`.
     lead
         The model's own batch, which is filled in any case.
     advice
@@ -77,8 +77,8 @@ class Forwards:
     """Logits of items (n, ...), by a model or its tail, however many at once it takes. May be used from many threads.
 
     A model that insists on a batch, or whose answer for an item depends on the others in the batch (as where int8
-    models find their ranges while running), is asked for `lead` copies of one item after another. Two items of a batch,
-    those of the most different ranges, are held against the same alone: of the 1st, 2nd, 3rd, 5th, 9th, ... batch.
+    models find their ranges while running), runs on `lead` copies of one item after another. Two items of a batch,
+    those of the most different ranges, are compared with the same alone: of the 1st, 2nd, 3rd, 5th, 9th, ... batch.
 
     Parameters
     ----------
@@ -86,8 +86,8 @@ class Forwards:
         Logits (n, ...) of items (n, ...).
     lead
         The batch that the model takes for sure.
-    held
-        How many times its size in float32 an item takes while the model runs, about.
+    footprint
+        The memory that an item takes while the model runs, in multiples of its size in float32, about.
     classes
         K.
     advice
@@ -95,9 +95,9 @@ class Forwards:
     """
 
     def __init__(
-        self, run: Callable[[NDArray[Any]], NDArray[Any]], lead: int, held: int, classes: int, advice: str = ""
+        self, run: Callable[[NDArray[Any]], NDArray[Any]], lead: int, footprint: int, classes: int, advice: str = ""
     ) -> None:
-        self._run, self._lead, self._held, self._classes, self._advice = run, lead, held, classes, advice
+        self._run, self._lead, self._footprint, self._classes, self._advice = run, lead, footprint, classes, advice
         self._mixes = False  # once True for good, whichever thread finds out
 
     @classmethod
@@ -124,19 +124,19 @@ class Forwards:
         batch_size: int | None,
         done: Callable[[int], object],
     ) -> NDArray[np.float32]:
-        """Return what is kept, (count, M) float32, of the logits of items that are made batch by batch.
+        """Return values (count, M) float32 kept of the logits of items that are made batch by batch.
 
         Parameters
         ----------
         make
-            Of the numbers of items, (n,) ascending, these items, (n, ...). Number 0 comes once more where all begins
-            anew: if the model turns out late to mix the items of a batch.
+            Function of numbers of items, (n,) ascending, that returns these items, (n, ...). Number 0 comes once
+            more where all begins anew: if the model turns out late to mix the items of a batch.
         shape
-            Of an item.
+            Shape of an item.
         keep
-            Of the numbers of items, (n,), and their logits, (n, K), what is to be kept, (n, M).
+            Function of numbers of items, (n,), and logits, (n, K), that returns values to keep, (n, M).
         done
-            Called with how many items are done, after every batch.
+            Called with the number of items that are done, after every batch.
 
         Raises
         ------
@@ -145,7 +145,7 @@ class Forwards:
         ModelError
             ONNX Runtime failed while running.
         """
-        numbers = math.prod(shape) * (1 + self._held) + self._classes
+        numbers = math.prod(shape) * (1 + self._footprint) + self._classes
         step = batch_of(batch_size, 4 * numbers, self._lead, self._advice)
         found, mixed = [keep(np.arange(0), np.empty((0, self._classes), np.float32))], self._mixes
         for n, first in enumerate(range(0, count, step)):

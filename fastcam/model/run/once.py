@@ -58,12 +58,12 @@ class Recent(Generic[K, T]):
     def __init__(self, make: Callable[[K], T], most: int) -> None:
         self._make, self._most = make, most
         self._lock = threading.Lock()
-        self._held: dict[K, T] = {}
+        self._kept: dict[K, T] = {}
 
     def __call__(self, key: K) -> T:
         with self._lock:
-            found = self._held.pop(key) if key in self._held else self._make(key)
-            self._held[key] = found  # now the last to go
-            if len(self._held) > self._most:
-                del self._held[next(iter(self._held))]
+            found = self._kept.pop(key) if key in self._kept else self._make(key)
+            self._kept[key] = found  # now the last to go
+            if len(self._kept) > self._most:
+                del self._kept[next(iter(self._kept))]
             return found

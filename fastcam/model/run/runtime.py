@@ -16,10 +16,10 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from fastcam.arrays.pool import processors
+from fastcam.arrays.threads import NATIVE
 from fastcam.errors import BackendError, ModelError
 from fastcam.model.run.limits import Watch
 from fastcam.model.run.providers import CPU, Provider, wanted_names, why_not_started
-from fastcam.threads import NATIVE
 
 # ONNX Runtime's exceptions share no base class of their own.
 _native = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
@@ -85,11 +85,11 @@ def open_session(
     Parameters
     ----------
     name
-        Of the model, for messages.
+        Name of the model, for messages.
     folder
-        Where bytes' external data lies; None when all weights are inside.
+        The folder of the bytes' external data; None when all weights are inside.
     threads
-        Of one run; None: one for each processor that this process may use.
+        Threads of one run; None: one for each processor that this process may use.
     options
         The caller's, used as they are instead of the ones made here: weights are then put inside the model, since where
         they lie would have to be written into his options.

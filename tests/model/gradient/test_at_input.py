@@ -92,7 +92,7 @@ def test_quantised_pixels_stand_for_real_numbers():
     )  # fmt: skip
     model = fastcam.load(plain, preprocess="inception,fit=stretch")
     real = (found.network_inputs - 128) / 128
-    expected = model._explainer.attribution.inputs(real, np.array([1]), "gradient") / 128
+    expected = model.vision.attribution.inputs(real, np.array([1]), "gradient") / 128
     np.testing.assert_allclose(found.gradients[0], expected, atol=1e-8)
     assert found.gradients.any()
 
@@ -178,7 +178,7 @@ def test_guided_gradcam_is_a_product(mnist, photos):
 def test_smoothgrad_is_the_mean_over_noisy_copies(mnist, photos):
     smooth = mnist.input_gradient(photos[1], class_index=5, samples=4, noise=0.2, seed=3)
     x, rng = smooth.network_inputs, np.random.default_rng(3)
-    deviation, inputs = 0.2 * (x.max() - x.min()), mnist._explainer.attribution.inputs
+    deviation, inputs = 0.2 * (x.max() - x.min()), mnist.vision.attribution.inputs
     copies = [x + deviation * rng.standard_normal(x.shape) for _ in range(4)]
     expected = np.mean([inputs(in_own_layout(mnist, copy), np.array([5]), "gradient") for copy in copies], axis=0)
     np.testing.assert_allclose(smooth.gradients[0], expected, atol=1e-5 * np.abs(expected).max())
@@ -193,7 +193,7 @@ def test_threads_share_one_session(shared):
     model = fastcam.load(shared / "models" / "mnist_cnn_flatten_fc.onnx", preprocess="unit,fit=stretch,channels=grey")
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: model.input_gradient(PHOTO), range(8)))
-        sessions = set(pool.map(lambda _: id(model._explainer.attribution.inputs.ready("gradient")), range(8)))
+        sessions = set(pool.map(lambda _: id(model.vision.attribution.inputs.ready("gradient")), range(8)))
     assert len(sessions) == 1
     for one in found[1:]:
         np.testing.assert_array_equal(one.gradients, found[0].gradients)

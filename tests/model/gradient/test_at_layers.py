@@ -6,10 +6,12 @@ import onnxruntime as ort
 import pytest
 
 import fastcam
-from fastcam import InputError, methods
+from fastcam import InputError
 from fastcam.classifier.steady import Steady
 from fastcam.errors import GradientError
 from fastcam.methods import layercam
+from fastcam.methods.attribution import seeds
+from tests.methods.masks import weighing
 from tests.model.models import BACKBONE, TOKENS, build, class_token
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
@@ -59,7 +61,7 @@ def test_a_tensor_inside_of_a_residual_branch(shared):
     def ask(way):
         return [np.asarray(value) for value in session.run(None, {"input": image, "way": way})]
 
-    image = model._explainer.see(PHOTO, fastcam.arrays.engines.select.named("cpu")).network_input
+    image = model.vision.see(PHOTO).network_input
     logits, values = ask(np.zeros((1, 1, 1, 1), np.float32))
     places = [(3, 4), (0, 0), (7, 7)]
     for m, index in enumerate([3, 8]):
@@ -213,7 +215,7 @@ def test_finer_seeds_are_derivatives_of_the_published_targets(classes):
         return top / sum(p[d] for d in similar(index))
 
     for method, target in (("finercam", difference), ("finercam-weighted", weighted)):
-        for index, seed in enumerate(methods.seeds(method, logits, np.arange(classes))):
+        for index, seed in enumerate(seeds(weighing(method), logits, np.arange(classes))):
             for k in range(classes):
                 step = 1e-5 * np.eye(classes)[k]
                 slope = (target(logits + step, index) - target(logits - step, index)) / 2e-5
@@ -234,4 +236,4 @@ def test_finer_cam_is_grad_cam_of_a_difference(load_real, photos):
 
 def test_nothing_to_compare_with():
     with pytest.raises(InputError, match="expected a model of two classes or more"):
-        methods.seeds("finercam", np.zeros(1, np.float32), np.array([0]))
+        seeds(weighing("finercam"), np.zeros(1, np.float32), np.array([0]))

@@ -124,7 +124,7 @@ def test_remembered_errors_hold_nothing_and_passing_ones_are_forgotten():
 
 def test_two_layers_of_a_variant_stay_open(load_real):
     model = load_real("cifar10_resnet20")
-    inputs = model._explainer.attribution.inputs
+    inputs = model.vision.attribution.inputs
     first = inputs.ready("gradient", 0)
     inputs.ready("gradient", model.head.feature_maps)
     assert inputs.ready("gradient", 0) is first

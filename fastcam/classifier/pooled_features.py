@@ -1,4 +1,4 @@
-"""The pooled features of a model, and a model of other classes on them."""
+"""Pooled features of a model, and logits of other classes made of them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastcam.arrays import engines
-from fastcam.classifier.explainer import Explainer
+from fastcam.classifier.vision import Vision
 from fastcam.errors import InputError
 from fastcam.images.photos import Photo, of_each
 from fastcam.model.head.head import LEARNED, Head
@@ -21,23 +20,20 @@ if TYPE_CHECKING:
     import onnxruntime as ort
 
 
-def features(explainer: Explainer, photos: Sequence[Photo] | NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(N, C): what `pooled` makes of each photo; of several, errors name the image."""
-    run = engines.named("cpu")
-    return np.concatenate(
-        of_each(photos, lambda _, photo: pooled(explainer.head, explainer.see(photo, run).feature_maps))
-    )
+def features_of(vision: Vision, photos: Sequence[Photo] | NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the pooled features (N, C) of photos; of several, errors name the image."""
+    return np.concatenate(of_each(photos, lambda _, photo: pooled(vision.head, vision.see(photo).feature_maps)))
 
 
 def pooled(head: Head, feature_maps: Any) -> NDArray[np.float32]:
-    """(N, C): the mean over all places of feature maps (N, ...) in the model's own layout, prefix tokens left out."""
+    """Return the means (N, C) over all places of feature maps (N, ...) in the model's layout, without prefix tokens."""
     maps = head.arranged(feature_maps.shape).channels_first(feature_maps)
     means = maps.mean(axis=(2, 3), dtype=np.float64).astype(np.float32)
     return means if isinstance(means, np.ndarray) else means.get()
 
 
-def with_classes(head: Head, weights: ArrayLike, bias: ArrayLike, activation: str) -> Head:
-    """A head on the same feature maps, of kind "cam", with those class weights (K, C) and bias (K,).
+def head_with_classes(head: Head, weights: ArrayLike, bias: ArrayLike, activation: str) -> Head:
+    """Return a head on the same feature maps, of kind "cam", with class weights (K, C) and bias (K,).
 
     Raises
     ------
@@ -75,7 +71,7 @@ def with_classes(head: Head, weights: ArrayLike, bias: ArrayLike, activation: st
 
 
 class Reclassified(Session):
-    """A session whose logits are those of a `with_classes` head. It shares all else with the session that it is of."""
+    """A session whose logits are those of a `head_with_classes`; it shares all else with another session."""
 
     def __init__(self, session: Session, head: Head) -> None:
         vars(self).update(vars(session))
@@ -84,7 +80,7 @@ class Reclassified(Session):
     def run(
         self, images: NDArray[Any], outputs: Sequence[str], options: ort.RunOptions | None = None
     ) -> list[NDArray[Any]]:
-        """As `Session.run`."""
+        """Run network inputs: see `Session.run`."""
         maps = self._head.feature_maps  # asked for in any case: new logits are made of them
         computed = [maps, *(name for name in outputs if name not in (maps, LEARNED))]
         known = dict(zip(computed, super().run(images, computed, options), strict=True))
@@ -94,7 +90,7 @@ class Reclassified(Session):
     def run_on_device(
         self, images: NDArray[Any], on_device: str, outputs: Sequence[str], adopt: Callable[[ort.OrtValue], Any]
     ) -> tuple[Any, list[NDArray[Any]]]:
-        """As `Session.run_on_device`."""
+        """Run network inputs and leave feature maps on their device: see `Session.run_on_device`."""
         maps, _ = super().run_on_device(images, on_device, [], adopt)
         return maps, [self._logits(maps) for _ in outputs]
 

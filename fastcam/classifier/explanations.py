@@ -1,0 +1,209 @@
+"""Explanations of photos, and gradients at their network inputs, gathered from one photo after another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcam.arrays.values import Boxes
+from fastcam.classifier.pipeline import InTurn, Work
+from fastcam.classifier.steady import Smoother, Steady
+from fastcam.classifier.vision import SeenPhoto, Vision
+from fastcam.errors import InputError
+from fastcam.images.photos import Photo, of_each
+from fastcam.methods.method import InputMethod
+from fastcam.methods.options import Options
+from fastcam.model.gradient.at_input import Smoothing
+from fastcam.results import Explanation, InputGradient
+
+T = TypeVar("T")
+Labels = tuple[str, ...] | None
+Photos = Sequence[Photo] | NDArray[np.uint8]
+
+
+class Explained(NamedTuple):
+    """One photo with its maps.
+
+    Attributes
+    ----------
+    seen
+        The photo as the network saw it.
+    class_index
+        (M,) int64.
+    activation_maps
+        (M, h, w) float32, in the host's memory.
+    boxes
+        Boxes (M, 4) in the photo's pixels.
+    seconds
+        Seconds that localisation took.
+    how
+        What the weights of the feature maps were made from, in words.
+    """
+
+    seen: SeenPhoto
+    class_index: NDArray[np.int64]
+    activation_maps: NDArray[np.float32]
+    boxes: Boxes
+    seconds: float
+    how: str
+
+
+def explain(vision: Vision, labels: Labels, photos: Photos, options: Options) -> Explanation:
+    """Explain photos one by one; of several, errors name the image."""
+    return gather(vision, labels, _each(vision, photos, options, _localized(vision)), options)
+
+
+def input_gradient(
+    vision: Vision, labels: Labels, photos: Photos, options: Options, smoothing: Smoothing, layer: str | None
+) -> InputGradient:
+    """Compute gradients at the network input, or another layer, by a method that goes back there."""
+    method, own = options.method, vision.session.input
+    assert isinstance(method, InputMethod)
+
+    def sent_back(
+        seen: SeenPhoto, classes: NDArray[np.int64], options: Options
+    ) -> tuple[SeenPhoto, NDArray[np.int64], NDArray[np.float32]]:
+        return seen, classes, vision.attribution.input_gradients(seen, classes, options, smoothing, layer)
+
+    seen, index, gradients = zip(*_each(vision, photos, options, sent_back), strict=True)
+    opened = vision.attribution.inputs.ready(method.variant, method.places if layer is None else layer)
+    inputs = np.concatenate([one.network_input[:1] for one in seen]).astype(np.float32)
+    return InputGradient(
+        class_index=np.stack(index),
+        logits=np.stack([one.logits for one in seen]),
+        gradients=np.stack(gradients),
+        activation_maps=np.stack([method.maps(one) for one in gradients]),
+        network_inputs=inputs if own.layout == "NCHW" else np.ascontiguousarray(inputs.transpose(0, 3, 1, 2)),
+        image_sizes=np.array([one.size for one in seen], np.int64),
+        regions=np.array([one.region for one in seen], np.int64),
+        labels=labels,
+        method=method.name,
+        layer=opened.layer,
+        preprocess=vision.preprocess.describe(),
+        provider=vision.session.provider,
+        **smoothing._asdict(),
+    )
+
+
+def _each(
+    vision: Vision,
+    photos: Photos,
+    options: Options,
+    work: Callable[[SeenPhoto, NDArray[np.int64], Options], T],
+) -> list[T]:
+    """Return what is made of each photo that was seen, and of its classes (M,)."""
+
+    def one(n: int, photo: Photo) -> T:
+        wanted = options.classes(n)
+        seen = vision.see(photo, options, None if isinstance(wanted, int) else wanted)
+        classes = vision.best(seen, wanted) if isinstance(wanted, int) else wanted
+        return work(seen, classes, options.of_image(n, len(photos)))
+
+    return of_each(photos, one)
+
+
+def _localized(vision: Vision) -> Callable[[SeenPhoto, NDArray[np.int64], Options], Explained]:
+    """Return the function that makes maps and boxes of a photo that was seen."""
+
+    def localize(seen: SeenPhoto, classes: NDArray[np.int64], options: Options) -> Explained:
+        began = time.perf_counter()
+        maps, boxes = vision.boxes(vision.maps(seen, classes, options), seen, options)
+        seconds = time.perf_counter() - began
+        return Explained(seen, classes, maps, boxes, seconds, vision.attribution.describe(seen, options))
+
+    return localize
+
+
+# ---- frames of a stream ----------------------------------------------------------------------------------------------
+
+
+def frame_work(vision: Vision, labels: Labels, options: Options, steady: Steady | None) -> Work:
+    """Return what a stream does with each frame.
+
+    Raises
+    ------
+    InputError
+        `steady` isn't a `Steady`, or the method reads no feature maps of the head.
+    """
+    if steady is None:
+        return lambda frame, *_: explain(vision, labels, [frame], options)
+    if not isinstance(steady, Steady):
+        raise InputError(f"steady: expected a fastcam.Steady or None; got {steady!r}")
+    if options.layers or isinstance(options.method, InputMethod):
+        what = "layer=..." if options.layers else f"{options.method.name!r}"
+        raise InputError(
+            f"steady: expected a method that weighs the head's feature maps, which it averages; got {what}"
+        )
+    return _steady_work(vision, labels, options, Smoother(steady))
+
+
+def _steady_work(vision: Vision, labels: Labels, options: Options, smoother: Smoother) -> Work:
+    """Return the work of a steady stream: smoothing and scale go frame by frame in order, all else side by side."""
+    localize, wanted = _localized(vision), options.classes(0)
+
+    def work(frame: Photo, timestamp: float, in_turn: InTurn) -> Explanation:
+        seen = vision.see(frame, options)
+        with in_turn():
+            with options.engine.on(vision.session.device[1]):
+                seen = smoother.smooth(replace(seen, feature_maps=_as_floats(seen.feature_maps)), timestamp)
+            moment = smoother.moment
+            classes = smoother.best(seen.scores, vision.ranked(seen), wanted) if isinstance(wanted, int) else wanted
+        found = localize(seen, classes, options)
+        limits = np.empty((1, len(classes), 2), np.float32)
+        with in_turn():
+            limits[:] = smoother.limits(found.activation_maps, moment)
+        explanation = gather(vision, labels, [found], options)
+        return replace(explanation, limits=limits, steady=smoother.steady.describe())
+
+    return work
+
+
+def _as_floats(feature_maps: Any) -> Any:
+    """Return feature maps in float32, to be averaged."""
+    return feature_maps.astype(np.float32, copy=False)
+
+
+# ---- all photos in one -----------------------------------------------------------------------------------------------
+
+
+def gather(vision: Vision, labels: Labels, found: Sequence[Explained], options: Options) -> Explanation:
+    """Put all photos in one explanation."""
+    index = np.stack([one.class_index for one in found]).astype(np.int64)
+    seen = [one.seen for one in found]
+    preprocessing, inference = (sum(times) for times in zip(*(one.seconds for one in seen), strict=True))
+    return Explanation(
+        class_index=index,
+        scores=np.take_along_axis(np.stack([one.scores for one in seen]), index, axis=1),
+        logits=np.stack([one.logits for one in seen]),
+        activation_maps=np.stack([one.activation_maps for one in found]),
+        boxes=Boxes(
+            np.stack([one.boxes.xyxy for one in found]),
+            np.stack([one.boxes.area for one in found]),
+            np.stack([one.boxes.peak for one in found]),
+        ),
+        image_sizes=np.array([one.size for one in seen], np.int64),
+        regions=np.array([one.region for one in seen], np.int64),
+        method=options.method.name,
+        how=found[0].how,
+        layers=options.layers,
+        convention=options.convention.name,
+        threshold=options.convention.threshold,
+        connectivity=options.connectivity,
+        engine=options.engine.name,
+        timings={
+            "preprocessing": preprocessing,
+            "inference": inference,
+            "localisation": sum(one.seconds for one in found),
+        },
+        labels=labels,
+        head=vision.head,
+        preprocess=vision.preprocess.describe(),
+        levels=vision.preprocess.levels,
+        provider=vision.session.provider,
+        activation=vision.scoring.activation,
+    )

@@ -1,0 +1,169 @@
+"""Model with its head, preprocessing and class names, ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcam.classifier import pickling
+from fastcam.classifier.pooled_features import features_of
+from fastcam.classifier.vision import Vision
+from fastcam.errors import InputError
+from fastcam.images.fit import check_channels, default_preprocess, target_size, value_range
+from fastcam.images.photos import each_photo
+from fastcam.images.preprocessing import NAMED, Preprocess
+from fastcam.methods.attribution import Attribution
+from fastcam.model.file.source import Source
+from fastcam.model.head.head import Activation, Head
+from fastcam.model.head.scores import scoring
+from fastcam.model.head.search import Candidate
+from fastcam.model.opened_model import OpenedModel
+from fastcam.model.run.session import Opening, Session
+
+
+class PreparedModel:
+    """A model that runs, and where all that is known of it comes from: the base of `Classifier`, which explains.
+
+    Attributes
+    ----------
+    head
+        The proven `Head`.
+    vision
+        The way of a photo through the network, step by step (`fastcam.classifier.Vision`).
+    labels, labels_origin
+        Class names, or None; and where they come from: "argument", the path of a configuration file, or "none", with
+        the reason where some were found that don't fit.
+    activation, activation_origin
+        What makes scores of the logits: "softmax", "sigmoid", "none", or "probabilities" or "other" where they are the
+        model's own; and why it does.
+    preprocess, preprocess_origin, preprocess_details
+        The `Preprocess`; where it comes from: "argument", the path of a configuration file, or "default"; and what was
+        taken from that file, and changed.
+    input, outputs
+        The model's `ImageInput`, and the names of its own outputs.
+    provider
+        The ONNX Runtime provider that runs the model.
+    path, sha256
+        Path and digest of the model, external data counted in; None if unknown.
+    candidates, seconds
+        Tensors that were examined to find the head, last ones first, and the seconds that opening and proving took.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        head: Head,
+        *,
+        labels: tuple[str, ...] | None = None,
+        labels_origin: str = "argument",
+        preprocess: Preprocess | None = None,
+        preprocess_origin: str = "argument",
+        preprocess_details: str = "",
+        path: Path | None = None,
+        source: Source | None = None,
+        opening: Opening | None = None,
+        candidates: Sequence[Candidate] = (),
+        seconds: float = 0.0,
+        activation: str | None = None,
+        base: PreparedModel | None = None,
+    ) -> None:
+        # Absolute, as the working directory may change before the model is pickled.
+        self._source = Source(source.path.absolute()) if source and source.path else source
+        self._opening, self._base = opening, base
+        self.head = head
+        self.labels = labels
+        self.labels_origin = labels_origin if labels or labels_origin != "argument" else "none"
+        self.input = session.input
+        self.outputs = session.outputs
+        self.provider = session.provider
+        self.path = path
+        self.sha256 = head.sha256 or None
+        self.candidates, self.seconds = tuple(candidates), seconds
+        self.preprocess = preprocess or default_preprocess(session.input)
+        self.preprocess_origin = preprocess_origin if preprocess else "default"
+        self.preprocess_details = preprocess_details
+        try:
+            check_channels(self.preprocess, self.input)
+            target = target_size(self.preprocess, self.input)
+        except InputError as error:
+            raise InputError(f"{error} (preprocess from: {self.preprocess_origin})") from error
+        self._wanted_activation, how = activation, scoring(head, activation)
+        self.activation: Activation = how.activation
+        self.activation_origin = how.origin
+        opened = OpenedModel(source, opening, head, target, session, value_range(self.preprocess))
+        self.vision = Vision(session, head, self.preprocess, target, how, Attribution(opened))
+
+    def __repr__(self) -> str:
+        described = f"{self.head.describe()}; preprocess {self.preprocess.describe()}"
+        return f"<fastcam.{type(self).__name__} {self.path or ''}: {described}>"
+
+    def __copy__(self) -> Self:
+        """Return another object over the same session."""
+        made = object.__new__(type(self))
+        vars(made).update(vars(self))
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the model's path or bytes, its head and its options; raise InputError if they can't be."""
+        return pickling.reduce(self, self._source, self._opening, self._base, self._wanted_activation)
+
+    @property
+    def assumed(self) -> str | None:
+        """Assumptions about the model, in words, where nothing says how it wants its input; else None."""
+        if self.preprocess_origin != "default":
+            return None
+        name = next((name for name, spec in NAMED.items() if spec == self.preprocess), self.preprocess.describe())
+        labels = f"{len(self.labels)}, {self.labels_origin}" if self.labels else "none"
+        return f"preprocess: {name}, assumed; labels: {labels}"
+
+    def run(self, images: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Run tensors that are preprocessed already.
+
+        Parameters
+        ----------
+        images
+            Network inputs (N, ...) in the model's own layout, size and dtype (`Classifier.input`).
+
+        Returns
+        -------
+        logits
+            (N, K) float32.
+        feature_maps
+            (N, C, h, w) float32.
+
+        Raises
+        ------
+        InputError
+            Another shape or dtype.
+        ModelError
+            ONNX Runtime failed while running, or the identity fails at this size (the model leaves its size open, but
+            pools a part of fixed size): `HeadNotFoundError`.
+        """
+        logits, maps, _ = self.vision.run(images)
+        return logits, np.ascontiguousarray(self.head.arranged(maps.shape).channels_first(maps), np.float32)
+
+    def features(self, images: Any) -> NDArray[np.float32]:
+        """Compute the pooled features of one or many images, for `with_classes`: the mean of each feature map.
+
+        Zhou et al. 2016, section 4, "generic localizable features". Whatever the kind of the head, they are means over
+        all places of `head.feature_maps`; for kind "cam" the model's own logits are linear in them.
+
+        Parameters
+        ----------
+        images
+            As in `Classifier.explain`.
+
+        Returns
+        -------
+        (N, C) float32.
+
+        Raises
+        ------
+        InputError, ModelError
+            As `Classifier.explain`.
+        """
+        return features_of(self.vision, each_photo(images))
