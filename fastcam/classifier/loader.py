@@ -42,7 +42,7 @@ def load(
     activation: str | None = None,
     constants: Mapping[str, ArrayLike] | None = None,
 ) -> Classifier:
-    """A `Classifier`: the model opened, its head found and proven.
+    """Open a model, find its head, and prove that the head's maps belong to the logits.
 
     Parameters
     ----------
@@ -76,6 +76,12 @@ def load(
         `Classifier.activation_origin` tells why.
     constants
         Values of the model's other inputs, by name, if it has more than the images.
+
+    Returns
+    -------
+    Classifier
+        The opened model, which explains photos and streams. `head`, `labels_origin`, `preprocess_origin` and
+        `activation_origin` give what was found and chosen.
 
     Raises
     ------

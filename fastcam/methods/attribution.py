@@ -119,8 +119,14 @@ class Attribution:
 
         Parameters
         ----------
+        seen
+            Outputs of the network for the image.
         classes
             (M,) class indices.
+        options
+            Options of `Classifier.explain`, with a method that goes back to the network input.
+        smoothing
+            Number of noisy copies of the network input (SmoothGrad), and their noise.
         layer
             Layer as `InputGradients.ready` takes it; None: the method's own.
 

@@ -20,6 +20,8 @@ def photo_map(explanation: Explanation, n: int, m: int = 0, *, unseen: float = 0
 
     Parameters
     ----------
+    explanation
+        The explanation of one image or several.
     n, m
         The number of the image, and of the map among its maps.
     unseen

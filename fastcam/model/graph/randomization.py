@@ -22,8 +22,9 @@ AFFINE = frozenset({"Conv", "Gemm", "BatchNormalization", "LayerNormalization", 
 
 
 class Layer(NamedTuple):
-    """An operator with a matrix or kernel of weights, and the names of its stored tensors: those, biases, and the
-    parameters of what normalises its result.
+    """An operator with a matrix or kernel of weights, and the names of its stored tensors.
+
+    The tensors are weights, biases, and the parameters of the normalisation of its result.
     """
 
     name: str

@@ -31,6 +31,7 @@ class Once(Generic[T]):
         self._error: FastcamError | None = None
 
     def __call__(self) -> T:
+        """Return the value, made by the first call; an error that the first call raised is raised again."""
         with self._lock:
             if self._error is not None:
                 raise copy(self._error)
@@ -61,6 +62,7 @@ class Recent(Generic[K, T]):
         self._kept: dict[K, T] = {}
 
     def __call__(self, key: K) -> T:
+        """Return the value of a key, made if it isn't among the last ones."""
         with self._lock:
             found = self._kept.pop(key) if key in self._kept else self._make(key)
             self._kept[key] = found  # now the last to go
