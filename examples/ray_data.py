@@ -13,7 +13,7 @@ from pathlib import Path
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when Ray is imported: it reports home otherwise
 import ray
 
-from fastcam.evaluate import Worker
+from fastcam.classifier import Worker
 
 
 def main(model: str, photos: str, out: str, preprocess: str = "imagenet") -> None:

@@ -46,7 +46,7 @@ def reduce(
         what = "a session" if opening is None else "session_options"
         raise InputError(
             f"expected a model without {what} of your own, which ONNX Runtime can't pickle or copy; got one with. "
-            "Load the model where it is used, or by its path: fastcam.load and fastcam.evaluate.Worker take one"
+            "Load the model where it is used, or by its path: fastcam.load and fastcam.classifier.Worker take one"
         )
     options = {name: getattr(model, name) for name in KEPT} | {"activation": activation}
     return reopen, (type(model), source, opening, model.head, options)

@@ -8,7 +8,6 @@ and true boxes as arrays, count images (`update`), have figures (`summary`) and 
 all rooms of fastcam but `video`, `serve` and `cli`.
 """
 
-from fastcam.classifier.worker import Worker
 from fastcam.evaluate.data import Annotations, Pairs, Problem, read_annotations
 from fastcam.evaluate.metrics import (
     AverageDrop,
@@ -69,7 +68,6 @@ __all__ = [
     "Road",
     "TopLocalization",
     "Truth",
-    "Worker",
     "bootstrap",
     "by_class",
     "center_gaussian",

@@ -111,7 +111,9 @@ def test_what_can_not_be_sent_says_so(file, way):
     data = build(body, outputs="float[N, 5] logits, float[N, 6, 16, 16] maps", k=(6, 3, 1, 1), w=(5, 6), b=(5,))
     head = fastcam.load(data).head
     own = fastcam.load(ort.InferenceSession(data), head=Head("maps", "logits", head.class_weights, head.bias))
-    with pytest.raises(InputError, match="expected a model without a session of your own, .* fastcam.evaluate.Worker"):
+    with pytest.raises(
+        InputError, match="expected a model without a session of your own, .* fastcam.classifier.Worker"
+    ):
         way(own)
     with pytest.raises(InputError, match="expected a model without session_options of your own"):
         way(fastcam.load(file, session_options=ort.SessionOptions()))

@@ -12,7 +12,7 @@ import pytest
 
 import fastcam
 from fastcam import InputError, ModelError
-from fastcam.evaluate import Worker
+from fastcam.classifier import Worker
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = "imagenet,fit=stretch"
