@@ -16,6 +16,7 @@ from fastcam.classifier.stream import Stream, open_stream
 from fastcam.images.photos import each_photo
 from fastcam.methods import table
 from fastcam.model.gradient.at_input import Smoothing
+from fastcam.model.head.head import Head
 from fastcam.model.run.batches import Progress
 from fastcam.results import Explanation, InputGradient
 
@@ -30,6 +31,12 @@ class Classifier(PreparedModel):
 
     Attributes: see `PreparedModel`.
     """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return a call that opens the model again, or for classes of `with_classes` one that makes them again."""
+        if self._base is not None:
+            return reopen_with_classes, (self._base, self.head, self.labels)
+        return super().__reduce__()
 
     def explain(
         self,
@@ -318,3 +325,8 @@ class Classifier(PreparedModel):
             activation="none" if activation == "none" else None,
             base=self,
         )
+
+
+def reopen_with_classes(base: Classifier, head: Head, labels: tuple[str, ...] | None) -> Classifier:
+    """Put the classes of a head that `with_classes` made on a model, as they were before it was pickled."""
+    return base.with_classes(head.class_weights, head.bias, labels=labels, activation=head.activation)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.classifier import pickling
 from fastcam.classifier.pooled_features import features_of
 from fastcam.classifier.vision import Vision
 from fastcam.errors import InputError
@@ -17,12 +17,16 @@ from fastcam.images.fit import check_channels, default_preprocess, target_size, 
 from fastcam.images.photos import each_photo
 from fastcam.images.preprocessing import NAMED, Preprocess
 from fastcam.methods.attribution import Attribution
-from fastcam.model.file.source import Source
+from fastcam.model.file.source import Source, read_source
+from fastcam.model.head.discovery import discover
 from fastcam.model.head.head import Activation, Head
 from fastcam.model.head.scores import scoring
 from fastcam.model.head.search import Candidate
 from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.session import Opening, Session
+
+# Attributes that a pickle has beside the model and its head.
+KEPT = ("labels", "labels_origin", "preprocess", "preprocess_origin", "preprocess_details", "candidates")
 
 
 class PreparedModel:
@@ -108,8 +112,21 @@ class PreparedModel:
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the model's path or bytes, its head and its options; raise InputError if they can't be."""
-        return pickling.reduce(self, self._source, self._opening, self._base, self._wanted_activation)
+        """Return a function that opens the model again by path or bytes, head and options, and its arguments.
+
+        Raises
+        ------
+        InputError
+            The model was opened with objects of ONNX Runtime, which can't be pickled.
+        """
+        if self._source is None or self._opening is None or self._opening.options is not None:
+            what = "a session" if self._opening is None else "session_options"
+            raise InputError(
+                f"expected a model without {what} of your own, which ONNX Runtime can't pickle or copy; got one with. "
+                "Load the model where it is used, or by its path: fastcam.load and fastcam.classifier.Worker take one"
+            )
+        options = {name: getattr(self, name) for name in KEPT} | {"activation": self._wanted_activation}
+        return reopen, (type(self), self._source, self._opening, self.head, options)
 
     @property
     def assumed(self) -> str | None:
@@ -167,3 +184,23 @@ class PreparedModel:
             As `Classifier.explain`.
         """
         return features_of(self.vision, each_photo(images))
+
+
+def reopen(
+    kind: type[PreparedModel], source: Source, opening: Opening, head: Head, options: Mapping[str, Any]
+) -> PreparedModel:
+    """Open a model whose head is known, as it was before it was pickled.
+
+    Raises
+    ------
+    ModelError
+        The file isn't there, or can't be read.
+    HeadNotFoundError
+        It is another one than then.
+    BackendError
+        A provider isn't there.
+    """
+    source = source if source.path is None else read_source(source.path)
+    found = discover(source, opening, replace(head), None, options["preprocess"].size)
+    given = {"path": source.path, "source": source, "opening": opening, "seconds": found.seconds, **options}
+    return kind(found.session, found.head, **given)

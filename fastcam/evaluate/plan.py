@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from fastcam import __version__
 from fastcam.classifier.classifier import Classifier
 from fastcam.evaluate.data.annotations import Annotations
 from fastcam.evaluate.protocol import Protocol
 from fastcam.methods.options import Options
+from fastcam.package import __version__
 
 ORIGINS = {"argument": "as given", "default": "assumed, as nothing was given and no file beside the model tells"}
 Plans = Mapping[str, Mapping[str, Options]]

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.errors import FastcamError, InputError
-from fastcam.evaluate.metrics.metric import Group, Metric, plain_number
+from fastcam.evaluate.metrics.group import Group
+from fastcam.evaluate.metrics.metric import Metric, plain_number
 from fastcam.evaluate.metrics.summed import UNIT, SummedMetric, by_class
 from fastcam.evaluate.metrics.table import METRICS
 from fastcam.evaluate.protocol import Protocol, protocol_of

@@ -14,9 +14,9 @@ from fastcam.errors import InputError
 from fastcam.evaluate.data.annotations import Annotations
 from fastcam.evaluate.data.masks import read_mask
 from fastcam.evaluate.metrics.baselines import BASELINES
+from fastcam.evaluate.metrics.group import BEST
 from fastcam.evaluate.metrics.iou import truth_of
 from fastcam.evaluate.metrics.localization import KnownLocalization
-from fastcam.evaluate.metrics.metric import BEST
 from fastcam.evaluate.metrics.sample import Best, Network, Sample, Subject
 from fastcam.evaluate.protocol import Protocol
 from fastcam.images.photos import Photo

@@ -16,9 +16,9 @@ from fastcam.package import attach
 
 if TYPE_CHECKING:
     from fastcam.methods.attribution import Attribution as Attribution
+    from fastcam.methods.masking_method import MaskingMethod as MaskingMethod
     from fastcam.methods.method import ClassWeightMethod as ClassWeightMethod
     from fastcam.methods.method import InputMethod as InputMethod
-    from fastcam.methods.method import MaskingMethod as MaskingMethod
     from fastcam.methods.method import Method as Method
     from fastcam.methods.method import WeighingMethod as WeighingMethod
     from fastcam.methods.options import Options as Options
@@ -30,7 +30,7 @@ _HOMES = {
     "Attribution": "attribution",
     "ClassWeightMethod": "method",
     "InputMethod": "method",
-    "MaskingMethod": "method",
+    "MaskingMethod": "masking_method",
     "METHODS": "table",
     "Method": "method",
     "Options": "options",

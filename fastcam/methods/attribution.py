@@ -13,7 +13,8 @@ from fastcam.arrays.checks import feature_maps_of
 from fastcam.arrays.maps import checked_maps, heatmaps
 from fastcam.methods import cam, layercam
 from fastcam.methods.masking import Masking
-from fastcam.methods.method import ClassWeightMethod, InputMethod, MaskingMethod, WeighingMethod
+from fastcam.methods.masking_method import MaskingMethod
+from fastcam.methods.method import ClassWeightMethod, InputMethod, WeighingMethod
 from fastcam.methods.options import Options, Seen
 from fastcam.model.gradient.at_input import PLAIN, InputGradients, Smoothing
 from fastcam.model.gradient.at_layers import LayerRun, Layers

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.methods.method import MaskingMethod
+from fastcam.methods.masking_method import MaskingMethod
 
 if TYPE_CHECKING:
     from fastcam.methods.masking import Trial

@@ -19,7 +19,8 @@ from fastcam.methods.guidedbackprop import GUIDED_BACKPROP
 from fastcam.methods.guidedgradcam import GUIDED_GRADCAM
 from fastcam.methods.hirescam import HIRESCAM
 from fastcam.methods.layercam import LAYERCAM
-from fastcam.methods.method import ClassWeightMethod, InputMethod, MaskingMethod, Method, WeighingMethod
+from fastcam.methods.masking_method import MaskingMethod
+from fastcam.methods.method import ClassWeightMethod, InputMethod, Method, WeighingMethod
 from fastcam.methods.reciprocam import RECIPROCAM, RECIPROCAM_GAUSSIAN
 from fastcam.methods.saliency import SALIENCY
 from fastcam.methods.scorecam import SCORECAM

@@ -32,12 +32,12 @@ def name_of(path: Path) -> str:
     return ".".join(path.with_suffix("").parts).removesuffix("__init__").removesuffix(".")
 
 
-def imports(path: Path):
-    """Names of the modules that a file imports, but for type checking."""
+def imports(path: Path, typing: bool = False):
+    """Return the names of the modules that a file imports, without those for type checking unless `typing`."""
 
     def visit(nodes):
         for node in nodes:
-            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            if not typing and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
                 continue
             if isinstance(node, ast.ImportFrom):
                 inner = [f"{node.module}.{alias.name}" for alias in node.names]
@@ -86,8 +86,8 @@ def named_in_strings(path: Path) -> Iterator[str]:
 
 
 def arrows(path: Path) -> set[str]:
-    """Names below `fastcam` of all modules that a file imports, in functions and by strings as well."""
-    names = imports(path) | set(named_in_strings(path))
+    """Names below `fastcam` of all modules that a file imports, in functions, by strings and for types as well."""
+    names = imports(path, typing=path.name != "__init__.py") | set(named_in_strings(path))
     return {name.removeprefix("fastcam.") for name in names if name.startswith("fastcam.")}
 
 

@@ -8,13 +8,14 @@ line in `table.py`. May import all rooms below `fastcam.evaluate`, and nothing o
 from fastcam.evaluate.metrics.average_drop import AverageDrop
 from fastcam.evaluate.metrics.baselines import BASELINES, center_gaussian, center_point
 from fastcam.evaluate.metrics.deletion import Deletion, Insertion
+from fastcam.evaluate.metrics.group import BEST, BOXES, MASKS, SEEN, Group
 from fastcam.evaluate.metrics.iou import Truth, iou, truth_of, wsol_truth
 from fastcam.evaluate.metrics.kept import KeptMetric
 from fastcam.evaluate.metrics.localization import Heuristics, KnownLocalization, TopLocalization, heuristics
 from fastcam.evaluate.metrics.maps import peak_points, photo_map
 from fastcam.evaluate.metrics.max_box_acc import MaxBoxAcc, MaxBoxAccV2
 from fastcam.evaluate.metrics.mean_iou import MeanIoU
-from fastcam.evaluate.metrics.metric import BEST, BOXES, MASKS, SEEN, ClassFigure, Figure, Group, Metric
+from fastcam.evaluate.metrics.metric import ClassFigure, Figure, Metric
 from fastcam.evaluate.metrics.pointing import EnergyInBox, PointingGame, PointingGame15
 from fastcam.evaluate.metrics.px_ap import PxAP
 from fastcam.evaluate.metrics.randomization import Randomization, randomized_models

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from fastcam.arrays.maps import heatmaps
 from fastcam.classifier.classifier import Classifier
+from fastcam.evaluate.metrics.group import SEEN
 from fastcam.evaluate.metrics.kept import KeptMetric
-from fastcam.evaluate.metrics.metric import SEEN
 from fastcam.evaluate.metrics.sample import Sample
 from fastcam.images.photos import each_photo
 from fastcam.methods.options import Seen

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastcam.arrays.scalars import is_whole
 from fastcam.errors import InputError
 from fastcam.evaluate.metrics.baselines import GAUSSIAN
+from fastcam.evaluate.metrics.group import BEST, BOXES
 from fastcam.evaluate.metrics.iou import (
     Truth,
     best_iou,
@@ -19,7 +20,7 @@ from fastcam.evaluate.metrics.iou import (
     checked_delta,
     checked_truth,
 )
-from fastcam.evaluate.metrics.metric import BEST, BOXES, ClassFigure, Figure
+from fastcam.evaluate.metrics.metric import ClassFigure, Figure
 from fastcam.evaluate.metrics.sample import TIGHT, Sample
 from fastcam.evaluate.metrics.summed import UNIT, SummedMetric, in_units
 from fastcam.evaluate.metrics.terms import TOP, Terms

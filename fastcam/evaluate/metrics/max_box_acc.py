@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastcam.errors import InputError
 from fastcam.evaluate.metrics.baselines import GAUSSIAN
+from fastcam.evaluate.metrics.group import BOXES
 from fastcam.evaluate.metrics.iou import (
     Truth,
     best_iou,
@@ -19,7 +20,7 @@ from fastcam.evaluate.metrics.iou import (
     checked_delta,
     checked_truth,
 )
-from fastcam.evaluate.metrics.metric import BOXES, Figure
+from fastcam.evaluate.metrics.metric import Figure
 from fastcam.evaluate.metrics.sample import Sample
 from fastcam.evaluate.metrics.summed import SummedMetric
 from fastcam.evaluate.metrics.terms import Terms

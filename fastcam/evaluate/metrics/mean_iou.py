@@ -14,7 +14,8 @@ from fastcam.arrays.conventions import CONVENTIONS
 from fastcam.arrays.scalars import is_whole
 from fastcam.errors import InputError
 from fastcam.evaluate.metrics.baselines import GAUSSIAN
-from fastcam.evaluate.metrics.metric import MASKS, Figure
+from fastcam.evaluate.metrics.group import MASKS
+from fastcam.evaluate.metrics.metric import Figure
 from fastcam.evaluate.metrics.px_ap import IGNORED
 from fastcam.evaluate.metrics.sample import Sample
 from fastcam.evaluate.metrics.summed import SummedMetric

@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from fastcam.arrays.scalars import is_whole
 from fastcam.errors import InputError
 from fastcam.evaluate.metrics.baselines import CENTER, GAUSSIAN
+from fastcam.evaluate.metrics.group import BOXES
 from fastcam.evaluate.metrics.iou import Truth, truth_of
-from fastcam.evaluate.metrics.metric import BOXES, ClassFigure, Figure
+from fastcam.evaluate.metrics.metric import ClassFigure, Figure
 from fastcam.evaluate.metrics.sample import Sample
 from fastcam.evaluate.metrics.summed import UNIT, SummedMetric, in_units
 from fastcam.images.regions import placed

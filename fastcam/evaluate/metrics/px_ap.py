@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from fastcam.arrays.maps import heatmaps
 from fastcam.errors import InputError
 from fastcam.evaluate.metrics.baselines import GAUSSIAN
+from fastcam.evaluate.metrics.group import MASKS
 from fastcam.evaluate.metrics.maps import nearest, score_map
 from fastcam.evaluate.metrics.max_box_acc import checked_thresholds
-from fastcam.evaluate.metrics.metric import MASKS, Figure
+from fastcam.evaluate.metrics.metric import Figure
 from fastcam.evaluate.metrics.sample import SIDE, Sample
 from fastcam.evaluate.metrics.summed import SummedMetric
 from fastcam.evaluate.metrics.terms import Terms

@@ -14,9 +14,9 @@ from fastcam.arrays.maps import heatmaps
 from fastcam.arrays.sweeps import Sweep, sweep
 from fastcam.classifier.classifier import Classifier
 from fastcam.errors import InputError
+from fastcam.evaluate.metrics.group import Group
 from fastcam.evaluate.metrics.iou import Truth, wsol_truth
 from fastcam.evaluate.metrics.maps import peak_points
-from fastcam.evaluate.metrics.metric import Group
 from fastcam.evaluate.metrics.terms import Terms
 from fastcam.images.regions import Part
 from fastcam.methods.options import Seen
