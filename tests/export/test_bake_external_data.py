@@ -104,7 +104,7 @@ def test_the_models_own_weights_are_never_written_over(external):
 
 
 def test_models_too_large_for_one_file(load_real, tmp_path, monkeypatch):
-    monkeypatch.setattr(storage, "MOST", 1 << 20)
+    monkeypatch.setattr(storage, "MOST_BYTES", 1 << 20)
     model = load_real("cifar10_resnet20")
     made = bake(model.path, tmp_path / "b.onnx", head=model.head)
     assert [path.name for path in made.files] == ["b.onnx", "b.onnx.data"]
