@@ -89,10 +89,10 @@ def tensor_of(module: Any, layer: str, data: bytes, image: Any) -> str:
     import onnxruntime
     import torch
 
-    from fastcam.model.head.cuts import cuts
+    from fastcam.model.head.cuts import find_cuts
 
     graph, file = graph_of(data), onnx.load_from_string(data)
-    names = [name for name in cuts(graph, graph.outputs[0]) if name in graph.producers]
+    names = [name for name in find_cuts(graph, graph.outputs[0]) if name in graph.producers]
     file.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in graph.outputs)
     session = onnxruntime.InferenceSession(file.SerializeToString(), providers=["CPUExecutionProvider"])
     found = dict(zip(names, map(np.asarray, session.run(names, {graph.image: image.numpy()})), strict=True))

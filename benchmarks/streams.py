@@ -140,7 +140,7 @@ def beside_inference(rounds: int) -> None:
             fastcam.overlay(picture, explanation, out=picture, threads=threads)
             shares["overlay"].append(time.perf_counter() - began)
             shares["inference"].append(explanation.timings["inference"])
-            shares["map and box"].append(explanation.timings["localisation"])
+            shares["map and box"].append(explanation.timings["localization"])
         shares["map, box and overlay"] = [sum(pair) for pair in
                                           zip(shares["map and box"], shares.pop("overlay"), strict=True)]  # fmt: skip
         whole = statistics.median(shares["inference"])

@@ -33,4 +33,4 @@ def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any]
         return value
 
     public = sorted(homes)
-    return getter, lambda: public, public
+    return getter, lambda: sorted({*public, *vars(sys.modules[package])}), public

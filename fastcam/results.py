@@ -60,7 +60,7 @@ class Explanation:
     provider, engine
         The ONNX Runtime provider that ran the model, and what ran the kernels: "cpu", "cuda" or "reference".
     timings
-        Seconds of "preprocessing", "inference" and "localisation", of all images together; of a frame of a stream also
+        Seconds of "preprocessing", "inference" and "localization", of all images together; of a frame of a stream also
         of "waiting" for a thread.
     limits
         (N, M, 2) float32: the raw values between which a map is to be coloured, as a steady stream wants it; None: the

@@ -151,6 +151,7 @@ def _steady_work(vision: Vision, labels: Labels, options: Options, smoother: Smo
         with in_turn():
             with options.engine.on(vision.session.device[1]):
                 seen = smoother.smooth(replace(seen, feature_maps=_as_floats(seen.feature_maps)), timestamp)
+                options.engine.wait()  # another thread's stream reads these maps in the next turn
             moment = smoother.moment
             classes = smoother.best(seen.scores, vision.ranked(seen), wanted) if isinstance(wanted, int) else wanted
         found = localize(seen, classes, options)
@@ -198,7 +199,7 @@ def gather(vision: Vision, labels: Labels, found: Sequence[Explained], options: 
         timings={
             "preprocessing": preprocessing,
             "inference": inference,
-            "localisation": sum(one.seconds for one in found),
+            "localization": sum(one.seconds for one in found),
         },
         labels=labels,
         head=vision.head,

@@ -1,7 +1,7 @@
 """Frames of video files, cameras and pipes, with their times, and video files of frames.
 
 For programs that explain a stream of frames. `read` and `read_raw` open a source of frames, `write` a file for them.
-Imports `fastcam.errors`, `files`, `threads`, `arrays` (checks of values) and `images` (checks of frames); PyAV and
+Imports `fastcam.errors`, `files`, `arrays` (threads, and checks of values) and `images` (checks of frames); PyAV and
 OpenCV when a file or camera is opened.
 
 >>> from fastcam import video

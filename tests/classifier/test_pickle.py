@@ -1,8 +1,10 @@
 """Models and results that are sent to other processes, and copied."""
 
 import copy
+import gc
 import multiprocessing
 import pickle
+import weakref
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -129,3 +131,18 @@ def test_what_can_not_be_sent_says_so(file, way):
 def test_a_copy_of_a_model_over_a_session_shares_it(file):
     model = fastcam.load(file, session_options=ort.SessionOptions())
     assert_same(copy.copy(model).explain(PHOTO), model.explain(PHOTO))
+
+
+@pytest.mark.parametrize("method", [None, "cam", "gradcam", "saliency"])
+def test_a_dropped_model_is_freed_at_once(shared, photos, method):
+    """The session isn't kept by a circle of references, which the collector breaks at any later time."""
+    model = fastcam.load(shared / "models" / "cifar10_resnet20.onnx", preprocess="imagenet,fit=stretch")
+    if method is not None:
+        model.explain(photos[0], method=method)
+    session = weakref.ref(model.vision.session)
+    gc.disable()
+    try:
+        del model
+        assert session() is None
+    finally:
+        gc.enable()

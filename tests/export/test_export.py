@@ -117,7 +117,7 @@ def test_lines_of_json(load_real, photos):
         (_, found), *_ = stream
     record = json.loads(export.to_json_line(found, file="x"))
     assert (record["frame"], record["timestamp"], record["file"], record["width"]) == (0, 0.5, "x", 48)
-    assert set(record["milliseconds"]) == {"waiting", "preprocessing", "inference", "localisation"}
+    assert set(record["milliseconds"]) == {"waiting", "preprocessing", "inference", "localization"}
     assert [one["class_index"] for one in record["maps"]] == found.class_index[0].tolist()
     assert "\n" not in export.to_json_line(found)
 

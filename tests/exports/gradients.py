@@ -96,7 +96,7 @@ def gradient_of(data: bytes, image: np.ndarray, tensor: str) -> np.ndarray:
     output, watch = graph.outputs[0], Watch("model", 1 << 30)
     with watch:
         scene, _ = look(graph, image, [output], [tensor], image_input(graph), watch)
-        tail, values = scene.run(tensor, [output]).tail, scene.values[tensor]
+        tail, values = scene.tail_run(tensor, [output]).tail, scene.values[tensor]
         written = backward_model(tail, values, None, watch)
     session = ort.InferenceSession(written.SerializeToString())
     seed = np.zeros(scene.values[output].shape, np.float32)

@@ -57,10 +57,12 @@ HOUSE = """
     errors package data | files | kernels | arrays | images | model | methods results | classifier export
     evaluate video serve | cli | __main__ pyinstaller
 """
-ARRAYS = (
-    "values scalars conventions devices pool grids resampling checks | engines | maps components boxes outlines masks"
-)
-MODEL = "file run | graph | head | opened_model | gradient"
+INSIDE = {
+    "arrays": "values scalars conventions devices threads pool grids resampling checks cam_release | engines "
+    "| maps components boxes outlines masks | sweeps",
+    "model": "file run | graph | head | opened_model | gradient",
+    "evaluate": "metrics | data | protocol records plan columns score results shards run | report",
+}
 FLOORS = [str(line).split() for line in HOUSE.replace("\n", "|").split("|") if line.strip()]
 
 
@@ -100,11 +102,10 @@ def test_rooms_import_only_rooms_of_floors_below(path):
     for target in arrows(path):
         room, *rest = target.split(".")
         assert room == own or is_below(room, own, FLOORS), f"fastcam.{name_of(path)} imports {target}"
-        inner = {"arrays": ARRAYS, "model": MODEL}.get(own, "")
-        floors = [line.split() for line in inner.split("|")]
-        below, above = floor(rest[0] if rest else "", floors), floor(inside[0] if inside else "", floors)
-        if room == own and below is not None and above is not None:
-            assert below <= above, f"fastcam.{name_of(path)} imports {target}"
+        if room == own and own in INSIDE and inside:
+            floors = [line.split() for line in INSIDE[own].split("|")]
+            assert rest, f"fastcam.{name_of(path)} imports the face of its own room"
+            assert rest[0] == inside[0] or not is_below(inside[0], rest[0], floors), f"{name_of(path)} imports {target}"
 
 
 def test_no_module_imports_itself_by_way_of_others():
@@ -177,6 +178,7 @@ def test_public_names():
     for name in fastcam.__all__:
         assert getattr(fastcam, name).__doc__
         assert name in dir(fastcam)
+    assert "__version__" in dir(fastcam)
     with pytest.raises(AttributeError, match="module 'fastcam' has no attribute 'nothing'"):
         fastcam.nothing  # noqa: B018  # pyright: ignore
 

@@ -110,6 +110,11 @@ class CudaEngine(Engine):
         self.xp.cuda.get_current_stream().synchronize()
         return copies
 
+    def wait(self) -> None:
+        """Wait for CuPy's current stream."""
+        if self.xp is not np:
+            self.xp.cuda.get_current_stream().synchronize()
+
     def on(self, device: int) -> AbstractContextManager[Any]:
         """Return a context in which that device is CuPy's current one, in this thread."""
         return nullcontext() if self.xp is np else self.xp.cuda.Device(device)

@@ -56,6 +56,9 @@ class Engine:
         """Return arrays of this engine in the host's memory."""
         return list(arrays)
 
+    def wait(self) -> None:
+        """Wait until the arrays of this engine are computed, for threads with other streams to read them."""
+
     def on(self, device: int) -> AbstractContextManager[Any]:
         """Return a context in which that device is the current one for this thread."""
         return nullcontext()

@@ -38,7 +38,7 @@ _kept = _Kept()
 def cells(grid: Grid) -> Arrays:
     """Return the arrays of `Cells` for maps on a grid."""
     fit, arrays = _kept.views.get("cells", (None, ()))
-    if fit is not grid:  # equal grids are the same object, unless `sampling.grid` forgot one in between
+    if fit is not grid:  # equal grids are the same object, unless `grids.grid` forgot one in between
         h, w = grid.shape
         arrays = (
             _kept.array("padded", np.float32, h + 2, w + 2),

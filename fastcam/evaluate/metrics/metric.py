@@ -52,7 +52,7 @@ class Metric(ABC, Generic[Summary]):
     `update` counts images and returns a row of numbers for each; `summary` has the figures of all images; `merge` adds
     shards up, in any order with the very same result. Not to be updated by several threads at once: give each its own.
 
-    A metric of `fastcam.eval` also has a name, and what follows here; `fastcam.evaluate.metrics.METRICS` lists it.
+    A metric of `fastcam eval` also has a name, and what follows here; `fastcam.evaluate.metrics.METRICS` lists it.
     Protocols, tables and the page are made of these.
 
     Attributes

@@ -105,9 +105,9 @@ class InputGradients:
     """
 
     def __init__(self, model: OpenedModel) -> None:
-        self._model, self._head = model, model.head
+        self._head = model.head
         self._opened: Recent[tuple[str, str | int], Once[Backward]] = Recent(
-            lambda wanted: Once(partial(self._open, *wanted)), SESSIONS
+            lambda wanted: Once(partial(_open, model, *wanted)), SESSIONS
         )
 
     def __call__(
@@ -161,29 +161,31 @@ class InputGradients:
         """
         return self._opened((variant, layer))()
 
-    def _open(self, variant: str, layer: str | int) -> Backward:
-        session, excerpt = open_excerpt(self._model, partial(self._write, variant, layer))
-        tail, place, layout = excerpt.tail, excerpt.layer, excerpt.layout
-        check_logits(session, excerpt, np.random.default_rng(0))
-        if variant == "gradient" and excerpt.is_image:
-            check_at_input(session, excerpt, place)
-        return Backward(session, tail.start, len(excerpt.values), place, layout, len(excerpt.model.graph.node))
 
-    def _write(self, variant: str, layer: str | int, bench: Workbench) -> _Excerpt:
-        graph, logits = bench.graph, bench.logits
-        (probe,) = bench.probes(self._model.pixels)
-        scene, path = bench.look(probe, logits, [logits])
-        wanted = own_name(graph, layer) if isinstance(layer, str) else layer
-        at, layout = _layer(scene, path, wanted, bench.image)
-        tail = cut_tail(graph, graph.image, [logits], scene.values, saturating=True)
-        model = backward_model(tail, probe, scene.folder, bench.watch, variant=variant, at=[at])
-        written = [node.op_type for node in model.graph.node if node.output[0].startswith(BACKWARD)]
-        if variant in RECTIFIERS and RECTIFIED not in written:
-            raise GradientError(
-                f"{bench.watch.name}: expected a rectifier (Relu, Clip from 0), which the method treats in its own "
-                "way; there is none, so this would be the plain gradient: take method='saliency'"
-            )
-        return _Excerpt(model, tail, probe, scene.values[logits], scene.folder, at, layout, at == graph.image)
+def _open(model: OpenedModel, variant: str, layer: str | int) -> Backward:
+    session, excerpt = open_excerpt(model, partial(_write, model.pixels, variant, layer))
+    tail, place, layout = excerpt.tail, excerpt.layer, excerpt.layout
+    check_logits(session, excerpt, np.random.default_rng(0))
+    if variant == "gradient" and excerpt.is_image:
+        check_at_input(session, excerpt, place)
+    return Backward(session, tail.start, len(excerpt.values), place, layout, len(excerpt.model.graph.node))
+
+
+def _write(pixels: tuple[float, float], variant: str, layer: str | int, bench: Workbench) -> _Excerpt:
+    graph, logits = bench.graph, bench.logits
+    (probe,) = bench.probes(pixels)
+    scene, path = bench.look(probe, logits, [logits])
+    wanted = own_name(graph, layer) if isinstance(layer, str) else layer
+    at, layout = _layer(scene, path, wanted, bench.image)
+    tail = cut_tail(graph, graph.image, [logits], scene.values, saturating=True)
+    model = backward_model(tail, probe, scene.folder, bench.watch, variant=variant, at=[at])
+    written = [node.op_type for node in model.graph.node if node.output[0].startswith(BACKWARD)]
+    if variant in RECTIFIERS and RECTIFIED not in written:
+        raise GradientError(
+            f"{bench.watch.name}: expected a rectifier (Relu, Clip from 0), which the method treats in its own "
+            "way; there is none, so this would be the plain gradient: take method='saliency'"
+        )
+    return _Excerpt(model, tail, probe, scene.values[logits], scene.folder, at, layout, at == graph.image)
 
 
 def _layer(scene: Scene, path: list[str], layer: str | int, image: ImageInput) -> tuple[str, Layout]:

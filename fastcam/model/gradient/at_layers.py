@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,9 +75,8 @@ class Layers:
     """
 
     def __init__(self, model: OpenedModel, names: Sequence[str], backward: bool = True) -> None:
-        self._model, self._head = model, model.head
-        self._names, self._backward = tuple(names), backward
-        self._opened = Once(self._open)
+        self._names, self._backward, self._classes = tuple(names), backward, model.head.classes
+        self._opened = Once(partial(_open, model, self._names, backward))
 
     @property
     def has_own_logits(self) -> bool:
@@ -115,7 +115,7 @@ class Layers:
             ONNX Runtime failed while running.
         """
         opened = self._opened()
-        given = np.zeros((opened.batch, self._head.classes), np.float32)
+        given = np.zeros((opened.batch, self._classes), np.float32)
         given[0] = 0 if seed is None else seed
         feeds = {opened.image: np.repeat(network_input[:1].astype(np.float32), opened.batch, axis=0)}
         feeds |= {SEED: given, BEST: np.array([seed is None], np.float32)} if self._backward else {}
@@ -148,39 +148,41 @@ class Layers:
                 "Does the preprocessing fit the model? Leave layer out to explain it by its tail"
             )
 
-    def _open(self) -> _Opened:
-        session, excerpt = open_excerpt(self._model, self._write)
-        opened = _Opened(
-            session,
-            excerpt.tail.start,
-            len(excerpt.values),
-            excerpt.outputs,
-            excerpt.layouts,
-            excerpt.tail.is_widened,
-            len(excerpt.model.graph.node),
-        )
-        if self._backward:
-            _check(opened, excerpt, self._head.classes, self._names)
-        return opened
 
-    def _write(self, bench: Workbench) -> _Excerpt:
-        graph, logits, scores = bench.graph, bench.logits, bench.scores
-        tensors = [_tensor(graph, wanted) for wanted in self._names]
-        probe, pixels = bench.probes(NORMALIZED, PIXELS)
-        scene, _ = bench.look(probe, scores, [*tensors, logits])
-        layouts = tuple(_layout(scene, self._head, tensor) for tensor in tensors)
-        tail = cut_tail(graph, graph.image, [logits, *tensors], scene.values, saturating=True)
-        outputs, model = (logits, *tensors), tail.model
-        if self._backward:
-            model = backward_model(tail, probe, scene.folder, bench.watch, at=tensors)
-            _choose_best(model, logits, self._head.classes)
-            outputs = (*outputs, *gradient_names(len(tensors)))
-        seen = [(probe, scene.values[logits])]
-        if tail.is_widened:  # a quantised model is made for images in one of these ranges
-            seen.append((pixels, bench.look(pixels, scores, [logits])[0].values[logits]))
-        del model.graph.output[:]
-        model.graph.output.extend(helper.make_tensor_value_info(one, TensorProto.FLOAT, None) for one in outputs)
-        return _Excerpt(model, tail, probe, scene.values[logits], scene.folder, outputs, layouts, tuple(seen))
+def _open(model: OpenedModel, names: tuple[str, ...], backward: bool) -> _Opened:
+    session, excerpt = open_excerpt(model, partial(_write, model.head, names, backward))
+    opened = _Opened(
+        session,
+        excerpt.tail.start,
+        len(excerpt.values),
+        excerpt.outputs,
+        excerpt.layouts,
+        excerpt.tail.is_widened,
+        len(excerpt.model.graph.node),
+    )
+    if backward:
+        _check(opened, excerpt, model.head.classes, names)
+    return opened
+
+
+def _write(head: Head, names: tuple[str, ...], backward: bool, bench: Workbench) -> _Excerpt:
+    graph, logits, scores = bench.graph, bench.logits, bench.scores
+    tensors = [_tensor(graph, wanted) for wanted in names]
+    probe, pixels = bench.probes(NORMALIZED, PIXELS)
+    scene, _ = bench.look(probe, scores, [*tensors, logits])
+    layouts = tuple(_layout(scene, head, tensor) for tensor in tensors)
+    tail = cut_tail(graph, graph.image, [logits, *tensors], scene.values, saturating=True)
+    outputs, model = (logits, *tensors), tail.model
+    if backward:
+        model = backward_model(tail, probe, scene.folder, bench.watch, at=tensors)
+        _choose_best(model, logits, head.classes)
+        outputs = (*outputs, *gradient_names(len(tensors)))
+    seen = [(probe, scene.values[logits])]
+    if tail.is_widened:  # a quantised model is made for images in one of these ranges
+        seen.append((pixels, bench.look(pixels, scores, [logits])[0].values[logits]))
+    del model.graph.output[:]
+    model.graph.output.extend(helper.make_tensor_value_info(one, TensorProto.FLOAT, None) for one in outputs)
+    return _Excerpt(model, tail, probe, scene.values[logits], scene.folder, outputs, layouts, tuple(seen))
 
 
 def _tensor(graph: Graph, wanted: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,8 +29,8 @@ class Gradients:
     """
 
     def __init__(self, model: OpenedModel) -> None:
-        self._model, self._head = model, model.head
-        self._opened = Once(self._open)
+        self._head = model.head
+        self._opened = Once(partial(_open, model))  # no bound method: a circle would keep the session
 
     def describe(self) -> str:
         """Return the way in which gradients are computed, in words."""
@@ -71,10 +72,11 @@ class Gradients:
             raise GradientError(f"the gradient at {name!r}: expected finite values; got NaN or infinity")
         return np.ascontiguousarray(gradients)
 
-    def _open(self) -> _Opened:
-        session, excerpt = open_excerpt(self._model, _write)
-        check_at_maps(session, excerpt)
-        return _Opened(session, excerpt.tail.start, len(excerpt.values), len(excerpt.tail.operators))
+
+def _open(model: OpenedModel) -> _Opened:
+    session, excerpt = open_excerpt(model, _write)
+    check_at_maps(session, excerpt)
+    return _Opened(session, excerpt.tail.start, len(excerpt.values), len(excerpt.tail.operators))
 
 
 def write_gradient(name: str, graph: Graph, opening: Opening, head: Head, size: tuple[int, int]) -> Excerpt:
