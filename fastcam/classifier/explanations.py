@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -55,7 +56,7 @@ class Explained(NamedTuple):
 
 def explain(vision: Vision, labels: Labels, photos: Photos, options: Options) -> Explanation:
     """Explain photos one by one; of several, errors name the image."""
-    return gather(vision, labels, _each(vision, photos, options, _localized(vision)), options)
+    return gather(vision, labels, _each(vision, photos, options, partial(_localize, vision)), options)
 
 
 def input_gradient(
@@ -107,16 +108,12 @@ def _each(
     return of_each(photos, one)
 
 
-def _localized(vision: Vision) -> Callable[[SeenPhoto, NDArray[np.int64], Options], Explained]:
-    """Return the function that makes maps and boxes of a photo that was seen."""
-
-    def localize(seen: SeenPhoto, classes: NDArray[np.int64], options: Options) -> Explained:
-        began = time.perf_counter()
-        maps, boxes = vision.boxes(vision.maps(seen, classes, options), seen, options)
-        seconds = time.perf_counter() - began
-        return Explained(seen, classes, maps, boxes, seconds, vision.attribution.describe(seen, options))
-
-    return localize
+def _localize(vision: Vision, seen: SeenPhoto, classes: NDArray[np.int64], options: Options) -> Explained:
+    """Make maps and boxes of a photo that was seen."""
+    began = time.perf_counter()
+    maps, boxes = vision.boxes(vision.maps(seen, classes, options), seen, options)
+    seconds = time.perf_counter() - began
+    return Explained(seen, classes, maps, boxes, seconds, vision.attribution.describe(seen, options))
 
 
 # ---- frames of a stream ----------------------------------------------------------------------------------------------
@@ -144,7 +141,7 @@ def frame_work(vision: Vision, labels: Labels, options: Options, steady: Steady 
 
 def _steady_work(vision: Vision, labels: Labels, options: Options, smoother: Smoother) -> Work:
     """Return the work of a steady stream: smoothing and scale go frame by frame in order, all else side by side."""
-    localize, wanted = _localized(vision), options.classes(0)
+    wanted = options.classes(0)
 
     def work(frame: Photo, timestamp: float, in_turn: InTurn) -> Explanation:
         seen = vision.see(frame, options)
@@ -154,7 +151,7 @@ def _steady_work(vision: Vision, labels: Labels, options: Options, smoother: Smo
                 options.engine.wait()  # another thread's stream reads these maps in the next turn
             moment = smoother.moment
             classes = smoother.best(seen.scores, vision.ranked(seen), wanted) if isinstance(wanted, int) else wanted
-        found = localize(seen, classes, options)
+        found = _localize(vision, seen, classes, options)
         limits = np.empty((1, len(classes), 2), np.float32)
         with in_turn():
             limits[:] = smoother.limits(found.activation_maps, moment)
