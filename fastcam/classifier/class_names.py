@@ -7,10 +7,13 @@ from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastcam.errors import InputError
 
-MOST_NAMED = 5  # similar names in a message
+Classes = ArrayLike | str | Sequence[str | int] | Sequence[Sequence[str | int]]
+"""Numbers or names of classes, as `Classifier.explain` takes them."""
+MOST_NAMED, MOST_TOLD = 5, 80  # similar names in a message, and characters of the one that was given
 
 
 def class_numbers(wanted: Any, labels: Sequence[str] | None) -> Any:
@@ -47,7 +50,7 @@ def class_numbers(wanted: Any, labels: Sequence[str] | None) -> Any:
 
 def _number(name: str, labels: Sequence[str] | None) -> int:
     """Return the number of the class of that name."""
-    known, text = labels or (), name.strip()
+    known, text, told = labels or (), name.strip(), repr(name[:MOST_TOLD])
     found = [k for k, label in enumerate(known) if label == name]
     found = found or [k for k, label in enumerate(known) if label.strip().casefold() == text.casefold()]
     if len(found) == 1:
@@ -56,16 +59,16 @@ def _number(name: str, labels: Sequence[str] | None) -> int:
         called = ", ".join(f"{k} ({known[k]!r})" for k in found[:MOST_NAMED])
         more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
         raise InputError(
-            f"class_index: expected the name of one class; {name!r} is that of {called}{more}. Give the number"
+            f"class_index: expected the name of one class; {told} is that of {called}{more}. Give the number"
         )
     if text.isascii() and text.isdigit() and len(text) < 10:
         return int(text)
     if not known:
         raise InputError(
-            f"class_index: expected class numbers, as no names are known for this model; got {name!r}. Load it with "
+            f"class_index: expected class numbers, as no names are known for this model; got {told}. Load it with "
             "labels=..."
         )
-    raise InputError(f"class_index: expected a number or the name of a class; got {name!r}{_meant(text, known)}")
+    raise InputError(f"class_index: expected a number or the name of a class; got {told}{_meant(text, known)}")
 
 
 def _meant(text: str, labels: Sequence[str]) -> str:
