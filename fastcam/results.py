@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Failure(NamedTuple):
     """An image that isn't explained: its number among those that were handed in, and why."""
 
-    index: int
+    image_index: int
     error: InputError
 
 
@@ -116,7 +116,7 @@ class Explanation:
     @property
     def image_index(self) -> NDArray[np.int64]:
         """Number of the image of each row, (N,), among all that were handed in: 0, 1, 2, ... without `failures`."""
-        left_out = [one.index for one in self.failures]
+        left_out = [one.image_index for one in self.failures]
         return np.setdiff1d(np.arange(len(self.class_index) + len(left_out)), left_out)
 
     @property

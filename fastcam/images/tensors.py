@@ -99,8 +99,9 @@ def network_inputs(tensors: Any, model: ImageInput, device: tuple[str, int], pro
         found = _items(_array(tensors, device, provider), model)
     if not found:
         raise InputError("tensors: expected at least one; got none")
-    if other := next((one for one in found if one.shape != found[0].shape), None):
-        raise InputError(f"tensors: expected all of one size; got {found[0].shape[1:]} and {other.shape[1:]}")
+    shapes = list(dict.fromkeys(one.shape[1:] for one in found))
+    if len(shapes) > 1:
+        raise InputError(f"tensors: expected all of one size; got {shapes[0]} and {shapes[1]}")
     return found
 
 
