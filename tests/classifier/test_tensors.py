@@ -355,6 +355,15 @@ def test_a_library_that_does_not_hand_its_array_over():
         tensors.host_array("tensors", Narrow())
 
 
+def test_a_tensor_without_values(model):
+    class Meta:
+        def __dlpack_device__(self):
+            raise ValueError("Unknown device type meta for Dlpack")
+
+    with pytest.raises(InputError, match=r"tensors: .*Meta can't be handed over \(Unknown device type meta"):
+        tensors.network_inputs(Meta(), model.input, ("cpu", 0), "CPU")
+
+
 def test_both_or_neither(model):
     for given in ({}, {"images": PHOTOS, "tensors": GIVEN}):
         with pytest.raises(InputError, match="images, tensors: expected one of them; got (none|both)"):
