@@ -35,8 +35,8 @@ def types() -> None:
     python("-m", "pyright", "--pythonpath", sys.executable)
 
 
-# A process for each processor, files kept together: fixtures that hold models belong to one process.
-PARALLEL = ("-n", "auto", "--dist", "loadfile")
+# One process more than processors, as some tests wait; files kept together: fixtures that hold models belong to one.
+PARALLEL = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile")
 
 
 def tests() -> None:
