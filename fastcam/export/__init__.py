@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fastcam.export.lines import to_json_line as to_json_line
     from fastcam.export.npz import load_npz as load_npz
     from fastcam.export.npz import save_npz as save_npz
-    from fastcam.export.colors import colormap as colormap
+    from fastcam.export.overlays import colormap as colormap
     from fastcam.export.overlays import overlay as overlay
     from fastcam.export.segments import seeds as seeds
     from fastcam.export.segments import segment as segment
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Baked": "baked_model",
     "bake": "baked_model",
-    "colormap": "colors",
+    "colormap": "overlays",
     "load_npz": "npz",
     "overlay": "overlays",
     "save_labels": "labels",

@@ -11,12 +11,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fastcam.arrays import engines
 from fastcam.arrays.checks import check_maps, check_out, check_threads, float_array, limits_of, out_array
+from fastcam.arrays.colors import color_pairs
+from fastcam.arrays.colors import colormap as colormap
 from fastcam.arrays.devices import adopt, check_together, is_on_device
 from fastcam.arrays.grids import grid
 from fastcam.arrays.resampling import Region
 from fastcam.arrays.scalars import check_index, is_number, is_whole
 from fastcam.errors import InputError
-from fastcam.export.colors import color_pairs
 from fastcam.export.masks import check_size
 from fastcam.images.photos import Photo, check_pixels, photo_pixels
 from fastcam.images.regions import part_of
