@@ -52,6 +52,7 @@ class Classifier(PreparedModel):
         engine: str = "auto",
         batch_size: int | None = None,
         progress: Progress | None = None,
+        keep_images: bool = False,
     ) -> Explanation:
         """Compute activation maps and boxes for the best classes, or for given ones, of one or many images.
 
@@ -88,6 +89,9 @@ class Classifier(PreparedModel):
             Called with (done, total) after each batch of these methods, for a bar on the screen; an exception that it
             raises ends the work. It begins again where a model turns out to mix the items of a batch, and is run on one
             after another.
+        keep_images
+            Keep the pixels of each image in `Explanation.images`, so that notebooks show the maps over them: H·W·3
+            bytes each, a copy of arrays.
 
         Returns
         -------
@@ -133,7 +137,7 @@ class Classifier(PreparedModel):
             batch_size=batch_size,
             progress=progress,
         )
-        return explanations.explain(self.vision, self.labels, photos, options)
+        return explanations.explain(self.vision, self.labels, photos, options, keep_images)
 
     def input_gradient(
         self,

@@ -54,9 +54,12 @@ class Explained(NamedTuple):
     how: str
 
 
-def explain(vision: Vision, labels: Labels, photos: Photos, options: Options) -> Explanation:
+def explain(vision: Vision, labels: Labels, photos: Photos, options: Options, keep_images: bool = False) -> Explanation:
     """Explain photos one by one; of several, errors name the image."""
-    return gather(vision, labels, _each(vision, photos, options, partial(_localize, vision)), options)
+    if not isinstance(keep_images, bool | np.bool_):
+        raise InputError(f"keep_images: expected True or False; got {keep_images!r}")
+    found = _each(vision, photos, options, partial(_localize, vision), bool(keep_images))
+    return gather(vision, labels, found, options)
 
 
 def input_gradient(
@@ -96,12 +99,14 @@ def _each(
     photos: Photos,
     options: Options,
     work: Callable[[SeenPhoto, NDArray[np.int64], Options], T],
+    keep_images: bool = False,
 ) -> list[T]:
     """Return what is made of each photo that was seen, and of its classes (M,)."""
 
     def one(n: int, photo: Photo) -> T:
         wanted = options.classes(n)
-        seen = vision.see(photo, options, None if isinstance(wanted, int) else wanted)
+        given = None if isinstance(wanted, int) else wanted
+        seen = vision.see(photo, options, given, keep_pixels=keep_images)
         classes = vision.best(seen, wanted) if isinstance(wanted, int) else wanted
         return work(seen, classes, options.of_image(n, len(photos)))
 
@@ -204,4 +209,5 @@ def gather(vision: Vision, labels: Labels, found: Sequence[Explained], options: 
         levels=vision.preprocess.levels,
         provider=vision.session.provider,
         activation=vision.scoring.activation,
+        images=tuple(one.pixels for one in seen if one.pixels is not None) or None,
     )

@@ -61,11 +61,14 @@ class SeenPhoto(Seen):
         xyxy of the part of the photo's plane that the network saw.
     seconds
         Seconds that preprocessing and inference took.
+    pixels
+        The photo's pixels (H, W, 3) uint8, read-only, if they are to be kept.
     """
 
     size: tuple[int, int]
     region: Region
     seconds: tuple[float, float]
+    pixels: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +176,14 @@ class Vision:
 
     # ---- photo and network ------------------------------------------------------------------------------------------
 
-    def see(self, photo: Photo, options: Options | None = None, classes: NDArray[np.int64] | None = None) -> SeenPhoto:
+    def see(
+        self,
+        photo: Photo,
+        options: Options | None = None,
+        classes: NDArray[np.int64] | None = None,
+        *,
+        keep_pixels: bool = False,
+    ) -> SeenPhoto:
         """Preprocess a photo and run it through the network.
 
         Parameters
@@ -185,6 +195,8 @@ class Vision:
         classes
             (M,) class indices, from whose first one a gradient to layers goes back along with the logits; None: from
             the best class.
+        keep_pixels
+            Whether to keep the photo's pixels, of arrays a copy.
 
         Returns
         -------
@@ -223,6 +235,7 @@ class Vision:
             size=size,
             region=view.region,
             seconds=(prepared - began, time.perf_counter() - prepared),
+            pixels=_kept(pixels, photo) if keep_pixels else None,
         )
 
     def run(self, inputs: NDArray[Any], engine: Engine | None = None) -> Outputs:
@@ -312,6 +325,13 @@ class Vision:
             (here,) = options.engine.host(maps)
         check_maps("activation maps", here)
         return here
+
+
+def _kept(pixels: NDArray[np.uint8], photo: Photo) -> NDArray[np.uint8]:
+    """Return pixels that nobody writes to: a copy where they are the caller's own array."""
+    own = pixels.copy() if isinstance(photo, np.ndarray) and np.may_share_memory(pixels, photo) else pixels
+    own.flags.writeable = False
+    return own
 
 
 def _names(layer: Any) -> tuple[str, ...]:

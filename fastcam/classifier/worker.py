@@ -17,7 +17,7 @@ from fastcam.errors import InputError
 from fastcam.model.file.source import read_source
 
 LOAD = frozenset(inspect.signature(load_model).parameters) - {"model", "session_options"}
-EXPLAIN = frozenset(inspect.signature(Classifier.explain).parameters) - {"self", "images"}
+EXPLAIN = frozenset(inspect.signature(Classifier.explain).parameters) - {"self", "images", "keep_images"}
 
 
 class Worker:

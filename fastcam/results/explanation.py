@@ -1,26 +1,39 @@
-"""Results of `Classifier.explain` and `input_gradient`: frozen values, which show themselves as heatmaps."""
+"""Results of `Classifier.explain`: frozen values, which show themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+import operator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from fastcam.arrays.maps import heatmaps
 from fastcam.arrays.scalars import check_index
-from fastcam.arrays.values import Boxes as Boxes
-from fastcam.images.regions import Part, part_of, placed
+from fastcam.arrays.values import Boxes
+from fastcam.images.regions import Part, part_of
+from fastcam.results import html
+from fastcam.results.boxes import boxes_of, corners
+from fastcam.results.data_frame import data_frame
+from fastcam.results.found import Found
+from fastcam.results.image_explanation import ImageExplanation
+from fastcam.results.text import counted, lines_of, score_text
 
 if TYPE_CHECKING:
     from fastcam.model.head.head import Activation, Head
 
+SETTINGS = ("method", "how", "layers", "convention", "threshold", "connectivity", "engine")  # of maps and boxes
+EACH = ("class_index", "scores", "logits", "activation_maps", "image_sizes", "regions", "limits", "images")  # N each
 
-@dataclass(frozen=True, eq=False, slots=True)
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Explanation:
     """Why a model saw what it saw: class activation maps and boxes of N images × M classes, and how they were made.
+
+    Iterating yields an `ImageExplanation` for each image, which is a sequence of its M classes, as `Found`; so does
+    `explanation[n]`. A slice, such as `explanation[n : n + 1]`, is an `Explanation` of some of the images. All of them
+    are views: no array is copied. Notebooks show a table with small pictures.
 
     Attributes
     ----------
@@ -73,6 +86,24 @@ class Explanation:
         the stream began. None otherwise.
     levels
         `Preprocess.levels`: which values of greys of more than 8 bits are black and white, in `overlay` as well.
+    images
+        N arrays (H, W, 3) uint8, read-only: the pixels of each image, if `explain(keep_images=True)` kept them, which
+        takes H·W·3 bytes each, in pickles as well. Notebooks show the maps over them. None otherwise.
+
+    Examples
+    --------
+    >>> from importlib.resources import files
+    >>> import fastcam
+    >>> from skimage.data import chelsea
+    >>> path = str(files("fastcam.data") / "squeezenet1_1.onnx")
+    >>> model = fastcam.load(path, labels="imagenet", preprocess="caffe-bgr")
+    >>> explanation = model.explain(chelsea(), top=2, method="cam", engine="cpu")
+    >>> explanation
+    Explanation(1 image × 2 classes, method='cam', convention='paper', engine='cpu')
+    [0]  285 Egyptian cat  73.9%  box [66, 33, 302, 208]
+         282 tiger cat     12.0%  box [66, 14, 371, 207]
+    >>> [item.label for found in explanation for item in found]
+    ['Egyptian cat', 'tiger cat']
     """
 
     class_index: NDArray[np.int64]
@@ -100,6 +131,7 @@ class Explanation:
     timestamp: float | None = None
     activation: Activation = "softmax"
     levels: tuple[float, float] | None = None
+    images: tuple[NDArray[np.uint8], ...] | None = None
 
     @property
     def has_probabilities(self) -> bool:
@@ -108,12 +140,13 @@ class Explanation:
 
     def score_text(self, n: int, m: int) -> str:
         """The score of map m of image n for people: a share in per cent, or a value of four digits."""
-        score = float(self.scores[n, m])
-        return f"{score:.1%}" if self.has_probabilities else f"{score:.4g}"
+        return score_text(float(self.scores[n, m]), self.has_probabilities)
 
     def part(self, n: int = 0) -> Part:
         """Return the part of image n that the network saw: where it is in the image, and in the plane of its maps."""
-        return _part(self, n)
+        x0, y0, x1, y1 = self.regions[n].tolist()
+        height, width = self.image_sizes[n].tolist()
+        return part_of((x0, y0, x1, y1), (height, width))
 
     def heatmap(self, n: int = 0, m: int = 0, *, dtype: DTypeLike | None = None) -> NDArray[Any]:
         """Return map m of image n as a heatmap over the image, whatever part of it the network saw.
@@ -147,72 +180,140 @@ class Explanation:
         >>> chelsea().shape[:2], heat.shape, heat.dtype, float(heat.max())
         ((300, 451), (300, 451), dtype('float32'), 1.0)
         """
-        return _heatmap(self, n, m, self.limits, dtype)
+        n, m = (check_index(*one) for one in zip(("n", "m"), (n, m), self.class_index.shape, strict=True))
+        return self._found(n, m).heatmap(dtype=dtype)
 
+    # ---- images and classes ------------------------------------------------------------------------------------------
 
-@dataclass(frozen=True, eq=False, slots=True)
-class InputGradient:
-    """Gradients at the network input of N images × M classes, as `Classifier.input_gradient` returns them.
+    def __len__(self) -> int:
+        return len(self.class_index)
 
-    Attributes
-    ----------
-    class_index
-        (N, M) int64, the classes, best first when they were chosen by `top`.
-    logits
-        (N, K) float32, of all classes.
-    gradients
-        (N, M, C, H, W) float32, raw: d logit / d network input, in the network input's own channels and units, channels
-        first whatever the model's layout; or what the method has in place of that. (N, M, C, h, w) of a layer.
-    activation_maps
-        (N, M, H, W) float32, 0 and more: what the method makes of them, for `heatmap`, `find_boxes` and `overlay`.
-    network_inputs
-        (N, C, H, W) float32: where the gradients were taken, noise aside; integers as they are.
-    image_sizes, regions
-        (N, 2) and (N, 4) int64, as of `Explanation`: the region is what the gradients cover.
-    labels
-        Class names by class index, or None.
-    method
-        Its name.
-    layer
-        The tensor that the gradients are of.
-    samples, noise, seed
-        Of SmoothGrad; one sample is none.
-    preprocess, provider
-        As of `Explanation`.
-    """
+    def __iter__(self) -> Iterator[ImageExplanation]:
+        return (self[n] for n in range(len(self)))
 
-    class_index: NDArray[np.int64]
-    logits: NDArray[np.float32]
-    gradients: NDArray[np.float32]
-    activation_maps: NDArray[np.float32]
-    network_inputs: NDArray[np.float32]
-    image_sizes: NDArray[np.int64]
-    regions: NDArray[np.int64]
-    labels: tuple[str, ...] | None
-    method: str
-    layer: str
-    samples: int
-    noise: float
-    seed: int
-    preprocess: str
-    provider: str
+    @overload
+    def __getitem__(self, index: int) -> ImageExplanation: ...
+    @overload
+    def __getitem__(self, index: slice) -> Explanation: ...
+    def __getitem__(self, index: int | slice) -> ImageExplanation | Explanation:
+        if isinstance(index, slice):
+            return self._slice(index)
+        n, count = operator.index(index), len(self)
+        if not -count <= n < count:
+            raise IndexError(f"expected the index of an image, 0 to {count - 1}; got {n}")
+        n %= count
+        return ImageExplanation(
+            found=tuple(self._found(n, m) for m in range(self.class_index.shape[1])),
+            image_index=n,
+            image_size=tuple(self.image_sizes[n].tolist()),
+            region=tuple(self.regions[n].tolist()),
+            logits=self.logits[n],
+            image=None if self.images is None else self.images[n],
+            settings={name: getattr(self, name) for name in SETTINGS},
+            moment=self._moment(),
+        )
 
-    def heatmap(self, n: int = 0, m: int = 0, *, dtype: DTypeLike | None = None) -> NDArray[Any]:
-        """Return map m of image n as a heatmap (H, W) in [0, 1] over the image: see `Explanation.heatmap`."""
-        return _heatmap(self, n, m, None, dtype)
+    def _found(self, n: int, m: int) -> Found:
+        index, logits, area = int(self.class_index[n, m]), self.logits[n], int(self.boxes.area[n, m])
+        better = np.count_nonzero(logits > logits[index]) + np.count_nonzero(logits[:index] == logits[index])
+        return Found(
+            label=self.labels[index] if self.labels else None,
+            class_index=index,
+            score=float(self.scores[n, m]),
+            logit=float(logits[index]),
+            is_probability=self.has_probabilities,
+            rank=1 + int(better),
+            box=tuple(corners(self.boxes)[n, m].tolist()) if area else None,
+            area=area,
+            peak=float(self.boxes.peak[n, m]),
+            activation_map=self.activation_maps[n, m],
+            limits=None if self.limits is None else self.limits[n, m],
+            image_index=n,
+            map_index=m,
+            image_size=tuple(self.image_sizes[n].tolist()),
+            region=tuple(self.regions[n].tolist()),
+        )
 
+    def _moment(self) -> dict[str, Any]:
+        """Return what is known of a frame of a stream; nothing of other images."""
+        if self.frame_index is None:
+            return {}
+        times = {name: round(1000 * seconds, 3) for name, seconds in self.timings.items()}
+        steady = {"steady": self.steady} if self.steady else {}
+        return {"frame": self.frame_index, "timestamp": self.timestamp, "milliseconds": times, **steady}
 
-def _part(found: Explanation | InputGradient, n: int) -> Part:
-    x0, y0, x1, y1 = found.regions[n].tolist()
-    height, width = found.image_sizes[n].tolist()
-    return part_of((x0, y0, x1, y1), (height, width))
+    def _slice(self, which: slice) -> Explanation:
+        own = {name: value[which] for name in EACH if (value := getattr(self, name)) is not None}
+        return replace(self, **own, boxes=boxes_of(self.boxes, which))
 
+    # ---- for people and other programs -------------------------------------------------------------------------------
 
-def _heatmap(
-    found: Explanation | InputGradient, n: int, m: int, limits: NDArray[np.float32] | None, dtype: DTypeLike | None
-) -> NDArray[Any]:
-    n, m = (check_index(*one) for one in zip(("n", "m"), (n, m), found.class_index.shape, strict=True))
-    height, width = found.image_sizes[n].tolist()
-    own, part = None if limits is None else limits[n, m], _part(found, n)
-    seen = heatmaps(found.activation_maps[n, m], part.sides, limits=own, dtype=dtype, window=part.window)
-    return placed(seen, part, (height, width))
+    def __repr__(self) -> str:
+        maps = self.class_index.shape[1]
+        return lines_of(self._title(), range(len(self)), maps, lambda n, m: self._found(n, m).cells())
+
+    def _repr_html_(self) -> str:
+        """Return the table that notebooks show: at most `html.IMAGES` images and `html.CLASSES` classes of each."""
+        rows = [html.Row(one.image_index, one.image_size, one.found, one.image) for one in self[: html.IMAGES]]
+        return html.table(self._title(), rows, len(self))
+
+    def _title(self) -> str:
+        of = "" if self.frame_index is None else f"frame {self.frame_index}: "
+        shape = f"{counted(len(self), 'image', 'images')} × {counted(self.class_index.shape[1], 'class', 'classes')}"
+        made = ", ".join(f"{name}={getattr(self, name)!r}" for name in ("method", "convention", "engine"))
+        return f"Explanation({of}{shape}, {made})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, as `fastcam explain` writes them to results.json.
+
+        Returns
+        -------
+        `images`, a list with `ImageExplanation.to_dict()` of each image: `size`, its width and height; `seen`, xyxy of
+        the part of its plane that the network saw; and `maps`, a record of each class with its label, logit, score,
+        rank, box (None without a component), area, peak, and how it was made. Of a frame of a stream also its number,
+        time stamp and timings.
+
+        Examples
+        --------
+        >>> from importlib.resources import files
+        >>> import fastcam
+        >>> from skimage.data import chelsea
+        >>> model = fastcam.load(str(files("fastcam.data") / "squeezenet1_1.onnx"), preprocess="caffe-bgr")
+        >>> (image,) = model.explain(chelsea()).to_dict()["images"]
+        >>> image["size"], image["maps"][0]["class_index"]
+        ({'width': 451, 'height': 300}, 285)
+        """
+        return {"images": [one.to_dict() for one in self]}
+
+    def to_pandas(self) -> Any:
+        """Return a `pandas.DataFrame` with a row for each image and class.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns image (its index n), class_index, label, score, the corners of the box x0, y0, x1 and y1 (Int64,
+            missing where there is no component), area, peak and method. Of a frame of a stream first its number and
+            time stamp.
+
+        Raises
+        ------
+        BackendError
+            pandas isn't installed.
+
+        Examples
+        --------
+        >>> from importlib.resources import files
+        >>> import fastcam
+        >>> from skimage.data import chelsea
+        >>> model = fastcam.load(str(files("fastcam.data") / "squeezenet1_1.onnx"), preprocess="caffe-bgr")
+        >>> model.explain(chelsea(), top=2).to_pandas()[["image", "class_index", "x0"]].values.tolist()
+        [[0, 285, 66], [0, 282, 66]]
+        """
+        count, maps = self.class_index.shape
+        index = self.class_index.ravel()
+        labels = [self.labels[one] if self.labels else None for one in index.tolist()]
+        frame = {} if self.frame_index is None else {"frame": self.frame_index, "timestamp": self.timestamp}
+        image = np.repeat(np.arange(count), maps)
+        before = {**frame, "image": image, "class_index": index, "label": labels, "score": self.scores.ravel()}
+        after = {"area": self.boxes.area.ravel(), "peak": self.boxes.peak.ravel(), "method": self.method}
+        return data_frame(before, self.boxes, after)
