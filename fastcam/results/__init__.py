@@ -12,12 +12,14 @@ from fastcam.package import attach
 
 if TYPE_CHECKING:
     from fastcam.results.explanation import Explanation as Explanation
+    from fastcam.results.explanation import Failure as Failure
     from fastcam.results.found import Found as Found
     from fastcam.results.image_explanation import ImageExplanation as ImageExplanation
     from fastcam.results.input_gradient import InputGradient as InputGradient
 
 _HOMES = {
     "Explanation": "explanation",
+    "Failure": "explanation",
     "Found": "found",
     "ImageExplanation": "image_explanation",
     "InputGradient": "input_gradient",

@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from fastcam.arrays.scalars import check_index
 from fastcam.arrays.values import Boxes
+from fastcam.errors import InputError
 from fastcam.images.regions import Part, part_of
 from fastcam.results import html
 from fastcam.results.boxes import boxes_of, corners
@@ -27,13 +28,21 @@ SETTINGS = ("method", "how", "layers", "convention", "threshold", "connectivity"
 EACH = ("class_index", "scores", "logits", "activation_maps", "image_sizes", "regions", "limits", "images")  # N each
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An image that isn't explained: its number among those that were handed in, and why."""
+
+    index: int
+    error: InputError
+
+
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Explanation:
     """Why a model saw what it saw: class activation maps and boxes of N images × M classes, and how they were made.
 
     Iterating yields an `ImageExplanation` for each image, which is a sequence of its M classes, as `Found`; so does
-    `explanation[n]`. A slice, such as `explanation[n : n + 1]`, is an `Explanation` of some of the images. All of them
-    are views: no array is copied. Notebooks show a table with small pictures.
+    `explanation[n]`. A slice, such as `explanation[n : n + 1]`, is an `Explanation` of some of the images, numbered from
+    0. All of them are views: no array is copied. Notebooks show a table with small pictures.
 
     Attributes
     ----------
@@ -86,6 +95,9 @@ class Explanation:
         the stream began. None otherwise.
     levels
         `Preprocess.levels`: which values of greys of more than 8 bits are black and white, in `overlay` as well.
+    failures
+        Images that were left out, as `explain(on_error="skip")` asks for: rows n are of the others, in order.
+        `image_index` has their numbers.
     images
         N arrays (H, W, 3) uint8, read-only: the pixels of each image, if `explain(keep_images=True)` kept them, which
         takes H·W·3 bytes each, in pickles as well. Notebooks show the maps over them. None otherwise.
@@ -131,7 +143,14 @@ class Explanation:
     timestamp: float | None = None
     activation: Activation = "softmax"
     levels: tuple[float, float] | None = None
+    failures: tuple[Failure, ...] = ()
     images: tuple[NDArray[np.uint8], ...] | None = None
+
+    @property
+    def image_index(self) -> NDArray[np.int64]:
+        """Number of the image of each row, (N,), among all that were handed in: 0, 1, 2, ... without `failures`."""
+        left_out = [one.index for one in self.failures]
+        return np.setdiff1d(np.arange(len(self.class_index) + len(left_out)), left_out)
 
     @property
     def has_probabilities(self) -> bool:
@@ -204,7 +223,7 @@ class Explanation:
         n %= count
         return ImageExplanation(
             found=tuple(self._found(n, m) for m in range(self.class_index.shape[1])),
-            image_index=n,
+            image_index=self._number(n),
             image_size=tuple(self.image_sizes[n].tolist()),
             region=tuple(self.regions[n].tolist()),
             logits=self.logits[n],
@@ -228,11 +247,14 @@ class Explanation:
             peak=float(self.boxes.peak[n, m]),
             activation_map=self.activation_maps[n, m],
             limits=None if self.limits is None else self.limits[n, m],
-            image_index=n,
+            image_index=self._number(n),
             map_index=m,
             image_size=tuple(self.image_sizes[n].tolist()),
             region=tuple(self.regions[n].tolist()),
         )
+
+    def _number(self, n: int) -> int:
+        return int(self.image_index[n]) if self.failures else n
 
     def _moment(self) -> dict[str, Any]:
         """Return what is known of a frame of a stream; nothing of other images."""
@@ -244,13 +266,13 @@ class Explanation:
 
     def _slice(self, which: slice) -> Explanation:
         own = {name: value[which] for name in EACH if (value := getattr(self, name)) is not None}
-        return replace(self, **own, boxes=boxes_of(self.boxes, which))
+        return replace(self, **own, boxes=boxes_of(self.boxes, which), failures=())
 
     # ---- for people and other programs -------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
         maps = self.class_index.shape[1]
-        return lines_of(self._title(), range(len(self)), maps, lambda n, m: self._found(n, m).cells())
+        return lines_of(self._title(), self.image_index.tolist(), maps, lambda n, m: self._found(n, m).cells())
 
     def _repr_html_(self) -> str:
         """Return the table that notebooks show: at most `html.IMAGES` images and `html.CLASSES` classes of each."""
@@ -261,7 +283,8 @@ class Explanation:
         of = "" if self.frame_index is None else f"frame {self.frame_index}: "
         shape = f"{counted(len(self), 'image', 'images')} × {counted(self.class_index.shape[1], 'class', 'classes')}"
         made = ", ".join(f"{name}={getattr(self, name)!r}" for name in ("method", "convention", "engine"))
-        return f"Explanation({of}{shape}, {made})"
+        left_out = f", {len(self.failures)} left out" if self.failures else ""
+        return f"Explanation({of}{shape}, {made}{left_out})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, as `fastcam explain` writes them to results.json.
@@ -271,7 +294,7 @@ class Explanation:
         `images`, a list with `ImageExplanation.to_dict()` of each image: `size`, its width and height; `seen`, xyxy of
         the part of its plane that the network saw; and `maps`, a record of each class with its label, logit, score,
         rank, box (None without a component), area, peak, and how it was made. Of a frame of a stream also its number,
-        time stamp and timings.
+        time stamp and timings. And `problems`, the number of each image that was left out, with the reason.
 
         Examples
         --------
@@ -283,7 +306,8 @@ class Explanation:
         >>> image["size"], image["maps"][0]["class_index"]
         ({'width': 451, 'height': 300}, 285)
         """
-        return {"images": [one.to_dict() for one in self]}
+        problems = [{"image": one.index, "reason": str(one.error)} for one in self.failures]
+        return {"images": [one.to_dict() for one in self], "problems": problems}
 
     def to_pandas(self) -> Any:
         """Return a `pandas.DataFrame` with a row for each image and class.
@@ -291,7 +315,7 @@ class Explanation:
         Returns
         -------
         pandas.DataFrame
-            Columns image (its index n), class_index, label, score, the corners of the box x0, y0, x1 and y1 (Int64,
+            Columns image (its number, as in `image_index`), class_index, label, score, the corners of the box x0, y0, x1 and y1 (Int64,
             missing where there is no component), area, peak and method. Of a frame of a stream first its number and
             time stamp.
 
@@ -309,11 +333,10 @@ class Explanation:
         >>> model.explain(chelsea(), top=2).to_pandas()[["image", "class_index", "x0"]].values.tolist()
         [[0, 285, 66], [0, 282, 66]]
         """
-        count, maps = self.class_index.shape
-        index = self.class_index.ravel()
+        index, maps = self.class_index.ravel(), self.class_index.shape[1]
         labels = [self.labels[one] if self.labels else None for one in index.tolist()]
         frame = {} if self.frame_index is None else {"frame": self.frame_index, "timestamp": self.timestamp}
-        image = np.repeat(np.arange(count), maps)
+        image = np.repeat(self.image_index, maps)
         before = {**frame, "image": image, "class_index": index, "label": labels, "score": self.scores.ravel()}
         after = {"area": self.boxes.area.ravel(), "peak": self.boxes.peak.ravel(), "method": self.method}
         return data_frame(before, self.boxes, after)

@@ -36,7 +36,7 @@ class Found:
     limits
         (2,) float32, the raw values between which the map is to be coloured; None: the map's own.
     image_index, map_index
-        Which image of the explanation, and which of its maps.
+        Number of the image, as in `Explanation.image_index`, and which of its maps this is.
     image_size, region
         (height, width) of the image, and xyxy of the part of its plane that the map covers.
 

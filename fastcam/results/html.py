@@ -19,7 +19,7 @@ from fastcam.results.thumbnails import data_uri, thumbnail
 IMAGES, CLASSES = 8, 5  # that are shown
 FEW = 12  # pictures that are large
 LARGE, SMALL = 128, 80  # pixels of their longer side
-WORDS = 112  # pixels that a box takes in words
+WORDS = 150  # pixels that a box takes in words
 CELL = "text-align:left;vertical-align:top;padding:4px 8px"
 
 
@@ -53,7 +53,7 @@ def table(title: str, images: Sequence[Row], count: int) -> str:
     left_out = (
         f"<div>... {counted(count - len(images), 'more image', 'more images')}</div>" if count > len(images) else ""
     )
-    return f"<div><div>{escape(title)}</div><table><tbody>{rows}</tbody></table>{left_out}</div>"
+    return f"<div><div>{escape(title)}</div><table style="color:inherit"><tbody>{rows}</tbody></table>{left_out}</div>"
 
 
 def _row(image: Row, side: int) -> str:

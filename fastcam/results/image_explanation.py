@@ -25,7 +25,7 @@ class ImageExplanation(Sequence[Found]):
     found
         The M classes.
     image_index
-        Which image of the explanation.
+        Number of the image, as in `Explanation.image_index`.
     image_size, region
         (height, width) of the image, and xyxy of the part of its plane that the network saw.
     logits
