@@ -41,8 +41,8 @@ class Explanation:
     """Why a model saw what it saw: class activation maps and boxes of N images × M classes, and how they were made.
 
     Iterating yields an `ImageExplanation` for each image, which is a sequence of its M classes, as `Found`; so does
-    `explanation[n]`. A slice, such as `explanation[n : n + 1]`, is an `Explanation` of some of the images, numbered from
-    0. All of them are views: no array is copied. Notebooks show a table with small pictures.
+    `explanation[n]`. A slice, such as `explanation[n : n + 1]`, is an `Explanation` of some images, numbered from 0.
+    All of them are views: no array is copied. Notebooks show a table with small pictures.
 
     Attributes
     ----------
@@ -112,8 +112,8 @@ class Explanation:
     >>> explanation = model.explain(chelsea(), top=2, method="cam", engine="cpu")
     >>> explanation
     Explanation(1 image × 2 classes, method='cam', convention='paper', engine='cpu')
-    [0]  285 Egyptian cat  73.9%  box [66, 33, 302, 208]
-         282 tiger cat     12.0%  box [66, 14, 371, 207]
+    [0]  285 Egyptian cat  38.0%  box [94, 19, 356, 281]
+         282 tiger cat     33.4%  box [94, 19, 356, 281]
     >>> [item.label for found in explanation for item in found]
     ['Egyptian cat', 'tiger cat']
     """
@@ -315,9 +315,9 @@ class Explanation:
         Returns
         -------
         pandas.DataFrame
-            Columns image (its number, as in `image_index`), class_index, label, score, the corners of the box x0, y0, x1 and y1 (Int64,
-            missing where there is no component), area, peak and method. Of a frame of a stream first its number and
-            time stamp.
+            Columns image (its number, as in `image_index`), class_index, label, score, the corners of the box x0, y0,
+            x1 and y1 (Int64, missing where there is no component), area, peak and method. Of a frame of a stream first
+            its number and time stamp.
 
         Raises
         ------
@@ -331,7 +331,7 @@ class Explanation:
         >>> from skimage.data import chelsea
         >>> model = fastcam.load(str(files("fastcam.data") / "squeezenet1_1.onnx"), preprocess="caffe-bgr")
         >>> model.explain(chelsea(), top=2).to_pandas()[["image", "class_index", "x0"]].values.tolist()
-        [[0, 285, 66], [0, 282, 66]]
+        [[0, 285, 94], [0, 282, 94]]
         """
         index, maps = self.class_index.ravel(), self.class_index.shape[1]
         labels = [self.labels[one] if self.labels else None for one in index.tolist()]

@@ -53,7 +53,8 @@ def table(title: str, images: Sequence[Row], count: int) -> str:
     left_out = (
         f"<div>... {counted(count - len(images), 'more image', 'more images')}</div>" if count > len(images) else ""
     )
-    return f"<div><div>{escape(title)}</div><table style="color:inherit"><tbody>{rows}</tbody></table>{left_out}</div>"
+    body = f'<table style="color:inherit"><tbody>{rows}</tbody></table>'
+    return f"<div><div>{escape(title)}</div>{body}{left_out}</div>"
 
 
 def _row(image: Row, side: int) -> str:

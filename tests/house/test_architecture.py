@@ -174,7 +174,7 @@ def test_array_functions_load_neither_onnx_nor_scikit_image():
 
 def test_public_names():
     assert sorted(fastcam.__all__) == fastcam.__all__
-    assert len([name for name in fastcam.__all__ if not name.endswith("Error")]) <= 14
+    assert len([name for name in fastcam.__all__ if not name.endswith("Error")]) <= 16
     for name in fastcam.__all__:
         assert getattr(fastcam, name).__doc__
         assert name in dir(fastcam)
