@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -12,10 +12,18 @@ from numpy.typing import DTypeLike, NDArray
 from fastcam.arrays.maps import heatmaps
 from fastcam.arrays.scalars import check_index
 from fastcam.arrays.values import Boxes as Boxes
+from fastcam.errors import InputError
 from fastcam.images.regions import Part, part_of, placed
 
 if TYPE_CHECKING:
     from fastcam.model.head.head import Activation, Head
+
+
+class Failure(NamedTuple):
+    """An image that isn't explained: its number among those that were handed in, and why."""
+
+    index: int
+    error: InputError
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -73,6 +81,9 @@ class Explanation:
         the stream began. None otherwise.
     levels
         `Preprocess.levels`: which values of greys of more than 8 bits are black and white, in `overlay` as well.
+    failures
+        Images that were left out, as `explain(on_error="skip")` asks for: rows n are of the others, in order.
+        `image_index` has their numbers.
     """
 
     class_index: NDArray[np.int64]
@@ -100,6 +111,13 @@ class Explanation:
     timestamp: float | None = None
     activation: Activation = "softmax"
     levels: tuple[float, float] | None = None
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def image_index(self) -> NDArray[np.int64]:
+        """Number of the image of each row, (N,), among all that were handed in: 0, 1, 2, ... without `failures`."""
+        left_out = [one.index for one in self.failures]
+        return np.setdiff1d(np.arange(len(self.class_index) + len(left_out)), left_out)
 
     @property
     def has_probabilities(self) -> bool:

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from fastcam.errors import GradientError, InputError
 from fastcam.model.gradient.backward import backward_model
-from fastcam.model.gradient.excerpt import NARROW_TOLERANCE, Excerpt, Workbench, open_excerpt
+from fastcam.model.gradient.excerpt import NARROW_TOLERANCE, Excerpt, Further, Workbench, open_excerpt
 from fastcam.model.gradient.tape import SEED, gradient_names, one_hot
 from fastcam.model.graph.graph import Graph
 from fastcam.model.graph.outputs import own_name
@@ -27,6 +27,7 @@ from fastcam.model.head.proof import relative_deviation
 from fastcam.model.head.scene import Scene
 from fastcam.model.head.search import natural_layout
 from fastcam.model.opened_model import OpenedModel
+from fastcam.model.run.constants import AS_LOADED, Constants
 from fastcam.model.run.once import Once
 from fastcam.model.run.runtime import run_session
 
@@ -50,6 +51,7 @@ class _Opened(NamedTuple):
     layouts: tuple[Layout, ...]
     is_widened: bool
     operators: int
+    further: Further
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,13 +101,17 @@ class Layers:
         where = f"one graph of {opened.operators} operators" + (" in float32" if opened.is_widened else "")
         return f"forward and backward in {where}" if self._backward else f"feature maps alone, by {where}"
 
-    def __call__(self, network_input: NDArray[Any], seed: NDArray[np.float32] | None = None) -> LayerRun:
+    def __call__(
+        self, network_input: NDArray[Any], seed: NDArray[np.float32] | None = None, constants: Constants = AS_LOADED
+    ) -> LayerRun:
         """Run the model forward and back on one network input (1, ...).
 
         Parameters
         ----------
         seed
             (K,): how much of each logit the gradient is taken of; None: of the best logit alone.
+        constants
+            Values of further inputs of the model, other than at loading.
 
         Raises
         ------
@@ -119,6 +125,7 @@ class Layers:
         given[0] = 0 if seed is None else seed
         feeds = {opened.image: np.repeat(network_input[:1].astype(np.float32), opened.batch, axis=0)}
         feeds |= {SEED: given, BEST: np.array([seed is None], np.float32)} if self._backward else {}
+        feeds |= opened.further.feeds(constants)
         on = f"an input of shape {network_input.shape}"
         logits, *found = run_session(opened.session, opened.outputs, feeds, "the model", on)
         maps, count = [], len(opened.layouts)
@@ -159,6 +166,7 @@ def _open(model: OpenedModel, names: tuple[str, ...], backward: bool) -> _Opened
         excerpt.layouts,
         excerpt.tail.is_widened,
         len(excerpt.model.graph.node),
+        excerpt.further,
     )
     if backward:
         _check(opened, excerpt, model.head.classes, names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fastcam.errors import ModelError
 from fastcam.images.inputs import EXPECTED, FIRST
 from fastcam.model.file.source import Parsed
+from fastcam.model.run.constants import fits
 
 if TYPE_CHECKING:
     import onnx
@@ -117,6 +118,14 @@ class Graph:
                 found.update(node.output)
         return frozenset(found)
 
+    def before(self, tensors: Collection[str]) -> set[str]:
+        """Return names of all that tensors are computed from, themselves included."""
+        found = set(tensors)
+        for node in reversed(self.nodes):
+            if not found.isdisjoint(node.output):
+                found.update(self.reads(node))
+        return found
+
     def data_inputs(self, node: onnx.NodeProto) -> list[str]:
         """Return the inputs of a node that depend on the image."""
         return [name for name in self.reads(node) if name in self.data]
@@ -163,7 +172,7 @@ def _constants(model: onnx.ModelProto, given: Mapping[str, NDArray[Any]]) -> dic
         if name not in kinds:
             raise ModelError(f"constants: expected names of the model's inputs {list(kinds)}; got {name!r}")
         wanted = np.dtype(tensor_dtype_to_np_dtype(kinds[name]))
-        if value.dtype.kind not in "biuf" or (value.dtype.kind == "f" and wanted.kind in "biu"):
+        if not fits(value, wanted):
             raise ModelError(f"constants: expected {wanted} for {name!r}; got {value.dtype}")
         found[name] = value.astype(wanted)
     return found

@@ -179,6 +179,17 @@ def identity_deviation(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> 
     return linear.deviation(maps, logits)
 
 
+def identity_holds(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> bool:
+    """Return whether `check_identity` passes; of a head that isn't exact, False.
+
+    Raises
+    ------
+    HeadNotFoundError
+        The shapes don't fit the head.
+    """
+    return head.is_exact and identity_deviation(head, maps, logits) <= _tolerance(head)
+
+
 def check_shapes(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> None:
     """Check that feature maps and logits, as the model has them, have the head's channels and classes.
 
@@ -201,12 +212,16 @@ def check_shapes(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> None:
 
 def check_deviation(head: Head, error: float) -> None:
     """Check that a deviation is within the tolerance of `check_identity`."""
-    tolerance = max(TOLERANCE, min(2 * (head.quantization_gap or 0), GAPS["quantised"]))
+    tolerance = _tolerance(head)
     if not error <= tolerance:
         raise HeadNotFoundError(
             f"head: mean(M_c) + b_c should be {head.logits!r} to {tolerance:g}; off by {error:.2g} relative. "
             "Are the class weights, the bias and the layout those of this model?"
         )
+
+
+def _tolerance(head: Head) -> float:
+    return max(TOLERANCE, min(2 * (head.quantization_gap or 0), GAPS["quantised"]))
 
 
 def check_same(given: Head, proven: Head) -> None:
