@@ -38,7 +38,7 @@ def test_the_others_are_explained_and_rows_say_which_they_are(model, photos):
     np.testing.assert_array_equal(found.boxes.xyxy, expected.boxes.xyxy)
     assert found.class_index.tolist() == [[0], [2], [3], [0]]
     assert found.image_index.tolist() == [0, 2, 3, 5]
-    assert [one.image_index for one in found.failures] == [1, 4]
+    assert [one.index for one in found.failures] == [1, 4]
     assert "1.png: not an image" in str(found.failures[0].error)
     assert "4.png: no such file" in str(found.failures[1].error)
 
@@ -73,7 +73,7 @@ def test_an_image_that_overflows_the_model_is_left_out():
     white, dark = np.full((16, 16, 3), 255, np.uint8), np.zeros((16, 16, 3), np.uint8)
     model = fastcam.load(overflowing(), preprocess={"scale": 10.0, "mean": [0] * 3, "std": [1] * 3})
     found = model.explain([dark, white], on_error="skip")
-    assert [one.image_index for one in found.failures] == [1]
+    assert [one.index for one in found.failures] == [1]
     assert "expected finite logits" in str(found.failures[0].error)
 
 
