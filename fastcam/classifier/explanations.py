@@ -87,7 +87,7 @@ def input_gradient(
         logits=np.stack([one.logits for one in seen]),
         gradients=np.stack(gradients),
         activation_maps=np.stack([method.maps(one) for one in gradients]),
-        network_inputs=inputs if own.layout == "NCHW" else np.ascontiguousarray(inputs.transpose(0, 3, 1, 2)),
+        network_inputs=np.ascontiguousarray(np.moveaxis(inputs, -1, 1)) if own.is_channels_last else inputs,
         image_sizes=np.array([one.size for one in seen], np.int64),
         regions=np.array([one.region for one in seen], np.int64),
         labels=labels,

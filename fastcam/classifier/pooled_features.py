@@ -13,6 +13,7 @@ from fastcam.classifier.given import Given, of_each
 from fastcam.classifier.vision import Vision
 from fastcam.errors import InputError
 from fastcam.model.head.head import LEARNED, Head
+from fastcam.model.head.layouts import place_means
 from fastcam.model.head.scores import check_activation
 from fastcam.model.run.constants import AS_LOADED, Constants
 from fastcam.model.run.session import Session
@@ -31,7 +32,7 @@ def features_of(vision: Vision, given: Given) -> NDArray[np.float32]:
 def pooled(head: Head, feature_maps: Any) -> NDArray[np.float32]:
     """Return the means (N, C) over all places of feature maps (N, ...) in the model's layout, without prefix tokens."""
     maps = head.arranged(feature_maps.shape).channels_first(feature_maps)
-    means = maps.mean(axis=(2, 3), dtype=np.float64).astype(np.float32)
+    means = place_means(maps).astype(np.float32)
     return means if isinstance(means, np.ndarray) else means.get()
 
 

@@ -105,7 +105,7 @@ class Vision:
     session, head
         The open model, and its proven head.
     preprocess, target
-        The preprocessing, and (height, width) of the network input that it makes.
+        The preprocessing, and the sizes of the places of the network input that it makes, as (height, width).
     scoring
         How scores are made of logits.
     attribution
@@ -115,7 +115,7 @@ class Vision:
     session: Session
     head: Head
     preprocess: Preprocess
-    target: tuple[int, int]
+    target: tuple[int, ...]
     scoring: Scoring
     attribution: Attribution
 
@@ -320,7 +320,7 @@ class Vision:
         scores = outputs[0].reshape(len(logits), -1) if own else scores_of(logits, self.scoring.activation)
         layout = self.head.arranged(maps.shape)
         asked = self.head.is_exact and not constants  # with constants, `look` finds out whether it holds
-        if asked and (layout.channels, layout.height, layout.width) != self.head.feature_shape is not None:
+        if asked and (layout.channels, *layout.places) != self.head.feature_shape is not None:
             check_identity(self.head, engine.host(maps)[0], logits)
         return Outputs(logits, maps, scores.astype(np.float32))
 

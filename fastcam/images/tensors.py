@@ -10,21 +10,25 @@ from numpy.typing import NDArray
 
 from fastcam.arrays.checks import LONGEST
 from fastcam.arrays.devices import adopt, cupy_module, is_on_device
-from fastcam.arrays.resampling import Region
 from fastcam.errors import InputError
 from fastcam.images.inputs import ImageInput
-from fastcam.images.regions import visible
+from fastcam.images.regions import is_region, visible
 
 GIVEN = "none: tensors were given"  # in place of the description of a preprocessing
-REGION = "region: expected (xyxy, (height, width)) of the photos, or of each one, in whole pixels"
+REGION = {
+    1: "region: expected ((x0, x1), (length,)) of the signals, or of each one, in whole samples",
+    2: "region: expected (xyxy, (height, width)) of the photos, or of each one, in whole pixels",
+    3: "region: expected (xyzxyz, (depth, height, width)) of the volumes, or of each one, in whole voxels",
+}
+LONGEST_SIGNAL = 1 << 30  # samples
 FAILURES = (TypeError, ValueError, RuntimeError, BufferError, AttributeError)  # of libraries that hand arrays over
 
 
 class Placed(NamedTuple):
-    """A region of a photo's plane, xyxy, and the photo's (height, width)."""
+    """A region of a photo's plane, xyxy, and the photo's (height, width); of signals xx, of volumes xyzxyz."""
 
-    region: Region
-    size: tuple[int, int]
+    region: tuple[int, ...]
+    size: tuple[int, ...]
 
 
 def host_array(name: str, value: Any) -> NDArray[Any]:
@@ -89,7 +93,7 @@ def network_inputs(tensors: Any, model: ImageInput, device: tuple[str, int], pro
 
     Examples
     --------
-    >>> model = ImageInput("images", np.float32, "NCHW", None, 3, 24, 32)
+    >>> model = ImageInput("images", np.float32, "NCHW", None, 3, (24, 32))
     >>> [one.shape for one in network_inputs(np.zeros((2, 3, 24, 32), np.float32), model, ("cpu", 0), "CPU")]
     [(1, 3, 24, 32), (1, 3, 24, 32)]
     """
@@ -104,10 +108,9 @@ def network_inputs(tensors: Any, model: ImageInput, device: tuple[str, int], pro
     return found
 
 
-def sides_of(tensor: Any, model: ImageInput) -> tuple[int, int]:
-    """Return (height, width) of a network input."""
-    height, width = tensor.shape[2:] if model.layout == "NCHW" else tensor.shape[1:3]
-    return height, width
+def sides_of(tensor: Any, model: ImageInput) -> tuple[int, ...]:
+    """Return the sizes of a network input's places, as (height, width)."""
+    return tuple(tensor.shape[axis] for axis in model.axes)
 
 
 def check_finite(tensor: Any) -> None:
@@ -120,16 +123,17 @@ def check_finite(tensor: Any) -> None:
         raise InputError(f"tensors: expected finite values; got {float(tensor[0][where])} at {list(where)}")
 
 
-def placed(region: Any, sides: tuple[int, int], count: int) -> list[Placed]:
+def placed(region: Any, sides: tuple[int, ...], count: int) -> list[Placed]:
     """Return where each of some tensors is in its photo.
 
     Parameters
     ----------
     region
         (xyxy, size), whole numbers in pixels of the photos: (4,) and (height, width) for all, or (N, 4) and (N, 2), row
-        n for tensor n. None: the tensors are the photos.
+        n for tensor n; for R axes of places, first all starts, x of the last axis first, then all ends, and R sides.
+        None: the tensors are the photos.
     sides
-        (height, width) of the tensors.
+        Sizes of the tensors' places, as (height, width).
     count
         N.
 
@@ -143,39 +147,41 @@ def placed(region: Any, sides: tuple[int, int], count: int) -> list[Placed]:
     >>> placed(((10, 0, 110, 100), (100, 120)), (224, 224), 2)[1]
     Placed(region=(10, 0, 110, 100), size=(100, 120))
     """
+    rank = len(sides)
     if region is None:
-        return [Placed((0, 0, sides[1], sides[0]), sides)] * count
+        return [Placed((*[0] * rank, *sides[::-1]), sides)] * count
     if not isinstance(region, tuple | list) or len(region) != 2:
-        raise InputError(f"{REGION}; got {region!r}")
-    corners, sizes = (_rows(one, width, count, region) for one, width in zip(region, (4, 2), strict=True))
-    found = [Placed((x0, y0, x1, y1), (h, w)) for (x0, y0, x1, y1), (h, w) in zip(corners, sizes, strict=True)]
+        raise InputError(f"{REGION[rank]}; got {region!r}")
+    corners = _rows(region[0], 2 * rank, count, region, REGION[rank])
+    sizes = _rows(region[1], rank, count, region, REGION[rank])
+    found = [Placed(tuple(ends), tuple(size)) for ends, size in zip(corners, sizes, strict=True)]
     for one in found:
         _check(one)
     return found
 
 
-def _rows(value: Any, width: int, count: int, region: Any) -> list[list[int]]:
+def _rows(value: Any, width: int, count: int, region: Any, expected: str) -> list[list[int]]:
     """Return whole numbers (N, width), of one row for all or of all rows."""
     try:
         array = np.asarray(value)
     except ValueError:
         array = np.zeros(0)
     if array.dtype.kind not in "iu" or array.shape not in ((width,), (1, width), (count, width)):
-        raise InputError(f"{REGION}, {count} here; got {region!r}")
+        raise InputError(f"{expected}, {count} here; got {region!r}")
     return np.broadcast_to(array, (count, width)).tolist()
 
 
 def _check(one: Placed) -> None:
-    (x0, y0, x1, y1), (height, width) = one
-    if not (1 <= height <= LONGEST and 1 <= width <= LONGEST):
-        raise InputError(f"region: expected a photo of 1 to {LONGEST} pixels a side; got {one.size}")
-    if not (x0 < x1 and y0 < y1 and max(map(abs, one.region)) <= 2 * LONGEST):
-        raise InputError(f"region: expected x0 < x1 and y0 < y1, of {-2 * LONGEST} to {2 * LONGEST}; got {one.region}")
-    left, top, right, bottom = visible(one.region, one.size)
-    if left >= right or top >= bottom:
-        raise InputError(
-            f"region: expected a part of the photo of (height, width) {one.size}; got {one.region}, outside it"
-        )
+    rank = len(one.size)
+    longest = LONGEST if rank > 1 else LONGEST_SIGNAL
+    if not all(1 <= side <= longest for side in one.size):
+        what = "a photo of" if rank == 2 else "sides of"
+        raise InputError(f"region: expected {what} 1 to {longest} pixels a side; got {one.size}")
+    if not is_region(one.region) or max(map(abs, one.region)) > 2 * longest:
+        raise InputError(f"region: expected x0 < x1 and y0 < y1, of {-2 * longest} to {2 * longest}; got {one.region}")
+    if not is_region(visible(one.region, one.size)):
+        what = "the photo of (height, width)" if rank == 2 else "places of"
+        raise InputError(f"region: expected a part of {what} {one.size}; got {one.region}, outside it")
 
 
 def _array(value: Any, device: tuple[str, int], provider: str) -> Any:
@@ -218,8 +224,7 @@ def _items(array: Any, model: ImageInput) -> list[Any]:
 
 def _sides(model: ImageInput) -> tuple[int | None, ...]:
     """Return the shape of an item; None where the model leaves a side open."""
-    places = (model.height, model.width)
-    return (model.channels, *places) if model.layout == "NCHW" else (*places, model.channels)
+    return model.arranged(model.places)
 
 
 def _fit(shape: Sequence[int], sides: Sequence[int | None]) -> bool:

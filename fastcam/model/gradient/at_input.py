@@ -122,12 +122,12 @@ class InputGradients:
         smoothing: Smoothing = PLAIN,
         constants: Constants = AS_LOADED,
     ) -> NDArray[np.float32]:
-        """Compute gradients (M, C, H, W) of one network input (1, ...) in the model's own layout, for classes (M,).
+        """Compute gradients (M, C, *places) of one network input (1, ...) in the model's own layout, for classes (M,).
 
         Parameters
         ----------
         layer
-            As `ready` takes it: then (M, C, h, w) of that tensor.
+            As `ready` takes it: then those of that tensor.
         constants
             Values of further inputs of the model, other than at loading.
 
@@ -198,7 +198,7 @@ def _write(pixels: tuple[float, float], variant: str, layer: str | int, bench: W
 def _layer(scene: Scene, path: list[str], layer: str | int, image: ImageInput) -> tuple[str, Layout]:
     """Return the wanted tensor, out of those that every path crosses, and its layout."""
     start = scene.graph.image
-    layouts = {start: Layout(image.layout, image.channels, *scene.image)}
+    layouts = {start: Layout(image.layout, image.channels, scene.image)}
     for name in path:
         if name != start and (found := scene.layouts(name)):
             layouts[name] = scene.plane(name) if scene.is_convolution(name) else found[0]
@@ -209,5 +209,5 @@ def _layer(scene: Scene, path: list[str], layer: str | int, image: ImageInput) -
                 f"one of {list(layouts)}; got {layer!r}"
             )
         return layer, layouts[layer]
-    large = [name for name, layout in layouts.items() if layer and min(layout.height, layout.width) >= layer]
+    large = [name for name, layout in layouts.items() if layer and min(layout.places) >= layer]
     return next(((name, layouts[name]) for name in reversed(large)), (start, layouts[start]))

@@ -35,7 +35,7 @@ BEST, CHOSEN = "fastcam/best", "fastcam/chosen"
 
 
 class LayerRun(NamedTuple):
-    """Logits (K,), feature maps and gradients (1, C, h, w) of each layer, and the seed (K,) of the gradients."""
+    """Logits (K,), feature maps and gradients (1, C, *places) of each layer, and the seed (K,) of the gradients."""
 
     logits: NDArray[np.float32]
     seed: NDArray[np.float32]
@@ -73,7 +73,7 @@ class Layers:
     names
         Of tensors, or of the operators that make them.
     backward
-        False: only forward, for methods that need no gradient; gradients are zero then, (1, C, 1, 1).
+        False: only forward, for methods that need no gradient; gradients are zero then, (1, C, 1, ...).
     """
 
     def __init__(self, model: OpenedModel, names: Sequence[str], backward: bool = True) -> None:
@@ -132,7 +132,7 @@ class Layers:
         for layout, value in zip(opened.layouts * 2, found, strict=self._backward):
             one = np.asarray(value).reshape(opened.batch, *layout.shape)[:1]
             maps.append(np.ascontiguousarray(layout.channels_first(one)))
-        gradients = maps[count:] or [np.zeros((1, one.shape[1], 1, 1), np.float32) for one in maps]
+        gradients = maps[count:] or [np.zeros((1, one.shape[1], *[1] * (one.ndim - 2)), np.float32) for one in maps]
         for name, gradient in zip(self._names, gradients, strict=True):
             if not np.isfinite(gradient).all():
                 raise GradientError(f"the gradient at {name!r}: expected finite values; got NaN or infinity")
@@ -213,7 +213,7 @@ def _layout(scene: Scene, head: Head, tensor: str) -> Layout:
             f"layer: expected feature maps, (N, C, h, w), (N, h, w, C) or tokens of a grid; {tensor!r} has the shape "
             f"{scene.shape(tensor)}"
         )
-    if len(possible[0].order) == 4:
+    if not possible[0].is_tokens:
         return scene.plane(tensor) if scene.is_convolution(tensor) else natural_layout(scene, tensor, possible)
     alike = [layout for layout in possible if layout.order == head.layout]
     return next((layout for layout in alike if layout.prefix == head.prefix), (alike or possible)[0])

@@ -16,6 +16,7 @@ from fastcam.model.gradient.slopes import check_at_maps
 from fastcam.model.gradient.tape import GRADIENT, SEED
 from fastcam.model.graph.graph import Graph
 from fastcam.model.head.head import Head
+from fastcam.model.head.layouts import Layout, at_places
 from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.constants import AS_LOADED, Constants
 from fastcam.model.run.once import Once
@@ -62,7 +63,7 @@ class Gradients:
         Returns
         -------
         ndarray
-            (M, C, h, w) float32; (M, C, 1, 1) where the gradient is the same everywhere.
+            (M, C, *places) float32; (M, C, 1, ...) where the gradient is the same everywhere.
 
         Raises
         ------
@@ -73,7 +74,7 @@ class Gradients:
         """
         layout = self._head.arranged(feature_maps.shape)
         if self._head.is_exact and closed:
-            return _closed_form(self._head, seeds, layout.height * layout.width)
+            return _closed_form(self._head, seeds, layout)
         opened = self._opened()
         given = np.repeat(feature_maps[:1].astype(np.float32), opened.batch, axis=0)
         found = [opened.run(given, seed, constants) for seed in seeds]
@@ -90,8 +91,8 @@ def _open(model: OpenedModel) -> _Opened:
     return _Opened(session, excerpt.tail.start, len(excerpt.values), len(excerpt.tail.operators), excerpt.further)
 
 
-def write_gradient(name: str, graph: Graph, opening: Opening, head: Head, size: tuple[int, int]) -> Excerpt:
-    """Write the tail behind a model's feature maps with its gradient, for network inputs of (height, width) `size`.
+def write_gradient(name: str, graph: Graph, opening: Opening, head: Head, size: tuple[int, ...]) -> Excerpt:
+    """Write the tail behind a model's feature maps with its gradient, for network inputs whose places have that size.
 
     Raises
     ------
@@ -128,8 +129,8 @@ class _Opened(NamedTuple):
         return np.asarray(run_session(self.session, [GRADIENT], feeds, "the tail of the model", on)[0])[:1]
 
 
-def _closed_form(head: Head, seeds: NDArray[np.float32], places: int) -> NDArray[np.float32]:
-    """Return class weights over the number of places: (M, C, 1, 1), or (M, C, h, w) of weights for each position."""
+def _closed_form(head: Head, seeds: NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
+    """Return class weights over the number of places: (M, C, 1, ...), or (M, C, *places) of those for each position."""
     used = np.flatnonzero(seeds.any(axis=0))  # a few of many classes
-    weights = np.tensordot(seeds[:, used], head.linear()[0][used], 1) / np.float32(places)
-    return weights[:, :, None, None] if weights.ndim == 2 else weights
+    weights = np.tensordot(seeds[:, used], head.linear()[0][used], 1) / np.float32(layout.count)
+    return at_places(weights, len(layout.places))

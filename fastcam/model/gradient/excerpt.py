@@ -47,12 +47,12 @@ class Workbench:
     Attributes
     ----------
     size
-        (height, width) of the probe images, where the model leaves its size open.
+        Sizes of the places of probe images, as (height, width), where the model leaves them open.
     """
 
     graph: Graph
     head: Head
-    size: tuple[int, int]
+    size: tuple[int, ...]
     watch: Watch
 
     @cached_property
@@ -167,7 +167,7 @@ def workbench(
     graph: Graph,
     opening: Opening,
     head: Head,
-    size: tuple[int, int],
+    size: tuple[int, ...],
     *,
     task: str = "its gradient",
     advice: str = ADVICE,

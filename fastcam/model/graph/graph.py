@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.errors import ModelError
+from fastcam.images.inputs import EXPECTED, FIRST
 from fastcam.model.file.source import Parsed
 from fastcam.model.run.constants import fits
 
@@ -206,21 +207,20 @@ def _image_input(graph: onnx.GraphProto, constants: Mapping[str, NDArray[Any]]) 
         hint = ". Give the others: constants={name: value}" if len(left) > 1 else ""
         raise ModelError(f"expected a model with one input, a batch of images; got {len(left)}: {left}{hint}")
     kind = inputs[left[0]]
-    if kind.HasField("shape") and len(kind.shape.dim) != 4:
-        seems = _seems(kind)
+    if kind.HasField("shape") and len(kind.shape.dim) - 2 not in FIRST:
         raise ModelError(
-            f"expected an input of four axes, (N, C, H, W) or (N, H, W, C); {left[0]!r} has {len(kind.shape.dim)}"
-            + (f". It seems to be a model of {seems}: its input is no photo" if seems else "")
+            f"expected an input of three to five axes, {EXPECTED}; {left[0]!r} has {len(kind.shape.dim)}{_seems(kind)}"
         )
     return left[0]
 
 
 def _seems(kind: onnx.TypeProto.Tensor) -> str:
-    """Return the kind of data that an input of other than four axes takes, judged by its shape."""
-    axes = len(kind.shape.dim)
+    """Return in words the data that an input of two axes seems to take; empty for other numbers of axes."""
+    if len(kind.shape.dim) != 2:
+        return ""
     if kind.elem_type in (6, 7):  # int32, int64
-        return "text, by its whole numbers" if axes == 2 else ""
-    return {2: "audio or tables", 3: "audio, or of other sequences", 5: "videos or volumes"}.get(axes, "")
+        return ". It seems to be a model of text, by its whole numbers"
+    return ". It seems to be a model of tables, or of waves: of a wave make a signal of one channel, (N, 1, W)"
 
 
 def _sorted_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:

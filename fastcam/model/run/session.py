@@ -210,11 +210,10 @@ class Session:
 
     def _check(self, images: Any) -> None:
         expected = self.input
-        sides = (expected.height, expected.width)
-        shape = (expected.channels, *sides) if expected.layout == "NCHW" else (*sides, expected.channels)
+        shape = (None, *expected.arranged(expected.places))
         if not isinstance(images, np.ndarray) and not (is_on_device(images) and self.device[0] == "cuda"):
             raise InputError(f"network input: expected {expected.shape}; got {type(images).__name__}")
-        fits = images.ndim == 4 and all(want in (None, got) for want, got in zip(shape, images.shape[1:], strict=True))
+        fits = len(shape) == images.ndim and all(a in (None, b) for a, b in zip(shape, images.shape, strict=True))
         if not fits or not images.size or images.dtype != expected.dtype:
             raise InputError(f"network input: expected {expected.shape}; got {images.shape} {images.dtype}")
 
