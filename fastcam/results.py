@@ -107,9 +107,11 @@ class Explanation:
         return self.activation in ("softmax", "sigmoid", "probabilities")
 
     def score_text(self, n: int, m: int) -> str:
-        """The score of map m of image n for people: a share in per cent, or a value of four digits."""
+        """Return the score of map m of image n for people: "93.1 %", "<0.1 %", or a value of four digits."""
         score = float(self.scores[n, m])
-        return f"{score:.1%}" if self.has_probabilities else f"{score:.4g}"
+        if not self.has_probabilities:
+            return f"{score:.4g}"
+        return "<0.1 %" if 0 < score < 0.001 else f"{100 * score:.1f} %"
 
     def part(self, n: int = 0) -> Part:
         """Return the part of image n that the network saw: where it is in the image, and in the plane of its maps."""

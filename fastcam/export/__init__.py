@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from fastcam.export.baked_model import Baked as Baked
     from fastcam.export.baked_model import bake as bake
     from fastcam.export.coco import to_coco as to_coco
+    from fastcam.export.colors import colormap as colormap
     from fastcam.export.labels import save_labels as save_labels
     from fastcam.export.lines import to_json_line as to_json_line
     from fastcam.export.npz import load_npz as load_npz
     from fastcam.export.npz import save_npz as save_npz
-    from fastcam.export.colors import colormap as colormap
     from fastcam.export.overlays import overlay as overlay
     from fastcam.export.segments import seeds as seeds
     from fastcam.export.segments import segment as segment
