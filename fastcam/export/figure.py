@@ -115,7 +115,7 @@ def show(
 # ---- what is given ---------------------------------------------------------------------------------------------------
 
 
-def _photos(images: Any, explanation: Explanation) -> Sequence[Photo]:
+def _photos(images: Any, explanation: Explanation) -> Any:
     if not isinstance(explanation, Explanation):
         raise InputError(f"explanation: expected the result of Classifier.explain; got {type(explanation).__name__}")
     if images is None:
@@ -133,8 +133,8 @@ def _expected(expected: Any, explanation: Explanation) -> list[int | None]:
     count = len(explanation.class_index)
     if expected is None:
         return [None] * count
-    single = isinstance(expected, str) or is_whole(expected)
-    each = [expected] * count if single else list(expected)
+    each = list(expected) if isinstance(expected, Sequence | np.ndarray) and not isinstance(expected, str) else None
+    each = [expected] * count if each is None else each
     if len(each) != count:
         raise InputError(f"expected: expected one class, or one for each of {count} images; got {len(each)}")
     return [_map_of(one, explanation, n) for n, one in enumerate(each)]

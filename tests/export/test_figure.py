@@ -137,6 +137,7 @@ def test_an_explanation_at_another_size(model):
             r"expected: expected a class that is explained for image 0: \d \w+.*; got 7. Explain it as well",
         ),
         ({"expected": "blue"}, "expected: .*; got 'blue'"),
+        ({"expected": 0.5}, "expected: .*; got 0.5"),
         ({"expected": [0, 1]}, "expected: expected one class, or one for each of 3 images; got 2"),
         ({"width": 8}, "width: expected a whole number from 16 to 4096; got 8"),
         ({"width": 4096}, "images: expected at most 4 cells of width 4096 in a picture; got 9. Show fewer"),
