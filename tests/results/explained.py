@@ -1,10 +1,11 @@
 """Explanations by a tiny model, of images that are noise or one color."""
 
-from dataclasses import make_dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 import fastcam
+from fastcam.arrays.values import Cuboids, Intervals
 from tests.model.models import classifier
 
 LABELS = ("tabby, tabby cat", "dog", "crème brûlée", "猫", "tank")
@@ -32,15 +33,15 @@ def without_boxes(explanation, n, m):
 
 def of_rank(explanation, rank):
     """Return what an explanation of signals (rank 1) or volumes (3) of the same number of images would be."""
-    letters, count, maps = {1: "xx", 3: "xyzxyz"}[rank], *explanation.class_index.shape
-    boxes = make_dataclass("Others", [letters, "area", "peak", "item"], frozen=True)
+    count, maps = explanation.class_index.shape
+    boxes = {1: Intervals, 3: Cuboids}[rank]
     starts, ends = np.arange(rank), 10 * np.arange(1, rank + 1)
     corners = np.broadcast_to(np.concatenate([starts, ends]), (count, maps, 2 * rank)).astype(np.int32)
-    size = np.array([(30,), (), (60, 40, 20)][rank // 2 if rank == 1 else 2])
+    size = np.array({1: (30,), 3: (60, 40, 20)}[rank])
     return replace(
         explanation,
         activation_maps=noise(count, maps * 4**rank).sum(2).astype(np.float32).reshape(count, maps, *[4] * rank),
-        boxes=boxes(corners, explanation.boxes.area, explanation.boxes.peak, None),
+        boxes=boxes(corners, explanation.boxes.area, explanation.boxes.peak),
         image_sizes=np.broadcast_to(size, (count, rank)),
         regions=np.broadcast_to(np.concatenate([0 * size, size[::-1]]), (count, 2 * rank)),
     )
