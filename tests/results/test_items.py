@@ -113,7 +113,7 @@ def test_equality_is_identity_as_ever(found):
 
 
 def test_the_class_of_rank_1_is_predicted():
-    """What a picture needs that has predicted against expected classes."""
+    """A picture of predicted against expected classes needs it."""
     explanation = model().explain(photos(), top=5)
     for image in explanation:
         assert [item.rank for item in image] == [1, 2, 3, 4, 5]
