@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from fastcam.images.preprocessing import Preprocess as Preprocess
     from fastcam.model.head.head import Head as Head
     from fastcam.results import Explanation as Explanation
+    from fastcam.results import Found as Found
     from fastcam.results import InputGradient as InputGradient
 
 _HOMES = {
@@ -45,6 +46,7 @@ _HOMES = {
     "Classifier": "classifier.classifier",
     "Explanation": "results",
     "FastcamError": "errors",
+    "Found": "results",
     "GradientError": "errors",
     "Head": "model.head.head",
     "HeadNotFoundError": "errors",

@@ -1,7 +1,7 @@
 """Explanations and models for others: overlays, segments, annotation files, and models with maps baked in.
 
 For users who pass results on to other programs: `overlays`, `figure`, `segments`, `masks` and `labels` are pictures,
-drawn by `colors`, `marks`, `text`, `fonts` and `sheet`; `coco`, `yolo`, `supervision`, `lines` and `npz` are formats;
+drawn by `marks`, `text`, `fonts` and `sheet`; `coco`, `yolo`, `supervision`, `lines` and `npz` are formats;
 `baked_model` writes models. May import `fastcam.results`, `fastcam.methods` and the rooms below them, not
 `fastcam.classifier`.
 """
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from fastcam.export.baked_model import Baked as Baked
     from fastcam.export.baked_model import bake as bake
     from fastcam.export.coco import to_coco as to_coco
-    from fastcam.export.colors import colormap as colormap
     from fastcam.export.figure import show as show
     from fastcam.export.labels import save_labels as save_labels
     from fastcam.export.lines import to_json_line as to_json_line
     from fastcam.export.npz import load_npz as load_npz
     from fastcam.export.npz import save_npz as save_npz
+    from fastcam.export.overlays import colormap as colormap
     from fastcam.export.overlays import overlay as overlay
     from fastcam.export.segments import seeds as seeds
     from fastcam.export.segments import segment as segment
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Baked": "baked_model",
     "bake": "baked_model",
-    "colormap": "colors",
+    "colormap": "overlays",
     "load_npz": "npz",
     "overlay": "overlays",
     "save_labels": "labels",

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.export.colors import colormap as table_of
+from fastcam.arrays.colors import colormap as table_of
 from fastcam.export.text import Font, sign
 
 Pixels = NDArray[np.uint8]

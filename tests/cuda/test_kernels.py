@@ -8,11 +8,11 @@ import pytest
 import fastcam
 from fastcam.arrays import components, conventions
 from fastcam.arrays.checks import feature_maps_of
+from fastcam.arrays.colors import color_pairs
 from fastcam.arrays.engines import cuda
 from fastcam.arrays.engines.select import named
 from fastcam.arrays.grids import grid
 from fastcam.arrays.outlines import contours
-from fastcam.export.colors import color_pairs
 from fastcam.kernels import contract
 from fastcam.kernels.cuda import driver, launch
 from tests.arrays import naive

@@ -7,8 +7,8 @@ import pytest
 
 import fastcam
 from fastcam import InputError
+from fastcam.arrays.colors import colormap
 from fastcam.arrays.values import Boxes
-from fastcam.export.colors import colormap
 from fastcam.export.marks import COLORS, letter_size
 from tests.model.models import red_finder
 

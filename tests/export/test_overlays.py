@@ -7,7 +7,7 @@ import pytest
 
 import fastcam
 from fastcam import InputError
-from fastcam.export.colors import colormap
+from fastcam.arrays.colors import colormap
 from tests.model.models import red_finder
 
 F = np.float32

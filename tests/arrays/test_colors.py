@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fastcam import InputError
-from fastcam.export.colors import NAMES, colormap
+from fastcam.arrays.colors import NAMES, colormap
 
 
 def opencv(name):
