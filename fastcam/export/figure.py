@@ -119,7 +119,7 @@ def _photos(images: Any, explanation: Explanation) -> Any:
     if not isinstance(explanation, Explanation):
         raise InputError(f"explanation: expected the result of Classifier.explain; got {type(explanation).__name__}")
     if images is None:
-        images = getattr(explanation, "images", None)
+        images = explanation.images
         if images is None:
             raise InputError("images: expected those that were explained; got None, and the explanation keeps none")
     photos = each_photo(images)

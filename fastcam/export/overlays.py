@@ -138,13 +138,14 @@ def overlay(
     frame = _frame(photo, int(scale), out)
     x0, y0, x1, y1 = (side * int(scale) for side in region or (0, 0, size[1], size[0]))
     part = part_of((x0, y0, x1, y1), (len(frame), frame.shape[1]))
+    left, top, right, bottom = part.place
     where, share = grid((one.shape[0], one.shape[1]), part.sides, part.window), round(256 * float(opacity))
-    run.overlay(one, where, ends, colors, share, part.place[:2], frame, threads)
+    run.overlay(one, where, ends, colors, share, (left, top), frame, threads)
     if outline:
-        _draw_unseen(frame, part.place, run, colors, share, threads)
+        _draw_unseen(frame, (left, top, right, bottom), run, colors, share, threads)
     if isinstance(explanation, Explanation):
         marks = [_mark(explanation, item, m, int(scale) if box else 0, label, font) for m in maps]
-        draw_marks(frame, marks, part.place, run.xp, font)
+        draw_marks(frame, marks, (left, top, right, bottom), run.xp, font)
     if isinstance(out, np.ndarray) and frame is not out:
         out[:] = frame
         return out

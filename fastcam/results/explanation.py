@@ -158,7 +158,7 @@ class Explanation:
         return self.activation in ("softmax", "sigmoid", "probabilities")
 
     def score_text(self, n: int, m: int) -> str:
-        """Return the score of map m of image n for people: "93.1 %", "<0.1 %", or a value of four digits."""
+        """The score of map m of image n for people: a share in per cent, "93.1 %", or a value of four digits."""
         return score_text(float(self.scores[n, m]), self.has_probabilities)
 
     def part(self, n: int = 0) -> Part:

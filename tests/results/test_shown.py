@@ -91,7 +91,7 @@ def test_no_boxes_no_names_no_images():
 
 @pytest.mark.parametrize(
     ("score", "text"),
-    [(0.5, "50.0 %"), (1.0, "100.0 %"), (0.0011, "0.1 %"), (0.0009, "<0.1 %"), (1e-30, "<0.1 %"), (0, "0.0 %")],
+    [(0.5, "50.0 %"), (1.0, "100.0 %"), (0.0006, "0.1 %"), (0.0004, "<0.1 %"), (1e-30, "<0.1 %"), (0, "0.0 %")],
 )
 def test_little_is_not_nothing(found, score, text):
     changed = replace(found, scores=np.full((3, 2), score, np.float32))
