@@ -112,8 +112,8 @@ class Explanation:
     >>> explanation = model.explain(chelsea(), top=2, method="cam", engine="cpu")
     >>> explanation
     Explanation(1 image × 2 classes, method='cam', convention='paper', engine='cpu')
-    [0]  285 Egyptian cat  38.0%  box [94, 19, 356, 281]
-         282 tiger cat     33.4%  box [94, 19, 356, 281]
+    [0]  285 Egyptian cat  38.0 %  box [94, 19, 356, 281]
+         282 tiger cat     33.4 %  box [94, 19, 356, 281]
     >>> [item.label for found in explanation for item in found]
     ['Egyptian cat', 'tiger cat']
     """
@@ -158,14 +158,12 @@ class Explanation:
         return self.activation in ("softmax", "sigmoid", "probabilities")
 
     def score_text(self, n: int, m: int) -> str:
-        """The score of map m of image n for people: a share in per cent, or a value of four digits."""
+        """The score of map m of image n for people: a share in per cent, "93.1 %", or a value of four digits."""
         return score_text(float(self.scores[n, m]), self.has_probabilities)
 
     def part(self, n: int = 0) -> Part:
         """Return the part of image n that the network saw: where it is in the image, and in the plane of its maps."""
-        x0, y0, x1, y1 = self.regions[n].tolist()
-        height, width = self.image_sizes[n].tolist()
-        return part_of((x0, y0, x1, y1), (height, width))
+        return part_of(tuple(self.regions[n].tolist()), tuple(self.image_sizes[n].tolist()))
 
     def heatmap(self, n: int = 0, m: int = 0, *, dtype: DTypeLike | None = None) -> NDArray[Any]:
         """Return map m of image n as a heatmap over the image, whatever part of it the network saw.
@@ -182,7 +180,8 @@ class Explanation:
 
         Returns
         -------
-        (H, W), of the size of image n, in [0, 1]. 0 where the network saw nothing of it, such as beside a centre crop.
+        (H, W), of the size of image n, in [0, 1]; (L,) of a signal, (D, H, W) of a volume. 0 where the network saw
+        nothing of it, such as beside a centre crop.
 
         Raises
         ------
