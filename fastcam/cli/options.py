@@ -121,8 +121,8 @@ def assumptions(model: Classifier) -> str | None:
     """Return what is assumed of a model, with the options that replace it; None where nothing is assumed."""
     if model.assumed:
         return f"{model.assumed} (--preprocess, --labels)"
-    if model.labels is None and model.labels_origin != "none":
-        return f"labels: {model.labels_origin} (--labels)"
+    if model.labels_details:
+        return f"labels: {model.labels_details} (--labels)"
     return None
 
 

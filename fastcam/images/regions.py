@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.arrays.resampling import Region, View
-from fastcam.images.preprocessing import Fit, Preprocess
+from fastcam.images.preprocessing import Fit, Preprocess, Rounding
 
 Values = TypeVar("Values", bound=np.generic)
 
@@ -70,7 +70,7 @@ def view_of(size: tuple[int, int], target: tuple[int, int], spec: Preprocess) ->
     """
     height, width = size
     if spec.fit == "resize-crop":
-        return _cropped_view(size, target, _resized(size, spec.resize))
+        return _cropped_view(size, target, _resized(size, spec.resize, spec.rounding), spec.rounding)
     if spec.fit == "crop-resize":
         side = max(1, int(spec.crop_fraction * min(size)))
         x0, y0 = (width - side) // 2, (height - side) // 2
@@ -78,18 +78,25 @@ def view_of(size: tuple[int, int], target: tuple[int, int], spec: Preprocess) ->
     return whole_view(seen_region(size, target, spec.fit, spec.crop_fraction), target)
 
 
-def _resized(size: tuple[int, int], resize: int | tuple[int, int] | None) -> tuple[int, int]:
-    """Return (height, width) of the resized photo, rounded like torchvision and Hugging Face."""
+def _resized(size: tuple[int, int], resize: int | tuple[int, int] | None, rounding: Rounding) -> tuple[int, int]:
+    """Return (height, width) of the resized photo."""
     if not isinstance(resize, int):
         return resize or size
     height, width = size
-    longer = int(resize * max(size) / min(size))
+    exact = resize * max(size) / min(size)
+    longer = round(exact) if rounding == "nearest" else int(exact)
     return (longer, resize) if width <= height else (resize, longer)
 
 
-def _cropped_view(size: tuple[int, int], target: tuple[int, int], resized: tuple[int, int]) -> View:
+def _cropped_view(
+    size: tuple[int, int], target: tuple[int, int], resized: tuple[int, int], rounding: Rounding
+) -> View:
     """Return the `View` of the centre of a whole photo that is resized first."""
-    starts = [(have - want) // 2 for have, want in zip(resized, target, strict=True)]
+    margins = [have - want for have, want in zip(resized, target, strict=True)]
+    if rounding == "torchvision":  # which rounds a crop half to even, and a border down
+        starts = [round(margin / 2) if margin > 0 else -(-margin // 2) for margin in margins]
+    else:
+        starts = [margin // 2 for margin in margins]
     edges = []  # of the window, in pixels of the photo
     for start, want, side, have in zip(starts, target, size, resized, strict=True):
         first = round(start * side / have)

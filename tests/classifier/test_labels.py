@@ -23,7 +23,7 @@ BAD = {
     "a class is missing": ({"0": "ape", "2": "cat"}, "expected a list of names, .* for the classes 0, 1, 2, ...; got"),
     "from 1": ({"1": "ape", "2": "bat", "3": "cat"}, "for the classes 0, 1, 2"),
     "two names of one": ({"ape": 0, "bat": 0, "cat": 1}, "for the classes 0, 1, 2"),
-    "other keys": ({"names": ["ape", "bat", "cat"]}, "for the classes 0, 1, 2"),
+    "other keys": ({"things": ["ape", "bat", "cat"]}, "for the classes 0, 1, 2"),
     "no text": ({"0": None, "1": "bat", "2": "cat"}, "for the classes 0, 1, 2"),
     "none": ({}, "for the classes 0, 1, 2"),
     "numbers": ([1, 2, 3], "for the classes 0, 1, 2"),
@@ -56,7 +56,7 @@ def test_files_that_are_no_json(tmp_path):
     (tmp_path / "labels.json").write_text("ape\nbat\ncat\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"labels: .*labels\.json: can't be read as JSON"):
         read_labels(tmp_path / "labels.json", 3)
-    with pytest.raises(InputError, match=r"labels: .*none\.json: can't be read as JSON"):
+    with pytest.raises(InputError, match=r"labels: .*none\.json: can't be read as text \(No such file"):
         read_labels(tmp_path / "none.json", 3)
 
 
