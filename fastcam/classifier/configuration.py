@@ -193,7 +193,7 @@ def _names(evidence: Evidence, refused: list[str]) -> Iterator[tuple[str, Names]
         if vendor.labels is None or place is None:
             continue
         try:
-            yield from ((str(place), names) for names in vendor.labels.read(evidence))
+            yield from ((names.place or str(place), names) for names in vendor.labels.read(evidence))
         except Exception as error:  # as above
             refused.append(f"{place} can't be understood ({_reason(error)})")
 

@@ -158,12 +158,15 @@ def parse_python_names(text: str) -> dict[int, str]:
     text = text.strip()
     pattern = {"{}": NUMBERED, "[]": LISTED}.get(text[:1] + text[1:][-1:])
     found: dict[int, str] = {}
+    expected = "expected {0: 'name', ...} or ['name', ...]"
+    if pattern is None:
+        raise InputError(f"{expected}; got {text[:80]!r}")
     at, end = 1, len(text[:-1].rstrip())
-    while pattern is None or at < end:
-        match = pattern and pattern.match(text, at, end)
+    while at < end:
+        match = pattern.match(text, at, end)
         number = int(match["number"]) if match and pattern is NUMBERED else len(found)
         if not match or number in found:
-            raise InputError(f"expected {{0: 'name', ...}} or ['name', ...]; got {text[at : at + 80]!r}")
+            raise InputError(f"{expected}; got {text[at : at + 80]!r}")
         found[number] = _literal(match["name"])
         at = match.end()
     return found

@@ -43,7 +43,7 @@ class PreparedModel:
         The way of a photo through the network, step by step (`fastcam.classifier.Vision`).
     labels, labels_origin, labels_details
         Class names, or None; where they come from: "argument", a part of the model's file ("metadata (Ultralytics)",
-        "graph"), the path of a file beside it, or "none"; and why others that were found weren't taken.
+        "graph (ZipMap)"), the path of a file beside it, or "none"; and why others that were found weren't taken.
     activation, activation_origin
         What makes scores of the logits: "softmax", "sigmoid", "none", or "probabilities" or "other" where they are the
         model's own; and why it does.

@@ -41,14 +41,14 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--labels",
         metavar="FILE",
-        help="text file with one class name a line, JSON file, or 'imagenet' (default: those in a config.json beside "
-        "the model)",
+        help="text file with one class name a line, CSV, JSON or YAML file, or 'imagenet' (default: those that the "
+        "model's file or the files beside it state)",
     )
     parser.add_argument(
         "--preprocess",
         metavar="SPEC",
         help="imagenet, inception, caffe-bgr, unit or raw, with changes: imagenet,fit=stretch,size=256; or changes "
-        "alone, fit=stretch, of the default: the configuration beside the model, else imagenet",
+        "alone, fit=stretch, of the default: what the model's file or the files beside it state, else imagenet",
     )
     parser.add_argument(
         "--activation",
@@ -147,13 +147,18 @@ def map_options(options: argparse.Namespace, model: Classifier) -> dict[str, Any
 
 def _choice(options: argparse.Namespace, model: Classifier) -> dict[str, Any]:
     """Return `top`, or `class_index` of classes given by index or label."""
+    from fastcam.classifier.labels import indices_named
+
     if not options.classes:
         return {"top": 1 if options.top is None else options.top}
-    labels = list(model.labels or ())
     index = []
     for name in options.classes:
-        if name in labels:
-            index.append(labels.index(name))
+        named = indices_named(model.labels or (), name)
+        if len(named) > 1:
+            which = f"{', '.join(map(str, named[:-1]))} and {named[-1]}"
+            raise InputError(f"--class: {name!r} is the name of the classes {which}; give one of these numbers")
+        if named:
+            index += named
         elif name.isascii() and name.isdigit():
             index.append(int(name))
         else:

@@ -33,7 +33,7 @@ def _labels(evidence: Evidence) -> list[Names]:
         names = dict(_NAMED[node.op_type](graph, node)) if node.op_type in _NAMED else {}
         says_something = any(name != str(number) for number, name in names.items())
         if says_something and names not in [one.names for one in found]:
-            found.append(Names(names, node.op_type))
+            found.append(Names(names, "the list of names", f"graph ({node.op_type})"))
     return found
 
 

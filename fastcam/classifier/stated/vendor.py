@@ -14,10 +14,11 @@ Read = TypeVar("Read")
 
 
 class Names(NamedTuple):
-    """Class names by number, and what they are called where they were found."""
+    """Class names by number, what they are called where they were found, and that place if it isn't the clause's."""
 
     names: Mapping[int, str]
     what: str = "the list of names"
+    place: str = ""
 
 
 class Steps(NamedTuple):
