@@ -76,7 +76,8 @@ class Preprocess:
     rounding
         Of the fit "resize-crop", which frameworks round differently. "down": the resized photo's longer side and the
         crop's start, as Hugging Face; "nearest": that side to the nearest number, as PaddleClas; "torchvision": that
-        start to the nearest number, as torchvision, timm and Ultralytics.
+        start to the nearest number, as torchvision, timm and Ultralytics. Of "letterbox", "nearest": borders are whole
+        pixels of the network input around a photo whose sides are rounded, as OpenVINO Model API.
 
     Raises
     ------

@@ -71,6 +71,10 @@ def view_of(size: tuple[int, int], target: tuple[int, int], spec: Preprocess) ->
     height, width = size
     if spec.fit == "resize-crop":
         return _cropped_view(size, target, _resized(size, spec.resize, spec.rounding), spec.rounding)
+    if spec.fit == "letterbox" and spec.rounding == "nearest":
+        share = min(want / have for want, have in zip(target, size, strict=True))
+        resized = (max(1, round(height * share)), max(1, round(width * share)))
+        return _cropped_view(size, target, resized, spec.rounding)
     if spec.fit == "crop-resize":
         side = max(1, int(spec.crop_fraction * min(size)))
         x0, y0 = (width - side) // 2, (height - side) // 2
@@ -93,10 +97,7 @@ def _cropped_view(
 ) -> View:
     """Return the `View` of the centre of a whole photo that is resized first."""
     margins = [have - want for have, want in zip(resized, target, strict=True)]
-    if rounding == "torchvision":  # which rounds a crop half to even, and a border down
-        starts = [round(margin / 2) if margin > 0 else -(-margin // 2) for margin in margins]
-    else:
-        starts = [margin // 2 for margin in margins]
+    starts = [_half(margin, rounding) for margin in margins]
     edges = []  # of the window, in pixels of the photo
     for start, want, side, have in zip(starts, target, size, resized, strict=True):
         first = round(start * side / have)
@@ -104,6 +105,13 @@ def _cropped_view(
     (y0, y1), (x0, x1) = edges
     window = (starts[1], starts[0], starts[1] + target[1], starts[0] + target[0])
     return View((x0, y0, x1, y1), (0, 0, size[1], size[0]), resized, window)
+
+
+def _half(margin: int, rounding: Rounding) -> int:
+    """Return the first pixel of a crop, or below 0 that of a border, of sides that differ by `margin`."""
+    if margin < 0 and rounding != "down":
+        return -(-margin // 2)
+    return round(margin / 2) if rounding == "torchvision" else margin // 2  # half to even
 
 
 class Part(NamedTuple):

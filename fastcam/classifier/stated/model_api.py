@@ -70,6 +70,7 @@ def _preprocess(evidence: Evidence) -> Steps:
         "fit": FITS[kind],
         "fill": int(said.get("pad_value") or 0),
         "crop_fraction": 1.0,
+        "rounding": "nearest" if kind == "fit_to_window_letterbox" else "down",
         "interpolation": "opencv-linear" if kind == "crop" else INTERPOLATIONS[mode],
     }
     taken = ", ".join(name for name in PREPROCESSING if name in said)
