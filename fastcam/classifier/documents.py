@@ -110,7 +110,8 @@ def _value_of(events: Iterable[Any]) -> Any:
     """Return the value of a document's events."""
     import yaml
 
-    root = _Open([], None, 0)
+    documents: list[Any] = []
+    root = _Open(documents, None, 0)
     stack, anchored, count = [root], dict[str, tuple[Any, int]](), 0
     for event in events:
         if isinstance(event, yaml.DocumentEndEvent):
@@ -130,13 +131,15 @@ def _value_of(events: Iterable[Any]) -> Any:
                 anchored[event.anchor] = event.value, 1
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor not in anchored:
-                raise InputError(f"can't be read as YAML (the alias {event.anchor!r} stands for nothing, or for itself)")
+                raise InputError(
+                    f"can't be read as YAML (the alias {event.anchor!r} stands for nothing, or for itself)"
+                )
             value, size = anchored[event.anchor]
             stack[-1].take(value)
             count += size
         if count > MOST_VALUES or len(stack) > MOST_DEPTH:
             raise InputError(f"expected YAML of at most {MOST_VALUES} values, {MOST_DEPTH} deep; got more")
-    return root.value[0] if root.value else None
+    return documents[0] if documents else None
 
 
 def parse_python_names(text: str) -> dict[int, str]:

@@ -148,7 +148,7 @@ def parse_table(text: str, delimiter: str = ",") -> list[str]:
         )
     if not numbers:
         return [row[names[0]] for row in rows]
-    return from_mapping(dict((row[numbers[0]], row[names[0]]) for row in rows), "the table")
+    return from_mapping({row[numbers[0]]: row[names[0]] for row in rows}, "the table")
 
 
 def _listed(value: Any, what: str) -> list[str]:

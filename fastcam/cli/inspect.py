@@ -84,7 +84,10 @@ def _preprocessing(model: Classifier) -> list[tuple[str, str]]:
     values = f"mean {_joined(spec.mean)}, std {_joined(spec.std)}, scale {spec.scale:g}"
     return [
         ("preprocess", f"{assumed}{details}"),
-        ("fit", f"{spec.fit}{share}{resize}{rounding}, size {size}, interpolation {spec.interpolation}, fill {spec.fill}"),
+        (
+            "fit",
+            f"{spec.fit}{share}{resize}{rounding}, size {size}, interpolation {spec.interpolation}, fill {spec.fill}",
+        ),
         ("values", f"{values}, channels {spec.channels}{levels}"),
         ("labels", _labels(model)),
     ]

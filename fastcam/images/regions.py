@@ -92,9 +92,7 @@ def _resized(size: tuple[int, int], resize: int | tuple[int, int] | None, roundi
     return (longer, resize) if width <= height else (resize, longer)
 
 
-def _cropped_view(
-    size: tuple[int, int], target: tuple[int, int], resized: tuple[int, int], rounding: Rounding
-) -> View:
+def _cropped_view(size: tuple[int, int], target: tuple[int, int], resized: tuple[int, int], rounding: Rounding) -> View:
     """Return the `View` of the centre of a whole photo that is resized first."""
     margins = [have - want for have, want in zip(resized, target, strict=True)]
     starts = [_half(margin, rounding) for margin in margins]

@@ -1,1 +1,1 @@
-"""What a model's file and its folder state of class names and preprocessing: a file for each vendor, and their table."""
+"""Class names and preprocessing that a model's file or folder states: a file for each vendor, and their table."""

@@ -1,8 +1,8 @@
 """Class lists of the graph: operators of ONNX-ML that turn scores, or the number of the best class, into names.
 
-As skl2onnx, WinMLTools, ML.NET and Azure Custom Vision write them. The names of `ZipMap` are those of its scores' columns
-(https://onnx.ai/onnx/operators/onnx_aionnxml_ZipMap.html); a table counts if it is read at the place of the largest
-score: classes are numbered from what `ArgMax` gives, as ML.NET's are from 1.
+As skl2onnx, WinMLTools, ML.NET and Azure Custom Vision write them. The names of `ZipMap` and of classifiers are those
+of their scores' columns (https://onnx.ai/onnx/operators/onnx_aionnxml_ZipMap.html). A table counts if it is read at the
+place of the largest score: classes are numbered from what `ArgMax` gives, as ML.NET's are from 1.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastcam.classifier.stated.evidence import Evidence
+from fastcam.classifier.stated.evidence import NAMING, Evidence
 from fastcam.classifier.stated.vendor import Clause, Names, Vendor
+from fastcam.errors import InputError
 
 if TYPE_CHECKING:
     import onnx
@@ -29,11 +30,14 @@ def _place(evidence: Evidence) -> str | None:
 def _labels(evidence: Evidence) -> list[Names]:
     assert evidence.naming_model is not None
     graph, found = _Values(evidence.naming_model.graph), list[Names]()
-    for node in evidence.naming_model.graph.node:
-        names = dict(_NAMED[node.op_type](graph, node)) if node.op_type in _NAMED else {}
-        says_something = any(name != str(number) for number, name in names.items())
-        if says_something and names not in [one.names for one in found]:
-            found.append(Names(names, "the list of names", f"graph ({node.op_type})"))
+    for operator in NAMING:
+        lists = [dict(NAMED[operator](graph, node)) for node in graph.nodes if node.op_type == operator]
+        different = {tuple(sorted(names.items())) for names in lists if names}
+        if len({len(names) for names in different}) < len(different):
+            raise InputError(f"{len(different)} operators {operator} list different names, as of several outputs")
+        for names in map(dict, different):
+            if any(name != str(number) for number, name in names.items()):  # else they say nothing
+                found.append(Names(names, place=f"graph ({operator})"))
     return found
 
 
@@ -41,6 +45,7 @@ class _Values:
     """Stored values of a graph, and the node behind each tensor."""
 
     def __init__(self, graph: onnx.GraphProto) -> None:
+        self.nodes = graph.node
         self.stored = {tensor.name: tensor for tensor in graph.initializer}
         self.producers = {name: node for node in graph.node for name in node.output if name}
 
@@ -81,9 +86,11 @@ class _Values:
         return None
 
 
-def _zip_map(graph: _Values, node: onnx.NodeProto) -> Iterator[tuple[int, str]]:
-    attributes = _attributes(node)
-    yield from _texts(attributes.get("classlabels_strings") or attributes.get("classlabels_int64s") or []).items()
+def _columns(_: _Values, node: onnx.NodeProto) -> Iterator[tuple[int, str]]:
+    """Yield the names of the scores' columns, text or numbers."""
+    said = _attributes(node)
+    given = (said.get(name) for name in ("classlabels_strings", "classlabels_int64s", "classlabels_ints"))
+    yield from _texts(next(filter(None, given), [])).items()
 
 
 def _table(graph: _Values, node: onnx.NodeProto) -> Iterator[tuple[int, str]]:
@@ -109,10 +116,12 @@ def _label_encoder(graph: _Values, node: onnx.NodeProto) -> Iterator[tuple[int, 
             yield key - offset, name
 
 
-_NAMED = {
-    "ZipMap": _zip_map,
+NAMED = {
+    "ZipMap": _columns,
     "ArrayFeatureExtractor": _table,
     "LabelEncoder": _label_encoder,
+    "LinearClassifier": _columns,
+    "SVMClassifier": _columns,
 }
 
 

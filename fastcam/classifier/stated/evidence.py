@@ -17,8 +17,8 @@ from fastcam.model.graph.read import as_onnx_source
 if TYPE_CHECKING:
     import onnx
 
-# Operators that turn the number of a class into its name.
-NAMING = ("ZipMap", "LabelEncoder", "ArrayFeatureExtractor")
+# Operators of ONNX-ML that name classes, in the order in which they count.
+NAMING = ("ZipMap", "ArrayFeatureExtractor", "LabelEncoder", "LinearClassifier", "SVMClassifier")
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Evidence:
     metadata
         `metadata_props` of the file.
     source
-        The file or bytes; None: a session of the caller's own.
+        The file or bytes, in ONNX's own format; None: a session of the caller's own.
     """
 
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -39,12 +39,13 @@ class Evidence:
     @classmethod
     def of(cls, source: Source) -> Evidence:
         """Return the evidence of a model's file or bytes; nothing but metadata is read yet."""
-        return cls(read_metadata(as_onnx_source(source)), source)
+        readable = as_onnx_source(source)
+        return cls(read_metadata(readable), readable)
 
     @cached_property
     def naming_model(self) -> onnx.ModelProto | None:
         """The model without its large weights, if it has operators of `NAMING`."""
-        return model_with(as_onnx_source(self.source), NAMING) if self.source else None
+        return model_with(self.source, NAMING) if self.source else None
 
     @cached_property
     def folders(self) -> tuple[Path, ...]:

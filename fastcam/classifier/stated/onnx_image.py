@@ -9,7 +9,7 @@ from fastcam.classifier.stated.vendor import Clause, Steps, Vendor
 from fastcam.errors import InputError
 
 FORMAT, GAMMA, RANGE = "Image.BitmapPixelFormat", "Image.ColorSpaceGamma", "Image.NominalPixelRange"
-CHANNELS = {"gray8": "grey", "rgb8": "rgb", "bgr8": "bgr"}
+CHANNELS = {"gray8": {"channels": "grey"}, "rgb8": {"channels": "rgb"}, "bgr8": {"channels": "bgr"}}
 RANGES: dict[str, dict[str, Any]] = {
     "nominalrange_0_255": {"mean": (0.0,), "std": (1.0,), "scale": 1.0},
     "normalized_0_1": {"mean": (0.0,), "std": (1.0,), "scale": 1 / 255},
@@ -35,12 +35,10 @@ def pixel_fields(said: dict[str, str]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if said.get(GAMMA, "srgb") != "srgb":
         raise InputError(f"{GAMMA}: expected SRGB, as photos are; got {said[GAMMA][:40]!r}, which can't be followed")
-    for key, known, field in ((FORMAT, CHANNELS, "channels"), (RANGE, RANGES, None)):
-        if key not in said:
-            continue
-        if said[key] not in known:
+    for key, known in ((FORMAT, CHANNELS), (RANGE, RANGES)):
+        if key in said and said[key] not in known:
             raise InputError(f"{key}: expected one of {', '.join(known)}; got {said[key][:40]!r}")
-        fields |= {field: known[said[key]]} if field else known[said[key]]
+        fields |= known.get(said.get(key, ""), {})
     return fields
 
 

@@ -89,7 +89,9 @@ def _decode(given: Mapping[str, Any], _: Mapping[str, Any]) -> dict[str, Any]:
 
 def _resize(given: Mapping[str, Any], _: Mapping[str, Any]) -> dict[str, Any]:
     """Resize the shorter side to `resize_short`, or the whole photo to `size`, (width, height)."""
-    backend, kind = (given.get(key, value).lower() for key, value in (("backend", "cv2"), ("interpolation", "bilinear")))
+    backend, kind = (
+        given.get(key, value).lower() for key, value in (("backend", "cv2"), ("interpolation", "bilinear"))
+    )
     known = {name: name for name in PILLOWS} if backend == "pil" else OPENCV
     if kind not in known:
         raise InputError(f"ResizeImage: {backend}'s interpolation {kind!r} can't be followed")

@@ -81,7 +81,7 @@ def metadata_of(data: Buffer) -> dict[str, str]:
     ValueError
         Not a protobuf message, or truncated.
     """
-    found = {}
+    found: dict[str, str] = {}
     for entry in _fields(data, 0, len(data)):
         if entry.number == MODEL_METADATA:
             parts = {part.number: data[part.payload : part.end] for part in _fields(data, entry.payload, entry.end)}

@@ -53,7 +53,7 @@ def class_label(kind: str, names: Sequence[str] = NAMES) -> onnx.ModelProto:
     elif kind == "keys_int64s":  # ML.NET, whose keys begin at 1
         graph.initializer.append(numpy_helper.from_array(np.array(1), "one"))
         graph.node.append(helper.make_node("Add", ["best", "one"], ["key"]))
-        said = {"keys_int64s": [1, 2, 3, 4, 5], "values_strings": names}
+        said: dict[str, Any] = {"keys_int64s": [1, 2, 3, 4, 5], "values_strings": names}
         graph.node.append(helper.make_node("LabelEncoder", ["key"], ["label"], domain=ML, **said))
     elif kind == "classes_strings":
         graph.node.append(helper.make_node("LabelEncoder", ["best"], ["label"], domain=ML, classes_strings=names))
@@ -174,7 +174,7 @@ TIMM = {
     },
 }
 SYNSETS = [f"n0000000{number}" for number in range(5)]
-DESCRIPTIONS = {synset: name for synset, name in zip(SYNSETS, NAMES, strict=True)}
+DESCRIPTIONS = dict(zip(SYNSETS, NAMES, strict=True))
 PADDLE = """\
 Global:
   model_name: PP-LCNet_x1_0
@@ -249,21 +249,21 @@ def changed(config: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 MADE = {
-    "ultralytics": Made(lambda: network(ULTRALYTICS), {}, *[META.format("Ultralytics")] * 2, CLS),
-    "yolov5": Made(
-        lambda: network({"stride": "32", "names": str(list(NAMES))}), labels_in=META.format("Ultralytics")
-    ),
+    "ultralytics": Made(lambda: network(ULTRALYTICS), {}, META.format("Ultralytics"), META.format("Ultralytics"), CLS),
+    "yolov5": Made(lambda: network({"stride": "32", "names": str(list(NAMES))}), labels_in=META.format("Ultralytics")),
     "model api": Made(
         lambda: network(MODEL_API),
         {},
-        *[META.format("OpenVINO Model API")] * 2,
+        META.format("OpenVINO Model API"),
+        META.format("OpenVINO Model API"),
         PIXELS,
         names=("cat", "dog", "hot_dog", "ñandú", "cat"),
     ),
     "model api, label_info": Made(
         lambda: network({**MODEL_API, "model_info label_info": json.dumps(LABEL_INFO)}),
         {},
-        *[META.format("OpenVINO Model API")] * 2,
+        META.format("OpenVINO Model API"),
+        META.format("OpenVINO Model API"),
         PIXELS,
     ),
     "zip map": Made(lambda: zip_map(classlabels_strings=NAMES), labels_in="graph (ZipMap)"),
@@ -315,19 +315,22 @@ MADE = {
     "timm, descriptions": Made(
         network,
         {"config.json": json.dumps({**TIMM, "label_names": SYNSETS, "label_descriptions": DESCRIPTIONS})},
-        *["config.json"] * 2,
+        "config.json",
+        "config.json",
         TIMMS,
     ),
     "timm, old and by number": Made(
         network,
         {"config.json": json.dumps({**TIMM["pretrained_cfg"], "labels": dict(enumerate(NAMES))})},
-        *["config.json"] * 2,
+        "config.json",
+        "config.json",
         TIMMS,
     ),
     "paddle": Made(
         network,
         {"inference.yml": PADDLE},
-        *["inference.yml"] * 2,
+        "inference.yml",
+        "inference.yml",
         Preprocess(
             *(IMAGENET.mean, IMAGENET.std),
             fit="resize-crop",
@@ -340,7 +343,8 @@ MADE = {
     "paddle, a file of names": Made(
         network,
         {"infer_cfg.yml": PULC, "pets.txt": "\n".join(f"{number} {name}" for number, name in enumerate(NAMES))},
-        *["infer_cfg.yml"] * 2,
+        "infer_cfg.yml",
+        "infer_cfg.yml",
         Preprocess((0.5,) * 3, (0.5,) * 3, fit="stretch", size=(16, 16), interpolation="bicubic"),
     ),
     "teachable machine": Made(

@@ -123,7 +123,9 @@ def large(metadata=None, files=None):
 
 
 def timm_file(**changes):
-    return {"config.json": json.dumps({"pretrained_cfg": {**TIMM["pretrained_cfg"], "input_size": [3, 32, 32], **changes}})}
+    return {
+        "config.json": json.dumps({"pretrained_cfg": {**TIMM["pretrained_cfg"], "input_size": [3, 32, 32], **changes}})
+    }
 
 
 CASES = {
@@ -148,7 +150,9 @@ CASES = {
         0,
     ),
     "model api, letterbox": (
-        large(changed(MODEL_API, **{"model_info resize_type": "fit_to_window_letterbox", "model_info pad_value": "114"})),
+        large(
+            changed(MODEL_API, **{"model_info resize_type": "fit_to_window_letterbox", "model_info pad_value": "114"})
+        ),
         model_api_letterbox,
         0,
     ),

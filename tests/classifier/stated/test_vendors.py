@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from onnx import helper
 from PIL import Image
 
 import fastcam
@@ -91,6 +92,17 @@ def test_scores_behind_maps_of_names(tmp_path):
     np.testing.assert_array_equal(mine.class_index, other.class_index)
     np.testing.assert_allclose(mine.scores, other.scores, rtol=1e-6)
     np.testing.assert_array_equal(mine.activation_maps, other.activation_maps)
+
+
+def test_lists_of_several_outputs_are_not_mixed_up():
+    model = class_label("extractor")
+    for name, listed in (("second", "vwxyz"), ("third", "abcde")):
+        said = {"keys_int64s": range(5), "values_strings": list(listed)}
+        model.graph.node.append(helper.make_node("LabelEncoder", ["best"], [name], domain="ai.onnx.ml", **said))
+    with pytest.warns(
+        LabelsWarning, match=r"graph can't be understood \(2 operators LabelEncoder list different names"
+    ):
+        assert fastcam.load(model.SerializeToString()).labels is None
 
 
 def test_numbers_that_say_nothing_are_no_names():
@@ -197,7 +209,11 @@ def test_metadata_that_can_not_be_followed_are_named(name):
         ("CropImage", "CropImageAtRatio", "CropImageAtRatio can't be followed; expected operators out of DecodeImage"),
         ("size: 16", "size: [a, b]", "ValueError"),
         ("scale: 0.00392156862745098", "scale: __import__('os').system('false')", "could not convert string to float"),
-        ("resize_short: 20", "resize_short: 20\n      interpolation: bicubic", "cv2's interpolation 'bicubic' can't be"),
+        (
+            "resize_short: 20",
+            "resize_short: 20\n      interpolation: bicubic",
+            "cv2's interpolation 'bicubic' can't be",
+        ),
         ("  - CropImage:\n      size: 16\n", "", "resize_short without CropImage"),
         ("transform_ops:", "other_ops:", "KeyError: 'transform_ops'"),
         ("topk: 5", "topk: !!python/object/apply:os.system ['false'", "can't be read as YAML"),
@@ -219,7 +235,11 @@ UNFIT = {
     "ultralytics": (lambda: network(changed(ULTRALYTICS, names="{0: 'a', 1: 'b'}")), {}, "names in metadata .* has 2"),
     "code": (lambda: network(changed(ULTRALYTICS, names="exit()")), {}, r"expected \{0: 'name', ...\}.*got 'exit\(\)'"),
     "too many": (lambda: class_label("extractor", [*NAMES, "f"]), {}, r"in graph \(Array.*\) has 6 names, not those"),
-    "lines": (network, {"labels.txt": "a\nb"}, r"the list of names in .*labels\.txt has 2 names, not those of classes 0"),
+    "lines": (
+        network,
+        {"labels.txt": "a\nb"},
+        r"the list of names in .*labels\.txt has 2 names, not those of classes 0",
+    ),
     "gap": (network, {"labels.txt": "a\n\nb"}, r"labels\.txt can't be understood \(.*line 2 is empty"),
     "timm": (network, {"config.json": json.dumps({**TIMM, "label_names": {"a": "b"}})}, "can't be understood"),
     "paddle": (network, {"inference.yml": PADDLE.replace("    - dog\n", "")}, r"label_list in .*inference\.yml has 4"),
