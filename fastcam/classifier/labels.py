@@ -6,7 +6,7 @@ import csv
 import io
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -189,14 +189,3 @@ def _is_number(value: Any) -> bool:
     """Return whether a value is a whole number, or text of one, as in JSON and YAML."""
     is_digits = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10
     return is_digits or type(value) is int
-
-
-def indices_named(labels: Sequence[str], name: str) -> list[int]:
-    """Return the classes of a name, which may be several.
-
-    Examples
-    --------
-    >>> indices_named(["crane", "dog", "crane"], "crane")
-    [0, 2]
-    """
-    return [index for index, label in enumerate(labels) if label == name]

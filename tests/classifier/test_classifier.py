@@ -136,7 +136,7 @@ def test_many_threads_give_the_same_bits(model):
         ({"top": 6}, "top: expected 1 to 5, the number of classes; got 6"),
         ({"top": 2, "class_index": 1}, "top: expected either top or class_index; got both"),
         ({"class_index": 5}, "class_index: expected 0 to 4, the model has 5 classes; got 5"),
-        ({"class_index": "a"}, "class_index: expected whole numbers"),
+        ({"class_index": "f"}, "class_index: expected a number or the name of a class; got 'f'"),
         ({"class_index": [[0], [1]]}, "class_index: expected one row for each of 1 images"),
         ({"method": "grad"}, r"method: expected one of auto, cam, gradcam, gradcam\+\+, .*; got 'grad'"),
         ({"convention": "x"}, "convention: expected one of paper"),
@@ -155,7 +155,7 @@ def test_options_that_are_refused(model, options, match):
     [
         ([], "images: expected at least one photo; got none"),
         (b"bytes", "images: expected a photo, or a sequence or batch of photos; got bytes"),
-        (None, "images: expected a photo, or a sequence or batch of photos; got NoneType"),
+        (None, "images, tensors: expected one of them; got none"),
         (np.zeros((2, 3, 8, 8), np.float32), r"image 0 of 2: image: expected \(H, W, 3\) uint8"),
         ([PHOTO, "none.jpg"], r"image 1 of 2: none\.jpg: no such file"),
         ([PHOTO, 3], "image 1 of 2: image: expected a path"),

@@ -313,7 +313,7 @@ def test_choosing_by_a_name_of_two_classes_says_which_are_meant(tmp_path, capsys
     Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save(tmp_path / "photo.png")
     command = ["explain", str(path), str(tmp_path / "photo.png"), "-o", str(tmp_path / "out"), "--class"]
     assert main([*command, "cat"]) == 2
-    assert "--class: 'cat' is the name of the classes 0 and 4; give one of these numbers" in capsys.readouterr().err
+    assert "expected the name of one class; 'cat' is that of 0 ('cat'), 4 ('cat')" in capsys.readouterr().err
     assert main([*command, "hot dog"]) == 0
     assert main([*command, "4"]) == 0
 
