@@ -1,8 +1,8 @@
 """Explanations and models for others: overlays, segments, annotation files, and models with maps baked in.
 
-For users who pass results on to other programs: `overlays`, `figure`, `signals`, `slices`, `segments`, `masks` and `labels`
-are pictures, drawn by `marks`, `text`, `fonts` and `sheet`; `coco`, `yolo`, `supervision`, `lines` and `npz` are formats;
-`baked_model` writes models. May import `fastcam.results`, `fastcam.methods` and the rooms below them, not
+For users who pass results on to other programs: `overlays`, `figure`, `signals`, `slices`, `segments`, `masks` and
+`labels` are pictures, drawn by `marks`, `text`, `fonts` and `sheet`; `coco`, `yolo`, `supervision`, `lines` and `npz`
+are formats; `baked_model` writes models. May import `fastcam.results`, `fastcam.methods` and the rooms below them, not
 `fastcam.classifier`.
 """
 

@@ -19,7 +19,7 @@ KINDS = {1: ("signal", "(L,)"), 3: ("volume", "(D, H, W)")}
 
 
 class Shown(NamedTuple):
-    """What is drawn of one map.
+    """Heatmap, box and words of one map, as they are drawn.
 
     Attributes
     ----------

@@ -26,7 +26,7 @@ LINES = 0.35  # opacity of the lines through the place of the other slices
 
 
 class Look(NamedTuple):
-    """How slices are drawn.
+    """Colors and proportions in which slices are drawn.
 
     Attributes
     ----------
