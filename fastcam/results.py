@@ -72,7 +72,9 @@ class Explanation:
         Of a frame of a stream: its number in the source, from 0, and its time in seconds, the source's own or since
         the stream began. None otherwise.
     levels
-        `Preprocess.levels`: which values of greys of more than 8 bits are black and white, in `overlay` as well.
+        `Preprocess.levels`: which values of more than 8 bits are black and white, in `overlay` as well.
+    channels, background
+        `Preprocess.channels` and `Preprocess.background`, of the images as `overlay` shows them.
     """
 
     class_index: NDArray[np.int64]
@@ -100,6 +102,8 @@ class Explanation:
     timestamp: float | None = None
     activation: Activation = "softmax"
     levels: tuple[float, float] | None = None
+    channels: str = "rgb"
+    background: int = 255
 
     @property
     def has_probabilities(self) -> bool:

@@ -202,6 +202,8 @@ def gather(vision: Vision, labels: Labels, found: Sequence[Explained], options: 
         head=vision.head,
         preprocess=vision.preprocess.describe(),
         levels=vision.preprocess.levels,
+        channels=vision.preprocess.channels,
+        background=vision.preprocess.background,
         provider=vision.session.provider,
         activation=vision.scoring.activation,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log2
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,9 +21,10 @@ from fastcam.arrays.scalars import is_whole
 from fastcam.arrays.values import Boxes
 from fastcam.errors import InputError
 from fastcam.images import frames
+from fastcam.images.bands import band_values
 from fastcam.images.photos import Photo, photo_pixels
 from fastcam.images.preprocessing import Preprocess
-from fastcam.images.regions import part_of, view_of
+from fastcam.images.regions import part_of, view_of, whole_size
 from fastcam.methods import table
 from fastcam.methods.attribution import Attribution
 from fastcam.methods.options import Options, Seen
@@ -173,13 +175,25 @@ class Vision:
 
     # ---- photo and network ------------------------------------------------------------------------------------------
 
+    def target_of(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return (height, width) of the network input for a photo of (height, width) `size`.
+
+        It is `target` but for the fit "whole" of models that leave both open: then it has the photo's proportions, in
+        multiples of the stride of the feature maps.
+        """
+        spec, own = self.preprocess, self.session.input
+        if spec.fit != "whole" or own.height or own.width:
+            return self.target
+        shorter = spec.resize if isinstance(spec.resize, int) else min(self.target)
+        return whole_size(size, shorter, _stride(self.head, self.target))
+
     def see(self, photo: Photo, options: Options | None = None, classes: NDArray[np.int64] | None = None) -> SeenPhoto:
         """Preprocess a photo and run it through the network.
 
         Parameters
         ----------
         photo
-            A path, a PIL image or an (H, W, 3) uint8 RGB array.
+            As in `Classifier.explain`.
         options
             Engine, and layers with the method for which they are read; None: the CPU's engine and the head's maps.
         classes
@@ -198,10 +212,14 @@ class Vision:
             ONNX Runtime failed while running.
         """
         began = time.perf_counter()
-        pixels = photo_pixels(photo, self.preprocess.levels)
+        spec, own = self.preprocess, self.session.input
+        if spec.channels == "bands":
+            pixels = band_values(photo, own.channels)
+        else:
+            pixels = photo_pixels(photo, spec.levels, spec.background)
         size = (pixels.shape[0], pixels.shape[1])
-        view = view_of(size, self.target, self.preprocess)
-        given = frames.network_input(pixels, view, self.preprocess, self.session.input)
+        view = view_of(size, self.target_of(size), spec)
+        given = frames.network_input(pixels, view, spec, own)
         prepared = time.perf_counter()
         engine = options.engine if options else engines.named("cpu")
         at_layers = self.attribution.at_layers(given, options, classes) if options and options.layers else None
@@ -312,6 +330,14 @@ class Vision:
             (here,) = options.engine.host(maps)
         check_maps("activation maps", here)
         return here
+
+
+def _stride(head: Head, target: tuple[int, int]) -> int:
+    """Return the stride of the feature maps, in pixels: a whole one, else the nearest power of two; 32 if unknown."""
+    if head.feature_shape is None:
+        return 32
+    strides = [side / cells for side, cells in zip(target, head.feature_shape[1:], strict=True)]
+    return max(int(one) if one.is_integer() else 2 ** round(log2(one)) for one in strides)
 
 
 def _names(layer: Any) -> tuple[str, ...]:

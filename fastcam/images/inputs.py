@@ -39,11 +39,13 @@ class ImageInput:
         name, kind, shape
             Name, type and shape of the input, from ONNX Runtime.
         likely
-            Layout and channels, if the shape leaves the channels open.
+            Layout and channels by the model's first operators, if the shape leaves the axis of the channels open.
 
         Returns
         -------
         ImageInput
+            Its channels are the axis of 1 or 3 if there is one, else as is likely, else the smaller one of the first
+            and the last, and of equals the first: ONNX's own order.
 
         Raises
         ------
@@ -56,14 +58,12 @@ class ImageInput:
                 f"expected an input of four axes, (N, C, H, W) or (N, H, W, C), of floats or uint8; got {described}"
             )
         batch, *rest = (side if isinstance(side, int) and side > 0 else None for side in shape)
-        last = rest[2] in (1, 3) and rest[0] not in (1, 3)
-        if rest[0] is None and rest[2] is None and likely is not None:
-            last = likely[0] == "NHWC"
-            rest[2 if last else 0] = likely[1]
-        channels, height, width = (rest[2], rest[0], rest[1]) if last else rest
-        if channels not in (None, 1, 3):
-            raise ModelError(f"expected an input of 1 or 3 channels; got {described}")
-        return cls(name, DTYPES[kind], "NHWC" if last else "NCHW", batch, channels or 3, height, width)
+        layout, found = _channel_axis(rest, likely)
+        if layout == "NHWC":
+            height, width, channels = rest
+        else:
+            channels, height, width = rest
+        return cls(name, DTYPES[kind], layout, batch, channels or found, height, width)
 
     def sides(self, preferred: tuple[int, int] | None = None) -> tuple[int, int]:
         """Return (height, width): the model's own; if it leaves them open, the preferred ones, else 224."""
@@ -82,3 +82,15 @@ class ImageInput:
         sides = f"{self.height or 'H'}, {self.width or 'W'}"
         inner = f"{self.channels}, {sides}" if self.layout == "NCHW" else f"{sides}, {self.channels}"
         return f"({self.batch or 'N'}, {inner}) {np.dtype(self.dtype).name}"
+
+
+def _channel_axis(sides: Sequence[int | None], likely: tuple[str, int] | None) -> tuple[Literal["NCHW", "NHWC"], int]:
+    """Return the layout of an input, given its sides without the batch, and its channels where these are open."""
+    first, _, last = sides
+    usual = first in (1, 3) or last in (1, 3)
+    if likely is not None and not usual:
+        layout, channels = likely
+        if (last if layout == "NHWC" else first) in (None, channels):
+            return "NHWC" if layout == "NHWC" else "NCHW", channels
+    is_last = first not in (1, 3) if usual else last is not None and (first is None or last < first)
+    return "NHWC" if is_last else "NCHW", 3

@@ -42,10 +42,13 @@ def image_input(graph: Graph) -> ImageInput:
 
 
 def says_all(graph: Graph) -> bool:
-    """Return whether the input's shape alone shows the axis of the channels."""
+    """Return whether the input's declared shape alone shows what `image_input` returns."""
     value = next(value for value in graph.model.graph.input if value.name == graph.image)
-    sides = value.type.tensor_type.shape.dim
-    return len(sides) == 4 and any(sides[axis].dim_value for axis in (1, 3))
+    kind = value.type.tensor_type
+    shape = [side.dim_value or None for side in kind.shape.dim]
+    if not kind.HasField("shape") or shape[1] is shape[3] is None:
+        return False
+    return ImageInput.of(value.name, KINDS[kind.elem_type], shape) == image_input(graph)
 
 
 def probe_images(
@@ -125,15 +128,15 @@ def _values(graph: Graph, tensors: Sequence[str], probe: NDArray[Any], watch: Wa
 
 
 def _likely(graph: Graph) -> tuple[str, int] | None:
-    """Return layout and channels of the image, by the first operator that depends on them; None if none does."""
-    name = graph.image
+    """Return layout and channels of the image, by the first operators that depend on them; None if none does."""
+    name, layout = graph.image, "NCHW"
     for node in graph.nodes:
         if name not in node.input or node.op_type in SHAPE_OPS:
             continue
         if graph.attribute(node, "perm") == [0, 3, 1, 2]:
-            return "NHWC", 3
+            layout = "NHWC"
         if node.op_type == "Conv" and node.input[1] in graph.initializers:
             group = graph.attribute(node, "group", 1)
-            return "NCHW", graph.initializers[node.input[1]].dims[1] * (group if isinstance(group, int) else 1)
+            return layout, graph.initializers[node.input[1]].dims[1] * (group if isinstance(group, int) else 1)
         name = node.output[0]
-    return None
+    return ("NHWC", 3) if layout == "NHWC" else None
