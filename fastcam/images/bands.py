@@ -79,7 +79,7 @@ def picture(
         Indices of the bands, from 0, that are red, green and blue: (3, 2, 1) of the thirteen of Sentinel-2. None: for
         the channels "bands", and for arrays of other than 1, 3 or 4 channels, the first three, or the first alone in
         grey where there are fewer. Each band is scaled by the levels; without these uint8 is taken as it is, and other
-        dtypes are scaled from the 2nd to the 98th percentile of the band.
+        dtypes are scaled from the 2nd to the 98th percentile of the band. An (H, W, 3) uint8 array is a picture.
 
     Returns
     -------
@@ -96,8 +96,10 @@ def picture(
     >>> picture(scene, bands=(3, 2, 1)).shape
     (2, 2, 3)
     """
-    is_plain = not isinstance(photo, np.ndarray) or photo.ndim != 3 or photo.shape[2] in (1, 3, 4)
-    if bands is None and channels != "bands" and is_plain:
+    shape = photo.shape if isinstance(photo, np.ndarray) else ()
+    is_picture = len(shape) == 3 and shape[2] == 3 and photo.dtype == np.uint8  # type: ignore[union-attr]
+    is_plain = len(shape) != 3 or shape[2] in (1, 3, 4)
+    if bands is None and (is_picture or (channels != "bands" and is_plain)):
         return photo_pixels(photo, levels, background)
     values = band_values(photo)
     count = values.shape[2]
