@@ -58,8 +58,8 @@ HOUSE = """
     evaluate video serve | cli | __main__ pyinstaller
 """
 INSIDE = {
-    "arrays": "values scalars conventions devices threads pool grids resampling checks cam_release | engines "
-    "| maps components boxes outlines masks | sweeps",
+    "arrays": "values scalars conventions devices threads pool grids resampling checks cam_release places memory | engines "
+    "| volumes | maps components boxes outlines masks | sweeps",
     "model": "file run | graph | head | opened_model | gradient",
     "evaluate": "metrics | data | protocol records plan columns score results shards run | report",
 }
