@@ -58,6 +58,7 @@ class Classifier(PreparedModel):
         batch_size: int | None = None,
         progress: Progress | None = None,
         on_error: Literal["raise", "skip"] = "raise",
+        keep_images: bool = False,
     ) -> Explanation:
         """Compute activation maps and boxes for the best classes, or for given ones, of one or many images.
 
@@ -111,6 +112,9 @@ class Classifier(PreparedModel):
         on_error
             "raise": an image that can't be explained is an error that names it. "skip": it is left out, and stands in
             `Explanation.failures`; an error all the same if no image is left.
+        keep_images
+            Keep the pixels of each image in `Explanation.images`, so that notebooks show the maps over them: H·W·3
+            bytes each, a copy of arrays.
 
         Returns
         -------
@@ -144,7 +148,7 @@ class Classifier(PreparedModel):
         """
         if on_error not in ("raise", "skip"):
             raise InputError(f"on_error: expected 'raise' or 'skip'; got {on_error!r}")
-        given = Given.of(self.vision, images, tensors, region, constants)
+        given = Given.of(self.vision, images, tensors, region, constants, keep_images)
         options = self.vision.options(
             len(given.images),
             top=top,

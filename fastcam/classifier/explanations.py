@@ -227,4 +227,5 @@ def gather(
         provider=vision.session.provider,
         activation=vision.scoring.activation,
         failures=tuple(failures),
+        images=tuple(one.pixels for one in seen if one.pixels is not None) or None,
     )

@@ -32,14 +32,25 @@ class Given(NamedTuple):
         Of network inputs, each one's place in its photo; None: these are photos.
     constants
         Of each image, values of further inputs, other than at loading; empty: none.
+    keep_images
+        Whether to keep the pixels of photos.
     """
 
     images: Sequence[Photo] | NDArray[np.uint8] | Sequence[NDArray[Any]]
     places: Sequence[Placed] | None = None
     constants: Sequence[Constants] = ()
+    keep_images: bool = False
 
     @classmethod
-    def of(cls, vision: Vision, images: Any, tensors: Any = None, region: Any = None, constants: Any = None) -> Given:
+    def of(
+        cls,
+        vision: Vision,
+        images: Any,
+        tensors: Any = None,
+        region: Any = None,
+        constants: Any = None,
+        keep_images: Any = False,
+    ) -> Given:
         """Return the images of a call; see `Classifier.explain`.
 
         Raises
@@ -49,10 +60,14 @@ class Given(NamedTuple):
         """
         if (images is None) == (tensors is None):
             raise InputError(f"images, tensors: expected one of them; got {'none' if images is None else 'both'}")
+        if not isinstance(keep_images, bool | np.bool_):
+            raise InputError(f"keep_images: expected True or False; got {keep_images!r}")
         if tensors is None:
             if region is not None:
                 raise InputError("region: expected with tensors alone, as photos have the preprocessing's; got one")
-            found = cls(each_photo(images))
+            found = cls(each_photo(images), keep_images=bool(keep_images))
+        elif keep_images:
+            raise InputError("keep_images: expected with images alone, as tensors have no pixels; got True")
         else:
             session = vision.session
             taken = network_inputs(tensors, session.input, session.device, session.provider)
@@ -93,7 +108,7 @@ class Given(NamedTuple):
             ONNX Runtime failed while running.
         """
         if self.places is None:
-            prepared = vision.prepare(image)
+            prepared = vision.prepare(image, keep_pixels=self.keep_images)
         else:
             check_finite(image)
             prepared = Prepared(image, self.places[n].size, self.places[n].region)

@@ -61,12 +61,15 @@ class Prepared(NamedTuple):
         As of `SeenPhoto`.
     seconds
         Seconds that preprocessing took.
+    pixels
+        The photo's pixels (H, W, 3) uint8, read-only, if they are to be kept.
     """
 
     network_input: Any
     size: tuple[int, int]
     region: Region
     seconds: float = 0.0
+    pixels: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -81,11 +84,14 @@ class SeenPhoto(Seen):
         xyxy of the part of the photo's plane that the network saw.
     seconds
         Seconds that preprocessing and inference took.
+    pixels
+        As of `Prepared`.
     """
 
     size: tuple[int, int]
     region: Region
     seconds: tuple[float, float]
+    pixels: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,8 +203,8 @@ class Vision:
         """Preprocess a photo and run it through the network: `prepare`, then `look`."""
         return self.look(self.prepare(photo), options, classes)
 
-    def prepare(self, photo: Photo) -> Prepared:
-        """Preprocess a photo: a path, a PIL image or an (H, W, 3) uint8 RGB array.
+    def prepare(self, photo: Photo, *, keep_pixels: bool = False) -> Prepared:
+        """Preprocess a photo: a path, a PIL image or an (H, W, 3) uint8 RGB array; keep its pixels, of arrays a copy.
 
         Raises
         ------
@@ -210,7 +216,8 @@ class Vision:
         size = (pixels.shape[0], pixels.shape[1])
         view = view_of(size, self.target, self.preprocess)
         given = frames.network_input(pixels, view, self.preprocess, self.session.input)
-        return Prepared(given, size, view.region, time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        return Prepared(given, size, view.region, seconds, _kept(pixels, photo) if keep_pixels else None)
 
     def look(
         self,
@@ -273,6 +280,7 @@ class Vision:
             size=prepared.size,
             region=prepared.region,
             seconds=(prepared.seconds, time.perf_counter() - began),
+            pixels=prepared.pixels,
         )
 
     def run(self, inputs: Any, engine: Engine | None = None, constants: Constants = AS_LOADED) -> Outputs:
@@ -366,6 +374,13 @@ class Vision:
             (here,) = options.engine.host(maps)
         check_maps("activation maps", here)
         return here
+
+
+def _kept(pixels: NDArray[np.uint8], photo: Photo) -> NDArray[np.uint8]:
+    """Return pixels that nobody writes to: a copy where they are the caller's own array."""
+    own = pixels.copy() if isinstance(photo, np.ndarray) and np.may_share_memory(pixels, photo) else pixels
+    own.flags.writeable = False
+    return own
 
 
 def _names(layer: Any) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from fastcam.model.file.source import read_source
 
 LOAD = frozenset(inspect.signature(load_model).parameters) - {"model", "session_options"}
 EXPLAIN = frozenset(inspect.signature(Classifier.explain).parameters) - {
-    *("self", "images", "tensors", "region", "on_error")  # one batch's, and what would leave rows out
+    *("self", "images", "tensors", "region", "on_error", "keep_images")  # one batch's, and what would leave rows out
 }
 
 

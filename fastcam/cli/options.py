@@ -86,7 +86,7 @@ def add_map_arguments(parser: argparse.ArgumentParser) -> None:
 
 def check_map_arguments(options: argparse.Namespace) -> None:
     """Check the options of maps as far as possible without a model, or raise InputError."""
-    from fastcam.export.overlays import colormap
+    from fastcam.arrays.colors import colormap
 
     if options.top is not None and options.classes:
         raise InputError("--top: expected either --top or --class; got both")
