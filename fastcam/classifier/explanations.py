@@ -224,6 +224,8 @@ def gather(
         head=vision.head,
         preprocess=preprocess or vision.preprocess.describe(),
         levels=None if preprocess else vision.preprocess.levels,
+        channels=vision.preprocess.channels,
+        background=vision.preprocess.background,
         provider=vision.session.provider,
         activation=vision.scoring.activation,
         failures=tuple(failures),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log2
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,9 +21,10 @@ from fastcam.arrays.scalars import is_whole
 from fastcam.arrays.values import Boxes
 from fastcam.errors import InputError
 from fastcam.images import frames
+from fastcam.images.bands import band_values
 from fastcam.images.photos import Photo, photo_pixels
 from fastcam.images.preprocessing import Preprocess
-from fastcam.images.regions import part_of, view_of
+from fastcam.images.regions import part_of, view_of, whole_size
 from fastcam.methods import table
 from fastcam.methods.attribution import Attribution
 from fastcam.methods.options import Options, Seen
@@ -199,12 +201,25 @@ class Vision:
 
     # ---- photo and network ------------------------------------------------------------------------------------------
 
+    def target_of(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return (height, width) of the network input for a photo of (height, width) `size`.
+
+        It is `target` but for the fit "whole" of models that leave both open: then it has the photo's proportions, in
+        multiples of the stride of the feature maps.
+        """
+        spec, own = self.preprocess, self.session.input
+        height, width = self.target
+        if spec.fit != "whole" or any(own.places):
+            return height, width
+        shorter = spec.resize if isinstance(spec.resize, int) else min(height, width)
+        return whole_size(size, shorter, _stride(self.head, (height, width)))
+
     def see(self, photo: Photo, options: Options | None = None, classes: NDArray[np.int64] | None = None) -> SeenPhoto:
         """Preprocess a photo and run it through the network: `prepare`, then `look`."""
         return self.look(self.prepare(photo), options, classes)
 
     def prepare(self, photo: Photo, *, keep_pixels: bool = False) -> Prepared:
-        """Preprocess a photo: a path, a PIL image or an (H, W, 3) uint8 RGB array; keep its pixels, of arrays a copy.
+        """Preprocess a photo, as in `Classifier.explain`; keep its pixels, of arrays a copy.
 
         Raises
         ------
@@ -212,10 +227,14 @@ class Vision:
             The photo can't be read.
         """
         began = time.perf_counter()
-        pixels = photo_pixels(photo, self.preprocess.levels)
+        spec, own = self.preprocess, self.session.input
+        if spec.channels == "bands":
+            pixels = band_values(photo, own.channels)
+        else:
+            pixels = photo_pixels(photo, spec.levels, spec.background)
         size = (pixels.shape[0], pixels.shape[1])
-        view = view_of(size, self.target, self.preprocess)
-        given = frames.network_input(pixels, view, self.preprocess, self.session.input)
+        view = view_of(size, self.target_of(size), spec)
+        given = frames.network_input(pixels, view, spec, own)
         seconds = time.perf_counter() - began
         return Prepared(given, size, view.region, seconds, _kept(pixels, photo) if keep_pixels else None)
 
@@ -381,6 +400,14 @@ def _kept(pixels: NDArray[np.uint8], photo: Photo) -> NDArray[np.uint8]:
     own = pixels.copy() if isinstance(photo, np.ndarray) and np.may_share_memory(pixels, photo) else pixels
     own.flags.writeable = False
     return own
+
+
+def _stride(head: Head, target: tuple[int, int]) -> int:
+    """Return the stride of the feature maps, in pixels: a whole one, else the nearest power of two; 32 if unknown."""
+    if head.feature_shape is None:
+        return 32
+    strides = [side / cells for side, cells in zip(target, head.feature_shape[1:], strict=True)]
+    return max(int(one) if one.is_integer() else 2 ** round(log2(one)) for one in strides)
 
 
 def _names(layer: Any) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ def _preprocessing(model: Classifier) -> list[tuple[str, str]]:
     spec, labels, origin = model.preprocess, model.labels, model.preprocess_origin
     size = _joined(model.input.sides(spec.size), "×")
     share = f", crop_fraction {spec.crop_fraction:g}" if spec.fit in ("center-crop", "crop-resize") else ""
-    resize = f", resize {_joined(spec.resize, '×')}" if spec.fit == "resize-crop" else ""
+    resize = f", resize {_joined(spec.resize, '×')}" if spec.fit == "resize-crop" or spec.resize else ""
     named = f"{len(labels)}: {', '.join(labels[:3])}, ..." if labels else "none"
     details = f"; {model.preprocess_details}" if model.preprocess_details else ""
     assumed = "assumed (default)" if origin == "default" else origin
@@ -84,7 +84,7 @@ def _preprocessing(model: Classifier) -> list[tuple[str, str]]:
     values = f"mean {_joined(spec.mean)}, std {_joined(spec.std)}, scale {spec.scale:g}"
     return [
         ("preprocess", f"{assumed}{details}"),
-        ("fit", f"{spec.fit}{share}{resize}, size {size}, interpolation {spec.interpolation}, fill {spec.fill}"),
+        ("fit", f"{spec.fit}{share}{resize}, size {size}, interpolation {spec.interpolation}, fill {spec.border}"),
         ("values", f"{values}, channels {spec.channels}{levels}"),
         ("labels", f"{named} ({model.labels_origin})" if labels else model.labels_origin),
     ]

@@ -19,7 +19,8 @@ from fastcam.arrays.resampling import Region
 from fastcam.arrays.scalars import check_index, is_number, is_whole
 from fastcam.errors import InputError
 from fastcam.export.masks import check_size
-from fastcam.images.photos import Photo, check_pixels, photo_pixels
+from fastcam.export.pictures import picture_of
+from fastcam.images.photos import Photo, check_pixels
 from fastcam.images.regions import part_of
 from fastcam.results import Explanation
 
@@ -42,6 +43,7 @@ def overlay(
     box: bool = True,
     label: bool = True,
     scale: int = 1,
+    bands: tuple[int, int, int] | None = None,
     out: Pixels | None = None,
     threads: int | None = None,
     engine: str = "auto",
@@ -53,8 +55,8 @@ def overlay(
     Parameters
     ----------
     image
-        The photo that was explained: a path, PIL image, or (H, W, 3) uint8 array, which may be on a CUDA device; then
-        the result is, too, and a map that isn't finite isn't drawn.
+        The photo that was explained, as `Classifier.explain` takes it; or an (H, W, 3) uint8 array on a CUDA device:
+        then the result is there, too, and a map that isn't finite isn't drawn.
     explanation
         Result of `Classifier.explain`; or an (h, w) activation map that covers the whole image, without box and label.
     item, map
@@ -70,6 +72,9 @@ def overlay(
         Whether to draw them.
     scale
         Whole factor by which the picture is enlarged, for legible labels on small images.
+    bands
+        Of an image of bands, the indices of those that are red, green and blue. None: the first three; see
+        `fastcam.images.bands.picture`.
     out
         uint8 array of the result's shape to draw into, and return. It may be the image itself. It may have any strides
         and overlap the image, such as `frame[..., ::-1]`; then a copy is made. On a device: C-contiguous.
@@ -106,7 +111,7 @@ def overlay(
     check_threads(threads)
     one, region, own = _map_and_region(explanation, item, map)
     ends = limits_of(own if limits is None else limits, (1,))
-    photo = _pixels(image, explanation.levels if isinstance(explanation, Explanation) else None)
+    photo = _pixels(image, explanation, bands)
     check_pixels(photo)
     run = engines.serving(engine, photo)
     if isinstance(one, np.ndarray):
@@ -157,11 +162,9 @@ def _map_and_region(
     return explanation.activation_maps[n, m], (x0, y0, x1, y1), limits
 
 
-def _pixels(image: Photo, levels: tuple[float, float] | None) -> Any:
+def _pixels(image: Photo, explanation: Explanation | ArrayLike, bands: tuple[int, int, int] | None) -> Any:
     """Return the photo (H, W, 3), on the device if it is there."""
-    if is_on_device(image):
-        return adopt("image", image)
-    return photo_pixels(image, levels)
+    return adopt("image", image) if is_on_device(image) else picture_of(image, explanation, bands)
 
 
 def _frame(photo: Pixels, scale: int, out: Pixels | None) -> Pixels:

@@ -14,7 +14,9 @@ from fastcam.images.regions import seen_region as seen_region
 
 
 def default_preprocess(model: ImageInput) -> Preprocess:
-    """Return the preprocessing of a model without a known one: ImageNet's, or one that fits grey or uint8 inputs."""
+    """Return the preprocessing of a model without a known one: ImageNet's, or one that fits its channels or uint8."""
+    if model.channels not in (1, 3):
+        return Preprocess(channels="bands", scale=1.0 if model.dtype == np.uint8 else 1 / 255)
     if model.channels == 1:
         return Preprocess(channels="grey", scale=1.0 if model.dtype == np.uint8 else 1 / 255)
     return NAMED["raw" if model.dtype == np.uint8 else "imagenet"]
@@ -46,9 +48,16 @@ def check_channels(spec: Preprocess, model: ImageInput) -> None:
     InputError
         Another number of channels, or values other than whole pixels for a uint8 model.
     """
-    channels = 1 if spec.channels == "grey" else 3
+    if spec.channels == "bands":
+        for name, values in (("mean", spec.mean), ("std", spec.std)):
+            if len(values) not in (1, model.channels):
+                raise InputError(
+                    f"preprocess: {name}: expected one number, or {model.channels} for the {model.channels} channels "
+                    f"of the model; got {len(values)}"
+                )
+    channels = {"grey": 1, "bands": model.channels}.get(spec.channels, 3)
     if channels != model.channels:
-        hint = "channels='grey'" if model.channels == 1 else "channels='rgb'"
+        hint = {1: "channels='grey'", 3: "channels='rgb'"}.get(model.channels, "channels='bands', with their mean, std")
         raise InputError(
             f"preprocess: the model takes {model.channels} channels, {spec.channels!r} makes {channels}; use {hint}"
         )
@@ -63,12 +72,14 @@ def normalized(pixels: NDArray[Any], spec: Preprocess) -> NDArray[np.float32]:
 
 
 def value_range(spec: Preprocess) -> tuple[float, float]:
-    """Return the smallest and the largest value of a network input.
+    """Return the smallest and the largest value of a network input; of bands whose range isn't known, -2 and 2.
 
     Examples
     --------
     >>> value_range(NAMED["inception"])
     (-1.0, 1.0)
     """
+    if spec.channels == "bands" and spec.levels is None and spec.scale not in (1.0, 1 / 255):
+        return -2.0, 2.0
     values = normalized(np.array([[0], [255]]), spec)
     return float(values.min()), float(values.max())
