@@ -16,7 +16,6 @@ from fastcam.cli.journal import RESULTS, Journal, digest, lock_folder, overlays_
 from fastcam.cli.options import add_map_arguments, add_model_arguments, check_map_arguments, map_options, open_model
 from fastcam.cli.progress import Progress
 from fastcam.errors import BackendError, FastcamError, GradientError, InputError
-from fastcam.export.lines import map_records
 
 if TYPE_CHECKING:
     from fastcam.classifier.classifier import Classifier
@@ -127,10 +126,9 @@ def _known_or_new(
     except FastcamError as error:
         message = str(error)
         raise PhotoError(message if message.startswith(f"{path}: ") else f"{path}: {message}") from error
-    maps = [one | {"overlay": name} for one, name in zip(map_records(explanation, 0), names, strict=True)]
-    height, width = explanation.image_sizes[0].tolist()
-    size, seen = {"width": width, "height": height}, explanation.regions[0].tolist()
-    with journal.adding({"file": path, "sha256": sha256, "size": size, "seen": seen, "maps": maps}) as folder:
+    found = explanation[0].to_dict()
+    maps = [one | {"overlay": name} for one, name in zip(found["maps"], names, strict=True)]
+    with journal.adding({"file": path, "sha256": sha256, **found, "maps": maps}) as folder:
         for m, name in enumerate(names):
             writing.write_png(folder / name, _picture(photo, explanation, m, colormap))
     return maps

@@ -76,7 +76,7 @@ def network_input(
     --------
     >>> import numpy as np
     >>> from fastcam.images import preprocess
-    >>> model = ImageInput("images", np.float32, "NCHW", 1, 3, 224, 224)
+    >>> model = ImageInput("images", np.float32, "NCHW", 1, 3, (224, 224))
     >>> frame = np.full((1080, 1920, 3), 255, np.uint8)
     >>> buffer = network_input(frame, (420, 0, 1500, 1080), preprocess("inception"), model)
     >>> buffer.shape, buffer.dtype, float(buffer.max())
@@ -164,7 +164,8 @@ def _checked_view(region: Any, spec: Preprocess, model: ImageInput, on_host: boo
     check_channels(spec, model)
     if isinstance(region, View):
         return region
-    return whole_view(_region(region), target_size(spec, model))
+    height, width = target_size(spec, model)
+    return whole_view(_region(region), (height, width))
 
 
 def _region(region: Any) -> Region:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,6 @@ from fastcam.images.regions import seen_region as seen_region
 from fastcam.images.sources import Source, is_source, npy_values, source_of
 
 Photo = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[Any]
-
-T = TypeVar("T")
 
 DEEP = re.compile(r"(RGBA?|LA);16B|SGI16|ppm.*, 65535\)")  # in Pillow's tiles of 16-bit colours
 
@@ -210,14 +208,3 @@ def _as_rgb(image: Image.Image, name: str, levels: Levels | None, background: in
     return image.convert("RGB")
 
 
-def of_each(photos: Sequence[Photo] | NDArray[np.uint8], work: Callable[[int, Photo], T]) -> list[T]:
-    """Call `work` with the number of each photo and the photo; errors name the image if there are several."""
-    found: list[T] = []
-    for n, photo in enumerate(photos):
-        try:
-            found.append(work(n, photo))
-        except InputError as error:
-            if len(photos) == 1:
-                raise
-            raise InputError(f"image {n} of {len(photos)}: {error}") from error
-    return found

@@ -27,7 +27,7 @@ for turn in range(400):
     frame = [frame, frame.transpose(1, 0, 2), np.ascontiguousarray(frame)][turn % 3]
     x, y, across, down = rng.integers(-9, 9, 2).tolist() + rng.integers(1, 60, 2).tolist()
     region = (0, 0, frame.shape[1], frame.shape[0]) if turn % 4 else (x, y, x + across, y + down)
-    model = ImageInput("x", str(rng.choice(["f8", "f4", "f2", "u1"])), layout, 1, 3, *rng.integers(1, 50, 2).tolist())
+    model = ImageInput("x", str(rng.choice(["f8", "f4", "f2", "u1"])), layout, 1, 3, tuple(rng.integers(1, 50, 2).tolist()))
     how = Preprocess(scale=1.0, interpolation=["bilinear", "opencv-linear"][turn % 2])
     network_input(frame, region, how, model)
 """
