@@ -21,7 +21,7 @@ from fastcam.arrays.scalars import is_whole
 from fastcam.arrays.values import Boxes
 from fastcam.errors import InputError
 from fastcam.images import frames
-from fastcam.images.bands import band_values
+from fastcam.images.bands import band_values, picture
 from fastcam.images.photos import Photo, photo_pixels
 from fastcam.images.preprocessing import Preprocess
 from fastcam.images.regions import part_of, view_of, whole_size
@@ -236,7 +236,10 @@ class Vision:
         view = view_of(size, self.target_of(size), spec)
         given = frames.network_input(pixels, view, spec, own)
         seconds = time.perf_counter() - began
-        return Prepared(given, size, view.region, seconds, _kept(pixels, photo) if keep_pixels else None)
+        if not keep_pixels:
+            return Prepared(given, size, view.region, seconds)
+        shown = picture(pixels, levels=spec.levels, channels=spec.channels)
+        return Prepared(given, size, view.region, seconds, _kept(shown, photo))
 
     def look(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from fastcam.images.sources import Source, is_source, npy_values, source_of
 
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PAGES = "QIC"  # tifffile's letters of an axis of pages that nothing says more of, and of channels
+MOST_BANDS = 64  # of the largest picture, where the model says no number
 SHARES = (2, 98)  # per cent of a band's values that are black and white in a picture without levels
 
 
@@ -149,9 +151,10 @@ def _checked(values: NDArray[Any], channels: int | None, name: str) -> NDArray[A
 def _check_size(shape: Sequence[int], dtype: Any, channels: int | None, name: str) -> None:
     """Refuse the array of a file that is larger than any image may be, before it is read."""
     limit = Image.MAX_IMAGE_PIXELS
+    if limit is None:
+        return
     sides = sorted(shape)[-2:]  # the others are bands or pages
-    most = None if limit is None else limit * max(1, channels or 64)
-    if most is not None and (int(np.prod(sides, dtype=object)) > limit or int(np.prod(shape, dtype=object)) > most):
+    if prod(sides) > limit or prod(shape) > limit * (channels or MOST_BANDS):
         raise InputError(
             f"{name}: expected at most {limit} pixels a band (decompression bombs); got {tuple(shape)} {dtype}. Give "
             "a part of it, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"

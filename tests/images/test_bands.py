@@ -9,7 +9,7 @@ import tifffile
 from PIL import Image
 
 import fastcam
-from fastcam import InputError, ModelError
+from fastcam import InputError
 from fastcam.images import ImageInput, Preprocess, network_input
 from fastcam.images.bands import band_values, picture
 from fastcam.images.regions import view_of
@@ -324,10 +324,8 @@ def test_overlays_of_bands(tmp_path):
     plain = fastcam.overlay(picture(values, levels=(0, 200), bands=(3, 2, 1)), found)
     for image in (values, tmp_path / "scene.npy"):
         np.testing.assert_array_equal(fastcam.overlay(image, found, bands=(3, 2, 1)), plain)
+    kept = model.explain(values, keep_images=True)
+    assert kept.images is not None
+    np.testing.assert_array_equal(kept.images[0], picture(values, levels=(0, 200)))
     with pytest.raises(InputError, match="bands: expected one or three"):
         fastcam.overlay(values, found, bands=(0, 1, 13))
-
-
-def test_inputs_that_are_no_images():
-    with pytest.raises(ModelError, match="expected an input of four axes"):
-        ImageInput.of("x", "tensor(float)", [1, 2, 3])
