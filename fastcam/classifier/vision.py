@@ -27,6 +27,7 @@ from fastcam.images.preprocessing import Preprocess
 from fastcam.images.regions import part_of, view_of, whole_size
 from fastcam.methods import table
 from fastcam.methods.attribution import Attribution
+from fastcam.methods.method import InputMethod
 from fastcam.methods.options import Options, Seen
 from fastcam.model.head.head import OWN, Head
 from fastcam.model.head.proof import check_identity, identity_holds
@@ -172,6 +173,12 @@ class Vision:
             batch_size=None if batch_size is None else int(batch_size),
             progress=progress,
         )
+        if self.sizes_vary and (layers or isinstance(record, InputMethod)):
+            what = "layer=..." if layers else f"{record.name!r}"
+            raise InputError(
+                f"method: expected one that reads the head's feature maps with fit='whole', by which network inputs of "
+                f"a model of open size have sizes of their own; got {what}. Load the model with fit='stretch'"
+            )
         if layers:
             self.attribution.check_layers(found)
         return found
@@ -201,17 +208,21 @@ class Vision:
 
     # ---- photo and network ------------------------------------------------------------------------------------------
 
+    @property
+    def sizes_vary(self) -> bool:
+        """True if network inputs have the proportions of their photos: the fit "whole" of a model of open size."""
+        return self.preprocess.fit == "whole" and not any(self.session.input.places)
+
     def target_of(self, size: tuple[int, int]) -> tuple[int, int]:
         """Return (height, width) of the network input for a photo of (height, width) `size`.
 
         It is `target` but for the fit "whole" of models that leave both open: then it has the photo's proportions, in
         multiples of the stride of the feature maps.
         """
-        spec, own = self.preprocess, self.session.input
         height, width = self.target
-        if spec.fit != "whole" or any(own.places):
+        if not self.sizes_vary:
             return height, width
-        shorter = spec.resize if isinstance(spec.resize, int) else min(height, width)
+        shorter = self.preprocess.resize if isinstance(self.preprocess.resize, int) else min(height, width)
         return whole_size(size, shorter, _stride(self.head, (height, width)))
 
     def see(self, photo: Photo, options: Options | None = None, classes: NDArray[np.int64] | None = None) -> SeenPhoto:
