@@ -206,5 +206,3 @@ def _as_rgb(image: Image.Image, name: str, levels: Levels | None, background: in
     if image.has_transparency_data or image.mode.endswith(("A", "a")):
         return on_background(image, background)
     return image.convert("RGB")
-
-
