@@ -53,7 +53,7 @@ class Classifier(PreparedModel):
         layer: str | Sequence[str] | None = None,
         convention: str = "paper",
         threshold: float | None = None,
-        connectivity: int = 8,
+        connectivity: int | None = None,
         engine: str = "auto",
         batch_size: int | None = None,
         progress: Progress | None = None,
@@ -247,7 +247,7 @@ class Classifier(PreparedModel):
         layer: str | Sequence[str] | None = None,
         convention: str = "paper",
         threshold: float | None = None,
-        connectivity: int = 8,
+        connectivity: int | None = None,
         engine: str = "auto",
     ) -> Stream:
         """Explain the frames of a video or camera, several at once, in order.

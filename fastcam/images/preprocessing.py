@@ -10,6 +10,7 @@ from fastcam.arrays.scalars import is_whole
 from fastcam.errors import InputError
 
 LARGEST_SIDE = 1 << 14
+LONGEST_SIGNAL = 1 << 30  # samples
 Fit = Literal["stretch", "whole", "center-crop", "letterbox", "resize-crop", "crop-resize"]
 FITS = ("stretch", "whole", "center-crop", "letterbox", "resize-crop", "crop-resize")
 CHANNELS = ("rgb", "bgr", "grey", "bands")
@@ -25,6 +26,18 @@ def _floats(name: str, value: Any) -> tuple[float, ...]:
     if not numbers or not all(abs(x) < 1e30 for x in numbers):  # False for NaN
         raise InputError(f"preprocess: {name}: expected numbers; got {value!r}")
     return numbers
+
+
+def _size(value: Any) -> tuple[int, ...]:
+    """Return sizes along one to three axes of places; a single number is that of a photo's height and width."""
+    sides = tuple(value) if isinstance(value, list | tuple) else (value, value)
+    longest = LONGEST_SIGNAL if len(set(sides)) == 1 else LARGEST_SIDE
+    if len(sides) not in (1, 2, 3) or not all(is_whole(side) and 1 <= side <= longest for side in sides):
+        raise InputError(
+            f"preprocess: size: expected (height, width), 1 to {LARGEST_SIDE}, (length,) of signals or (depth, height, "
+            f"width) of volumes; got {value!r}"
+        )
+    return tuple(int(side) for side in sides)
 
 
 def _sides(name: str, value: Any) -> tuple[int, int]:
@@ -70,7 +83,8 @@ class Preprocess:
         they fill 16 bits. Photos of 8 bits don't change. Of bands of any dtype, the values that become 0 and 255; None:
         bands are taken as they are.
     size
-        (height, width) for models that leave it open; must agree with the model's otherwise.
+        (height, width) for models that leave it open; must agree with the model's otherwise. (length,) of signals,
+        (depth, height, width) of volumes, (frames, height, width) of clips; equal sizes fit any of these.
     crop_fraction
         Side of the centre crop relative to the largest possible one: 0.875 is "resize to 256, crop 224".
     interpolation
@@ -97,7 +111,7 @@ class Preprocess:
     scale: float = 1 / 255
     channels: Literal["rgb", "bgr", "grey", "bands"] = "rgb"
     fit: Fit = "center-crop"
-    size: tuple[int, int] | None = None
+    size: tuple[int, ...] | None = None
     crop_fraction: float = 0.875
     interpolation: str = "bilinear"
     fill: int | None = None
@@ -112,7 +126,7 @@ class Preprocess:
         if self.channels == "bands" and self.interpolation == "opencv-linear":
             raise InputError(f"preprocess: interpolation: expected one of {', '.join(PILLOWS)} for bands; got OpenCV's")
         if self.size is not None:
-            object.__setattr__(self, "size", _sides("size", self.size))
+            object.__setattr__(self, "size", _size(self.size))
         if self.resize is not None:
             self._check_resize()
         if self.levels is not None:

@@ -54,17 +54,18 @@ def band_input(
     InputError
         NaN or infinity; or the scale of 8 bits for values of more, without levels.
     """
-    _check_scale(values, spec, name)
+    check_scale(values, spec, name)
     mean, std = (np.broadcast_to(np.asarray(one, np.float32), (model.channels,)) for one in (spec.mean, spec.std))
     found = np.empty((*view.target, model.channels), np.float32)
     for c in range(model.channels):
-        band = _in_levels(values[..., c], spec, f"{name}: band {c}")
+        band = in_levels(values[..., c], spec, f"{name}: band {c}")
         resized = np.asarray(_resized(Image.fromarray(band), view, spec))
         found[..., c] = (resized * np.float32(spec.scale) - mean[c]) / std[c]
     return _laid_out(found, model)
 
 
-def _check_scale(values: NDArray[Any], spec: Preprocess, name: str) -> None:
+def check_scale(values: NDArray[Any], spec: Preprocess, name: str) -> None:
+    """Check that values of more than 8 bits aren't scaled as those of 8, or raise `InputError`."""
     if values.dtype != np.uint8 and spec.levels is None and spec.scale == EIGHT_BITS:
         raise InputError(
             f"{name}: expected uint8 for scale=1/255; got bands of {values.dtype}, {values.min():g} to "
@@ -73,8 +74,8 @@ def _check_scale(values: NDArray[Any], spec: Preprocess, name: str) -> None:
         )
 
 
-def _in_levels(band: NDArray[Any], spec: Preprocess, name: str) -> NDArray[np.float32]:
-    """Return a band (H, W) in the units that the scale multiplies."""
+def in_levels(band: NDArray[Any], spec: Preprocess, name: str) -> NDArray[np.float32]:
+    """Return a band (H, W), or all bands of a signal or volume, in the units that the scale multiplies."""
     if spec.levels is not None:
         low, high = spec.levels
         band = 255 * ((np.clip(band.astype(np.float64), low, high) - low) / (high - low))
