@@ -18,7 +18,10 @@ def heatmap_of(
     limits: NDArray[np.float32] | None = None,
     dtype: DTypeLike | None = None,
 ) -> NDArray[Any]:
-    """Return a map (*places) that covers a region of an image, signal or volume of a size, as a heatmap over it."""
+    """Return an (h, w) map that covers a region of an image of (height, width) `size` as a heatmap (H, W) over it.
+
+    Of signals: xx of (length,), and (L,); of volumes: xyzxyz of (depth, height, width), and (D, H, W).
+    """
     part = part_of(region, size)
     seen = heatmaps(activation_map, part.sides, limits=limits, dtype=dtype, window=part.window)
     return placed(seen, part, size)
