@@ -169,7 +169,7 @@ class Attribution:
         if method.needs_gradient:
             gradients = self.gradients(here, seeds(method, seen.logits, classes), seen.constants, seen.holds)
         else:
-            gradients = np.zeros((len(classes), len(first), 1, 1), np.float32)
+            gradients = np.zeros((len(classes), len(first), *[1] * (first.ndim - 1)), np.float32)
         return method.weigh(first, gradients)
 
     def _maps_at_layers(self, seen: Seen, classes: NDArray[np.int64], options: Options) -> Any:
@@ -208,7 +208,7 @@ def seeds(method: WeighingMethod, logits: NDArray[np.float32], classes: NDArray[
 
 
 def _weighted(engine: engines.Engine, maps: Any, weights: Any) -> Any:
-    """Return the ReLU of the sums over channels, with weights (M, C) or (M, C, h, w)."""
+    """Return the ReLU of the sums over channels, with weights (M, C) or (M, C, *places)."""
     if weights.ndim == 2:
         summed = _summed(engine, maps, maps, weights, np.arange(len(weights))[None])
     else:
@@ -218,6 +218,7 @@ def _weighted(engine: engines.Engine, maps: Any, weights: Any) -> Any:
 
 
 def _summed(engine: engines.Engine, maps: Any, weighted: Any, weights: Any, rows: NDArray[np.int64]) -> Any:
-    """Return the weighted sums over channels, (M, h, w)."""
-    found = checked_maps(engine, feature_maps_of(weighted), weights, rows)
+    """Return the weighted sums over channels, (M, *places); the engine takes places of other ranks in one row."""
+    given = weighted if weighted.ndim == 4 else weighted.reshape(*weighted.shape[:2], 1, -1)
+    found = checked_maps(engine, feature_maps_of(given), weights, rows)
     return found.reshape(-1, *maps.shape[2:])
