@@ -231,7 +231,7 @@ class Vision:
         here = given if options and not options.reads_input else in_host_memory(given)
         at_layers = None
         if options and options.layers:
-            at_layers = self.attribution.at_layers(here, options, classes, constants)
+            at_layers = self.attribution.at(here).at_layers(here, options, classes, constants)
         holds = True
         if at_layers is None:
             with engine.on(self.session.device[1]):
@@ -318,7 +318,7 @@ class Vision:
             As `Attribution.maps`.
         """
         with options.engine.on(self.session.device[1]):
-            return self.attribution.maps(seen, classes, options)
+            return self.attribution.at(seen.network_input).maps(seen, classes, options)
 
     def boxes(
         self, maps: Any, seen: SeenPhoto, options: Options
