@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fastcam.arrays.maps import heatmaps
+from fastcam.arrays.values import Size
 from fastcam.images.regions import part_of, placed
 
 
@@ -18,7 +19,10 @@ def heatmap_of(
     limits: NDArray[np.float32] | None = None,
     dtype: DTypeLike | None = None,
 ) -> NDArray[Any]:
-    """Return a map (*places) that covers a region of an image, signal or volume of a size, as a heatmap over it."""
+    """Return an (h, w) map that covers a region of an image of (height, width) `size` as a heatmap (H, W) over it.
+
+    Of signals: xx of (length,), and (L,); of volumes: xyzxyz of (depth, height, width), and (D, H, W).
+    """
     part = part_of(region, size)
-    seen = heatmaps(activation_map, part.sides, limits=limits, dtype=dtype, window=part.window)
+    seen = heatmaps(activation_map, cast("Size", part.sides), limits=limits, dtype=dtype, window=part.window)
     return placed(seen, part, size)

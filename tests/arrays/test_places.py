@@ -206,7 +206,7 @@ def test_a_volume_that_does_not_fit_says_what_it_needs(function, needed, monkeyp
     maps = np.zeros((1, 2, 2, 2), F)
     with pytest.raises(
         InputError,
-        match=rf"size: expected a result that fits the memory; .* needs {needed} GiB, where 1.0 GiB .*window",
+        match=rf"size: expected an array that fits the memory; .* needs {needed} GiB, where 1.0 GiB .*window",
     ):
         function(maps, (1024, 1024, 1024))
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import warnings
 from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
@@ -206,6 +207,9 @@ def make(folder: Path, wanted: Callable[[str], bool]) -> int:
 
 
 def check(folder: Path, wanted: Callable[[str], bool]) -> int:
+    from fastcam.errors import AssumedPreprocessWarning
+
+    warnings.simplefilter("ignore", AssumedPreprocessWarning)
     names = [path.stem for path in sorted(folder.glob("*.json")) if wanted(path.stem)]
     say(
         "| export | input | kind | CAM identity | Grad-CAM: head | earlier layer | PyTorch's float32 from its float64 |"
