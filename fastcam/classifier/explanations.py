@@ -121,10 +121,17 @@ def _each(
     failures
         Filled with those of images that are left out; None: an error of one is the caller's.
     """
+    shapes: list[tuple[int, ...]] = []
 
     def one(n: int, image: Any) -> T:
         wanted = options.classes(n)
         seen = given.look(vision, n, image, options, None if isinstance(wanted, int) else wanted)
+        shapes.append(seen.network_input.shape)
+        if shapes[-1] != shapes[0]:
+            raise InputError(
+                f"expected network inputs of one size in a call, {shapes[0]} as the first; got {shapes[-1]}. With "
+                "fit='whole' each has its photo's proportions: explain photos one by one, or load with fit='stretch'"
+            )
         classes = vision.best(seen, wanted) if isinstance(wanted, int) else wanted
         return work(seen, classes, options.of_image(n, len(given.images)))
 

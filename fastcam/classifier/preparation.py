@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.images import frames, volumes
-from fastcam.images.bands import band_values
+from fastcam.images.bands import band_values, picture
 from fastcam.images.inputs import ImageInput
 from fastcam.images.photos import Photo, photo_pixels
 from fastcam.images.preprocessing import Preprocess
@@ -72,7 +72,15 @@ def prepare(
     view = view_of(size, target_of(size, spec, model, head, target), spec)
     given = frames.network_input(pixels, view, spec, model)
     seconds = time.perf_counter() - began
-    return Prepared(given, size, view.region, seconds, _kept(pixels, photo) if keep_pixels else None)
+    if not keep_pixels:
+        return Prepared(given, size, view.region, seconds)
+    shown = picture(pixels, levels=spec.levels, channels=spec.channels)
+    return Prepared(given, size, view.region, seconds, _kept(shown, photo))
+
+
+def sizes_vary(spec: Preprocess, model: ImageInput) -> bool:
+    """Return whether network inputs have the proportions of their photos: the fit "whole" of a model of open size."""
+    return spec.fit == "whole" and model.rank == 2 and not any(model.places)
 
 
 def target_of(
@@ -84,7 +92,7 @@ def target_of(
     multiples of the stride of the feature maps.
     """
     height, width = target
-    if spec.fit != "whole" or any(model.places):
+    if not sizes_vary(spec, model):
         return height, width
     shorter = spec.resize if isinstance(spec.resize, int) else min(height, width)
     return whole_size(size, shorter, _stride(head, (height, width)))

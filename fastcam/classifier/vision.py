@@ -27,6 +27,7 @@ from fastcam.images.preprocessing import Preprocess
 from fastcam.images.regions import Part, part_of
 from fastcam.methods import table
 from fastcam.methods.attribution import Attribution
+from fastcam.methods.method import InputMethod
 from fastcam.methods.options import Options, Seen
 from fastcam.model.head.head import OWN, Head
 from fastcam.model.head.proof import check_identity, identity_holds
@@ -150,6 +151,12 @@ class Vision:
             batch_size=None if batch_size is None else int(batch_size),
             progress=progress,
         )
+        if self.sizes_vary and (layers or isinstance(record, InputMethod)):
+            what = "layer=..." if layers else f"{record.name!r}"
+            raise InputError(
+                f"method: expected one that reads the head's feature maps with fit='whole', by which network inputs of "
+                f"a model of open size have sizes of their own; got {what}. Load the model with fit='stretch'"
+            )
         if layers:
             self.attribution.check_layers(found)
         return found
@@ -178,6 +185,11 @@ class Vision:
         return class_indices(class_index, images, self.head.classes)
 
     # ---- photo and network ------------------------------------------------------------------------------------------
+
+    @property
+    def sizes_vary(self) -> bool:
+        """True if network inputs have the proportions of their photos: the fit "whole" of a model of open size."""
+        return preparation.sizes_vary(self.preprocess, self.session.input)
 
     def see(self, photo: Photo, options: Options | None = None, classes: NDArray[np.int64] | None = None) -> SeenPhoto:
         """Preprocess a photo and run it through the network: `prepare`, then `look`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from fastcam.images.sources import Source, is_source, npy_values, source_of
 
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PAGES = "QIC"  # tifffile's letters of an axis of pages that nothing says more of, and of channels
+MOST_BANDS = 64  # of the largest picture, where the model says no number
 SHARES = (2, 98)  # per cent of a band's values that are black and white in a picture without levels
 
 
@@ -79,7 +81,7 @@ def picture(
         Indices of the bands, from 0, that are red, green and blue: (3, 2, 1) of the thirteen of Sentinel-2. None: for
         the channels "bands", and for arrays of other than 1, 3 or 4 channels, the first three, or the first alone in
         grey where there are fewer. Each band is scaled by the levels; without these uint8 is taken as it is, and other
-        dtypes are scaled from the 2nd to the 98th percentile of the band.
+        dtypes are scaled from the 2nd to the 98th percentile of the band. An (H, W, 3) uint8 array is a picture.
 
     Returns
     -------
@@ -96,8 +98,10 @@ def picture(
     >>> picture(scene, bands=(3, 2, 1)).shape
     (2, 2, 3)
     """
-    is_plain = not isinstance(photo, np.ndarray) or photo.ndim != 3 or photo.shape[2] in (1, 3, 4)
-    if bands is None and channels != "bands" and is_plain:
+    shape = photo.shape if isinstance(photo, np.ndarray) else ()
+    is_picture = len(shape) == 3 and shape[2] == 3 and photo.dtype == np.uint8  # type: ignore[union-attr]
+    is_plain = len(shape) != 3 or shape[2] in (1, 3, 4)
+    if bands is None and (is_picture or (channels != "bands" and is_plain)):
         return photo_pixels(photo, levels, background)
     values = band_values(photo)
     count = values.shape[2]
@@ -147,9 +151,10 @@ def _checked(values: NDArray[Any], channels: int | None, name: str) -> NDArray[A
 def _check_size(shape: Sequence[int], dtype: Any, channels: int | None, name: str) -> None:
     """Refuse the array of a file that is larger than any image may be, before it is read."""
     limit = Image.MAX_IMAGE_PIXELS
+    if limit is None:
+        return
     sides = sorted(shape)[-2:]  # the others are bands or pages
-    most = None if limit is None else limit * max(1, channels or 64)
-    if most is not None and (int(np.prod(sides, dtype=object)) > limit or int(np.prod(shape, dtype=object)) > most):
+    if prod(sides) > limit or prod(shape) > limit * (channels or MOST_BANDS):
         raise InputError(
             f"{name}: expected at most {limit} pixels a band (decompression bombs); got {tuple(shape)} {dtype}. Give "
             "a part of it, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"

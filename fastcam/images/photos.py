@@ -17,6 +17,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from fastcam.errors import InputError
 from fastcam.images.formats import FILES, UPLOADS, open_image
 from fastcam.images.greys import Levels, check_colors, eight_bits
+from fastcam.images.jpeg import fast_pixels
 from fastcam.images.pixels import array_pixels, on_background
 from fastcam.images.regions import seen_region as seen_region
 from fastcam.images.sources import Source, is_source, npy_values, source_of
@@ -68,14 +69,20 @@ def read_photo(photo: Photo, levels: Levels | None = None, background: int = 255
         A file that doesn't exist, isn't an image, is truncated, empty or absurdly large; a URL; an array of another
         shape or dtype, or of more than 8 bits whose range isn't known.
     """
+    found = _read(photo, levels, background)
+    return found if isinstance(found, Image.Image) else Image.fromarray(np.ascontiguousarray(found))
+
+
+def _read(photo: Photo, levels: Levels | None, background: int) -> Image.Image | NDArray[np.uint8]:
+    """Return an RGB image, or its pixels (H, W, 3) uint8, whichever is there first."""
     if isinstance(photo, np.ndarray):
-        return Image.fromarray(np.ascontiguousarray(array_pixels(photo, levels, background)))
+        return array_pixels(photo, levels, background)
     if isinstance(photo, Image.Image):
         return _decode(photo, "image", levels, background)
     if is_source(photo):
         source = source_of(photo)
         if source.is_npy:
-            return Image.fromarray(_npy_pixels(source, levels, background))
+            return array_pixels(npy_values(source), levels, background, source.name)
         return _read_file(source, levels, background)
     raise InputError(
         f"image: expected a path, bytes, a file object, a PIL image or an (H, W, 3) array; got {type(photo).__name__}"
@@ -90,18 +97,13 @@ def decode_photo(data: bytes, name: str = "photo", levels: Levels | None = None,
     InputError
         Bytes that `read_photo` would refuse in a file; the message begins with the name.
     """
-    return _read_file(Source(io.BytesIO(data), name), levels, background, UPLOADS)
+    found = _read_file(Source(io.BytesIO(data), name), levels, background, UPLOADS)
+    return found if isinstance(found, Image.Image) else Image.fromarray(found)
 
 
 def photo_pixels(photo: Photo, levels: Levels | None = None, background: int = 255) -> NDArray[np.uint8]:
     """Return the pixels (H, W, 3) uint8 of `read_photo`; an array of 8-bit colours is checked and returned itself."""
-    if isinstance(photo, np.ndarray):
-        return array_pixels(photo, levels, background)
-    return np.asarray(read_photo(photo, levels, background))
-
-
-def _npy_pixels(source: Source, levels: Levels | None, background: int) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(array_pixels(npy_values(source), levels, background, source.name))
+    return np.asarray(_read(photo, levels, background))
 
 
 def check_pixels(photo: NDArray[Any]) -> None:
@@ -113,9 +115,13 @@ def check_pixels(photo: NDArray[Any]) -> None:
         )
 
 
-def _read_file(source: Source, levels: Levels | None, background: int, formats: tuple[str, ...] = FILES) -> Image.Image:
+def _read_file(
+    source: Source, levels: Levels | None, background: int, formats: tuple[str, ...] = FILES
+) -> Image.Image | NDArray[np.uint8]:
     with open_photo(source, formats) as image:
-        return _decode(image, source.name, levels, background)
+        _check_size(image, source.name)
+        fast = fast_pixels(image)
+        return _decode(image, source.name, levels, background) if fast is None else fast
 
 
 @contextmanager

@@ -71,8 +71,10 @@ def _check(values: NDArray[Any], name: str) -> None:
     hint = "For tensors that are preprocessed already use Classifier.run and fastcam.activation_maps"
     if values.dtype == np.bool_:
         hint = "Of a mask, give 255 * mask.astype(np.uint8)"
-    elif values.ndim == 3 and values.shape[0] in COLORS:
-        hint = "It seems to have its channels first: give image.transpose(1, 2, 0)"
+    elif not values.size or (values.ndim == 3 and values.shape[2] in COLORS):
+        hint = "Scale it to 0..255 and convert it: image.astype(np.uint8)" if values.size else "Give something to see"
+    elif values.ndim == 3 and values.shape[0] in COLORS and values.shape[0] < min(values.shape[1:]):
+        hint = "It seems to have its channels first: give image.transpose(1, 2, 0), or tensors= of what is preprocessed"
     elif values.ndim == 3:
         hint = "Of a model that takes other channels than colours, load it with preprocess='bands,...'"
     raise InputError(

@@ -30,7 +30,7 @@ class Source(NamedTuple):
 
     @property
     def is_npy(self) -> bool:
-        """Whether it is an NPY file: by its ending where it has a path, else by its first bytes."""
+        """True for an NPY file: by its ending where it has a path, else by its first bytes."""
         return self.file.suffix.lower() == ".npy" if isinstance(self.file, Path) else self.begins_with(NPY)
 
     def begins_with(self, *signatures: bytes) -> bool:
