@@ -234,11 +234,13 @@ class Vision:
         Raises
         ------
         InputError
-            The logits aren't finite.
+            The logits aren't finite, or a volume takes more memory than there is.
         ModelError
             ONNX Runtime failed while running.
         """
         began, given = time.perf_counter(), prepared.network_input
+        if self.session.input.rank == 3:
+            self.attribution.model.check_room(given.shape)
         engine = options.engine if options else engines.named("cpu")
         here = given if options and not options.reads_input else in_host_memory(given)
         at_layers = None

@@ -37,7 +37,7 @@ class Attribution:
     """
 
     def __init__(self, model: OpenedModel) -> None:
-        self.head = model.head
+        self.head, self.model = model.head, model
         self._size, self._axes = tuple(model.size), model.session.input.axes
         self._others: Recent[tuple[int, ...], Attribution] = Recent(
             lambda size: Attribution(replace(model, size=size)), SIZES
