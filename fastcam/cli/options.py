@@ -188,7 +188,7 @@ def in_options(message: str, command: str = "") -> str:
         called["path"] = "-o"
     names = "|".join(called)
     message = re.sub(rf"^({names})(?=[:,] )", lambda found: called[found[1]], message)
-    message = message.replace("constants={name: value}", "--constant NAME=VALUE")
+    message = message.replace("constants={name: value}", "--constant NAME=VALUE").replace("labels=...", "--labels")
     pairs = re.compile(r"'([^']*)': '([^']*)',?")
     message = re.sub(r"columns=\{(.*)\}", lambda found: pairs.sub(r"--column \1=\2", found[1]), message)
     hint = re.compile(rf"(?<![\w.])({names})=(?:'([^']*)'|\['([^']*)'\]|\.\.\.(?=\W|$)|(?=[ ,.;]|$))")

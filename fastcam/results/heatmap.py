@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fastcam.arrays.maps import heatmaps
-from fastcam.arrays.values import Size
 from fastcam.images.regions import part_of, placed
 
 
@@ -24,5 +23,5 @@ def heatmap_of(
     Of signals: xx of (length,), and (L,); of volumes: xyzxyz of (depth, height, width), and (D, H, W).
     """
     part = part_of(region, size)
-    seen = heatmaps(activation_map, cast("Size", part.sides), limits=limits, dtype=dtype, window=part.window)
+    seen = heatmaps(activation_map, part.sides, limits=limits, dtype=dtype, window=part.window)
     return placed(seen, part, size)
