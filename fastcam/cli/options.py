@@ -79,7 +79,7 @@ def add_map_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--convention", default="paper", help="paper (default), gradcam or minmax")
     parser.add_argument("--threshold", type=float, metavar="FRACTION", help="in place of the convention's own")
-    parser.add_argument("--connectivity", type=int, default=8, metavar="4|8", help="neighbours of a pixel (default 8)")
+    parser.add_argument("--connectivity", type=int, metavar="4|8", help="neighbours of a pixel (default 8)")
     parser.add_argument("--engine", default="auto", help="auto (default), cpu, reference or cuda")
     parser.add_argument("--colormap", default="turbo", help="turbo (default), jet, viridis, inferno or gray")
 
