@@ -14,19 +14,23 @@ from fastcam.classifier.given import Given
 from fastcam.classifier.pooled_features import features_of
 from fastcam.classifier.vision import Vision
 from fastcam.errors import InputError
-from fastcam.images.fit import check_channels, default_preprocess, target_size, value_range
+from fastcam.images.fit import check_channels, default_preprocess, for_rank, is_of_frames, target_size, value_range
 from fastcam.images.preprocessing import NAMED, Preprocess
 from fastcam.methods.attribution import Attribution
 from fastcam.model.file.source import Source, read_source
 from fastcam.model.head.discovery import discover
 from fastcam.model.head.head import Activation, Head
+from fastcam.model.head.probes import NORMALIZED
 from fastcam.model.head.scores import scoring
 from fastcam.model.head.search import Candidate
 from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.session import Opening, Session
 
 # Attributes that a pickle has beside the model and its head.
-KEPT = ("labels", "labels_origin", "preprocess", "preprocess_origin", "preprocess_details", "candidates")
+KEPT = (
+    *("labels", "labels_origin", "labels_details", "preprocess", "preprocess_origin", "preprocess_details"),
+    "candidates",
+)
 
 
 class PreparedModel:
@@ -38,15 +42,15 @@ class PreparedModel:
         The proven `Head`.
     vision
         The way of a photo through the network, step by step (`fastcam.classifier.Vision`).
-    labels, labels_origin
-        Class names, or None; and where they come from: "argument", the path of a configuration file, or "none", with
-        the reason where some were found that don't fit.
+    labels, labels_origin, labels_details
+        Class names, or None; where they come from: "argument", a part of the model's file ("metadata (Ultralytics)",
+        "graph (ZipMap)"), the path of a file beside it, or "none"; and why others that were found weren't taken.
     activation, activation_origin
         What makes scores of the logits: "softmax", "sigmoid", "none", or "probabilities" or "other" where they are the
         model's own; and why it does.
     preprocess, preprocess_origin, preprocess_details
-        The `Preprocess`; where it comes from: "argument", the path of a configuration file, or "default"; and what was
-        taken from that file, and changed.
+        The `Preprocess`; where it comes from: "argument", or the places that state parts of it, as for labels, with
+        "default" last where some are assumed; and what was taken from them, assumed and changed.
     input, outputs
         The model's `ImageInput`, and the names of its own outputs.
     provider
@@ -64,6 +68,7 @@ class PreparedModel:
         *,
         labels: tuple[str, ...] | None = None,
         labels_origin: str = "argument",
+        labels_details: str = "",
         preprocess: Preprocess | None = None,
         preprocess_origin: str = "argument",
         preprocess_details: str = "",
@@ -81,16 +86,18 @@ class PreparedModel:
         self.head = head
         self.labels = labels
         self.labels_origin = labels_origin if labels or labels_origin != "argument" else "none"
+        self.labels_details = labels_details
         self.input = session.input
         self.outputs = session.outputs
         self.provider = session.provider
         self.path = path
         self.sha256 = head.sha256 or None
         self.candidates, self.seconds = tuple(candidates), seconds
-        self.preprocess = preprocess or default_preprocess(session.input)
+        given = preprocess or default_preprocess(session.input)
         self.preprocess_origin = preprocess_origin if preprocess else "default"
         self.preprocess_details = preprocess_details
         try:
+            self.preprocess = for_rank(given, self.input)
             check_channels(self.preprocess, self.input)
             target = target_size(self.preprocess, self.input)
         except InputError as error:
@@ -98,7 +105,9 @@ class PreparedModel:
         self._wanted_activation, how = activation, scoring(head, activation)
         self.activation: Activation = how.activation
         self.activation_origin = how.origin
-        opened = OpenedModel(source, opening, head, target, session, value_range(self.preprocess))
+        is_known = session.input.rank == 2 or is_of_frames(self.preprocess, session.input)
+        pixels = value_range(self.preprocess) if is_known else NORMALIZED
+        opened = OpenedModel(source, opening, head, target, session, pixels)
         self.vision = Vision(session, head, self.preprocess, target, how, Attribution(opened))
 
     def __repr__(self) -> str:
@@ -131,7 +140,7 @@ class PreparedModel:
     @property
     def assumed(self) -> str | None:
         """Assumptions about the model, in words, where nothing says how it wants its input; else None."""
-        if self.preprocess_origin != "default":
+        if not self.preprocess_origin.endswith("default"):  # alone, or after what states a part
             return None
         name = next((name for name, spec in NAMED.items() if spec == self.preprocess), self.preprocess.describe())
         labels = f"{len(self.labels)}, {self.labels_origin}" if self.labels else "none"

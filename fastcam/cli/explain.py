@@ -113,14 +113,14 @@ def _known_or_new(
 ) -> list[dict[str, Any]]:
     """Return the records of a photo's maps: those of an earlier run, or new ones after their overlays are written."""
     from fastcam.cli import writing
-    from fastcam.images.photos import read_photo
+    from fastcam.export.pictures import picture_of
 
     sha256 = digest(path)
     if record := journal.known(path, sha256):
         return record["maps"]
     try:
         explanation = explain(path)
-        photo = read_photo(path, explanation.levels)
+        photo = picture_of(path, explanation)
     except (BackendError, GradientError):  # they aren't about this photo
         raise
     except FastcamError as error:

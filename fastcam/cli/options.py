@@ -41,14 +41,14 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--labels",
         metavar="FILE",
-        help="text file with one class name a line, JSON file, or 'imagenet' (default: those in a config.json beside "
-        "the model)",
+        help="text file with one class name a line, CSV, JSON or YAML file, or 'imagenet' (default: those that the "
+        "model's file or the files beside it state)",
     )
     parser.add_argument(
         "--preprocess",
         metavar="SPEC",
         help="imagenet, inception, caffe-bgr, unit or raw, with changes: imagenet,fit=stretch,size=256; or changes "
-        "alone, fit=stretch, of the default: the configuration beside the model, else imagenet",
+        "alone, fit=stretch, of the default: what the model's file or the files beside it state, else imagenet",
     )
     parser.add_argument(
         "--activation",
@@ -79,7 +79,7 @@ def add_map_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--convention", default="paper", help="paper (default), gradcam or minmax")
     parser.add_argument("--threshold", type=float, metavar="FRACTION", help="in place of the convention's own")
-    parser.add_argument("--connectivity", type=int, default=8, metavar="4|8", help="neighbours of a pixel (default 8)")
+    parser.add_argument("--connectivity", type=int, metavar="4|8", help="neighbours of a pixel (default 8)")
     parser.add_argument("--engine", default="auto", help="auto (default), cpu, reference or cuda")
     parser.add_argument("--colormap", default="turbo", help="turbo (default), jet, viridis, inferno or gray")
 
@@ -121,8 +121,8 @@ def assumptions(model: Classifier) -> str | None:
     """Return what is assumed of a model, with the options that replace it; None where nothing is assumed."""
     if model.assumed:
         return f"{model.assumed} (--preprocess, --labels)"
-    if model.labels is None and model.labels_origin != "none":
-        return f"labels: {model.labels_origin} (--labels)"
+    if model.labels_details:
+        return f"labels: {model.labels_details} (--labels)"
     return None
 
 
@@ -188,7 +188,7 @@ def in_options(message: str, command: str = "") -> str:
         called["path"] = "-o"
     names = "|".join(called)
     message = re.sub(rf"^({names})(?=[:,] )", lambda found: called[found[1]], message)
-    message = message.replace("constants={name: value}", "--constant NAME=VALUE")
+    message = message.replace("constants={name: value}", "--constant NAME=VALUE").replace("labels=...", "--labels")
     pairs = re.compile(r"'([^']*)': '([^']*)',?")
     message = re.sub(r"columns=\{(.*)\}", lambda found: pairs.sub(r"--column \1=\2", found[1]), message)
     hint = re.compile(rf"(?<![\w.])({names})=(?:'([^']*)'|\['([^']*)'\]|\.\.\.(?=\W|$)|(?=[ ,.;]|$))")

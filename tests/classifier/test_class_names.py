@@ -6,6 +6,7 @@ import pytest
 import fastcam
 from fastcam import InputError
 from fastcam.classifier.class_names import class_numbers
+from fastcam.cli.options import in_options
 from tests.model.models import classifier
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
@@ -68,8 +69,11 @@ def test_what_names_no_class_or_several(model, wanted, match):
 def test_without_labels_there_are_no_names():
     model = fastcam.load(classifier(), preprocess="unit")
     says = "class_index: expected class numbers, as no names are known for this model; got 'cat'. Load it with labels="
-    with pytest.raises(InputError, match=says):
+    with pytest.raises(InputError, match=says) as error:
         model.explain(PHOTO, class_index="cat")
+    told = in_options(str(error.value))
+    assert told.startswith("--class: expected class numbers")
+    assert told.endswith("Load it with --labels")
     assert model.explain(PHOTO, class_index="3").class_index.tolist() == [[3]]
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import tracemalloc
 from dataclasses import FrozenInstanceError, fields, replace
 from itertools import pairwise
 
@@ -163,6 +164,17 @@ def test_boxes_of_other_ranks(found, rank, box):
 
 
 # ---- images that are kept --------------------------------------------------------------------------------------------
+
+
+def test_nothing_large_is_held_for_each_image():
+    """Network inputs would take 3 kB, and feature maps 6 kB, of each."""
+    peaks, classifier, photo = [], model(), photos()[0]
+    for count in (10, 110):
+        tracemalloc.start()
+        classifier.explain([photo] * count)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 100 * 9000  # maps of 1 kB, twice while they are gathered, and some objects
 
 
 def test_pixels_are_kept_on_request_only(found):
