@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from tests.model.models import build
 from tests.model.ranks import SIZES, array, network
 
 
-def run(*arguments):
+def run(*arguments) -> tuple[int, Any]:
     code = main(["explain", "model.onnx", *map(str, arguments), "--preprocess", "raw", "-o", "out"])
     return code, json.loads(Path("out/results.json").read_text(encoding="utf-8")) if code == 0 else None
 
