@@ -41,14 +41,14 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--labels",
         metavar="FILE",
-        help="text file with one class name a line, JSON file, or 'imagenet' (default: those in a config.json beside "
-        "the model)",
+        help="text file with one class name a line, CSV, JSON or YAML file, or 'imagenet' (default: those that the "
+        "model's file or the files beside it state)",
     )
     parser.add_argument(
         "--preprocess",
         metavar="SPEC",
         help="imagenet, inception, caffe-bgr, unit or raw, with changes: imagenet,fit=stretch,size=256; or changes "
-        "alone, fit=stretch, of the default: the configuration beside the model, else imagenet",
+        "alone, fit=stretch, of the default: what the model's file or the files beside it state, else imagenet",
     )
     parser.add_argument(
         "--activation",
@@ -121,8 +121,8 @@ def assumptions(model: Classifier) -> str | None:
     """Return what is assumed of a model, with the options that replace it; None where nothing is assumed."""
     if model.assumed:
         return f"{model.assumed} (--preprocess, --labels)"
-    if model.labels is None and model.labels_origin != "none":
-        return f"labels: {model.labels_origin} (--labels)"
+    if model.labels_details:
+        return f"labels: {model.labels_details} (--labels)"
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from fastcam.arrays.scalars import is_whole
 from fastcam.errors import InputError
@@ -14,6 +14,7 @@ LONGEST_SIGNAL = 1 << 30  # samples
 Fit = Literal["stretch", "whole", "center-crop", "letterbox", "resize-crop", "crop-resize"]
 FITS = ("stretch", "whole", "center-crop", "letterbox", "resize-crop", "crop-resize")
 CHANNELS = ("rgb", "bgr", "grey", "bands")
+Rounding = Literal["down", "nearest", "torchvision"]
 # In the order of PIL.Image.Resampling, whose numbers Hugging Face writes: 0 nearest, 1 lanczos, ..., 5 hamming.
 PILLOWS = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")
 
@@ -94,6 +95,11 @@ class Preprocess:
     fill
         Grey level of borders, and of what is behind transparent pixels, 0 to 255. None: borders are black (0), and
         transparent pixels lie on white (255).
+    rounding
+        Of the fit "resize-crop", which frameworks round differently. "down": the resized photo's longer side and the
+        crop's start, as Hugging Face; "nearest": that side to the nearest number, as PaddleClas; "torchvision": that
+        start to the nearest number, as torchvision, timm and Ultralytics. Of "letterbox", "nearest": borders are whole
+        pixels of the network input around a photo whose sides are rounded, as OpenVINO Model API.
 
     Raises
     ------
@@ -117,6 +123,7 @@ class Preprocess:
     fill: int | None = None
     resize: int | tuple[int, int] | None = None
     levels: tuple[float, float] | None = None
+    rounding: Rounding = "down"
 
     def __post_init__(self) -> None:
         _one_of("channels", self.channels, CHANNELS)
@@ -125,6 +132,7 @@ class Preprocess:
         _one_of("interpolation", self.interpolation, (*PILLOWS, "opencv-linear"))
         if self.channels == "bands" and self.interpolation == "opencv-linear":
             raise InputError(f"preprocess: interpolation: expected one of {', '.join(PILLOWS)} for bands; got OpenCV's")
+        _one_of("rounding", self.rounding, get_args(Rounding))
         if self.size is not None:
             object.__setattr__(self, "size", _size(self.size))
         if self.resize is not None:
@@ -260,7 +268,7 @@ def changed(base: Preprocess, changes: Mapping[str, Any]) -> Preprocess:
     if unknown := sorted(str(name) for name in set(changes) - known):
         raise InputError(f"preprocess: expected fields out of {sorted(known)}; got {unknown}")
     if changes.get("fit", base.fit) != base.fit:
-        changes = {"resize": None, **changes}  # it belongs to the fit
+        changes = {"resize": None, "rounding": "down", **changes}  # they belong to the fit
     return replace(base, **changes)
 
 

@@ -185,7 +185,7 @@ def _of_frames(given: Any, spec: Preprocess, model: ImageInput) -> Sampled:
     plain = replace(spec, size=None)
     wanted = size_for((count, height, width), spec, model)[0]
     made = [
-        frames.network_input(array_pixels(given[t], "frame", spec.levels, spec.background), view, plain, one)
+        frames.network_input(array_pixels(given[t], spec.levels, spec.background, "frame"), view, plain, one)
         for t in frames_taken(count, wanted).tolist()
     ]
     x0, y0, x1, y1 = view.region
