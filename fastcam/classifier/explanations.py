@@ -79,10 +79,16 @@ def input_gradient(
     def sent_back(
         seen: SeenPhoto, classes: NDArray[np.int64], options: Options
     ) -> tuple[SeenPhoto, NDArray[np.int64], NDArray[np.float32]]:
-        return seen, classes, vision.attribution.input_gradients(seen, classes, options, smoothing, layer)
+        return (
+            seen,
+            classes,
+            vision.attribution.at(seen.network_input).input_gradients(seen, classes, options, smoothing, layer),
+        )
 
     seen, index, gradients = zip(*_each(vision, given, options, sent_back), strict=True)
-    opened = vision.attribution.inputs.ready(method.variant, method.places if layer is None else layer)
+    opened = vision.attribution.at(seen[0].network_input).inputs.ready(
+        method.variant, method.places if layer is None else layer
+    )
     inputs = np.concatenate([one.network_input[:1] for one in seen]).astype(np.float32)
     return InputGradient(
         class_index=np.stack(index),
@@ -137,7 +143,7 @@ def _localize(vision: Vision, seen: SeenPhoto, classes: NDArray[np.int64], optio
     began = time.perf_counter()
     maps, boxes = vision.boxes(vision.maps(seen, classes, options), seen, options)
     seconds = time.perf_counter() - began
-    how = vision.attribution.describe(seen, options)
+    how = vision.attribution.at(seen.network_input).describe(seen, options)
     light = replace(seen, network_input=np.empty(0), feature_maps=None, at_layers=None)  # all photos are held at once
     return Explained(light, classes, maps, boxes, seconds, how)
 

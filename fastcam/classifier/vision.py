@@ -234,16 +234,18 @@ class Vision:
         Raises
         ------
         InputError
-            The logits aren't finite.
+            The logits aren't finite, or a volume takes more memory than there is.
         ModelError
             ONNX Runtime failed while running.
         """
         began, given = time.perf_counter(), prepared.network_input
+        if self.session.input.rank == 3:
+            self.attribution.model.check_room(given.shape)
         engine = options.engine if options else engines.named("cpu")
         here = given if options and not options.reads_input else in_host_memory(given)
         at_layers = None
         if options and options.layers:
-            at_layers = self.attribution.at_layers(here, options, classes, constants)
+            at_layers = self.attribution.at(here).at_layers(here, options, classes, constants)
         holds = True
         if at_layers is None:
             with engine.on(self.session.device[1]):
@@ -330,7 +332,7 @@ class Vision:
             As `Attribution.maps`.
         """
         with options.engine.on(self.session.device[1]):
-            return self.attribution.maps(seen, classes, options)
+            return self.attribution.at(seen.network_input).maps(seen, classes, options)
 
     def boxes(
         self, maps: Any, seen: SeenPhoto, options: Options

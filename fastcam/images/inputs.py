@@ -160,7 +160,7 @@ def places_of(size: Sequence[int], rank: int) -> tuple[int, ...]:
     sides = tuple(size) if len(set(size)) > 1 else tuple(size[:1]) * rank
     if len(sides) != rank:
         letters = ", ".join("DHW"[-rank:])
-        raise InputError(f"preprocess: size: expected ({letters}), as the model takes; got {sides}")
+        raise InputError(f"size: expected ({letters}), as the model takes; got {sides}")
     return sides
 
 

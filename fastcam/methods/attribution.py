@@ -27,17 +27,30 @@ from fastcam.model.run.constants import AS_LOADED, Constants
 from fastcam.model.run.once import Recent
 
 KEPT = 4  # sets of layers whose sessions stay open
+SIZES = 4  # other sizes of network inputs than the model's, whose sessions stay open
 
 
 class Attribution:
-    """Activation maps of a model, by any method. May be used from many threads."""
+    """Activation maps of a model, by any method. May be used from many threads.
+
+    Its sessions of gradients and tails are made for network inputs of the model's size; `at` has those of others.
+    """
 
     def __init__(self, model: OpenedModel) -> None:
-        self.head = model.head
+        self.head, self.model = model.head, model
+        self._size, self._axes = tuple(model.size), model.session.input.axes
+        self._others: Recent[tuple[int, ...], Attribution] = Recent(
+            lambda size: Attribution(replace(model, size=size)), SIZES
+        )
         self.gradients, self.masking, self.inputs = Gradients(model), Masking(model), InputGradients(model)
         self._layers: Recent[tuple[tuple[str, ...], bool], Layers] = Recent(
             lambda wanted: Layers(model, wanted[0], wanted[1]), KEPT
         )
+
+    def at(self, network_input: Any) -> Attribution:
+        """Return what makes maps of a network input (1, ...), by its size, of which the last four others stay open."""
+        size = tuple(network_input.shape[axis] for axis in self._axes)
+        return self if size == self._size else self._others(size)
 
     def check_layers(self, options: Options) -> None:
         """Open the graph for layers, if it can be; errors as `Layers.has_own_logits`."""

@@ -190,7 +190,7 @@ def test_inputs_that_are_no_images():
     ):
         fastcam.load(build(two, inputs=f"{IMAGE}, float[1] factor", outputs="float[N, 6] logits", k=K))
     flat = "p = ReduceMean<axes = [1], keepdims = 1>(image) logits = MatMul(p, w)"
-    with pytest.raises(ModelError, match=r"expected an input of four axes"):
+    with pytest.raises(ModelError, match=r"expected an input of three to five axes"):
         fastcam.load(build(flat, inputs="float[N, 8] image", w=(1, 5)))
     given = fastcam.load(
         build(two, inputs=f"{IMAGE}, float[1] factor", outputs="float[N, 6] logits", k=K),
