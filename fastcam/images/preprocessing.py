@@ -73,10 +73,9 @@ class Preprocess:
         boxes of models of open size: SqueezeNet points at the object on 68 % of 96 photos of COCO, with "stretch" on
         65 % and with "center-crop" on 64 %, and has the right box on 42, 39 and 34 % (MaxBoxAcc). "center-crop": the
         largest centred rectangle of the input's aspect ratio, times `crop_fraction`; "letterbox": the whole photo,
-        borders filled with `fill`. As frameworks do
-        it, pixel by pixel: "resize-crop": the photo is resized to `resize`, and the centre of that is cut out, with
-        borders where it is smaller; "crop-resize": the centred square, `crop_fraction` of the shorter side, is cut out
-        and then resized.
+        borders filled with `fill`. As frameworks do it, pixel by pixel: "resize-crop": the photo is resized to
+        `resize`, and the centre of that is cut out, with borders where it is smaller; "crop-resize": the centred
+        square, `crop_fraction` of the shorter side, is cut out and then resized.
     resize
         Of the fit "resize-crop": length of the resized photo's shorter side, or its (height, width); None: the photo
         is not resized. Of "whole": length of the shorter side; None: that of `size`.
