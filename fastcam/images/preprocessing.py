@@ -32,7 +32,7 @@ def _floats(name: str, value: Any) -> tuple[float, ...]:
 def _size(value: Any) -> tuple[int, ...]:
     """Return sizes along one to three axes of places; a single number is that of a photo's height and width."""
     sides = tuple(value) if isinstance(value, list | tuple) else (value, value)
-    longest = LONGEST_SIGNAL if len(set(sides)) == 1 else LARGEST_SIDE
+    longest = LONGEST_SIGNAL if len(sides) == 1 else LARGEST_SIDE
     if len(sides) not in (1, 2, 3) or not all(is_whole(side) and 1 <= side <= longest for side in sides):
         raise InputError(
             f"preprocess: size: expected (height, width), 1 to {LARGEST_SIDE}, (length,) of signals or (depth, height, "
