@@ -48,7 +48,7 @@ class Wanted(NamedTuple):
 
     @property
     def size(self) -> tuple[int, ...] | None:
-        """Sizes of the network input's places, as (height, width), where they are said."""
+        """Sizes of the network input, (height, width) of images, where they are said."""
         return self._specification(NAMED["unit"]).size
 
     def for_model(self, assumed: Preprocess) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from fastcam.errors import BackendError, FastcamError, GradientError, InputError
 
 if TYPE_CHECKING:
     from fastcam.classifier.classifier import Classifier
+    from fastcam.cli.recordings import Opened
     from fastcam.images.photos import Photo
     from fastcam.results import Explanation
 
@@ -113,6 +114,7 @@ def _known_or_new(
 ) -> list[dict[str, Any]]:
     """Return the records of a photo's maps: those of an earlier run, or new ones after their overlays are written."""
     from fastcam.cli import writing
+    from fastcam.cli.recordings import open_recording
     from fastcam.export.pictures import picture_of
 
     sha256 = digest(path)
@@ -120,7 +122,8 @@ def _known_or_new(
         return record["maps"]
     try:
         explanation = explain(path)
-        photo = picture_of(path, explanation)
+        rank = explanation.image_sizes.shape[1]
+        photo = picture_of(path, explanation) if rank == 2 else open_recording(path, rank)
     except (BackendError, GradientError):  # they aren't about this photo
         raise
     except FastcamError as error:
@@ -136,8 +139,12 @@ def _known_or_new(
 
 def _explained(model: Classifier, how: Mapping[str, Any], progress: Progress, path: str) -> Explanation:
     """Explain one photo, with a line on the terminal while a method asks the model again."""
+    from fastcam.cli.recordings import open_recording
+
+    put = model.input
+    given = path if put.rank == 2 else open_recording(path, put.rank, put.channels).recording.values
     with progress.aside(), Progress(sys.stderr, None, "step") as steps:
-        return model.explain(path, progress=steps.reach, **how)
+        return model.explain(given, progress=steps.reach, **how)
 
 
 def _sum_up(journal: Journal, photos: int, folder: Path, is_whole: bool) -> None:
@@ -210,8 +217,11 @@ def _check_free(folder: Path, names: Collection[str]) -> None:
             )
 
 
-def _picture(photo: Photo, explanation: Explanation, m: int, colormap: str) -> Any:
+def _picture(photo: Photo | Opened, explanation: Explanation, m: int, colormap: str) -> Any:
+    from fastcam.cli.recordings import Opened, draw_recording
     from fastcam.export.overlays import legible_scale, overlay
 
+    if isinstance(photo, Opened):
+        return draw_recording(photo, explanation, m, colormap=colormap)
     height, width = explanation.image_sizes[0].tolist()
     return overlay(photo, explanation, map=m, colormap=colormap, scale=legible_scale((height, width)))

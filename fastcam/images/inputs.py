@@ -10,6 +10,7 @@ import numpy as np
 
 from fastcam.arrays.checks import LONGEST
 from fastcam.errors import InputError, ModelError
+from fastcam.images.preprocessing import LARGEST_SIDE
 
 DTYPES = {
     "tensor(float)": np.float32,
@@ -151,7 +152,7 @@ def places_of(size: Sequence[int], rank: int) -> tuple[int, ...]:
     Raises
     ------
     InputError
-        A size of another rank.
+        A size of another rank, or longer sides than any image has.
 
     Examples
     --------
@@ -162,6 +163,9 @@ def places_of(size: Sequence[int], rank: int) -> tuple[int, ...]:
     if len(sides) != rank or (rank > 1 and max(sides) > LONGEST):
         letters = ", ".join("DHW"[-rank:])
         raise InputError(f"size: expected ({letters}), as the model takes; got {sides}")
+    if rank > 1 and max(sides) > LARGEST_SIDE:
+        letters = "height, width" if rank == 2 else "depth, height, width"
+        raise InputError(f"size: expected ({letters}), 1 to {LARGEST_SIDE}; got {sides}")
     return sides
 
 

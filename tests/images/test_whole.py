@@ -97,6 +97,12 @@ def test_a_stream_has_frames_of_one_size(model):
         assert {found.activation_maps.shape for _, found in pairs} == {(1, 1, 8, 12)}
 
 
+def test_sizes_that_no_image_has_are_refused_before_the_model_runs():
+    data = build(BODY, inputs="float[N, 3, H, W] image", **WEIGHTS)
+    with pytest.raises(InputError, match=r"size: expected \(height, width\), 1 to 16384; got \(100000, 100000\)"):
+        fastcam.load(data, preprocess="unit,size=100000")
+
+
 def test_other_fits_have_no_length_of_a_side():
     with pytest.raises(InputError, match="resize: expected with fit='resize-crop' or 'whole'; got fit='stretch'"):
         fastcam.load(classifier(), preprocess="unit,fit=stretch,resize=20")
