@@ -214,6 +214,18 @@ def table_of(rows: Sequence[Mapping[str, Any]], top: int) -> Iterator[str]:
     top
         The number of best classes that count.
     """
+    head, lines = cells_of(rows, top)
+    yield " | ".join(["| maps", *head]) + " |"
+    yield "| --- " * (1 + len(head)) + "|"
+    for method, cells in lines:
+        yield " | ".join([f"| {_cell(method)}", *cells]) + " |"
+
+
+def cells_of(rows: Sequence[Mapping[str, Any]], top: int) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """Return the titles of the figures that any row has, and each row's method and cells.
+
+    A baseline without any of them, of other metrics than the data has truth for, is left out.
+    """
     columns = [
         (figure.column, name, figure.name)
         for name, metric in METRICS.items()
@@ -221,13 +233,12 @@ def table_of(rows: Sequence[Mapping[str, Any]], top: int) -> Iterator[str]:
         if figure.column and (top > 1 or "{top}" not in figure.column)
     ]
     shown = [column for column in columns if any(_known(row, *column[1:]) for row in rows)]
-    yield " | ".join(["| maps", *(title.format(top=top) for title, *_ in shown)]) + " |"
-    yield "| --- " * (1 + len(shown)) + "|"
-    for row in rows:
-        if row["model"] is None and not any(_known(row, *column[1:]) for column in shown):
-            continue  # a baseline of other metrics than the data has truth for
-        cells = [_figure(row, metric, figure) for _, metric, figure in shown]
-        yield " | ".join([f"| {_cell(row['method'])}", *cells]) + " |"
+    lines = [
+        (row["method"], [_figure(row, metric, figure) for _, metric, figure in shown])
+        for row in rows
+        if row["model"] is not None or any(_known(row, *column[1:]) for column in shown)
+    ]
+    return [title.format(top=top) for title, *_ in shown], lines
 
 
 def _known(row: Mapping[str, Any], metric: str, figure: str) -> bool:

@@ -219,7 +219,9 @@ def test_progress_on_a_terminal_only(files):
     assert process.returncode == 0
     states = [state.strip() for state in told.decode().split("\r") if " left" in state]
     assert states
-    assert all(re.fullmatch(r"frame \d+ of 300, \d+\.\d frames/s, \d+:\d\d left", state) for state in states)
+    assert all(
+        re.fullmatch(r"\[[#-]{20}\] frame \d+ of 300, \d+\.\d frames/s, \d+:\d\d left", state) for state in states
+    )
     assert told.decode().strip().split("\r")[-1].startswith("300 frames, ")
 
 

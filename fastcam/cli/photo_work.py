@@ -1,0 +1,105 @@
+"""Work on one photo, which goes on beside that on others: read, explained, drawn and encoded; nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fastcam.cli.journal import digest
+from fastcam.errors import BackendError, FastcamError, GradientError, InputError
+
+if TYPE_CHECKING:
+    from fastcam.classifier.classifier import Classifier
+    from fastcam.cli.progress import Progress
+    from fastcam.results import Explanation
+
+
+class PhotoError(InputError):
+    """A photo that can't be read or explained, while others may be; the message has its path."""
+
+
+class Stopped(Exception):
+    """Nobody wants the result any more."""
+
+
+class Done(NamedTuple):
+    """A photo that is done: its sha256; its record, None where an earlier run's is good; its overlays as PNG files."""
+
+    sha256: str
+    record: dict[str, Any] | None
+    overlays: list[bytes]
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoWork:
+    """The work on a photo.
+
+    Attributes
+    ----------
+    model, how
+        The model, and keywords of `Classifier.explain`.
+    draw
+        Keywords of `fastcam.overlay`.
+    is_known
+        Returns whether an earlier run has results of a path and sha256.
+    steps
+        Returns a block in which the terminal shows the steps of a method that asks the model again, where no other
+        photo is in work; None where others are.
+    """
+
+    model: Classifier
+    how: Mapping[str, Any]
+    draw: Mapping[str, Any]
+    is_known: Callable[[str, str], bool]
+    steps: Callable[[], AbstractContextManager[Progress]] | None
+
+    def __call__(self, photo: tuple[str, Sequence[str]], is_over: Callable[[], bool]) -> Done | PhotoError:
+        """Return what is made of a path and the names of its overlays, or why nothing is."""
+        (path, names), began = photo, perf_counter()
+        sha256 = digest(path)
+        if self.is_known(path, sha256):
+            return Done(sha256, None, [], perf_counter() - began)
+        try:
+            record, overlays = self._explained(path, names, is_over)
+        except (BackendError, GradientError):  # they aren't about this photo
+            raise
+        except FastcamError as error:
+            message = str(error)
+            failed = PhotoError(message if message.startswith(f"{path}: ") else f"{path}: {message}")
+            failed.__cause__ = error
+            return failed
+        return Done(sha256, {"file": path, "sha256": sha256, **record}, overlays, perf_counter() - began)
+
+    def _explained(
+        self, path: str, names: Sequence[str], is_over: Callable[[], bool]
+    ) -> tuple[dict[str, Any], list[bytes]]:
+        from fastcam.cli.writing import png
+        from fastcam.export.lines import map_records
+        from fastcam.export.overlays import legible_scale, overlay
+        from fastcam.images.photos import photo_pixels
+
+        photo = photo_pixels(path, self.model.preprocess.levels) if names else path  # decoded once for both
+        explanation = self._explain(photo, is_over)
+        height, width = explanation.image_sizes[0].tolist()
+        maps = map_records(explanation, 0)
+        if names:
+            maps = [one | {"overlay": name} for one, name in zip(maps, names, strict=True)]
+        record = {"size": {"width": width, "height": height}, "seen": explanation.regions[0].tolist(), "maps": maps}
+        how = {"scale": legible_scale((height, width)), "threads": 1 if self.steps is None else None, **self.draw}
+        return record, [png(overlay(photo, explanation, map=m, **how)) for m in range(len(names))]
+
+    def _explain(self, photo: Any, is_over: Callable[[], bool]) -> Explanation:
+        """Explain a photo, with a line on the terminal while a method asks the model again."""
+        if self.steps is not None:
+            with self.steps() as steps:
+                return self.model.explain(photo, progress=steps.reach, **self.how)
+
+        def go_on(done: int, total: int) -> None:
+            if is_over():
+                raise Stopped
+
+        return self.model.explain(photo, progress=go_on, **self.how)
