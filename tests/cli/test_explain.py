@@ -1,7 +1,6 @@
 """`fastcam explain` of many photos: folders and patterns, broken photos, and repeated runs."""
 
 import gc
-import io
 import os
 import re
 import sys
@@ -16,7 +15,7 @@ from fastcam.cli import main, progress
 from fastcam.cli.explain import overlay_names
 from fastcam.cli.photos import find_photos
 from fastcam.results import Explanation
-from tests.cli.explaining import explained, make, names, prepare, results, run, state
+from tests.cli.explaining import Terminal, explained, make, names, prepare, results, run, state
 from tests.model.models import WEIGHTS, build, classifier
 
 
@@ -276,11 +275,6 @@ def test_no_explanation_is_kept(files, monkeypatch):
         gc.unfreeze()
     assert len(alive) == 11
     assert max(alive) <= min(alive) + processors()
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
 
 
 def test_a_terminal_sees_how_far_it_is(files, monkeypatch):
