@@ -65,13 +65,13 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         action="append",
         help="cpu, cuda, tensorrt, coreml, dml, openvino or another of ONNX Runtime, by its long name as well; may be "
-        "repeated, the first that can is used (default: what this installation has)",
+        "repeated",
     )
     group.add_argument(
         "--threads",
         type=int,
         metavar="N",
-        help="processors for one run of the model (default: all, shared by --workers)",
+        help="of one run of the model (default: one a processor, shared out among runs at once)",
     )
 
 
