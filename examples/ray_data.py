@@ -18,6 +18,7 @@ from fastcam.classifier import Worker
 
 def main(model: str, photos: str, out: str, preprocess: str = "imagenet") -> None:
     paths = sorted(str(path.resolve()) for path in Path(photos).iterdir() if path.suffix in (".jpg", ".png"))
+    ray.data.DataContext.get_current().execution_options.preserve_order = True
     dataset = ray.data.from_items([{"path": path} for path in paths])
     found = dataset.map_batches(
         Worker,
@@ -26,7 +27,7 @@ def main(model: str, photos: str, out: str, preprocess: str = "imagenet") -> Non
         batch_size=8,
         compute=ray.data.ActorPoolStrategy(size=2),
     )
-    found.sort("path").write_parquet(out)
+    found.write_parquet(out)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from fastcam.images.preprocessing import Preprocess as Preprocess
     from fastcam.model.head.head import Head as Head
     from fastcam.results import Explanation as Explanation
+    from fastcam.results import Found as Found
     from fastcam.results import InputGradient as InputGradient
 
 _HOMES = {
@@ -44,6 +45,7 @@ _HOMES = {
     "Classifier": "classifier.classifier",
     "Explanation": "results",
     "FastcamError": "errors",
+    "Found": "results",
     "GradientError": "errors",
     "Head": "model.head.head",
     "HeadNotFoundError": "errors",

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import tempfile
 import venv
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,8 +35,8 @@ def types() -> None:
     python("-m", "pyright", "--pythonpath", sys.executable)
 
 
-# A process for each processor, files kept together: fixtures that hold models belong to one process.
-PARALLEL = ("-n", "auto", "--dist", "loadfile")
+# One process more than processors, as some tests wait; files kept together: fixtures that hold models belong to one.
+PARALLEL = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile")
 
 
 def tests() -> None:
@@ -58,28 +60,22 @@ def left_out(folder: str, names: list[str]) -> set[str]:
     return tests | {"cuda", "published.py", "__pycache__"}
 
 
-def wheel() -> None:
-    """Build the wheel, install it into a fresh environment, and test it from another directory."""
+def installed_wheel(folder: Path) -> str:
+    """Compile the kernels, build the wheel, install it into a fresh environment, and return its interpreter."""
+    python("-m", "fastcam", "warmup")  # tests in two processes would each compile them
+    python("-m", "build", "--outdir", str(folder / "dist"), ".")
+    venv.create(folder / "venv", with_pip=True)
+    fresh = str(folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python")
+    built = next((folder / "dist").glob("*.whl"))
+    tools = ("pytest", "pytest-benchmark", "pytest-xdist", "hypothesis")
+    run(fresh, "-m", "pip", "install", "-q", f"{built}[video]", *tools, cwd=folder)
+    return fresh
+
+
+def wheel(interpreter: Future[str]) -> None:
+    """Test the wheel that an interpreter has installed, from another directory."""
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        python("-m", "build", "--outdir", str(folder / "dist"), ".")
-        venv.create(folder / "venv", with_pip=True)
-        fresh = str(folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python")
-        built = next((folder / "dist").glob("*.whl"))
-        run(
-            fresh,
-            "-m",
-            "pip",
-            "install",
-            "-q",
-            f"{built}[video]",
-            "pytest",
-            "pytest-benchmark",
-            "pytest-xdist",
-            "hypothesis",
-            cwd=folder,
-        )
-        elsewhere = folder / "elsewhere"
+        elsewhere = Path(temporary)
         shutil.copytree(ROOT / "tests", elsewhere / "tests", ignore=left_out)
         for name in ("pyproject.toml", "README.md"):
             shutil.copy(ROOT / name, elsewhere)
@@ -87,27 +83,37 @@ def wheel() -> None:
         # The wheel's kernels are those of the checkout, by their sources' digest: compiled once for both.
         kept = str(ROOT / "kernels" / "cpu" / "__pycache__")
         tests = ("-m", "pytest", "-q", *PARALLEL, "tests", "--pyargs", "fastcam")
-        run(fresh, *tests, cwd=elsewhere, FASTCAM_CACHE_DIR=kept)
+        run(interpreter.result(), *tests, cwd=elsewhere, FASTCAM_CACHE_DIR=kept)
 
 
 def benchmarks() -> None:
-    """Once each, untimed: they still run, and the contenders still agree."""
-    python("-m", "pytest", "-q", "benchmarks", "--benchmark-disable")
+    """Run each once, untimed: they still run, and the contenders still agree."""
+    python("-m", "pytest", "-q", *PARALLEL, "benchmarks", "--benchmark-disable")
 
 
-CHECKS = {check.__name__: check for check in (lint, types, tests, wheel, benchmarks)}
+CHECKS = ("lint", "types", "tests", "wheel", "benchmarks")
 
 
 def main(names: list[str]) -> int:
     if unknown := set(names) - set(CHECKS):
         print(f"expected some of {', '.join(CHECKS)}; got {', '.join(unknown)}", file=sys.stderr)
         return 2
-    for name in names or CHECKS:
-        try:
-            CHECKS[name]()
-        except subprocess.CalledProcessError as error:
-            print(f"{name} failed with exit code {error.returncode}", file=sys.stderr)
-            return 1
+    chosen = names or CHECKS
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as aside:
+        fresh = aside.submit(installed_wheel, Path(folder)) if "wheel" in chosen else Future[str]()
+        checks = {
+            "lint": lint,
+            "types": types,
+            "tests": tests,
+            "wheel": partial(wheel, fresh),
+            "benchmarks": benchmarks,
+        }
+        for name in chosen:
+            try:
+                checks[name]()
+            except subprocess.CalledProcessError as error:
+                print(f"{name} failed with exit code {error.returncode}", file=sys.stderr)
+                return 1
     return 0
 
 

@@ -24,10 +24,14 @@ if TYPE_CHECKING:
     from fastcam.arrays.sweeps import Sweep as Sweep
     from fastcam.arrays.sweeps import sweep as sweep
     from fastcam.arrays.values import Boxes as Boxes
+    from fastcam.arrays.values import Cuboids as Cuboids
+    from fastcam.arrays.values import Intervals as Intervals
 
 _HOMES = {
     "Boxes": "values",
     "CONVENTIONS": "conventions",
+    "Cuboids": "values",
+    "Intervals": "values",
     "Sweep": "sweeps",
     "activation_maps": "maps",
     "area_masks": "masks",

@@ -163,12 +163,16 @@ def _out_on_device(name: str, out: Any, shape: tuple[int, ...], dtype: Any, sour
     return out
 
 
-def check_maps(name: str, maps: NDArray[np.float32]) -> None:
-    """Check that every value is finite and below `LARGEST` in magnitude, or raise `InputError` with the first place."""
+def check_maps(name: str, maps: NDArray[np.float32], rank: int = 2) -> None:
+    """Check that every value is finite and below `LARGEST` in magnitude, or raise `InputError` with the first place.
+
+    The last `rank` axes are places, those before them number the items.
+    """
     fine = np.abs(maps) < LARGEST  # False for NaN
     if not fine.all():
         where = tuple(int(i) for i in np.argwhere(~fine)[0])
-        item = f"item {list(where[:-2])}, position {list(where[-2:])}" if maps.ndim > 2 else f"position {list(where)}"
+        place = f"position {list(where[-rank:])}"
+        item = f"item {list(where[:-rank])}, {place}" if maps.ndim > rank else place
         raise InputError(
             f"{name}: expected finite values below {LARGEST:.3g} in magnitude; got {maps[where]} at {item}. "
             "Look for NaN or infinity in the images, the feature maps or the class weights"
@@ -267,7 +271,7 @@ def flat_maps(maps: ArrayLike) -> tuple[NDArray[np.float32], tuple[int, ...]]:
     return array.reshape(-1, *array.shape[-2:]), array.shape[:-2]
 
 
-def grid_at(shape: tuple[int, ...], size: tuple[int, int], window: Window | None) -> Grid:
+def grid_at(shape: tuple[int, ...], size: Any, window: tuple[int, ...] | None) -> Grid:
     """Return the `Grid` of an image of that size, or of a window of it, for maps (..., h, w)."""
     if type(size) is tuple and len(size) == 2 and type(size[0]) is int and type(size[1]) is int:
         height, width = size

@@ -14,19 +14,25 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastcam.arrays import conventions, engines
-from fastcam.arrays.checks import check_connectivity, check_maps, flat_maps, grid_at
+from fastcam.arrays.checks import check_maps, flat_maps, grid_at
 from fastcam.arrays.conventions import Convention
 from fastcam.arrays.engines.engine import Engine
 from fastcam.arrays.grids import Grid
+from fastcam.arrays.places import Volume, flat_places, line_at, neighbors_of, rank_of, volume_at
 from fastcam.arrays.scalars import is_whole
-from fastcam.arrays.values import Boxes, Components, Window
+from fastcam.arrays.values import Boxes, Components, Size
+from fastcam.arrays.volumes import volume_labels
 from fastcam.errors import InputError
 
 Ring = NDArray[np.int32]
+ALL_NEIGHBORS = 8  # of a pixel
 
 
 class Search(NamedTuple):
-    """A checked search for components: maps (P, h, w), their leading axes, the grid of pixels, the rule, the engine."""
+    """A checked search for components: maps (P, h, w), their leading axes, the grid of pixels, the rule, the engine.
+
+    Signals are images of one row, of rank 1.
+    """
 
     maps: NDArray[np.float32]
     leading: tuple[int, ...]
@@ -34,36 +40,69 @@ class Search(NamedTuple):
     rule: Convention
     connectivity: int
     run: Engine
+    rank: int = 2
 
     def check_maps(self) -> None:
         """Raise `InputError` with the place of the first value that isn't finite."""
-        check_maps("maps", self.maps.reshape(*self.leading, *self.maps.shape[1:]))
+        check_maps("maps", self.maps.reshape(*self.leading, *self.maps.shape[-self.rank :]), self.rank)
 
 
 def search_of(
     maps: ArrayLike,
-    size: tuple[int, int],
+    size: Any,
     convention: str,
     threshold: float | None,
-    connectivity: int,
-    window: Window | None,
+    connectivity: int | None,
+    window: tuple[int, ...] | None,
     engine: str,
 ) -> Search:
-    """Check the options of `fastcam.find_boxes` and return them as a `Search`."""
-    rule, neighbors = conventions.named(convention, threshold), check_connectivity(connectivity)
+    """Check the options of `fastcam.find_boxes` for images and return them as a `Search`."""
+    rule, neighbors = conventions.named(convention, threshold), neighbors_of(connectivity, 2)
     flat, leading = flat_maps(maps)
     return Search(flat, leading, grid_at(flat.shape, size, window), rule, neighbors, engines.serving(engine, flat))
 
 
+def line_search_of(
+    maps: ArrayLike,
+    size: Any,
+    convention: str,
+    threshold: float | None,
+    connectivity: int | None,
+    window: Any,
+    engine: str,
+) -> Search:
+    """Check the options of `fastcam.find_boxes` for signals and return them as a `Search` in images of one row."""
+    rule = conventions.named(convention, threshold)
+    neighbors_of(connectivity, 1)
+    flat, leading = flat_places(maps, 1)
+    where = line_at(flat.shape[1], size, window)
+    return Search(flat[:, None], leading, where, rule, ALL_NEIGHBORS, engines.serving(engine, flat), 1)
+
+
+def volume_search_of(
+    maps: ArrayLike,
+    size: Any,
+    convention: str,
+    threshold: float | None,
+    connectivity: int | None,
+    window: Any,
+    engine: str,
+) -> tuple[Volume, Convention, int, Engine]:
+    """Check the options of `fastcam.find_boxes` for volumes and return them."""
+    rule, neighbors = conventions.named(convention, threshold), neighbors_of(connectivity, 3)
+    volume = volume_at(maps, size, window)
+    return volume, rule, neighbors, engines.serving(engine, volume.maps)
+
+
 def label_images(
     maps: ArrayLike,
-    size: tuple[int, int],
+    size: Size,
     *,
     convention: str = "paper",
     threshold: float | None = None,
-    connectivity: int = 8,
+    connectivity: int | None = None,
     min_area: int = 1,
-    window: Window | None = None,
+    window: tuple[int, ...] | None = None,
     engine: str = "auto",
 ) -> NDArray[np.int32]:
     """Return label images: 1 at the pixels of the largest component of a map, 2 at the next, and so on, 0 elsewhere.
@@ -77,7 +116,8 @@ def label_images(
 
     Returns
     -------
-    (..., H, W) int32, from 0 to the number of components of a map; with a window its height and width.
+    (..., H, W) int32, from 0 to the number of components of a map; with a window its height and width. For signals
+    (..., L), for volumes (..., D, H, W).
 
     Raises
     ------
@@ -90,14 +130,17 @@ def label_images(
     array([[2, 0, 0, 1, 1]], dtype=int32)
     """
     smallest = smallest_area("all", min_area)
-    search = search_of(maps, size, convention, threshold, connectivity, window, engine)
+    options = convention, threshold, connectivity, window, engine
+    if rank_of(size) == 3:
+        return volume_labels(*volume_search_of(maps, size, *options), smallest)
+    search = line_search_of(maps, size, *options) if rank_of(size) == 1 else search_of(maps, size, *options)
     xp = search.run.xp
     out = xp.zeros((len(search.maps), *search.where.size), np.int32)
     for p, (found, rank) in enumerate(_each_map(search, smallest)):
         labels = xp.zeros(len(found.components), np.int32)
         labels[rank] = xp.arange(1, len(rank) + 1)
         search.run.paint(found.runs, labels[roots(found.components)], out[p])
-    return out.reshape(*search.leading, *search.where.size)
+    return out.reshape(*search.leading, *search.where.size[-search.rank :])
 
 
 def smallest_area(components: Any, min_area: Any) -> int:

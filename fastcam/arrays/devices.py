@@ -47,6 +47,11 @@ def adopt(name: str, value: Any) -> Any:
         ) from error
 
 
+def in_host_memory(array: Any) -> Any:
+    """Return an array of CuPy as one of NumPy; one of NumPy as it is."""
+    return array if isinstance(array, np.ndarray) else cupy_module().asnumpy(array)
+
+
 def new_array(xp: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """Return a new array on the current device.
 

@@ -20,7 +20,9 @@ from fastcam.arrays.checks import (
 )
 from fastcam.arrays.devices import adopt, is_on_device
 from fastcam.arrays.engines.engine import Engine
-from fastcam.arrays.values import FeatureMaps, Window
+from fastcam.arrays.places import as_images, flat_places, line_at, rank_of, rank_of_layout, volume_at
+from fastcam.arrays.values import FeatureMaps, Size
+from fastcam.arrays.volumes import check_room, volume_heatmaps
 from fastcam.errors import InputError
 
 
@@ -45,14 +47,15 @@ def activation_maps(
     Parameters
     ----------
     feature_maps
-        (N, C, h, w) real numbers: the last spatial layer's output. float32, float16, int8 and uint8 are read without a
-        copy, other dtypes are converted to float32.
+        (N, C, h, w) real numbers: the last spatial layer's output; (N, C, l) of signals, (N, C, d, h, w) of volumes.
+        float32, float16, int8 and uint8 are read without a copy, other dtypes are converted to float32.
     class_weights
         (K, C): the weights behind the pooling, one row a class.
     class_index
         Classes in [0, K): one for all images, (M,) for all images, or (N, M), row n for image n.
     layout
-        "NCHW", or "NHWC" for feature maps (N, h, w, C). Both are read in place.
+        "NCHW", or "NHWC" for feature maps (N, h, w, C). Both are read in place. "NCW" or "NWC" for signals, "NCDHW" or
+        "NDHWC" for volumes.
     scale, zero_point
         Of int8 or uint8 feature maps q, which stand for `(q - zero_point) * scale`.
     threads
@@ -62,7 +65,7 @@ def activation_maps(
 
     Returns
     -------
-    (N, M, h, w) float32, in the units of the logits.
+    (N, M, h, w) float32, in the units of the logits; (N, M, l) of signals, (N, M, d, h, w) of volumes.
 
     Raises
     ------
@@ -78,11 +81,16 @@ def activation_maps(
     >>> activation_maps(features, [[1.0, 0.0], [-1.0, 1.0]], [0, 1])[0]
     array([[[0., 1.], [2., 3.]],
            [[4., 4.], [4., 4.]]], dtype=float32)
+    >>> activation_maps(features.reshape(1, 2, 4), [[1.0, 0.0]], 0, layout="NCW")  # of a signal
+    array([[[0., 1., 2., 3.]]], dtype=float32)
     """
+    places = None
+    if rank_of_layout(layout) != 2:
+        feature_maps, layout, places = as_images(feature_maps, layout)
     features, weights = feature_maps_and_weights(feature_maps, class_weights, layout, scale, zero_point)
     index = class_indices(class_index, features.shape[0], len(weights))
     check_threads(threads)
-    return checked_maps(engines.serving(engine, features.data), features, weights, index, threads)
+    return checked_maps(engines.serving(engine, features.data), features, weights, index, threads, places)
 
 
 def checked_maps(
@@ -91,37 +99,44 @@ def checked_maps(
     weights: NDArray[np.float32],
     index: NDArray[np.int64],
     threads: int | None = None,
+    places: tuple[int, ...] | None = None,
 ) -> NDArray[np.float32]:
-    """Return maps (N, M, h, w) from rows (N, M) of weights (K, C), checked to be finite: the last step of a method."""
+    """Return maps (N, M, h, w) from rows (N, M) of weights (K, C), checked to be finite: the last step of a method.
+
+    `places` are the last axes of the result, if they aren't those of an image: the feature maps have them in one row.
+    """
     maps, sound = run.activation_maps(features, weights, index, threads)
+    if places is not None:
+        maps = maps.reshape(*maps.shape[:2], *places)
     if sound < len(maps):
-        check_maps("activation maps", maps)
+        check_maps("activation maps", maps, maps.ndim - 2)
     return maps
 
 
 def heatmaps(
     maps: ArrayLike,
-    size: tuple[int, int],
+    size: Size,
     *,
     normalize: bool = True,
     limits: ArrayLike | None = None,
     dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
-    window: Window | None = None,
+    window: tuple[int, ...] | None = None,
     threads: int | None = None,
     engine: str = "auto",
 ) -> NDArray[Any]:
     """Return maps at image size, each scaled to [0, 1] by its minimum and maximum there.
 
     Bilinear with half-pixel centres and replicated edges (`align_corners=False`). A constant map becomes zeros. The
-    map is scaled before it is upsampled, and values that rounding leaves outside of [0, 1] are clipped.
+    map is scaled before it is upsampled, and values that rounding leaves outside of [0, 1] are clipped. Maps of signals
+    and of volumes follow the same rule, linear and trilinear.
 
     Parameters
     ----------
     maps
-        (..., h, w) real numbers.
+        (..., h, w) real numbers; of signals (..., l), of volumes (..., d, h, w), in the host's memory.
     size
-        (H, W) of the image that the maps cover.
+        (H, W) of the image that the maps cover; (L,) of the signal, (D, H, W) of the volume.
     normalize
         False: raw values, which are comparable between maps.
     limits
@@ -133,7 +148,8 @@ def heatmaps(
     out
         C-contiguous array of the result's shape and dtype to write into, and return.
     window
-        (x0, y0, x1, y1), half-open: only these pixels of the image; minimum and maximum are theirs.
+        (x0, y0, x1, y1), half-open: only these pixels of the image; minimum and maximum are theirs. Of a signal
+        (x0, x1), of a volume (x0, y0, z0, x1, y1, z1).
     threads
         Number of threads, at most; None: one a processor, where there is enough work. Maps, or the rows of one, are
         shared out.
@@ -142,13 +158,15 @@ def heatmaps(
 
     Returns
     -------
-    (..., H, W) float32 in [0, 1], uint8 in [0, 255], or raw float32; with a window its height and width.
+    (..., H, W) float32 in [0, 1], uint8 in [0, 255], or raw float32; with a window its height and width. For signals
+    (..., L), for volumes (..., D, H, W).
 
     Raises
     ------
     InputError
         Fewer than two axes, no element, a number that isn't finite, limits, size or window out of range; an `out` that
-        doesn't fit, or that overlaps the maps. If one map of several isn't finite, `out` is partly written.
+        doesn't fit, or that overlaps the maps; volumes that don't fit the memory. If one map of several isn't finite,
+        `out` is partly written.
 
     Examples
     --------
@@ -159,21 +177,40 @@ def heatmaps(
     >>> maps = np.random.default_rng(0).standard_normal((2, 5, 7, 7))     # (N, M, h, w)
     >>> heatmaps(maps, (224, 320), dtype=np.uint8).shape                   # (N, M, H, W)
     (2, 5, 224, 320)
+    >>> heatmaps([0.0, 4.0], (4,))                                         # a signal
+    array([0.  , 0.25, 0.75, 1.  ], dtype=float32)
+    >>> heatmaps(maps, (16, 112, 112)).shape                               # volumes: maps (N, d, h, w)
+    (2, 16, 112, 112)
     """
     if not isinstance(normalize, bool | np.bool_):
         raise InputError(f"normalize: expected True or False; got {normalize!r}")
-    flat, leading = flat_maps(maps)
-    where = grid_at(flat.shape[1:], size, window)
+    rank = rank_of(size)
+    volume = volume_at(maps, size, window) if rank == 3 else None
+    if volume is not None:
+        flat, leading, where, shape = volume.maps, volume.leading, volume.plane, volume.size
+    elif rank == 1:
+        flat, leading = flat_places(maps, 1)
+        where = line_at(flat.shape[1], size, window)
+        flat, shape = flat[:, None], where.size[1:]
+    else:
+        flat, leading = flat_maps(maps)
+        where = grid_at(flat.shape[1:], size, window)
+        shape = where.size
     check_threads(threads)
     scale = limits_of(limits, leading)
     if scale is not None and not normalize:
         raise InputError("limits: expected with normalize=True; got raw values, which aren't scaled")
     kind = _heatmap_dtype(dtype, out, normalize)
-    made = out_array("out", out, (*leading, *where.size), kind, flat)
+    if volume is not None and out is None:
+        check_room(volume, kind.itemsize * len(flat))
+    made = out_array("out", out, (*leading, *shape), kind, flat)
     run = engines.serving(engine, flat)
+    if volume is not None:
+        volume_heatmaps(volume, bool(normalize), scale, made.reshape(-1, *shape), run, threads)
+        return made
     sound = run.heatmaps(flat, where, bool(normalize), scale, made.reshape(-1, *where.size), threads)
     if sound < len(flat):
-        check_maps("maps", flat.reshape(*leading, *flat.shape[1:]))
+        check_maps("maps", flat.reshape(*leading, *flat.shape[-rank:]), rank)
     return made
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable, Sequence
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Self
 
 from numpy.typing import ArrayLike
 
 from fastcam.classifier import explanations
+from fastcam.classifier.class_names import Classes, class_numbers
+from fastcam.classifier.given import Given
 from fastcam.classifier.labels import read_labels
 from fastcam.classifier.pooled_features import Reclassified, head_with_classes
 from fastcam.classifier.prepared_model import PreparedModel
 from fastcam.classifier.steady import Steady
 from fastcam.classifier.stream import Stream, open_stream
-from fastcam.images.photos import each_photo
+from fastcam.errors import InputError
 from fastcam.methods import table
 from fastcam.model.gradient.at_input import Smoothing
 from fastcam.model.head.head import Head
@@ -40,10 +42,13 @@ class Classifier(PreparedModel):
 
     def explain(
         self,
-        images: Any,
+        images: Any = None,
         *,
+        tensors: Any = None,
+        region: Any = None,
+        constants: Mapping[str, ArrayLike] | None = None,
         top: int = 1,
-        class_index: ArrayLike | None = None,
+        class_index: Classes | None = None,
         method: str = "auto",
         layer: str | Sequence[str] | None = None,
         convention: str = "paper",
@@ -52,6 +57,8 @@ class Classifier(PreparedModel):
         engine: str = "auto",
         batch_size: int | None = None,
         progress: Progress | None = None,
+        on_error: Literal["raise", "skip"] = "raise",
+        keep_images: bool = False,
     ) -> Explanation:
         """Compute activation maps and boxes for the best classes, or for given ones, of one or many images.
 
@@ -61,10 +68,24 @@ class Classifier(PreparedModel):
         ----------
         images
             A path, a PIL image or an (H, W, 3) uint8 RGB array; a sequence of these, of any sizes; or (N, H, W, 3).
+        tensors
+            In place of images: network inputs that are preprocessed already, (N, ...) or one item without N, in the
+            layout and dtype of `Classifier.input`, or a sequence of items. Arrays of NumPy, PyTorch or any library with
+            `__array__` or DLPack, which aren't copied where they are contiguous; those on a CUDA device if a CUDA
+            provider runs the model. Boxes are in the tensor's own pixels.
+        region
+            Where tensors are in the photos that they were made of: (xyxy, (height, width)), the part that was resized
+            and the photo's size, for all or with a row each, (N, 4) and (N, 2), as `regions` and `image_sizes` of an
+            `Explanation`. Boxes and heatmaps are then in the photos' pixels.
+        constants
+            Values of the model's further inputs, by name, in place of those of `fastcam.load`: one of the same shape
+            for all images, or one with a row for each image. A method that reads class weights refuses values with
+            which these would be others.
         top
             Explain this many classes of each image, best first.
         class_index
-            Explain these classes instead: one for all images, (M,) for all, or (N, M), row n for image n.
+            Explain these classes instead: one for all images, (M,) for all, or (N, M), row n for image n. A class is
+            meant by its number, or by its name in `labels`, in upper or lower case.
         method
             A name of `fastcam.methods.METHODS`, which has formulas and papers. "cam" is for heads of kind "cam" and
             "cam-spatial". Methods that weigh feature maps take any head: by a closed form where the head is exact, else
@@ -88,6 +109,12 @@ class Classifier(PreparedModel):
             Called with (done, total) after each batch of these methods, for a bar on the screen; an exception that it
             raises ends the work. It begins again where a model turns out to mix the items of a batch, and is run on one
             after another.
+        on_error
+            "raise": an image that can't be explained is an error that names it. "skip": it is left out, and stands in
+            `Explanation.failures`; an error all the same if no image is left.
+        keep_images
+            Keep the pixels of each image in `Explanation.images`, so that notebooks show the maps over them: H·W·3
+            bytes each, a copy of arrays.
 
         Returns
         -------
@@ -119,11 +146,13 @@ class Classifier(PreparedModel):
         >>> explanation.activation_maps.shape, explanation.boxes.xyxy.shape
         ((1, 2, 13, 13), (1, 2, 4))
         """
-        photos = each_photo(images)
+        if on_error not in ("raise", "skip"):
+            raise InputError(f"on_error: expected 'raise' or 'skip'; got {on_error!r}")
+        given = Given.of(self.vision, images, tensors, region, constants, keep_images)
         options = self.vision.options(
-            len(photos),
+            len(given.images),
             top=top,
-            class_index=class_index,
+            class_index=class_numbers(class_index, self.labels),
             method=method,
             layer=layer,
             convention=convention,
@@ -133,14 +162,17 @@ class Classifier(PreparedModel):
             batch_size=batch_size,
             progress=progress,
         )
-        return explanations.explain(self.vision, self.labels, photos, options)
+        return explanations.explain(self.vision, self.labels, given, options, on_error == "skip")
 
     def input_gradient(
         self,
-        images: Any,
+        images: Any = None,
         *,
+        tensors: Any = None,
+        region: Any = None,
+        constants: Mapping[str, ArrayLike] | None = None,
         top: int = 1,
-        class_index: ArrayLike | None = None,
+        class_index: Classes | None = None,
         method: str = "saliency",
         samples: int = 1,
         noise: float = 0.15,
@@ -155,7 +187,7 @@ class Classifier(PreparedModel):
 
         Parameters
         ----------
-        images, top, class_index
+        images, tensors, region, constants, top, class_index
             As in `explain`.
         method
             Name of an `InputMethod` of `fastcam.methods.METHODS`, which has formulas and papers.
@@ -191,17 +223,21 @@ class Classifier(PreparedModel):
         >>> found.gradients.shape, found.activation_maps.shape
         ((1, 1, 3, 224, 224), (1, 1, 224, 224))
         """
-        photos, smoothing = each_photo(images), Smoothing.checked(samples, noise, seed)
+        given, smoothing = (
+            Given.of(self.vision, images, tensors, region, constants),
+            Smoothing.checked(samples, noise, seed),
+        )
         table.of_input(method, layer)
-        options = self.vision.options(len(photos), top=top, class_index=class_index, method=method, engine="cpu")
-        return explanations.input_gradient(self.vision, self.labels, photos, options, smoothing, layer)
+        index, count = class_numbers(class_index, self.labels), len(given.images)
+        options = self.vision.options(count, top=top, class_index=index, method=method, engine="cpu")
+        return explanations.input_gradient(self.vision, self.labels, given, options, smoothing, layer)
 
     def stream(
         self,
         frames: Iterable[Any] | AsyncIterable[Any],
         *,
         top: int = 1,
-        class_index: ArrayLike | None = None,
+        class_index: Classes | None = None,
         every: int = 1,
         workers: int | None = None,
         queue: int = 2,
@@ -262,7 +298,7 @@ class Classifier(PreparedModel):
         """
         options = self.vision.options(
             top=top,
-            class_index=class_index,
+            class_index=class_numbers(class_index, self.labels),
             method=method,
             layer=layer,
             convention=convention,

@@ -12,19 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.arrays.values import Boxes
+from fastcam.classifier.given import Given, of_each
 from fastcam.classifier.pipeline import InTurn, Work
 from fastcam.classifier.steady import Smoother, Steady
 from fastcam.classifier.vision import SeenPhoto, Vision
 from fastcam.errors import InputError
-from fastcam.images.photos import Photo, of_each
+from fastcam.images.photos import Photo
 from fastcam.methods.method import InputMethod
 from fastcam.methods.options import Options
 from fastcam.model.gradient.at_input import Smoothing
-from fastcam.results import Explanation, InputGradient
+from fastcam.results import Explanation, Failure, InputGradient
 
 T = TypeVar("T")
 Labels = tuple[str, ...] | None
-Photos = Sequence[Photo] | NDArray[np.uint8]
 
 
 class Explained(NamedTuple):
@@ -54,13 +54,21 @@ class Explained(NamedTuple):
     how: str
 
 
-def explain(vision: Vision, labels: Labels, photos: Photos, options: Options) -> Explanation:
-    """Explain photos one by one; of several, errors name the image."""
-    return gather(vision, labels, _each(vision, photos, options, partial(_localize, vision)), options)
+def explain(vision: Vision, labels: Labels, given: Given, options: Options, skip: bool = False) -> Explanation:
+    """Explain images one by one; of several, errors name the image.
+
+    Parameters
+    ----------
+    skip
+        Leave out images that can't be explained, but for their errors.
+    """
+    failures: list[Failure] | None = [] if skip else None
+    found = _each(vision, given, options, partial(_localize, vision), failures)
+    return gather(vision, labels, found, options, given.preprocess, failures or ())
 
 
 def input_gradient(
-    vision: Vision, labels: Labels, photos: Photos, options: Options, smoothing: Smoothing, layer: str | None
+    vision: Vision, labels: Labels, given: Given, options: Options, smoothing: Smoothing, layer: str | None
 ) -> InputGradient:
     """Compute gradients at the network input, or another layer, by a method that goes back there."""
     method, own = options.method, vision.session.input
@@ -71,7 +79,7 @@ def input_gradient(
     ) -> tuple[SeenPhoto, NDArray[np.int64], NDArray[np.float32]]:
         return seen, classes, vision.attribution.input_gradients(seen, classes, options, smoothing, layer)
 
-    seen, index, gradients = zip(*_each(vision, photos, options, sent_back), strict=True)
+    seen, index, gradients = zip(*_each(vision, given, options, sent_back), strict=True)
     opened = vision.attribution.inputs.ready(method.variant, method.places if layer is None else layer)
     inputs = np.concatenate([one.network_input[:1] for one in seen]).astype(np.float32)
     return InputGradient(
@@ -79,13 +87,13 @@ def input_gradient(
         logits=np.stack([one.logits for one in seen]),
         gradients=np.stack(gradients),
         activation_maps=np.stack([method.maps(one) for one in gradients]),
-        network_inputs=inputs if own.layout == "NCHW" else np.ascontiguousarray(inputs.transpose(0, 3, 1, 2)),
+        network_inputs=np.ascontiguousarray(np.moveaxis(inputs, -1, 1)) if own.is_channels_last else inputs,
         image_sizes=np.array([one.size for one in seen], np.int64),
         regions=np.array([one.region for one in seen], np.int64),
         labels=labels,
         method=method.name,
         layer=opened.layer,
-        preprocess=vision.preprocess.describe(),
+        preprocess=given.preprocess or vision.preprocess.describe(),
         provider=vision.session.provider,
         **smoothing._asdict(),
     )
@@ -93,19 +101,26 @@ def input_gradient(
 
 def _each(
     vision: Vision,
-    photos: Photos,
+    given: Given,
     options: Options,
     work: Callable[[SeenPhoto, NDArray[np.int64], Options], T],
+    failures: list[Failure] | None = None,
 ) -> list[T]:
-    """Return what is made of each photo that was seen, and of its classes (M,)."""
+    """Return what is made of each image that was seen, and of its classes (M,).
 
-    def one(n: int, photo: Photo) -> T:
+    Parameters
+    ----------
+    failures
+        Filled with those of images that are left out; None: an error of one is the caller's.
+    """
+
+    def one(n: int, image: Any) -> T:
         wanted = options.classes(n)
-        seen = vision.see(photo, options, None if isinstance(wanted, int) else wanted)
+        seen = given.look(vision, n, image, options, None if isinstance(wanted, int) else wanted)
         classes = vision.best(seen, wanted) if isinstance(wanted, int) else wanted
-        return work(seen, classes, options.of_image(n, len(photos)))
+        return work(seen, classes, options.of_image(n, len(given.images)))
 
-    return of_each(photos, one)
+    return of_each(given.images, one, failures)
 
 
 def _localize(vision: Vision, seen: SeenPhoto, classes: NDArray[np.int64], options: Options) -> Explained:
@@ -128,7 +143,7 @@ def frame_work(vision: Vision, labels: Labels, options: Options, steady: Steady 
         `steady` isn't a `Steady`, or the method reads no feature maps of the head.
     """
     if steady is None:
-        return lambda frame, *_: explain(vision, labels, [frame], options)
+        return lambda frame, *_: explain(vision, labels, Given([frame]), options)
     if not isinstance(steady, Steady):
         raise InputError(f"steady: expected a fastcam.Steady or None; got {steady!r}")
     if options.layers or isinstance(options.method, InputMethod):
@@ -169,8 +184,15 @@ def _as_floats(feature_maps: Any) -> Any:
 # ---- all photos in one -----------------------------------------------------------------------------------------------
 
 
-def gather(vision: Vision, labels: Labels, found: Sequence[Explained], options: Options) -> Explanation:
-    """Put all photos in one explanation."""
+def gather(
+    vision: Vision,
+    labels: Labels,
+    found: Sequence[Explained],
+    options: Options,
+    preprocess: str = "",
+    failures: Sequence[Failure] = (),
+) -> Explanation:
+    """Put all images in one explanation; `preprocess` is what stands in place of the model's own preprocessing."""
     index = np.stack([one.class_index for one in found]).astype(np.int64)
     seen = [one.seen for one in found]
     preprocessing, inference = (sum(times) for times in zip(*(one.seconds for one in seen), strict=True))
@@ -200,8 +222,10 @@ def gather(vision: Vision, labels: Labels, found: Sequence[Explained], options: 
         },
         labels=labels,
         head=vision.head,
-        preprocess=vision.preprocess.describe(),
-        levels=vision.preprocess.levels,
+        preprocess=preprocess or vision.preprocess.describe(),
+        levels=None if preprocess else vision.preprocess.levels,
         provider=vision.session.provider,
         activation=vision.scoring.activation,
+        failures=tuple(failures),
+        images=tuple(one.pixels for one in seen if one.pixels is not None) or None,
     )

@@ -9,26 +9,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastcam.classifier.given import Given, of_each
 from fastcam.classifier.vision import Vision
 from fastcam.errors import InputError
-from fastcam.images.photos import Photo, of_each
 from fastcam.model.head.head import LEARNED, Head
+from fastcam.model.head.layouts import place_means
 from fastcam.model.head.scores import check_activation
+from fastcam.model.run.constants import AS_LOADED, Constants
 from fastcam.model.run.session import Session
 
 if TYPE_CHECKING:
     import onnxruntime as ort
 
 
-def features_of(vision: Vision, photos: Sequence[Photo] | NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the pooled features (N, C) of photos; of several, errors name the image."""
-    return np.concatenate(of_each(photos, lambda _, photo: pooled(vision.head, vision.see(photo).feature_maps)))
+def features_of(vision: Vision, given: Given) -> NDArray[np.float32]:
+    """Return the pooled features (N, C) of images; of several, errors name the image."""
+    return np.concatenate(
+        of_each(given.images, lambda n, image: pooled(vision.head, given.look(vision, n, image).feature_maps))
+    )
 
 
 def pooled(head: Head, feature_maps: Any) -> NDArray[np.float32]:
     """Return the means (N, C) over all places of feature maps (N, ...) in the model's layout, without prefix tokens."""
     maps = head.arranged(feature_maps.shape).channels_first(feature_maps)
-    means = maps.mean(axis=(2, 3), dtype=np.float64).astype(np.float32)
+    means = place_means(maps).astype(np.float32)
     return means if isinstance(means, np.ndarray) else means.get()
 
 
@@ -78,20 +82,29 @@ class Reclassified(Session):
         self._head = head
 
     def run(
-        self, images: NDArray[Any], outputs: Sequence[str], options: ort.RunOptions | None = None
+        self,
+        images: Any,
+        outputs: Sequence[str],
+        options: ort.RunOptions | None = None,
+        constants: Constants = AS_LOADED,
     ) -> list[NDArray[Any]]:
         """Run network inputs: see `Session.run`."""
         maps = self._head.feature_maps  # asked for in any case: new logits are made of them
         computed = [maps, *(name for name in outputs if name not in (maps, LEARNED))]
-        known = dict(zip(computed, super().run(images, computed, options), strict=True))
+        known = dict(zip(computed, super().run(images, computed, options, constants), strict=True))
         known[LEARNED] = self._logits(known[maps])
         return [known[name] for name in outputs]
 
     def run_on_device(
-        self, images: NDArray[Any], on_device: str, outputs: Sequence[str], adopt: Callable[[ort.OrtValue], Any]
+        self,
+        images: Any,
+        on_device: str,
+        outputs: Sequence[str],
+        adopt: Callable[[ort.OrtValue], Any],
+        constants: Constants = AS_LOADED,
     ) -> tuple[Any, list[NDArray[Any]]]:
         """Run network inputs and leave feature maps on their device: see `Session.run_on_device`."""
-        maps, _ = super().run_on_device(images, on_device, [], adopt)
+        maps, _ = super().run_on_device(images, on_device, [], adopt, constants)
         return maps, [self._logits(maps) for _ in outputs]
 
     def _logits(self, feature_maps: Any) -> NDArray[np.float32]:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from fastcam.classifier.given import Given
 from fastcam.classifier.pooled_features import features_of
 from fastcam.classifier.vision import Vision
 from fastcam.errors import InputError
 from fastcam.images.fit import check_channels, default_preprocess, target_size, value_range
-from fastcam.images.photos import each_photo
 from fastcam.images.preprocessing import NAMED, Preprocess
 from fastcam.methods.attribution import Attribution
 from fastcam.model.file.source import Source, read_source
@@ -163,7 +163,9 @@ class PreparedModel:
         logits, maps, _ = self.vision.run(images)
         return logits, np.ascontiguousarray(self.head.arranged(maps.shape).channels_first(maps), np.float32)
 
-    def features(self, images: Any) -> NDArray[np.float32]:
+    def features(
+        self, images: Any = None, *, tensors: Any = None, constants: Mapping[str, ArrayLike] | None = None
+    ) -> NDArray[np.float32]:
         """Compute the pooled features of one or many images, for `with_classes`: the mean of each feature map.
 
         Zhou et al. 2016, section 4, "generic localizable features". Whatever the kind of the head, they are means over
@@ -171,7 +173,7 @@ class PreparedModel:
 
         Parameters
         ----------
-        images
+        images, tensors, constants
             As in `Classifier.explain`.
 
         Returns
@@ -183,7 +185,7 @@ class PreparedModel:
         InputError, ModelError
             As `Classifier.explain`.
         """
-        return features_of(self.vision, each_photo(images))
+        return features_of(self.vision, Given.of(self.vision, images, tensors, None, constants))
 
 
 def reopen(

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastcam.arrays import conventions, engines
 from fastcam.arrays.checks import check_connectivity, check_maps, class_indices
-from fastcam.arrays.devices import check_ready, is_ready
+from fastcam.arrays.devices import check_ready, in_host_memory, is_ready
 from fastcam.arrays.engines.engine import Engine
 from fastcam.arrays.grids import grid
 from fastcam.arrays.resampling import Region
@@ -27,9 +27,10 @@ from fastcam.methods import table
 from fastcam.methods.attribution import Attribution
 from fastcam.methods.options import Options, Seen
 from fastcam.model.head.head import OWN, Head
-from fastcam.model.head.proof import check_identity
+from fastcam.model.head.proof import check_identity, identity_holds
 from fastcam.model.head.scores import Scoring, scores_of
 from fastcam.model.run.batches import Progress, check_asking
+from fastcam.model.run.constants import AS_LOADED, Constants
 from fastcam.model.run.session import Session
 
 
@@ -49,6 +50,28 @@ class Outputs(NamedTuple):
     scores: NDArray[np.float32]
 
 
+class Prepared(NamedTuple):
+    """A network input, of a photo or as a caller gave it, and its place in the photo.
+
+    Attributes
+    ----------
+    network_input
+        (1, ...) in the model's own layout and dtype.
+    size, region
+        As of `SeenPhoto`.
+    seconds
+        Seconds that preprocessing took.
+    pixels
+        The photo's pixels (H, W, 3) uint8, read-only, if they are to be kept.
+    """
+
+    network_input: Any
+    size: tuple[int, int]
+    region: Region
+    seconds: float = 0.0
+    pixels: NDArray[np.uint8] | None = None
+
+
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class SeenPhoto(Seen):
     """One photo as the network saw it.
@@ -61,11 +84,14 @@ class SeenPhoto(Seen):
         xyxy of the part of the photo's plane that the network saw.
     seconds
         Seconds that preprocessing and inference took.
+    pixels
+        As of `Prepared`.
     """
 
     size: tuple[int, int]
     region: Region
     seconds: tuple[float, float]
+    pixels: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +105,7 @@ class Vision:
     session, head
         The open model, and its proven head.
     preprocess, target
-        The preprocessing, and (height, width) of the network input that it makes.
+        The preprocessing, and the sizes of the places of the network input that it makes, as (height, width).
     scoring
         How scores are made of logits.
     attribution
@@ -89,7 +115,7 @@ class Vision:
     session: Session
     head: Head
     preprocess: Preprocess
-    target: tuple[int, int]
+    target: tuple[int, ...]
     scoring: Scoring
     attribution: Attribution
 
@@ -174,17 +200,45 @@ class Vision:
     # ---- photo and network ------------------------------------------------------------------------------------------
 
     def see(self, photo: Photo, options: Options | None = None, classes: NDArray[np.int64] | None = None) -> SeenPhoto:
-        """Preprocess a photo and run it through the network.
+        """Preprocess a photo and run it through the network: `prepare`, then `look`."""
+        return self.look(self.prepare(photo), options, classes)
+
+    def prepare(self, photo: Photo, *, keep_pixels: bool = False) -> Prepared:
+        """Preprocess a photo: a path, a PIL image or an (H, W, 3) uint8 RGB array; keep its pixels, of arrays a copy.
+
+        Raises
+        ------
+        InputError
+            The photo can't be read.
+        """
+        began = time.perf_counter()
+        pixels = photo_pixels(photo, self.preprocess.levels)
+        size = (pixels.shape[0], pixels.shape[1])
+        view = view_of(size, self.target, self.preprocess)
+        given = frames.network_input(pixels, view, self.preprocess, self.session.input)
+        seconds = time.perf_counter() - began
+        return Prepared(given, size, view.region, seconds, _kept(pixels, photo) if keep_pixels else None)
+
+    def look(
+        self,
+        prepared: Prepared,
+        options: Options | None = None,
+        classes: NDArray[np.int64] | None = None,
+        constants: Constants = AS_LOADED,
+    ) -> SeenPhoto:
+        """Run a network input through the network.
 
         Parameters
         ----------
-        photo
-            A path, a PIL image or an (H, W, 3) uint8 RGB array.
+        prepared
+            The network input and its place.
         options
             Engine, and layers with the method for which they are read; None: the CPU's engine and the head's maps.
         classes
             (M,) class indices, from whose first one a gradient to layers goes back along with the logits; None: from
             the best class.
+        constants
+            Values of further inputs of the model, other than at loading.
 
         Returns
         -------
@@ -193,39 +247,43 @@ class Vision:
         Raises
         ------
         InputError
-            The photo can't be read, or the logits aren't finite.
+            The logits aren't finite.
         ModelError
             ONNX Runtime failed while running.
         """
-        began = time.perf_counter()
-        pixels = photo_pixels(photo, self.preprocess.levels)
-        size = (pixels.shape[0], pixels.shape[1])
-        view = view_of(size, self.target, self.preprocess)
-        given = frames.network_input(pixels, view, self.preprocess, self.session.input)
-        prepared = time.perf_counter()
+        began, given = time.perf_counter(), prepared.network_input
         engine = options.engine if options else engines.named("cpu")
-        at_layers = self.attribution.at_layers(given, options, classes) if options and options.layers else None
+        here = given if options and not options.reads_input else in_host_memory(given)
+        at_layers = None
+        if options and options.layers:
+            at_layers = self.attribution.at_layers(here, options, classes, constants)
+        holds = True
         if at_layers is None:
             with engine.on(self.session.device[1]):
-                logits, feature_maps, scores = self.run(given, engine)
+                logits, feature_maps, scores = self.run(given, engine, constants)
+                if constants and self.head.is_exact:
+                    holds = identity_holds(self.head, engine.host(feature_maps)[0], logits)
         else:
             feature_maps, logits = None, at_layers.logits[None]
             is_own = self.scoring.activation in OWN
-            scores = self.run(given, engine).scores if is_own else scores_of(logits, self.scoring.activation)
+            scores = self.run(given, engine, constants).scores if is_own else scores_of(logits, self.scoring.activation)
         if not np.isfinite(logits).all():
             raise InputError("expected finite logits; got NaN or infinity. Does the preprocessing fit the model?")
         return SeenPhoto(
-            network_input=given,
+            network_input=here,
             feature_maps=feature_maps,
             logits=logits[0],
             scores=scores[0],
             at_layers=at_layers,
-            size=size,
-            region=view.region,
-            seconds=(prepared - began, time.perf_counter() - prepared),
+            constants=constants,
+            holds=holds,
+            size=prepared.size,
+            region=prepared.region,
+            seconds=(prepared.seconds, time.perf_counter() - began),
+            pixels=prepared.pixels,
         )
 
-    def run(self, inputs: NDArray[Any], engine: Engine | None = None) -> Outputs:
+    def run(self, inputs: Any, engine: Engine | None = None, constants: Constants = AS_LOADED) -> Outputs:
         """Run network inputs through the network.
 
         Parameters
@@ -234,6 +292,8 @@ class Vision:
             (N, ...) in the model's own layout, size and dtype.
         engine
             Where feature maps are left; None: in the host's memory.
+        constants
+            Values of further inputs of the model, other than at loading.
 
         Returns
         -------
@@ -251,14 +311,16 @@ class Vision:
         wanted = [self.head.logits, *own]
         if engine.name == "cuda":
             maps, (logits, *outputs) = self.session.run_on_device(
-                inputs, self.head.feature_maps, wanted, engine.xp.from_dlpack
+                inputs, self.head.feature_maps, wanted, engine.xp.from_dlpack, constants
             )
         else:
-            maps, logits, *outputs = self.session.run(inputs, [self.head.feature_maps, *wanted])
+            tensors = [self.head.feature_maps, *wanted]
+            maps, logits, *outputs = self.session.run(inputs, tensors, constants=constants)
         logits = logits.reshape(len(logits), -1).astype(np.float32)
         scores = outputs[0].reshape(len(logits), -1) if own else scores_of(logits, self.scoring.activation)
         layout = self.head.arranged(maps.shape)
-        if self.head.is_exact and (layout.channels, layout.height, layout.width) != self.head.feature_shape is not None:
+        asked = self.head.is_exact and not constants  # with constants, `look` finds out whether it holds
+        if asked and (layout.channels, *layout.places) != self.head.feature_shape is not None:
             check_identity(self.head, engine.host(maps)[0], logits)
         return Outputs(logits, maps, scores.astype(np.float32))
 
@@ -312,6 +374,13 @@ class Vision:
             (here,) = options.engine.host(maps)
         check_maps("activation maps", here)
         return here
+
+
+def _kept(pixels: NDArray[np.uint8], photo: Photo) -> NDArray[np.uint8]:
+    """Return pixels that nobody writes to: a copy where they are the caller's own array."""
+    own = pixels.copy() if isinstance(photo, np.ndarray) and np.may_share_memory(pixels, photo) else pixels
+    own.flags.writeable = False
+    return own
 
 
 def _names(layer: Any) -> tuple[str, ...]:

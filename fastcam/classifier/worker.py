@@ -17,7 +17,9 @@ from fastcam.errors import InputError
 from fastcam.model.file.source import read_source
 
 LOAD = frozenset(inspect.signature(load_model).parameters) - {"model", "session_options"}
-EXPLAIN = frozenset(inspect.signature(Classifier.explain).parameters) - {"self", "images"}
+EXPLAIN = frozenset(inspect.signature(Classifier.explain).parameters) - {
+    *("self", "images", "tensors", "region", "on_error", "keep_images")  # one batch's, and what would leave rows out
+}
 
 
 class Worker:

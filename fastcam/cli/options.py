@@ -114,7 +114,7 @@ def add_message_arguments(parser: argparse.ArgumentParser, more: str) -> None:
 
 def check_map_arguments(options: argparse.Namespace) -> None:
     """Check the options of maps as far as possible without a model, or raise InputError."""
-    from fastcam.export.overlays import colormap
+    from fastcam.arrays.colors import colormap
 
     if options.top is not None and options.classes:
         raise InputError("--top: expected either --top or --class; got both")
@@ -181,18 +181,11 @@ def map_options(options: argparse.Namespace, model: Classifier) -> dict[str, Any
 
 def _choice(options: argparse.Namespace, model: Classifier) -> dict[str, Any]:
     """Return `top`, or `class_index` of classes given by index or label."""
+    from fastcam.classifier.class_names import class_numbers
+
     if not options.classes:
         return {"top": 1 if options.top is None else options.top}
-    labels = list(model.labels or ())
-    index = []
-    for name in options.classes:
-        if name in labels:
-            index.append(labels.index(name))
-        elif name.isascii() and name.isdigit():
-            index.append(int(name))
-        else:
-            raise InputError(f"--class: expected an index or one of the labels (--labels); got {name!r}")
-    return {"class_index": index}
+    return {"class_index": class_numbers(options.classes, model.labels)}
 
 
 def constants_of(given: Iterable[str]) -> dict[str, NDArray[Any]]:

@@ -78,17 +78,16 @@ class PhotoWork:
         self, path: str, names: Sequence[str], is_over: Callable[[], bool]
     ) -> tuple[dict[str, Any], list[bytes]]:
         from fastcam.cli.writing import png
-        from fastcam.export.lines import map_records
         from fastcam.export.overlays import legible_scale, overlay
         from fastcam.images.photos import photo_pixels
 
         photo = photo_pixels(path, self.model.preprocess.levels) if names else path  # decoded once for both
         explanation = self._explain(photo, is_over)
+        record = explanation[0].to_dict()
+        if not names:
+            return record, []
+        record["maps"] = [one | {"overlay": name} for one, name in zip(record["maps"], names, strict=True)]
         height, width = explanation.image_sizes[0].tolist()
-        maps = map_records(explanation, 0)
-        if names:
-            maps = [one | {"overlay": name} for one, name in zip(maps, names, strict=True)]
-        record = {"size": {"width": width, "height": height}, "seen": explanation.regions[0].tolist(), "maps": maps}
         how = {"scale": legible_scale((height, width)), "threads": 1 if self.steps is None else None, **self.draw}
         return record, [png(overlay(photo, explanation, map=m, **how)) for m in range(len(names))]
 

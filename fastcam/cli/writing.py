@@ -76,7 +76,7 @@ def versions() -> dict[str, str]:
 def line(record: dict[str, Any]) -> str:
     """Return the line of a map's record for the terminal."""
     name = record["label"] or f"class {record['class_index']}"
-    box = "no box" if record["box"] is None else "box {:>4} {:>4} {:>4} {:>4}".format(*record["box"])
+    box = "no box" if record["box"] is None else " ".join(["box", *(f"{side:>4}" for side in record["box"])])
     score = f"{record['score']:7.2%}" if record["is_probability"] else f"{record['score']:7.4g}"
     return f"  {score}  {box}  {record['class_index']:>5}  {name}"
 

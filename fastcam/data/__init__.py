@@ -1,1 +1,1 @@
-"""The bundled demonstration model, the ImageNet class names and WordNet ids, and their licences."""
+"""The bundled demonstration model, the ImageNet class names and WordNet ids, a font, and their licences."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
 from fastcam.errors import InputError, ModelError
+from fastcam.images.inputs import FIRST, LAST
 from fastcam.model.file.storage import values_of
 from fastcam.model.gradient.tape import GRADIENT, OLDEST, SEED
 from fastcam.model.graph.graph import Graph
@@ -21,6 +22,7 @@ from fastcam.model.graph.outputs import expose, own_name
 from fastcam.model.graph.tail import Tail
 from fastcam.model.graph.writer import PREFIX, GraphWriter, join
 from fastcam.model.head.head import OWN, Head
+from fastcam.model.head.layouts import TOKENS, at_places
 
 Classes = Literal["top", "given", "all"]
 CLASSES: tuple[Classes, ...] = ("top", "given", "all")
@@ -34,7 +36,7 @@ class Recipe:
 
     method: str
     classes: Classes
-    size: tuple[int, int] | Literal["input"] | None = None
+    size: tuple[int, ...] | Literal["input"] | None = None
     normalize: bool = False
 
     def opset(self, head: Head) -> int:
@@ -48,13 +50,13 @@ class Recipe:
 class ModelParts:
     """Parts of a model: head, dtypes of its feature maps and of the scores that rank classes, tail with gradient.
 
-    `sides`: axes of the image's height and width. `gradient` is the model that `backward_model` returns for `tail`;
-    both are None without a gradient.
+    `axes`: those of the image's places, as height and width. `gradient` is the model that `backward_model` returns
+    for `tail`; both are None without a gradient.
     """
 
     head: Head
     types: tuple[np.dtype[Any], np.dtype[Any]]
-    sides: tuple[int, int]
+    axes: tuple[int, ...]
     tail: Tail | None = None
     gradient: onnx.ModelProto | None = None
 
@@ -84,7 +86,7 @@ def add_maps(graph: Graph, parts: ModelParts, recipe: Recipe, metadata: Mapping[
     cam = recipe.method == "cam"
     found = _cam(to, head, maps, index) if cam else _gradcam(to, parts, plain, maps, index)
     found = _upsampled(to, parts, found, recipe.size) if recipe.size else found
-    to.add("Identity", _normalized(to, found) if recipe.normalize else found, output=MAPS)
+    to.add("Identity", _normalized(to, found, _places(head)) if recipe.normalize else found, output=MAPS)
     _declare(to, parts, recipe)
     to.describe(metadata)
     return to.model
@@ -130,18 +132,18 @@ def _plain(to: GraphWriter, tensor: str, kind: np.dtype[Any], shape: Sequence[in
 
 
 def _channels_first(to: GraphWriter, head: Head, maps: str) -> str:
-    """Return feature maps as (N, C, h, w)."""
-    if head.layout == "NCHW":
+    """Return feature maps as (N, C, *places)."""
+    if head.layout in FIRST.values():
         return maps
-    if head.layout == "NHWC":
-        return to.add("Transpose", maps, perm=[0, 3, 1, 2])
+    if head.layout in LAST.values():
+        last = len(head.layout) - 1
+        return to.add("Transpose", maps, perm=[0, last, *range(1, last)])
     axis = head.layout.index("L")
     if head.prefix:
         maps = to.add("Slice", maps, [head.prefix], [np.iinfo(np.int64).max], [axis])
     if head.layout == "NLC":
         maps = to.add("Transpose", maps, perm=[0, 2, 1])
-    _, h, w = head.feature_shape or (0, 0, 0)
-    return to.add("Reshape", maps, [0, 0, h, w])
+    return to.add("Reshape", maps, [0, 0, *(head.feature_shape or ())[1:]])
 
 
 def _class_index(to: GraphWriter, parts: ModelParts, recipe: Recipe) -> str:
@@ -155,38 +157,52 @@ def _class_index(to: GraphWriter, parts: ModelParts, recipe: Recipe) -> str:
 
 
 def _cam(to: GraphWriter, head: Head, maps: str, index: str) -> str:
-    """Return `M_c(x, y) = sum_k W[c, k] f_k(x, y)`, (N, 1, h, w), or (N, K, h, w) without an index."""
+    """Return `M_c(x, y) = sum_k W[c, k] f_k(x, y)`, (N, 1, *places), or (N, K, *places) without an index."""
     if head.is_identity:
         return to.add("GatherND", maps, to.add("Reshape", index, [-1, 1, 1]), batch_dims=1) if index else maps
-    weights = head.class_weights
+    weights, places = head.class_weights, _places(head)
     if index:
-        chosen = to.add("Gather", _stored_weights(to, head), index, axis=0)  # (N, C, 1, 1) or (N, C, h, w)
+        chosen = to.add("Gather", _stored_weights(to, head), index, axis=0)  # (N, C, 1, ...) or (N, C, *places)
         return to.reduce("ReduceSum", to.add("Mul", maps, chosen), 1)
     if weights.ndim == 2:
         return to.add("Conv", maps, _stored_weights(to, head))
-    places = to.add("Transpose", maps, perm=[2, 3, 0, 1])  # for each place (N, C) by (C, K)
-    stored = to.stored(weights.transpose(2, 3, 1, 0), f"{PREFIX}class_weights")
-    to.describe(_weights_metadata(stored, "(h, w, C, K)"))
-    return to.add("Transpose", to.add("MatMul", places, stored), perm=[2, 3, 0, 1])
+    by_place = to.add("Transpose", maps, perm=[*places, 0, 1])  # for each place (N, C) by (C, K)
+    stored = to.stored(weights.transpose(*places, 1, 0), f"{PREFIX}class_weights")
+    to.describe(_weights_metadata(stored, f"({_letters(head)}, C, K)"))
+    rank = len(places)
+    return to.add("Transpose", to.add("MatMul", by_place, stored), perm=[rank, rank + 1, *range(rank)])
+
+
+def _places(head: Head) -> range:
+    """Return the axes of places in maps (N, C, *places)."""
+    layout = head.layout
+    rank = len(head.feature_shape or "Chw") - 1 if layout in TOKENS else len(layout) - 2
+    return range(2, rank + 2)
+
+
+def _letters(head: Head) -> str:
+    """Return the letters of the axes of places, as "h, w"."""
+    return ", ".join("dhw"[-len(_places(head)) :])
 
 
 def _stored_weights(to: GraphWriter, head: Head) -> str:
-    """Return class weights (K, C, 1, 1), or (K, C, h, w): the model's own tensor, if it stores them."""
+    """Return class weights (K, C, 1, ...), or (K, C, *places): the model's own tensor, if it stores them."""
     weights = head.class_weights
-    own = _same_weights(to.graph, weights)
+    full = at_places(weights, len(_places(head)))
+    ones = f"(K, C, {', '.join('1' for _ in _places(head))})"
+    own = _same_weights(to.graph, weights, full.shape)
     if own is None:
-        four = weights if weights.ndim == 4 else weights[:, :, None, None]
-        name = to.stored(four, f"{PREFIX}class_weights")
-        to.describe(_weights_metadata(name, "(K, C, h, w)" if weights.ndim == 4 else "(K, C, 1, 1)"))
+        name = to.stored(full, f"{PREFIX}class_weights")
+        to.describe(_weights_metadata(name, f"(K, C, {_letters(head)})" if weights.ndim > 2 else ones))
         return name
-    to.describe(_weights_metadata(own.name, "(K, C, 1, 1)" if len(own.dims) == 4 else "(K, C)"))
-    return own.name if len(own.dims) == 4 else to.add("Reshape", own.name, [*weights.shape, 1, 1])
+    to.describe(_weights_metadata(own.name, ones if len(own.dims) > 2 else "(K, C)"))
+    return own.name if len(own.dims) > 2 else to.add("Reshape", own.name, [*full.shape])
 
 
-def _same_weights(graph: Graph, weights: NDArray[np.float32]) -> TensorProto | None:
+def _same_weights(graph: Graph, weights: NDArray[np.float32], full: tuple[int, ...]) -> TensorProto | None:
     """Return the stored tensor that equals the class weights (K, C) within `ALIKE`, or None."""
     for tensor in graph.model.graph.initializer if weights.ndim == 2 else ():
-        if tensor.data_type == TensorProto.FLOAT and tuple(tensor.dims) in (weights.shape, (*weights.shape, 1, 1)):
+        if tensor.data_type == TensorProto.FLOAT and tuple(tensor.dims) in (weights.shape, full):
             values = values_of(tensor, graph.parsed.folder).reshape(weights.shape)
             if np.abs(values - weights).max() <= ALIKE * np.abs(weights).max():
                 return tensor
@@ -198,7 +214,7 @@ def _weights_metadata(tensor: str, axes: str) -> dict[str, str]:
 
 
 def _gradcam(to: GraphWriter, parts: ModelParts, plain: str, maps: str, index: str) -> str:
-    """Return `ReLU(sum_k alpha_k A_k)` with `alpha_k = mean_xy d logit / d A_k`, (N, 1, h, w)."""
+    """Return `ReLU(sum_k alpha_k A_k)` with `alpha_k = mean_xy d logit / d A_k`, (N, 1, *places)."""
     head, tail, gradient = parts.head, parts.tail, parts.gradient
     if tail is None or gradient is None:
         raise ModelError("expected a tail with its gradient for Grad-CAM")
@@ -212,25 +228,25 @@ def _gradcam(to: GraphWriter, parts: ModelParts, plain: str, maps: str, index: s
     joined = join(to.graph, gradient, {tail.start: plain, SEED: seed}, GRADIENT)
     to.model.graph.node.extend(joined.nodes)
     to.model.graph.initializer.extend(joined.stored)
-    alpha = to.reduce("ReduceMean", _channels_first(to, head, joined.names[GRADIENT]), 2, 3)
+    alpha = to.reduce("ReduceMean", _channels_first(to, head, joined.names[GRADIENT]), *_places(head))
     return to.add("Relu", to.reduce("ReduceSum", to.add("Mul", maps, alpha), 1))
 
 
-def _upsampled(to: GraphWriter, parts: ModelParts, maps: str, size: tuple[int, int] | Literal["input"]) -> str:
-    """Upsample bilinearly with half-pixel centres, edges replicated."""
+def _upsampled(to: GraphWriter, parts: ModelParts, maps: str, size: tuple[int, ...] | Literal["input"]) -> str:
+    """Upsample linearly along each axis with half-pixel centres, edges replicated."""
     leading = to.add("Gather", to.add("Shape", maps), [0, 1])
     own = size == "input"
-    sides = to.add("Gather", to.add("Shape", to.graph.image), [*parts.sides]) if own else to.stored([*size])
+    sides = to.add("Gather", to.add("Shape", to.graph.image), [*parts.axes]) if own else to.stored([*size])
     none = "" if to.opset >= 13 else to.stored([])  # region and scales, which older versions require
     sizes = to.add("Concat", leading, sides, axis=0)
     way = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
     return to.add("Resize", maps, none, none, sizes, **way)
 
 
-def _normalized(to: GraphWriter, maps: str) -> str:
+def _normalized(to: GraphWriter, maps: str, places: Sequence[int]) -> str:
     """Return `(v - min) / (max - min)` of each map; zeros for a constant map."""
-    least = to.reduce("ReduceMin", maps, 2, 3)
-    width = to.add("Sub", to.reduce("ReduceMax", maps, 2, 3), least)
+    least = to.reduce("ReduceMin", maps, *places)
+    width = to.add("Sub", to.reduce("ReduceMax", maps, *places), least)
     return to.add("Div", to.add("Sub", maps, least), to.add("Max", width, np.float32(SMALLEST)))
 
 
@@ -241,10 +257,10 @@ def _declare(to: GraphWriter, parts: ModelParts, recipe: Recipe) -> None:
     batch = (image[0].dim_value or image[0].dim_param or "N") if len(image) else "N"
     sides = recipe.size
     if sides == "input":
-        sides = tuple(image[k].dim_value or None for k in parts.sides) if len(image) else (None, None)
+        sides = tuple(image[k].dim_value or None for k in parts.axes) if len(image) else (None, None)
     elif sides is None:
-        known = all(image[k].dim_value for k in parts.sides) if len(image) else False
-        sides = (head.feature_shape or (None,) * 3)[1:] if known else (None, None)
+        known = all(image[k].dim_value for k in parts.axes) if len(image) else False
+        sides = head.feature_shape[1:] if known and head.feature_shape else (None,) * len(parts.axes)
     count = head.classes if recipe.classes == "all" else 1
     body.output.append(
         helper.make_tensor_value_info(MAPS, TensorProto.FLOAT, [batch, count, *sides], maps_said(recipe))
@@ -267,7 +283,7 @@ def maps_said(recipe: Recipe) -> str:
     classes = {"top": f"of the best class ({CLASS})", "given": f"of the class in {CLASS}", "all": "of every class"}
     words = [f"{kind}, {classes[recipe.classes]}"]
     if recipe.size:
-        size = "the network input" if recipe.size == "input" else f"{recipe.size[0]} rows and {recipe.size[1]} columns"
-        words.append(f"upsampled to {size}, bilinear with half-pixel centres")
+        size = "the network input" if recipe.size == "input" else "×".join(map(str, recipe.size))
+        words.append(f"upsampled to {size}, linear along each axis with half-pixel centres")
     words.append("scaled to [0, 1] by each map's minimum and maximum" if recipe.normalize else "raw values")
     return "; ".join(words)

@@ -55,7 +55,7 @@ class Baker:
     graph
         The graph of `source`, as ONNX; it is changed.
     size
-        (height, width) of the probe images, where the model leaves its size open.
+        Sizes of the places of probe images, as (height, width), where the model leaves them open.
     """
 
     found: Discovery
@@ -63,7 +63,7 @@ class Baker:
     opening: Opening
     source: Source
     graph: Graph
-    size: tuple[int, int] | None
+    size: tuple[int, ...] | None
 
     def write(self, path: Path) -> Proof:
         """Write the baked model's file, and compare its maps to fastcam's own.
@@ -76,8 +76,8 @@ class Baker:
         graph, notes = self._modern_graph(), []
         sides = self.image.sides(self.size)
         if why := self._why_one_size():
-            _fix(graph, dict(zip(self._axes, sides, strict=True)))
-            notes.append(f"images of {sides[0]}×{sides[1]} only: {why}")
+            _fix(graph, dict(zip(self.image.axes, sides, strict=True)))
+            notes.append(f"images of {'×'.join(map(str, sides))} only: {why}")
         parts = self._parts(graph)
         self._save(graph, parts, path)
         deviation = self._proven(path, self.probes)
@@ -100,10 +100,6 @@ class Baker:
         """The image input of the model."""
         return image_input(self.graph)
 
-    @property
-    def _axes(self) -> tuple[int, int]:
-        return (2, 3) if self.image.layout == "NCHW" else (1, 2)
-
     def _modern_graph(self) -> Graph:
         """Return the graph, converted to an opset with the operators of the recipe if needed."""
         without_stored_inputs(self.graph.model)
@@ -114,7 +110,7 @@ class Baker:
 
     def _parts(self, graph: Graph) -> ModelParts:
         head, types = self.found.head, [value.dtype for value in self._observed(self.probes[0])]
-        parts = ModelParts(head, (types[0], types[1]), self._axes)
+        parts = ModelParts(head, (types[0], types[1]), self.image.axes)
         if self.recipe.method == "cam":
             return parts
         sides = self.image.sides(self.size)
@@ -144,12 +140,12 @@ class Baker:
 
     def _why_one_size(self) -> str:
         """Return the reason why the file takes images of the probes' size only although the model doesn't, or ""."""
-        if self.image.height and self.image.width:
+        if not self.image.is_open:
             return ""
         if self.recipe.method == "gradcam":
             return "the gradient is written for it"
-        height, width = self.image.sides(self.size)
-        larger = probe_images(self.image, (height + 64, width + 32))[0]
+        *others, last = self.image.sides(self.size)
+        larger = probe_images(self.image, (*(side + 64 for side in others), last + 32))[0]
         try:
             maps, logits = self.found.session.run(larger, [self.found.head.feature_maps, self.found.head.logits])
         except ModelError:
@@ -246,8 +242,8 @@ class Baker:
         image = seen.network_input
         maps = np.asarray(self.attribution.maps(seen, classes, Options(method=METHODS[self.recipe.method])))
         size = self.recipe.size or maps.shape[1:]
-        sides = (image.shape[self._axes[0]], image.shape[self._axes[1]]) if size == "input" else (size[0], size[1])
-        largest, spread = float(np.abs(maps).max()), float(np.ptp(maps, axis=(1, 2)).min())
+        sides = tuple(image.shape[axis] for axis in self.image.axes) if size == "input" else size
+        largest, spread = float(np.abs(maps).max()), float(np.ptp(maps.reshape(len(maps), -1), axis=1).min())
         expected = heatmaps(maps, sides, normalize=self.recipe.normalize)
         if self.recipe.normalize:  # the subtraction loses digits
             return expected, max(1.0, largest / spread) if spread else 1.0
@@ -281,7 +277,7 @@ def _fix(graph: Graph, axes: Mapping[int, int]) -> None:
     """Fix the sizes of axes of the image input."""
     value = next(value for value in graph.model.graph.input if value.name == graph.image)
     shape = value.type.tensor_type.shape
-    while len(shape.dim) < 4:
+    while len(shape.dim) < 4:  # one of no declared shape takes images
         shape.dim.add()
     for axis, side in axes.items():
         shape.dim[axis].dim_value = side

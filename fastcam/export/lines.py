@@ -35,38 +35,12 @@ def to_json_line(explanation: Explanation, n: int = 0, **more: Any) -> str:
     >>> json.loads(to_json_line(model.explain(chelsea()), file="chelsea.png"))["maps"][0]["class_index"]
     285
     """
-    record: dict[str, Any] = {}
-    if explanation.frame_index is not None:
-        times = {name: round(1000 * seconds, 3) for name, seconds in explanation.timings.items()}
-        record = {"frame": explanation.frame_index, "timestamp": explanation.timestamp, "milliseconds": times}
-    height, width = explanation.image_sizes[n].tolist()
-    record |= {"steady": explanation.steady} if explanation.steady else {}
-    record |= {**more, "width": width, "height": height, "maps": map_records(explanation, n)}
-    return json.dumps(record, allow_nan=False)
+    record = explanation[n].to_dict()
+    size, maps = record.pop("size"), record.pop("maps")
+    del record["seen"]
+    return json.dumps({**record, **more, **size, "maps": maps}, allow_nan=False)
 
 
 def map_records(explanation: Explanation, n: int) -> list[dict[str, Any]]:
     """Return plain records of the maps of image n, best first: class, score, box and how they were made."""
-    boxes, records = explanation.boxes, []
-    for m, index in enumerate(explanation.class_index[n].tolist()):
-        area = int(boxes.area[n, m])
-        records.append(
-            {
-                "class_index": index,
-                "label": explanation.labels[index] if explanation.labels else None,
-                "logit": float(explanation.logits[n, index]),
-                "score": float(explanation.scores[n, m]),
-                "is_probability": explanation.has_probabilities,
-                "box": boxes.xyxy[n, m].tolist() if area else None,
-                "area": area,
-                "peak": float(boxes.peak[n, m]),
-                "method": explanation.method,
-                "how": explanation.how,
-                "layers": list(explanation.layers),
-                "convention": explanation.convention,
-                "threshold": explanation.threshold,
-                "connectivity": explanation.connectivity,
-                "engine": explanation.engine,
-            }
-        )
-    return records
+    return explanation[n].to_dict()["maps"]

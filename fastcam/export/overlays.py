@@ -11,6 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fastcam.arrays import engines
 from fastcam.arrays.checks import check_maps, check_out, check_threads, float_array, limits_of, out_array
+from fastcam.arrays.colors import color_pairs
+from fastcam.arrays.colors import colormap as colormap
 from fastcam.arrays.devices import adopt, check_together, is_on_device
 from fastcam.arrays.grids import grid
 from fastcam.arrays.resampling import Region
@@ -23,48 +25,9 @@ from fastcam.results import Explanation
 
 Pixels = NDArray[np.uint8]
 
-# Evenly spaced from 0 to 1; colours between them are interpolated linearly.
-_ANCHORS = {
-    "jet": "00007f 0000ff 007fff 00ffff 7fff7f ffff00 ff7f00 ff0000 7f0000",
-    "turbo": "30123b 4145ab 4675ed 39a2fc 1bcfd4 24eca6 61fc6c a4fc3c d1e834 f3c63a fe9b2d f36315 d93806 b11901 7a0402",
-    "viridis": "440154 482878 3e4989 31688e 26828e 1f9e89 35b779 6ece58 b5de2b fde725",
-    "inferno": "000004 1b0c41 4a0c6b 781c6d a52c60 cf4446 ed6925 fb9b06 f7d13d fcffa4",
-    "gray": "000000 ffffff",
-}
-
 LEGIBLE = 320  # pixels of the shorter side that a legible label needs
 MOST = 64  # largest factor of enlargement
 LARGEST = 4096  # pixels of the longer side at which enlarging stops
-
-
-def colormap(name: str) -> NDArray[np.uint8]:
-    """Return the look-up table of a colour map.
-
-    Parameters
-    ----------
-    name
-        "jet", "turbo", "viridis", "inferno" or "gray".
-
-    Returns
-    -------
-    (256, 3) uint8, RGB.
-
-    Raises
-    ------
-    InputError
-        No colour map of that name.
-
-    Examples
-    --------
-    >>> colormap("gray")[[0, 128, 255]].tolist()
-    [[0, 0, 0], [128, 128, 128], [255, 255, 255]]
-    """
-    if not isinstance(name, str) or name not in _ANCHORS:
-        raise InputError(f"colormap: expected one of {', '.join(_ANCHORS)}; got {name!r}")
-    anchors = np.array([list(bytes.fromhex(color)) for color in _ANCHORS[name].split()])
-    place = np.linspace(0, 255, len(anchors))
-    channels = [np.interp(np.arange(256), place, anchors[:, channel]) for channel in range(3)]
-    return np.rint(np.stack(channels, axis=1)).astype(np.uint8)
 
 
 def overlay(
@@ -135,7 +98,7 @@ def overlay(
     >>> overlay(photo, model.explain(photo), out=photo).shape
     (300, 451, 3)
     """
-    colors = _color_pairs(colormap)
+    colors = color_pairs(colormap)
     if not is_number(opacity) or not 0 <= opacity <= 1:
         raise InputError(f"opacity: expected 0 to 1; got {opacity!r}")
     if not is_whole(scale) or not 1 <= scale <= MOST:
@@ -175,14 +138,6 @@ def legible_scale(size: tuple[int, int]) -> int:
     (10, 1)
     """
     return max(1, min(-(-LEGIBLE // min(size)), LARGEST // max(size), MOST))
-
-
-@lru_cache(maxsize=8)
-def _color_pairs(name: str) -> NDArray[np.uint64]:
-    """Return (65536,) uint64: bytes R, G, B of level i % 256, then those of level i // 256."""
-    colors = colormap(name).astype(np.uint64) << np.array([0, 8, 16], np.uint64)
-    one = colors.sum(axis=1, dtype=np.uint64)
-    return (one[None, :] | one[:, None] << np.uint64(24)).reshape(-1)
 
 
 def _map_and_region(

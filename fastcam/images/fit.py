@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.errors import InputError
-from fastcam.images.inputs import ImageInput
+from fastcam.images.inputs import ImageInput, places_of
 from fastcam.images.preprocessing import NAMED, Preprocess
 from fastcam.images.regions import seen_region as seen_region
 
@@ -20,8 +20,10 @@ def default_preprocess(model: ImageInput) -> Preprocess:
     return NAMED["raw" if model.dtype == np.uint8 else "imagenet"]
 
 
-def target_size(spec: Preprocess, model: ImageInput) -> tuple[int, int]:
-    """Return (height, width) of the network input: the model's own, else the specification's, else 224.
+def target_size(spec: Preprocess, model: ImageInput) -> tuple[int, ...]:
+    """Return the sizes of the network input's places, as (height, width): the model's own, else the specification's.
+
+    Those that neither says are 224 for images; see `fastcam.images.inputs.OPEN`.
 
     Raises
     ------
@@ -29,8 +31,10 @@ def target_size(spec: Preprocess, model: ImageInput) -> tuple[int, int]:
         The sizes of the model and the specification differ.
     """
     size = model.sides(spec.size)
-    if spec.size is not None and spec.size != size:
-        raise InputError(f"preprocess: size: the model takes {size[0]}×{size[1]}; got {spec.size[0]}×{spec.size[1]}")
+    wanted = size if spec.size is None else places_of(spec.size, model.rank)
+    if wanted != size:
+        own, other = ("×".join(map(str, sides)) for sides in (size, wanted))
+        raise InputError(f"preprocess: size: the model takes {own}; got {other}")
     return size
 
 

@@ -74,7 +74,7 @@ def network_input(
     --------
     >>> import numpy as np
     >>> from fastcam.images import preprocess
-    >>> model = ImageInput("images", np.float32, "NCHW", 1, 3, 224, 224)
+    >>> model = ImageInput("images", np.float32, "NCHW", 1, 3, (224, 224))
     >>> frame = np.full((1080, 1920, 3), 255, np.uint8)
     >>> buffer = network_input(frame, (420, 0, 1500, 1080), preprocess("inception"), model)
     >>> buffer.shape, buffer.dtype, float(buffer.max())
@@ -146,7 +146,8 @@ def _checked_view(region: Any, spec: Preprocess, model: ImageInput, on_host: boo
     check_channels(spec, model)
     if isinstance(region, View):
         return region
-    return whole_view(_region(region), target_size(spec, model))
+    height, width = target_size(spec, model)
+    return whole_view(_region(region), (height, width))
 
 
 def _region(region: Any) -> Region:
@@ -176,7 +177,8 @@ def _memory(frame: Any, turned: bool, xp: Any) -> Memory:
 
 def pillow_input(photo: Image.Image, region: Region | View, spec: Preprocess, model: ImageInput) -> NDArray[Any]:
     """Return the `network_input` of a region of an RGB photo that Pillow resizes, with any of its interpolations."""
-    view = region if isinstance(region, View) else whole_view(region, model.sides(spec.size))
+    height, width = model.sides(spec.size)
+    view = region if isinstance(region, View) else whole_view(region, (height, width))
     source = view.source
     if view.alone or visible(source, (photo.height, photo.width)) != source:
         photo, source = _on_canvas(photo, source, spec), (0, 0, source[2] - source[0], source[3] - source[1])

@@ -1,14 +1,14 @@
-"""The input of a model that takes images."""
+"""The input of a model: a batch of images, or of signals, volumes or clips."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from fastcam.errors import ModelError
+from fastcam.errors import InputError, ModelError
 
 DTYPES = {
     "tensor(float)": np.float32,
@@ -16,22 +16,54 @@ DTYPES = {
     "tensor(double)": np.float64,
     "tensor(uint8)": np.uint8,
 }
+Axes = Literal["NCW", "NWC", "NCHW", "NHWC", "NCDHW", "NDHWC"]
+FIRST: dict[int, Axes] = {1: "NCW", 2: "NCHW", 3: "NCDHW"}
+"""Layouts with channels first, by rank, the number of axes of places; a clip's frames are its axis D."""
+LAST: dict[int, Axes] = {1: "NWC", 2: "NHWC", 3: "NDHWC"}
+"""Layouts with channels last, by rank."""
+OPEN = {1: (1024,), 2: (224, 224), 3: (32, 96, 96)}  # sizes where neither the model nor the caller says one
+EXPECTED = (
+    "(N, C, H, W) or (N, H, W, C) of images, (N, C, W) or (N, W, C) of signals, or (N, C, D, H, W) or (N, D, H, W, C) "
+    "of volumes or clips"
+)
+
+
+class Likely(NamedTuple):
+    """The axis of the channels, and their number, as the first operator that mixes channels shows them."""
+
+    is_last: bool
+    channels: int
+
+    def fits(self, sides: Sequence[int | None]) -> bool:
+        """Return whether an input with these sides behind the batch, None for open ones, can be so."""
+        return sides[-1 if self.is_last else 0] in (None, self.channels)
 
 
 @dataclass(frozen=True)
 class ImageInput:
-    """The image input of a classifier; a size that the model leaves open is None."""
+    """The input of a classifier, of images unless the layout says another rank; sizes that the model leaves open: None.
+
+    Attributes
+    ----------
+    name, dtype
+        Of the tensor.
+    layout
+        Its axes: "NCHW" or "NHWC"; "NCW" or "NWC" of signals; "NCDHW" or "NDHWC" of volumes, and clips with time as D.
+    batch, channels
+        N and C.
+    places
+        Sizes of the axes of places: (W,), (H, W) or (D, H, W).
+    """
 
     name: str
     dtype: Any
-    layout: Literal["NCHW", "NHWC"]
+    layout: Axes
     batch: int | None
     channels: int
-    height: int | None
-    width: int | None
+    places: tuple[int | None, ...]
 
     @classmethod
-    def of(cls, name: str, kind: str, shape: Sequence[Any], likely: tuple[str, int] | None = None) -> ImageInput:
+    def of(cls, name: str, kind: str, shape: Sequence[Any], likely: Likely | None = None) -> ImageInput:
         """Return the input of ONNX Runtime's type and shape, such as "tensor(float)" and ["N", 3, 224, 224].
 
         Parameters
@@ -39,7 +71,7 @@ class ImageInput:
         name, kind, shape
             Name, type and shape of the input, from ONNX Runtime.
         likely
-            Layout and channels, if the shape leaves the channels open.
+            The axis of the channels, where the operators show it.
 
         Returns
         -------
@@ -48,37 +80,106 @@ class ImageInput:
         Raises
         ------
         ModelError
-            Not a batch of images.
+            Not a batch of images, signals or volumes.
         """
-        described = f"{name!r} {kind} {list(shape)}"
-        if kind not in DTYPES or len(shape) != 4:
-            raise ModelError(
-                f"expected an input of four axes, (N, C, H, W) or (N, H, W, C), of floats or uint8; got {described}"
-            )
-        batch, *rest = (side if isinstance(side, int) and side > 0 else None for side in shape)
-        last = rest[2] in (1, 3) and rest[0] not in (1, 3)
-        if rest[0] is None and rest[2] is None and likely is not None:
-            last = likely[0] == "NHWC"
-            rest[2 if last else 0] = likely[1]
-        channels, height, width = (rest[2], rest[0], rest[1]) if last else rest
-        if channels not in (None, 1, 3):
+        described, rank = f"{name!r} {kind} {list(shape)}", len(shape) - 2
+        if kind not in DTYPES or rank not in FIRST:
+            raise ModelError(f"expected an input of floats or uint8, {EXPECTED}; got {described}")
+        batch, *sides = (side if isinstance(side, int) and side > 0 else None for side in shape)
+        last, channels = channel_axis(sides, likely)
+        if rank == 2 and channels not in (None, 1, 3):
             raise ModelError(f"expected an input of 1 or 3 channels; got {described}")
-        return cls(name, DTYPES[kind], "NHWC" if last else "NCHW", batch, channels or 3, height, width)
+        if rank != 2 and channels is None:
+            raise ModelError(f"expected an input with a known number of channels; got {described}")
+        layout = (LAST if last else FIRST)[rank]
+        return cls(name, DTYPES[kind], layout, batch, channels or 3, tuple(sides[:-1] if last else sides[1:]))
 
-    def sides(self, preferred: tuple[int, int] | None = None) -> tuple[int, int]:
-        """Return (height, width): the model's own; if it leaves them open, the preferred ones, else 224."""
-        height, width = preferred or (224, 224)
-        return self.height or height, self.width or width
+    @property
+    def rank(self) -> int:
+        """Number of axes of places: 1 of signals, 2 of images, 3 of volumes and clips."""
+        return len(self.places)
 
-    def batch_shape(self, preferred: tuple[int, int] | None = None) -> tuple[int, int, int, int]:
+    @property
+    def is_channels_last(self) -> bool:
+        """True where the channels are the last axis."""
+        return self.layout.endswith("C")
+
+    @property
+    def is_open(self) -> bool:
+        """True if the model leaves a size of its places open."""
+        return None in self.places
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """Numbers of the axes of places in the tensor."""
+        first = 1 if self.is_channels_last else 2
+        return tuple(range(first, first + self.rank))
+
+    def sides(self, preferred: Sequence[int] | None = None) -> tuple[int, ...]:
+        """Return sizes of the places: the model's own; those that it leaves open as preferred, else as in `OPEN`.
+
+        Preferred sizes that are all the same are meant for any rank.
+
+        Raises
+        ------
+        InputError
+            Another number of preferred sizes than axes of places.
+        """
+        others = places_of(preferred, self.rank) if preferred else OPEN[self.rank]
+        return tuple(own or other for own, other in zip(self.places, others, strict=True))
+
+    def arranged(self, places: Sequence[Any]) -> tuple[Any, ...]:
+        """Return channels and places in the order of the layout."""
+        return (*places, self.channels) if self.is_channels_last else (self.channels, *places)
+
+    def batch_shape(self, preferred: Sequence[int] | None = None) -> tuple[int, ...]:
         """Return the shape of the smallest batch that the model takes, at the size of `sides`."""
-        height, width = self.sides(preferred)
-        sides = (self.channels, height, width) if self.layout == "NCHW" else (height, width, self.channels)
-        return (self.batch or 1, *sides)
+        return (self.batch or 1, *self.arranged(self.sides(preferred)))
 
     @property
     def shape(self) -> str:
         """Shape and dtype for people, with the letters of the documentation."""
-        sides = f"{self.height or 'H'}, {self.width or 'W'}"
-        inner = f"{self.channels}, {sides}" if self.layout == "NCHW" else f"{sides}, {self.channels}"
+        letters = self.layout[1:].replace("C", "")
+        places = [size or letter for size, letter in zip(self.places, letters, strict=True)]
+        inner = ", ".join(map(str, self.arranged(places)))
         return f"({self.batch or 'N'}, {inner}) {np.dtype(self.dtype).name}"
+
+
+def places_of(size: Sequence[int], rank: int) -> tuple[int, ...]:
+    """Return a size for an input of that rank: all of its sides, or of equal ones as many as are needed.
+
+    Raises
+    ------
+    InputError
+        A size of another rank.
+
+    Examples
+    --------
+    >>> places_of((16, 112, 112), 3), places_of((64, 64), 3)
+    ((16, 112, 112), (64, 64, 64))
+    """
+    sides = tuple(size) if len(set(size)) > 1 else tuple(size[:1]) * rank
+    if len(sides) != rank:
+        letters = ", ".join("DHW"[-rank:])
+        raise InputError(f"preprocess: size: expected ({letters}), as the model takes; got {sides}")
+    return sides
+
+
+def channel_axis(sides: Sequence[int | None], likely: Likely | None = None) -> tuple[bool, int | None]:
+    """Return whether channels come last, and their number, of the sides of an input without its batch.
+
+    What the operators show decides; then one or three entries, as of grey or colours; then, of other ranks than
+    images, the shorter one, as signals have more samples than channels.
+
+    Examples
+    --------
+    >>> channel_axis([24, 36, 3]), channel_axis([12, 5000]), channel_axis([128, 9], Likely(True, 9))
+    ((True, 3), (False, 12), (True, 9))
+    """
+    first, last = sides[0], sides[-1]
+    if likely is not None and likely.fits(sides):
+        return likely.is_last, likely.channels
+    is_last = last in (1, 3) and first not in (1, 3)
+    if len(sides) != 3 and first not in (1, 3) and first and last:
+        is_last = last < first
+    return is_last, last if is_last else first

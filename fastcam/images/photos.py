@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,6 @@ from fastcam.images.greys import Levels, check_colors, eight_bits, is_deep
 from fastcam.images.regions import seen_region as seen_region
 
 Photo = str | os.PathLike[str] | Image.Image | NDArray[Any]
-
-T = TypeVar("T")
 
 STRIP = 256  # rows that are put on white at once: each takes several copies
 DEEP = re.compile(r"(RGBA?|LA);16B|SGI16|ppm.*, 65535\)")  # in Pillow's tiles of 16-bit colours
@@ -187,16 +185,3 @@ def on_white(image: Image.Image) -> Image.Image:
         white = Image.new("RGBA", strip.size, "white")
         seen.paste(Image.alpha_composite(white, strip).convert("RGB"), box)
     return seen
-
-
-def of_each(photos: Sequence[Photo] | NDArray[np.uint8], work: Callable[[int, Photo], T]) -> list[T]:
-    """Call `work` with the number of each photo and the photo; errors name the image if there are several."""
-    found: list[T] = []
-    for n, photo in enumerate(photos):
-        try:
-            found.append(work(n, photo))
-        except InputError as error:
-            if len(photos) == 1:
-                raise
-            raise InputError(f"image {n} of {len(photos)}: {error}") from error
-    return found

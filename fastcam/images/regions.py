@@ -13,9 +13,17 @@ from fastcam.images.preprocessing import Fit, Preprocess
 Values = TypeVar("Values", bound=np.generic)
 
 
-def visible(region: Region, size: tuple[int, int]) -> Region:
-    """Return the intersection of a region with a photo of (height, width) `size`."""
-    return max(0, region[0]), max(0, region[1]), min(size[1], region[2]), min(size[0], region[3])
+def visible(region: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the intersection of a region with a photo of (height, width) `size`; or xx of (length,), and so on."""
+    rank = len(size)
+    starts = (max(0, start) for start in region[:rank])
+    return (*starts, *(min(side, end) for side, end in zip(size[::-1], region[rank:], strict=True)))
+
+
+def is_region(region: tuple[int, ...]) -> bool:
+    """Return whether each start of a region is before its end."""
+    rank = len(region) // 2
+    return all(start < end for start, end in zip(region[:rank], region[rank:], strict=True))
 
 
 def whole_view(region: Region, target: tuple[int, int]) -> View:
@@ -100,7 +108,7 @@ def _cropped_view(size: tuple[int, int], target: tuple[int, int], resized: tuple
 
 
 class Part(NamedTuple):
-    """The intersection of a region with a photo.
+    """The intersection of a region with a photo, or with a signal or volume: then xx or xyzxyz, and their sides.
 
     Attributes
     ----------
@@ -112,19 +120,19 @@ class Part(NamedTuple):
         xyxy, in pixels of the region.
     """
 
-    place: Region
-    sides: tuple[int, int]
-    window: Region
+    place: tuple[int, ...]
+    sides: tuple[int, ...]
+    window: tuple[int, ...]
 
-    def in_photo(self, xyxy: NDArray[np.int32], area: NDArray[np.int32]) -> NDArray[np.int32]:
+    def in_photo(self, boxes: NDArray[np.int32], area: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return boxes (..., 4) int32 in the window as boxes in the photo; those without area stay zero."""
-        left, top, _, _ = self.place
-        if not (left or top):
-            return xyxy
-        return xyxy + np.where(area[..., None] > 0, np.array([left, top, left, top], np.int32), 0)
+        corner = self.place[: len(self.sides)]
+        if not any(corner):
+            return boxes
+        return boxes + np.where(area[..., None] > 0, np.array(corner * 2, np.int32), 0)
 
 
-def part_of(region: Region, size: tuple[int, int]) -> Part:
+def part_of(region: tuple[int, ...], size: tuple[int, ...]) -> Part:
     """Return the `Part` of a region in a photo of (height, width) `size`.
 
     Examples
@@ -132,14 +140,15 @@ def part_of(region: Region, size: tuple[int, int]) -> Part:
     >>> part_of((-10, 0, 30, 20), (20, 20))
     Part(place=(0, 0, 20, 20), sides=(20, 40), window=(10, 0, 30, 20))
     """
-    x0, y0, x1, y1 = region
-    left, top, right, bottom = place = visible(region, size)
-    return Part(place, (y1 - y0, x1 - x0), (left - x0, top - y0, right - x0, bottom - y0))
+    rank = len(size)
+    starts, ends, place = region[:rank], region[rank:], visible(region, size)
+    sides = tuple(end - start for start, end in zip(starts, ends, strict=True))[::-1]
+    return Part(place, sides, tuple(edge - start for edge, start in zip(place, starts * 2, strict=True)))
 
 
-def placed(seen: NDArray[Values], part: Part, size: tuple[int, int], unseen: float = 0) -> NDArray[Values]:
+def placed(seen: NDArray[Values], part: Part, size: tuple[int, ...], unseen: float = 0) -> NDArray[Values]:
     """Return the values of the pixels that the network saw, at their place in a photo (H, W); others are `unseen`."""
-    left, top, right, bottom = part.place
+    rank = len(size)
     found = np.full(size, unseen, seen.dtype)
-    found[top:bottom, left:right] = seen
+    found[tuple(slice(*edges) for edges in zip(part.place[:rank], part.place[rank:], strict=True))[::-1]] = seen
     return found

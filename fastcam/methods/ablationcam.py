@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fastcam.errors import InputError
 from fastcam.methods.masking_method import MaskingMethod
+from fastcam.model.head.layouts import at_places, place_means
 
 if TYPE_CHECKING:
     from fastcam.methods.masking import Trial
@@ -22,7 +23,7 @@ def ablated(feature_maps: NDArray[np.float32], channels: NDArray[np.integer], la
     --------
     >>> from fastcam.model.head.layouts import Layout
     >>> one = np.array([[[[1, 2]], [[3, 4]]]], np.float32)
-    >>> ablated(one, np.array([1, 0]), Layout("NCHW", 2, 1, 2)).tolist()
+    >>> ablated(one, np.array([1, 0]), Layout("NCHW", 2, (1, 2))).tolist()
     [[[[1.0, 2.0]], [[0.0, 0.0]]], [[[0.0, 0.0]], [[3.0, 4.0]]]]
     """
     given = np.repeat(feature_maps, len(channels), axis=0)
@@ -72,7 +73,7 @@ def closed_form(
     Parameters
     ----------
     class_weights, bias
-        Of the classes wanted: (M, C), or (M, C, h, w) for each position; and (M,).
+        Of the classes wanted: (M, C), or (M, C, *places) for each position; and (M,).
 
     Raises
     ------
@@ -84,8 +85,7 @@ def closed_form(
     >>> closed_form(np.array([[3, 1]], np.float32), np.zeros(1, np.float32), np.ones((2, 1, 2), np.float32)).tolist()
     [[0.75, 0.25]]
     """
-    by_position = class_weights if class_weights.ndim == 4 else class_weights[:, :, None, None]
-    shares = (by_position * feature_maps.astype(np.float64)).mean(axis=(2, 3))
+    shares = place_means(at_places(class_weights, feature_maps.ndim - 1) * feature_maps.astype(np.float64))
     logits = shares.sum(axis=1) + bias
     return weights(logits, logits - shares.T)
 
@@ -95,7 +95,7 @@ def weigh(trial: Trial) -> NDArray[np.float32]:
     maps, linear = trial.maps, trial.linear()
     if linear is not None:
         return closed_form(*linear, maps)
-    live = np.flatnonzero(maps.any(axis=(1, 2)))  # without a channel of zeros nothing changes
+    live = np.flatnonzero(maps.reshape(len(maps), -1).any(axis=1))  # without a channel of zeros nothing changes
 
     def make(items: NDArray[np.intp]) -> NDArray[np.float32]:
         return ablated(trial.feature_maps, live[items], trial.layout)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fastcam.arrays import engines
 from fastcam.arrays.checks import feature_maps_of
 from fastcam.arrays.maps import checked_maps, heatmaps
+from fastcam.errors import HeadNotFoundError
 from fastcam.methods import cam, layercam
 from fastcam.methods.masking import Masking
 from fastcam.methods.masking_method import MaskingMethod
@@ -22,6 +23,7 @@ from fastcam.model.gradient.at_maps import Gradients
 from fastcam.model.gradient.tape import one_hot
 from fastcam.model.head.head import OWN
 from fastcam.model.opened_model import OpenedModel
+from fastcam.model.run.constants import AS_LOADED, Constants
 from fastcam.model.run.once import Recent
 
 KEPT = 4  # sets of layers whose sessions stay open
@@ -42,7 +44,11 @@ class Attribution:
         self._opened(options).has_own_logits  # noqa: B018
 
     def at_layers(
-        self, network_input: NDArray[Any], options: Options, classes: NDArray[np.int64] | None
+        self,
+        network_input: NDArray[Any],
+        options: Options,
+        classes: NDArray[np.int64] | None,
+        constants: Constants = AS_LOADED,
     ) -> LayerRun | None:
         """Run a network input to its logits and back to the layers, from the first class of (M,), or from the best.
 
@@ -54,7 +60,8 @@ class Attribution:
         layers = self._opened(options)
         if not layers.has_own_logits or self.head.activation in OWN:
             return None
-        return layers(network_input, None if classes is None else one_hot(classes[:1], self.head.classes)[0])
+        seed = None if classes is None else one_hot(classes[:1], self.head.classes)[0]
+        return layers(network_input, seed, constants)
 
     def describe(self, seen: Seen, options: Options) -> str:
         """Return in words what the weights of the feature maps are made from."""
@@ -64,11 +71,11 @@ class Attribution:
             case ClassWeightMethod():
                 return "class weights"
             case MaskingMethod() as method:
-                return method.cost(self.head.arranged(seen.feature_maps.shape), self.head.is_exact)
+                return method.cost(self.head.arranged(seen.feature_maps.shape), self.head.is_exact and seen.holds)
             case InputMethod() as method:
                 return self.inputs.describe(method.variant, method.places)
             case method:
-                return self.gradients.describe() if method.needs_gradient else "feature maps alone"
+                return self.gradients.describe(seen.holds) if method.needs_gradient else "feature maps alone"
 
     def maps(self, seen: Seen, classes: NDArray[np.int64], options: Options) -> Any:
         """Return the activation maps of one image.
@@ -103,6 +110,7 @@ class Attribution:
             return engine.xp.asarray(options.method.maps(sent_back))
         maps = self.head.arranged(seen.feature_maps.shape).channels_first(seen.feature_maps)
         if isinstance(options.method, ClassWeightMethod):
+            _check_weights(seen)
             return _summed(engine, maps, *cam.channel_weights(self.head, maps, classes[None], engine))
         if isinstance(options.method, MaskingMethod) and options.method.maps:
             return engine.xp.asarray(options.method.maps(self.masking.trial(seen, classes, options)))
@@ -143,7 +151,7 @@ class Attribution:
         method = options.method
         assert isinstance(method, InputMethod)
         layer = method.places if layer is None else layer
-        found = self.inputs(seen.network_input, classes, method.variant, layer, smoothing)
+        found = self.inputs(seen.network_input, classes, method.variant, layer, smoothing, seen.constants)
         if method.times is not None:
             (coarse,) = options.engine.host(self.maps(seen, classes, replace(options, method=method.times.method)))
             found = method.times.multiply(found, heatmaps(coarse, found.shape[2:], normalize=False))
@@ -159,7 +167,7 @@ class Attribution:
         here = engine.host(engine.xp.ascontiguousarray(seen.feature_maps))[0]
         first = self.head.arranged(here.shape).channels_first(here)[0].astype(np.float32)
         if method.needs_gradient:
-            gradients = self.gradients(here, seeds(method, seen.logits, classes))
+            gradients = self.gradients(here, seeds(method, seen.logits, classes), seen.constants, seen.holds)
         else:
             gradients = np.zeros((len(classes), len(first), 1, 1), np.float32)
         return method.weigh(first, gradients)
@@ -171,7 +179,7 @@ class Attribution:
         found: list[Any] = []
         for seed in seeds(method, seen.logits, classes):
             if known is None or (method.needs_gradient and not np.array_equal(seed, known.seed)):
-                known = layers(seen.network_input, seed)
+                known = layers(seen.network_input, seed, seen.constants)
                 layers.check_logits(known, seen.logits)
             maps: list[Any] = []
             for values, gradients in zip(known.maps, known.gradients, strict=True):
@@ -182,6 +190,16 @@ class Attribution:
 
     def _opened(self, options: Options) -> Layers:
         return self._layers((options.layers, options.method.needs_gradient))
+
+
+def _check_weights(seen: Seen) -> None:
+    """Check that the class weights hold for the constants of a call."""
+    if not seen.holds:
+        raise HeadNotFoundError(
+            f"constants: expected values with which mean(M_c) + b_c is the logit, as when the head was proven; with "
+            f"those of {', '.join(map(repr, seen.constants))} it isn't: class weights depend on them. Load the model "
+            "with these values, or use method='gradcam', which takes the gradient with them"
+        )
 
 
 def seeds(method: WeighingMethod, logits: NDArray[np.float32], classes: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.methods.method import WeighingMethod
+from fastcam.model.head.layouts import place_means
 
 
 def weights(feature_maps: NDArray[np.float32], gradients: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -20,7 +21,7 @@ def weights(feature_maps: NDArray[np.float32], gradients: NDArray[np.float32]) -
     >>> weights(np.ones((2, 1, 2), np.float32), np.array([[[[1, 3]], [[0, -2]]]], np.float32)).tolist()
     [[2.0, -1.0]]
     """
-    return gradients.mean(axis=(2, 3), dtype=np.float64).astype(np.float32)
+    return place_means(gradients).astype(np.float32)
 
 
 GRADCAM = WeighingMethod(name="gradcam", formula="`mean_xy g_k`", paper="Selvaraju et al. 2017", weigh=weights)

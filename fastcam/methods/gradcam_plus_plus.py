@@ -21,11 +21,12 @@ def weights(feature_maps: NDArray[np.float32], gradients: NDArray[np.float32]) -
     >>> weights(np.ones((1, 1, 2), np.float32), np.array([[[[1, -3]]]], np.float32)).tolist()
     [[0.25]]
     """
-    sums = feature_maps.sum(axis=(1, 2), dtype=np.float64)[:, None, None]
+    places = tuple(range(1, feature_maps.ndim))
+    sums = feature_maps.sum(axis=places, dtype=np.float64, keepdims=True)
     below = 2 + gradients.astype(np.float64) * sums
     share = np.divide(1, below, out=np.zeros_like(below), where=(gradients != 0) & (below != 0))
     positive = np.broadcast_to(share * np.maximum(gradients, 0), (*gradients.shape[:2], *feature_maps.shape[1:]))
-    return positive.sum(axis=(2, 3)).astype(np.float32)
+    return positive.sum(axis=tuple(axis + 1 for axis in places)).astype(np.float32)
 
 
 GRADCAM_PLUS_PLUS = WeighingMethod(

@@ -18,6 +18,7 @@ from fastcam.model.head.head import Head
 from fastcam.model.head.layouts import Layout
 from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.batches import Forwards
+from fastcam.model.run.constants import Constants
 from fastcam.model.run.once import Once
 
 Make = Callable[[NDArray[np.intp]], NDArray[Any]]
@@ -49,8 +50,20 @@ class Masking:
         layout = self._head.arranged(given.shape)
         maps = layout.channels_first(given)[0]
         check_maps("feature maps", maps)
-        head, model, tail = self._head, self._model, self._tail
-        return Trial(seen.network_input, self._axes, given, maps, layout, classes, head, options, model, tail)
+        head = self._head if self._head.is_exact and seen.holds else None
+        return Trial(
+            seen.network_input,
+            self._axes,
+            given,
+            maps,
+            layout,
+            classes,
+            head,
+            options,
+            seen.constants,
+            self._model,
+            self._tail,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +81,9 @@ class Trial:
     classes
         (M,), those whose logits count.
     head
-        Has the class weights where it is exact.
+        Has the class weights where it is exact; None where it isn't.
+    constants
+        Values of further inputs of the model, other than at loading.
     """
 
     network_input: NDArray[Any]
@@ -77,21 +92,22 @@ class Trial:
     maps: NDArray[np.float32]
     layout: Layout
     classes: NDArray[np.int64]
-    head: Head
+    head: Head | None
     options: Options
+    constants: Constants
     _model: Forwards
     _tail: Once[Forwards]
 
     def linear(self) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
         """Return weights (M, C) or (M, C, h, w) and bias (M,) of the classes if the head is exact, else None."""
-        if not self.head.is_exact:
+        if self.head is None:
             return None
         weights, bias = self.head.linear()
         return weights[self.classes], bias[self.classes]
 
     def logits(self) -> NDArray[np.float32]:
         """Return the classes' logits (M,) of the feature maps as they are, by the tail."""
-        return self._tail()(self.feature_maps)[0, self.classes]
+        return self._tail().given(self.constants)(self.feature_maps)[0, self.classes]
 
     def logits_of_inputs(self, count: int, make: Make, done: Done) -> NDArray[np.float32]:
         """Return the classes' logits (count, M) of changed network inputs, by the whole model.
@@ -126,6 +142,6 @@ class Trial:
     def _asked(
         self, forwards: Forwards, count: int, make: Make, shape: tuple[int, ...], done: Done
     ) -> NDArray[np.float32]:
-        return forwards.ask(
+        return forwards.given(self.constants).ask(
             count, make, shape, lambda _, logits: logits[:, self.classes], self.options.batch_size, done
         )

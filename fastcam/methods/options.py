@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from fastcam.arrays import conventions, engines
 from fastcam.arrays.conventions import Convention
 from fastcam.arrays.engines.engine import Engine
-from fastcam.methods.method import Method
+from fastcam.methods.masking_method import MaskingMethod
+from fastcam.methods.method import InputMethod, Method
 from fastcam.model.gradient.at_layers import LayerRun
 from fastcam.model.run.batches import Progress
+from fastcam.model.run.constants import Constants
 
 
 def _cpu() -> Engine:
@@ -57,6 +59,11 @@ class Options:
         """Return the number of best classes, or the class indices (M,), of image n."""
         return self.wanted if isinstance(self.wanted, int) else self.wanted[n]
 
+    @property
+    def reads_input(self) -> bool:
+        """True if the method reads the network input, besides what the network makes of it."""
+        return bool(self.layers) or isinstance(self.method, InputMethod | MaskingMethod)
+
     def of_image(self, n: int, count: int) -> Options:
         """Return options for image n out of `count`, whose progress is that of all of them."""
         report = self.progress
@@ -76,17 +83,24 @@ class Seen:
     Attributes
     ----------
     network_input
-        (1, ...) in the model's own layout and dtype.
+        (1, ...) in the model's own layout and dtype; on a CUDA device, if it was given there and the method doesn't
+        read it.
     feature_maps
         (1, ...) in the model's own layout, where the engine works; None where `at_layers` is given.
     logits, scores
         (K,) float32.
     at_layers
         Feature maps and gradients at other layers, for the first class, if they were computed along with the logits.
+    constants
+        Values of further inputs of the model, other than at loading.
+    holds
+        False where the head is exact, but its class weights are others with these constants.
     """
 
-    network_input: NDArray[Any]
+    network_input: Any
     feature_maps: Any
     logits: NDArray[np.float32]
     scores: NDArray[np.float32]
     at_layers: LayerRun | None = None
+    constants: Constants = field(default_factory=dict)
+    holds: bool = True

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
-from typing import TYPE_CHECKING
+from itertools import product
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,9 @@ if TYPE_CHECKING:
     from fastcam.methods.masking import Trial
     from fastcam.model.head.layouts import Layout
 
-GAUSSIAN = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], np.float32) / 16
+Floating = TypeVar("Floating", bound=np.floating)
+
+GAUSSIAN = np.array([1, 2, 1], np.float32) / 4  # along each axis
 
 
 def masked(
@@ -27,27 +31,36 @@ def masked(
     Parameters
     ----------
     gaussian
-        The eight places around it as well, weighted by `GAUSSIAN`, in which the place itself has a quarter.
+        The places around it as well, weighted by `GAUSSIAN` along each axis: in an image the place itself has a
+        quarter.
 
     Examples
     --------
     >>> from fastcam.model.head.layouts import Layout
     >>> one = np.array([[[[8, 8, 8]]]], np.float32)
-    >>> masked(one, np.array([1]), Layout("NCHW", 1, 1, 3), gaussian=False).tolist()
+    >>> masked(one, np.array([1]), Layout("NCHW", 1, (1, 3)), gaussian=False).tolist()
     [[[[0.0, 8.0, 0.0]]]]
-    >>> masked(one, np.array([0]), Layout("NCHW", 1, 1, 3), gaussian=True).tolist()
+    >>> masked(one, np.array([0]), Layout("NCHW", 1, (1, 3)), gaussian=True).tolist()
     [[[[2.0, 1.0, 0.0]]]]
     """
-    height, width = layout.height, layout.width
-    masks = np.zeros((len(places), height + 2, width + 2), np.float32)
-    window = GAUSSIAN if gaussian else np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], np.float32)
-    for mask, place in zip(masks, places.tolist(), strict=True):
-        y, x = divmod(place, width)
-        mask[y : y + 3, x : x + 3] = window
+    masks = np.zeros((len(places), layout.count), np.float32)
+    masks[np.arange(len(places)), places] = 1
+    if gaussian:
+        masks = blurred(masks.reshape(len(places), *layout.places))
     given = np.repeat(feature_maps, len(places), axis=0)
     patches = layout.rows(given)[:, layout.prefix :]  # a view: contiguous
-    patches *= masks[:, 1:-1, 1:-1].reshape(len(places), height * width, 1)
+    patches *= masks.reshape(len(places), layout.count, 1)
     return given
+
+
+def blurred(values: NDArray[Floating]) -> NDArray[Floating]:
+    """Return values (n, *places) weighted by `GAUSSIAN` with those around them, 0 beyond the sides."""
+    places = values.shape[1:]
+    wide, found = np.pad(values, [(0, 0), *[(1, 1)] * len(places)]), np.zeros_like(values)
+    for shift in product(range(3), repeat=len(places)):
+        window = tuple(slice(first, first + side) for first, side in zip(shift, places, strict=True))
+        found += math.prod(GAUSSIAN[first] for first in shift) * wide[:, *window]
+    return found
 
 
 def maps(logits: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -69,7 +82,7 @@ def maps(logits: NDArray[np.floating]) -> NDArray[np.float32]:
     >>> maps(np.array([[[-1.0, 3.0]]])).tolist()
     [[[0.0, 4.0]]]
     """
-    return np.ascontiguousarray(logits - logits.min(axis=(1, 2), keepdims=True), np.float32)
+    return np.ascontiguousarray(logits - logits.min(axis=tuple(range(1, logits.ndim)), keepdims=True), np.float32)
 
 
 def closed_form(
@@ -82,21 +95,18 @@ def closed_form(
     Parameters
     ----------
     class_weights, bias
-        Of the classes wanted: (M, C), or (M, C, h, w) for each position; and (M,).
+        Of the classes wanted: (M, C), or (M, C, *places) for each position; and (M,).
 
     Examples
     --------
     >>> closed_form(np.array([[3, 1]], np.float32), np.ones(1, np.float32), np.ones((2, 1, 2), np.float32), False)
     array([[[3., 3.]]])
     """
-    by = "mchw,chw->mhw" if class_weights.ndim == 4 else "mc,chw->mhw"
+    by = "mc,c...->m..." if class_weights.ndim == 2 else "mc...,c...->m..."
     found = np.einsum(by, class_weights.astype(np.float64), feature_maps.astype(np.float64), optimize=True)
-    height, width = found.shape[1:]
     if gaussian:
-        wide = np.pad(found, ((0, 0), (1, 1), (1, 1)))
-        shifts = [(GAUSSIAN[i, j], wide[:, i : i + height, j : j + width]) for i in range(3) for j in range(3)]
-        found = sum((weight * part for weight, part in shifts), np.zeros_like(found))
-    return found / (height * width) + bias[:, None, None]
+        found = blurred(found)
+    return found / found[0].size + bias.reshape(-1, *[1] * (found.ndim - 1))
 
 
 def maps_of(trial: Trial, *, gaussian: bool) -> NDArray[np.float32]:
@@ -104,18 +114,18 @@ def maps_of(trial: Trial, *, gaussian: bool) -> NDArray[np.float32]:
     layout, linear = trial.layout, trial.linear()
     if linear is not None:
         return maps(closed_form(*linear, trial.maps, gaussian))
-    places = layout.height * layout.width
+    places = layout.count
 
     def make(items: NDArray[np.intp]) -> NDArray[np.float32]:
         return masked(trial.feature_maps, items, layout, gaussian)
 
     logits = trial.logits_of_maps(places, make, lambda count: trial.report(count, places))
-    return maps(logits.T.reshape(len(trial.classes), layout.height, layout.width))
+    return maps(logits.T.reshape(len(trial.classes), *layout.places))
 
 
 def cost(layout: Layout, is_exact: bool) -> str:
     """Return what a map takes, in words."""
-    return "closed form" if is_exact else f"{layout.height * layout.width} forwards of the tail"
+    return "closed form" if is_exact else f"{layout.count} forwards of the tail"
 
 
 RECIPROCAM = MaskingMethod(

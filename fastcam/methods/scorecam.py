@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def distinct(feature_maps: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """Return feature maps (C, h, w) scaled to [0, 1], each once (P, h, w), and the number of each channel's own (C,).
+    """Return feature maps (C, *places) scaled to [0, 1], each once (P, *places), and the number (C,) of each channel's.
 
     Channels that see nothing, or that fire at the same single place, mask the image alike: one forward serves all of
     them. A channel that is the same everywhere is 0.
@@ -37,14 +37,14 @@ def distinct(feature_maps: NDArray[np.float32]) -> tuple[NDArray[np.float32], ND
 
 
 def masked(image: NDArray[Any], masks: NDArray[np.float32], layout: str) -> NDArray[Any]:
-    """Return network inputs (n, ...), one (1, ...) times masks (n, H, W), in its own dtype: of uint8, rounded.
+    """Return network inputs (n, ...), one (1, ...) times masks (n, *places), in its own dtype: of uint8, rounded.
 
     Examples
     --------
     >>> masked(np.full((1, 1, 1, 2), 5, np.uint8), np.array([[[0.25, 1]]], np.float32), "NCHW").tolist()
     [[[[1, 5]]]]
     """
-    product = image * (masks[:, None] if layout == "NCHW" else masks[..., None])
+    product = image * (masks[..., None] if layout.endswith("C") else masks[:, None])
     return (np.rint(product) if image.dtype.kind == "u" else product).astype(image.dtype)
 
 

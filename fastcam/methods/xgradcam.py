@@ -19,8 +19,9 @@ def weights(feature_maps: NDArray[np.float32], gradients: NDArray[np.float32]) -
     >>> weights(np.array([[[1, 3]]], np.float32), np.array([[[[4, 0]]]], np.float32)).tolist()
     [[1.0]]
     """
-    products = (feature_maps * gradients).sum(axis=(2, 3), dtype=np.float64)
-    sums = feature_maps.sum(axis=(1, 2), dtype=np.float64)
+    places = tuple(range(1, feature_maps.ndim))
+    products = (feature_maps * gradients).sum(axis=tuple(axis + 1 for axis in places), dtype=np.float64)
+    sums = feature_maps.sum(axis=places, dtype=np.float64)
     shares = np.divide(products, sums, out=np.zeros_like(products), where=sums != 0)
     return shares.astype(np.float32)
 

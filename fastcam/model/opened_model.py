@@ -27,7 +27,7 @@ class OpenedModel:
     head
         The head that was found or given.
     size
-        (height, width) of the network input.
+        Sizes of the network input's places, as (height, width).
     session
         Runs the whole model.
     pixels
@@ -37,7 +37,7 @@ class OpenedModel:
     source: Source | None
     opening: Opening | None
     head: Head
-    size: tuple[int, int]
+    size: tuple[int, ...]
     session: Session
     pixels: tuple[float, float] = NORMALIZED
 

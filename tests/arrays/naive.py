@@ -86,3 +86,38 @@ def heatmap(one, size, full=1):
 def heatmap_uint8(one, size):
     """Return (H, W) in [0, 255], rounded half up."""
     return np.floor(heatmap(one, size, 255) + F(0.5)).astype(np.uint8)
+
+
+def upsample_places(one, size):
+    """Return the map of a signal, an image or a volume at that size: along one axis after the other, the first first."""
+    for number, pixels in enumerate(size):
+        before, after, weight = axis(one.shape[number], pixels)
+        near, far = np.take(one, before, number), np.take(one, after, number)
+        one = near + weight.reshape(-1, *[1] * (one.ndim - 1 - number)) * (far - near)
+    return one
+
+
+def components(inside, corners):
+    """Return all components of a mask of any rank, most elements first, of equals the first in raster order.
+
+    Of each: all first sides, then all last, of the last axis first; and the number of elements. `corners`: elements
+    that touch at a corner or an edge are connected.
+    """
+    steps = [step for step in np.ndindex(*[3] * inside.ndim) if corners or sum(side != 1 for side in step) == 1]
+    seen, found = np.zeros(inside.shape, bool), []
+    for start in zip(*np.nonzero(inside), strict=True):
+        if seen[start]:
+            continue
+        seen[start] = True
+        queue, elements = deque([start]), []
+        while queue:
+            place = queue.popleft()
+            elements.append(place)
+            for step in steps:
+                at = tuple(int(i) + s - 1 for i, s in zip(place, step, strict=True))
+                if all(0 <= i < n for i, n in zip(at, inside.shape, strict=True)) and inside[at] and not seen[at]:
+                    seen[at] = True
+                    queue.append(at)
+        sides = np.array(elements)[:, ::-1]
+        found.append(([*sides.min(axis=0).tolist(), *(sides.max(axis=0) + 1).tolist()], len(elements)))
+    return sorted(found, key=lambda one: -one[1])

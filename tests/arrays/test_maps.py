@@ -101,7 +101,7 @@ def test_numbers_that_are_not_finite_are_refused_by_item(bad, engine):
         ([1.0, 2.0], (4, 4), {}, r"maps: expected \(\.\.\., h, w\)"),
         ([[np.nan]], (4, 4), {}, r"maps: expected finite values.* position \[0, 0\]"),
         ([[3e38, -3e38]], (4, 4), {}, "maps: expected finite values below 8.51e"),
-        ([[1.0]], (4,), {}, r"size: expected two whole numbers \(height, width\)"),
+        ([[1.0]], (4, 4, 4, 4), {}, r"size: expected two whole numbers \(height, width\)"),
         ([[1.0]], (4, 2.5), {}, "size: expected two whole numbers"),
         ([[1.0]], 4, {}, "size: expected two whole numbers"),
         ([[1.0]], (0, 4), {}, r"size: expected \(height, width\) of 1 to"),

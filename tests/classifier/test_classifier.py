@@ -136,7 +136,7 @@ def test_many_threads_give_the_same_bits(model):
         ({"top": 6}, "top: expected 1 to 5, the number of classes; got 6"),
         ({"top": 2, "class_index": 1}, "top: expected either top or class_index; got both"),
         ({"class_index": 5}, "class_index: expected 0 to 4, the model has 5 classes; got 5"),
-        ({"class_index": "a"}, "class_index: expected whole numbers"),
+        ({"class_index": "f"}, "class_index: expected a number or the name of a class; got 'f'"),
         ({"class_index": [[0], [1]]}, "class_index: expected one row for each of 1 images"),
         ({"method": "grad"}, r"method: expected one of auto, cam, gradcam, gradcam\+\+, .*; got 'grad'"),
         ({"convention": "x"}, "convention: expected one of paper"),

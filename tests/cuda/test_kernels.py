@@ -8,11 +8,11 @@ import pytest
 import fastcam
 from fastcam.arrays import components, conventions
 from fastcam.arrays.checks import feature_maps_of
+from fastcam.arrays.colors import color_pairs
 from fastcam.arrays.engines import cuda
 from fastcam.arrays.engines.select import named
 from fastcam.arrays.grids import grid
 from fastcam.arrays.outlines import contours
-from fastcam.export.overlays import _color_pairs
 from fastcam.kernels import contract
 from fastcam.kernels.cuda import driver, launch
 from tests.arrays import naive
@@ -244,7 +244,7 @@ def test_values_that_are_not_finite_are_told_by_the_peak(one_place, value):
     assert not levels[1].any()
     frame = one_place.put(np.full((12, 15, 3), 9, np.uint8))
     named("cuda").overlay(
-        one_place.put(maps[1]), grid((4, 5), (12, 15)), None, _color_pairs("turbo"), 128, (0, 0), frame
+        one_place.put(maps[1]), grid((4, 5), (12, 15)), None, color_pairs("turbo"), 128, (0, 0), frame
     )
     assert (one_place.get(frame) == 9).all()
     with pytest.raises(fastcam.InputError, match=r"maps: expected finite values .*item \[1\]"):

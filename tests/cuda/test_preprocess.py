@@ -17,7 +17,7 @@ ways = pytest.mark.parametrize("antialias", [False, True], ids=["plain", "antial
 
 
 def model_of(size, dtype: Any = np.float32, layout: Any = "NCHW", channels=3):
-    return ImageInput("images", dtype, layout, 1, channels, *size)
+    return ImageInput("images", dtype, layout, 1, channels, size)
 
 
 def equal(place, frame, *options, **named):

@@ -7,7 +7,7 @@ import pytest
 
 import fastcam
 from fastcam import InputError
-from fastcam.export.overlays import colormap
+from fastcam.arrays.colors import colormap
 from tests.model.models import red_finder
 
 F = np.float32
@@ -17,17 +17,6 @@ PHOTO = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
 @pytest.fixture(scope="module")
 def model():
     return fastcam.load(red_finder(32, 48), preprocess="unit,fit=stretch", labels=["red thing", "green"])
-
-
-def test_colour_maps_run_from_cold_to_hot():
-    for name in ("jet", "turbo", "viridis", "inferno", "gray"):
-        table = colormap(name)
-        assert (table.shape, table.dtype) == ((256, 3), np.uint8)
-        assert np.abs(np.diff(table.astype(int), axis=0)).max() <= 8  # no jumps
-    assert colormap("jet")[[0, 255]].tolist() == [[0, 0, 127], [127, 0, 0]]
-    assert colormap("viridis")[[0, 255]].tolist() == [[0x44, 0x01, 0x54], [0xFD, 0xE7, 0x25]]
-    with pytest.raises(InputError, match="colormap: expected one of jet, turbo, viridis, inferno, gray; got 'hot'"):
-        colormap("hot")
 
 
 def test_the_blend_is_the_formula(model):

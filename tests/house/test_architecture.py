@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -32,6 +33,12 @@ def name_of(path: Path) -> str:
     return ".".join(path.with_suffix("").parts).removesuffix("__init__").removesuffix(".")
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse((PACKAGE / path).read_text(encoding="utf-8"))
+
+
+@cache
 def imports(path: Path, typing: bool = False):
     """Return the names of the modules that a file imports, without those for type checking unless `typing`."""
 
@@ -47,7 +54,7 @@ def imports(path: Path, typing: bool = False):
                 yield from (alias.name for alias in node.names)
             yield from visit(ast.iter_child_nodes(node))
 
-    return set(visit(ast.parse((PACKAGE / path).read_text(encoding="utf-8")).body))
+    return frozenset(visit(parsed(path).body))
 
 
 SUBMODULES = {"fastcam" / path.with_suffix("") for path in MODULES} | {"fastcam" / path.parent for path in MODULES}
@@ -58,8 +65,8 @@ HOUSE = """
     evaluate video serve | cli | __main__ pyinstaller
 """
 INSIDE = {
-    "arrays": "values scalars conventions devices threads pool grids resampling checks cam_release | engines "
-    "| maps components boxes outlines masks | sweeps",
+    "arrays": "values scalars colors conventions devices threads pool grids resampling checks cam_release places memory "
+    "| engines | volumes | maps components boxes outlines masks | sweeps",
     "model": "file run | graph | head | opened_model | gradient",
     "evaluate": "metrics | data | protocol records plan columns score results shards run | report",
 }
@@ -81,12 +88,13 @@ def is_below(target: str, own: str, floors: list[list[str]]) -> bool:
 
 def named_in_strings(path: Path) -> Iterator[str]:
     """Names of modules that stand in strings, for imports at run time."""
-    for node in ast.walk(ast.parse((PACKAGE / path).read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
         if Path(text.replace(".", "/")) in SUBMODULES - {Path("fastcam")}:
             yield text
 
 
+@cache
 def arrows(path: Path) -> set[str]:
     """Names below `fastcam` of all modules that a file imports, in functions, by strings and for types as well."""
     names = imports(path, typing=path.name != "__init__.py") | set(named_in_strings(path))
@@ -174,7 +182,7 @@ def test_array_functions_load_neither_onnx_nor_scikit_image():
 
 def test_public_names():
     assert sorted(fastcam.__all__) == fastcam.__all__
-    assert len([name for name in fastcam.__all__ if not name.endswith("Error")]) <= 14
+    assert len([name for name in fastcam.__all__ if not name.endswith("Error")]) <= 16
     for name in fastcam.__all__:
         assert getattr(fastcam, name).__doc__
         assert name in dir(fastcam)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SUFFIXES = {".py", ".cu", ".cuh", ".txt", ".onnx", ".typed", ".html", ".css", ".js"}
+SUFFIXES = {".py", ".cu", ".cuh", ".txt", ".onnx", ".ttf", ".typed", ".html", ".css", ".js"}
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ def random_frame(size, seed=0, kind="noise"):
 
 
 def model_of(size, dtype: Any = np.uint8, layout: Any = "NHWC", channels=3):
-    return ImageInput("images", dtype, layout, 1, channels, *size)
+    return ImageInput("images", dtype, layout, 1, channels, size)
 
 
 def whole(frame):

@@ -251,7 +251,7 @@ def test_nothing_of_the_size_of_a_frame_is_allocated():
 
 
 def test_sizes_that_the_model_leaves_open():
-    model = ImageInput("images", np.float32, "NCHW", None, 3, None, None)
+    model = ImageInput("images", np.float32, "NCHW", None, 3, (None, None))
     frame = random_frame((40, 50))
     assert network_input(frame, whole(frame), NAMED["unit"], model).shape == (1, 3, 224, 224)
     assert network_input(frame, whole(frame), preprocess("unit,size=32x48"), model).shape == (1, 3, 32, 48)

@@ -22,18 +22,18 @@ NETWORK = (32, 48)
 def test_network_input_is_resized_normalised_and_laid_out():
     photo = Image.fromarray(np.random.default_rng(0).integers(0, 256, (10, 14, 3), dtype=np.uint8))
     spec = preprocess({"mean": [0.1, 0.2, 0.3], "std": [0.5, 1, 2], "channels": "bgr", "fit": "stretch"})
-    planes = pillow_input(photo, (0, 0, 14, 10), spec, ImageInput("x", np.float32, "NCHW", None, 3, 5, 7))
+    planes = pillow_input(photo, (0, 0, 14, 10), spec, ImageInput("x", np.float32, "NCHW", None, 3, (5, 7)))
     pixels = np.asarray(photo.resize((7, 5), Image.Resampling.BILINEAR), np.float64)[..., ::-1] / 255
     expected = ((pixels - [0.1, 0.2, 0.3]) / [0.5, 1, 2]).transpose(2, 0, 1)[None]
     np.testing.assert_allclose(planes, expected, rtol=1e-5, atol=1e-6)
-    last = pillow_input(photo, (0, 0, 14, 10), spec, ImageInput("x", np.float16, "NHWC", None, 3, 5, 7))
+    last = pillow_input(photo, (0, 0, 14, 10), spec, ImageInput("x", np.float16, "NHWC", None, 3, (5, 7)))
     assert last.dtype == np.float16
     np.testing.assert_allclose(last, expected.transpose(0, 2, 3, 1), atol=2e-3)
 
 
 def test_grey_models_get_luma():
     photo = Image.new("RGB", (6, 6), (255, 0, 0))
-    model = ImageInput("x", np.float32, "NCHW", None, 1, 3, 3)
+    model = ImageInput("x", np.float32, "NCHW", None, 1, (3, 3))
     np.testing.assert_allclose(
         pillow_input(photo, (0, 0, 6, 6), preprocess("unit,channels=grey"), model), 0.299, atol=2e-3
     )
@@ -41,7 +41,7 @@ def test_grey_models_get_luma():
 
 def test_letterbox_borders_have_the_fill_colour():
     photo = Image.new("RGB", (40, 20), (255, 255, 255))
-    model = ImageInput("x", np.uint8, "NHWC", None, 3, 40, 40)
+    model = ImageInput("x", np.uint8, "NHWC", None, 3, (40, 40))
     region = seen_region((20, 40), (40, 40), "letterbox", 1.0)
     pixels = pillow_input(photo, region, preprocess("raw,fit=letterbox,fill=7"), model)[0]
     assert (pixels[:9] == 7).all()

@@ -221,7 +221,7 @@ def test_ablation_of_a_logit_that_is_zero():
 
 
 def test_a_place_at_the_edge_has_fewer_neighbours():
-    layout = fastcam.model.head.layouts.Layout("NHWC", 2, 2, 2)
+    layout = fastcam.model.head.layouts.Layout("NHWC", 2, (2, 2))
     given = np.ones((1, 2, 2, 2), np.float32)
     found = reciprocam.masked(given, np.array([3]), layout, gaussian=True)
     np.testing.assert_array_equal(found[0, :, :, 1] * 16, [[1, 2], [2, 4]])

@@ -14,7 +14,7 @@ from fastcam.arrays.scalars import is_number, is_whole
 from fastcam.errors import GradientError, InputError
 from fastcam.images.inputs import ImageInput
 from fastcam.model.gradient.backward import backward_model
-from fastcam.model.gradient.excerpt import Excerpt, Workbench, open_excerpt
+from fastcam.model.gradient.excerpt import Excerpt, Further, Workbench, open_excerpt
 from fastcam.model.gradient.rules.rectifiers import RECTIFIED
 from fastcam.model.gradient.slopes import check_at_input, check_logits
 from fastcam.model.gradient.tape import BACKWARD, GRADIENT, SEED
@@ -23,6 +23,7 @@ from fastcam.model.graph.tail import cut_tail
 from fastcam.model.head.layouts import Layout
 from fastcam.model.head.scene import Scene
 from fastcam.model.opened_model import OpenedModel
+from fastcam.model.run.constants import AS_LOADED, Constants
 from fastcam.model.run.once import Once, Recent
 from fastcam.model.run.runtime import run_session
 
@@ -68,7 +69,8 @@ PLAIN = Smoothing()
 class Backward(NamedTuple):
     """A session over the whole model and a gradient at one of its tensors, `layer`, of that layout.
 
-    `start` is the image; the session takes a batch of `batch` images in float32, integers as they are.
+    `start` is the image; the session takes a batch of `batch` images in float32, integers as they are. `further` are
+    the model's further inputs.
     """
 
     session: Any
@@ -77,12 +79,13 @@ class Backward(NamedTuple):
     layer: str
     layout: Layout
     operators: int
+    further: Further
 
-    def run(self, given: NDArray[np.float32], index: int, classes: int) -> NDArray[np.float32]:
+    def run(self, given: NDArray[np.float32], index: int, classes: int, constants: Constants) -> NDArray[np.float32]:
         """Return the gradient of one class for the first image of a batch."""
         seed = np.zeros((self.batch, classes), np.float32)
         seed[0, index] = 1
-        feeds = {self.start: given, SEED: seed}
+        feeds = {self.start: given, SEED: seed, **self.further.feeds(constants)}
         on = f"an input of shape {given.shape}"
         return run_session(self.session, [GRADIENT], feeds, "the gradient of the model", on)[0][0]
 
@@ -117,13 +120,16 @@ class InputGradients:
         variant: str,
         layer: str | int = 0,
         smoothing: Smoothing = PLAIN,
+        constants: Constants = AS_LOADED,
     ) -> NDArray[np.float32]:
-        """Compute gradients (M, C, H, W) of one network input (1, ...) in the model's own layout, for classes (M,).
+        """Compute gradients (M, C, *places) of one network input (1, ...) in the model's own layout, for classes (M,).
 
         Parameters
         ----------
         layer
-            As `ready` takes it: then (M, C, h, w) of that tensor.
+            As `ready` takes it: then those of that tensor.
+        constants
+            Values of further inputs of the model, other than at loading.
 
         Raises
         ------
@@ -139,7 +145,7 @@ class InputGradients:
         for values in smoothing.copies(network_input[:1].astype(np.float32)):
             given = np.repeat(values, opened.batch, axis=0)
             for m, index in enumerate(class_index.tolist()):
-                found[m] += opened.run(given, index, self._head.classes)
+                found[m] += opened.run(given, index, self._head.classes, constants)
         if not np.isfinite(found).all():
             raise GradientError(f"the gradient at {opened.layer!r}: expected finite values; got NaN or infinity")
         mean = (found / smoothing.samples).astype(np.float32)
@@ -168,7 +174,8 @@ def _open(model: OpenedModel, variant: str, layer: str | int) -> Backward:
     check_logits(session, excerpt, np.random.default_rng(0))
     if variant == "gradient" and excerpt.is_image:
         check_at_input(session, excerpt, place)
-    return Backward(session, tail.start, len(excerpt.values), place, layout, len(excerpt.model.graph.node))
+    operators = len(excerpt.model.graph.node)
+    return Backward(session, tail.start, len(excerpt.values), place, layout, operators, excerpt.further)
 
 
 def _write(pixels: tuple[float, float], variant: str, layer: str | int, bench: Workbench) -> _Excerpt:
@@ -191,7 +198,7 @@ def _write(pixels: tuple[float, float], variant: str, layer: str | int, bench: W
 def _layer(scene: Scene, path: list[str], layer: str | int, image: ImageInput) -> tuple[str, Layout]:
     """Return the wanted tensor, out of those that every path crosses, and its layout."""
     start = scene.graph.image
-    layouts = {start: Layout(image.layout, image.channels, *scene.image)}
+    layouts = {start: Layout(image.layout, image.channels, scene.image)}
     for name in path:
         if name != start and (found := scene.layouts(name)):
             layouts[name] = scene.plane(name) if scene.is_convolution(name) else found[0]
@@ -202,5 +209,5 @@ def _layer(scene: Scene, path: list[str], layer: str | int, image: ImageInput) -
                 f"one of {list(layouts)}; got {layer!r}"
             )
         return layer, layouts[layer]
-    large = [name for name, layout in layouts.items() if layer and min(layout.height, layout.width) >= layer]
+    large = [name for name, layout in layouts.items() if layer and min(layout.places) >= layer]
     return next(((name, layouts[name]) for name in reversed(large)), (start, layouts[start]))

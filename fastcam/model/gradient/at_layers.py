@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from fastcam.errors import GradientError, InputError
 from fastcam.model.gradient.backward import backward_model
-from fastcam.model.gradient.excerpt import NARROW_TOLERANCE, Excerpt, Workbench, open_excerpt
+from fastcam.model.gradient.excerpt import NARROW_TOLERANCE, Excerpt, Further, Workbench, open_excerpt
 from fastcam.model.gradient.tape import SEED, gradient_names, one_hot
 from fastcam.model.graph.graph import Graph
 from fastcam.model.graph.outputs import own_name
@@ -27,6 +27,7 @@ from fastcam.model.head.proof import relative_deviation
 from fastcam.model.head.scene import Scene
 from fastcam.model.head.search import natural_layout
 from fastcam.model.opened_model import OpenedModel
+from fastcam.model.run.constants import AS_LOADED, Constants
 from fastcam.model.run.once import Once
 from fastcam.model.run.runtime import run_session
 
@@ -34,7 +35,7 @@ BEST, CHOSEN = "fastcam/best", "fastcam/chosen"
 
 
 class LayerRun(NamedTuple):
-    """Logits (K,), feature maps and gradients (1, C, h, w) of each layer, and the seed (K,) of the gradients."""
+    """Logits (K,), feature maps and gradients (1, C, *places) of each layer, and the seed (K,) of the gradients."""
 
     logits: NDArray[np.float32]
     seed: NDArray[np.float32]
@@ -50,6 +51,7 @@ class _Opened(NamedTuple):
     layouts: tuple[Layout, ...]
     is_widened: bool
     operators: int
+    further: Further
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +73,7 @@ class Layers:
     names
         Of tensors, or of the operators that make them.
     backward
-        False: only forward, for methods that need no gradient; gradients are zero then, (1, C, 1, 1).
+        False: only forward, for methods that need no gradient; gradients are zero then, (1, C, 1, ...).
     """
 
     def __init__(self, model: OpenedModel, names: Sequence[str], backward: bool = True) -> None:
@@ -99,13 +101,17 @@ class Layers:
         where = f"one graph of {opened.operators} operators" + (" in float32" if opened.is_widened else "")
         return f"forward and backward in {where}" if self._backward else f"feature maps alone, by {where}"
 
-    def __call__(self, network_input: NDArray[Any], seed: NDArray[np.float32] | None = None) -> LayerRun:
+    def __call__(
+        self, network_input: NDArray[Any], seed: NDArray[np.float32] | None = None, constants: Constants = AS_LOADED
+    ) -> LayerRun:
         """Run the model forward and back on one network input (1, ...).
 
         Parameters
         ----------
         seed
             (K,): how much of each logit the gradient is taken of; None: of the best logit alone.
+        constants
+            Values of further inputs of the model, other than at loading.
 
         Raises
         ------
@@ -119,13 +125,14 @@ class Layers:
         given[0] = 0 if seed is None else seed
         feeds = {opened.image: np.repeat(network_input[:1].astype(np.float32), opened.batch, axis=0)}
         feeds |= {SEED: given, BEST: np.array([seed is None], np.float32)} if self._backward else {}
+        feeds |= opened.further.feeds(constants)
         on = f"an input of shape {network_input.shape}"
         logits, *found = run_session(opened.session, opened.outputs, feeds, "the model", on)
         maps, count = [], len(opened.layouts)
         for layout, value in zip(opened.layouts * 2, found, strict=self._backward):
             one = np.asarray(value).reshape(opened.batch, *layout.shape)[:1]
             maps.append(np.ascontiguousarray(layout.channels_first(one)))
-        gradients = maps[count:] or [np.zeros((1, one.shape[1], 1, 1), np.float32) for one in maps]
+        gradients = maps[count:] or [np.zeros((1, one.shape[1], *[1] * (one.ndim - 2)), np.float32) for one in maps]
         for name, gradient in zip(self._names, gradients, strict=True):
             if not np.isfinite(gradient).all():
                 raise GradientError(f"the gradient at {name!r}: expected finite values; got NaN or infinity")
@@ -159,6 +166,7 @@ def _open(model: OpenedModel, names: tuple[str, ...], backward: bool) -> _Opened
         excerpt.layouts,
         excerpt.tail.is_widened,
         len(excerpt.model.graph.node),
+        excerpt.further,
     )
     if backward:
         _check(opened, excerpt, model.head.classes, names)
@@ -205,7 +213,7 @@ def _layout(scene: Scene, head: Head, tensor: str) -> Layout:
             f"layer: expected feature maps, (N, C, h, w), (N, h, w, C) or tokens of a grid; {tensor!r} has the shape "
             f"{scene.shape(tensor)}"
         )
-    if len(possible[0].order) == 4:
+    if not possible[0].is_tokens:
         return scene.plane(tensor) if scene.is_convolution(tensor) else natural_layout(scene, tensor, possible)
     alike = [layout for layout in possible if layout.order == head.layout]
     return next((layout for layout in alike if layout.prefix == head.prefix), (alike or possible)[0])

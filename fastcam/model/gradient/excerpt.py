@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.errors import GradientError, ModelError
+from fastcam.errors import GradientError, InputError, ModelError
 from fastcam.images.inputs import ImageInput
 from fastcam.model.graph.graph import Graph
 from fastcam.model.graph.outputs import own_name
@@ -22,6 +22,7 @@ from fastcam.model.head.probes import NORMALIZED, image_input, look, probe_image
 from fastcam.model.head.proof import relative_deviation
 from fastcam.model.head.scene import Scene
 from fastcam.model.opened_model import OpenedModel
+from fastcam.model.run.constants import Constants
 from fastcam.model.run.limits import Watch
 from fastcam.model.run.runtime import open_session
 from fastcam.model.run.session import Opening
@@ -46,12 +47,12 @@ class Workbench:
     Attributes
     ----------
     size
-        (height, width) of the probe images, where the model leaves its size open.
+        Sizes of the places of probe images, as (height, width), where the model leaves them open.
     """
 
     graph: Graph
     head: Head
-    size: tuple[int, int]
+    size: tuple[int, ...]
     watch: Watch
 
     @cached_property
@@ -118,6 +119,44 @@ class Excerpt:
         if not error <= self.tolerance:
             raise kind(f"the tail from {self.tail.start!r} gives other logits than the model: off by {error:.2g}")
 
+    @property
+    def further(self) -> Further:
+        """The model's further inputs in it."""
+        names = frozenset(self.tail.constants)
+        return Further(names & {value.name for value in self.model.graph.input}, names)
+
+
+class Further(NamedTuple):
+    """Further inputs of a model in an excerpt.
+
+    Attributes
+    ----------
+    free
+        Names of those that it may be given other values of.
+    names
+        Names of all; of the others, it is written for the values that the model was loaded with.
+    """
+
+    free: frozenset[str]
+    names: frozenset[str]
+
+    def feeds(self, constants: Constants) -> dict[str, NDArray[Any]]:
+        """Return what the excerpt is to be fed where a call has other values.
+
+        Raises
+        ------
+        InputError
+            It is written for the values that the model was loaded with.
+        """
+        found = {name: value for name, value in constants.items() if name in self.names}
+        if fixed := sorted(found.keys() - self.free):
+            raise InputError(
+                f"constants: expected {fixed[0]!r} as the model was loaded with, as its gradient is written for that "
+                "value; got another. Load the model with the other value"
+            )
+        floats = {name: value.astype(np.float32) for name, value in found.items() if value.dtype.kind == "f"}
+        return found | floats
+
 
 E = TypeVar("E", bound=Excerpt)
 
@@ -128,7 +167,7 @@ def workbench(
     graph: Graph,
     opening: Opening,
     head: Head,
-    size: tuple[int, int],
+    size: tuple[int, ...],
     *,
     task: str = "its gradient",
     advice: str = ADVICE,

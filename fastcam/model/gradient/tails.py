@@ -11,6 +11,7 @@ from fastcam.errors import ModelError
 from fastcam.model.gradient.excerpt import cut_behind_maps, open_excerpt
 from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.batches import Forwards
+from fastcam.model.run.constants import AS_LOADED, Constants
 from fastcam.model.run.runtime import run_session
 
 ONCE = "method='gradcam' asks the model once"  # advice where many forwards can't be had
@@ -41,11 +42,11 @@ def open_tail(model: OpenedModel) -> Forwards:
         task="its tail",
         advice="method='scorecam' needs none",
     )
-    start = cut.tail.start  # alone: the cut holds the model's weights
+    start, further = cut.tail.start, cut.further  # alone: the cut holds the model's weights
 
-    def run(items: NDArray[np.float32]) -> NDArray[Any]:
-        on = f"feature maps of shape {items.shape}"
-        return np.asarray(run_session(session, None, {start: items}, "the tail of the model", on)[0])
+    def run(items: NDArray[np.float32], constants: Constants = AS_LOADED) -> NDArray[Any]:
+        on, feeds = f"feature maps of shape {items.shape}", {start: items, **further.feeds(constants)}
+        return np.asarray(run_session(session, None, feeds, "the tail of the model", on)[0])
 
     cut.check_logits(run(cut.values.astype(np.float32)), ModelError)
     return Forwards(run, len(cut.values), TAIL_FOOTPRINT, model.head.classes, ONCE)

@@ -69,6 +69,7 @@ class Tape:
         self._gradients: dict[str, list[str]] = {}
         self._small: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._stand_ins: dict[str, str] = {}
+        self.read: set[str] = set()  # tensors whose values were asked for
         self._dependent = set(starts)  # of any dtype
         for node in nodes:
             if node.op_type not in SHAPE_OPS and not self._dependent.isdisjoint(reads_of(node)):
@@ -96,6 +97,7 @@ class Tape:
     def values(self, node: NodeProto, k: int) -> NDArray[Any] | None:
         """Return input k of a node, if it is the same in every run; None where it isn't, or isn't given."""
         name = node.input[k] if k < len(node.input) else ""
+        self.read.add(name)
         if name in self._known:
             return None if name in self._dependent else self._known[name].value
         tensor = self._values.get(name)
@@ -190,6 +192,8 @@ def differentiate(
     others
         Tensors besides the start whose gradients are wanted: outputs more, as `gradient_names` has them.
 
+    Inputs with a stored value that a rule has read, or what is computed of it, are inputs no longer.
+
     Raises
     ------
     GradientError
@@ -211,6 +215,7 @@ def differentiate(
         if found is None:
             raise GradientError(f"{end!r} doesn't depend on {name!r}: there is no gradient between them")
         tape.nodes.append(helper.make_node("Identity", [found], [output]))
+    _close(written, tape.read)
     written.graph.node.extend(tape.nodes)
     written.graph.initializer.extend(tape.stored)
     written.graph.input.append(helper.make_tensor_value_info(SEED, TensorProto.FLOAT, None))
@@ -219,6 +224,17 @@ def differentiate(
         helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in (end, *outputs)
     )
     return written
+
+
+def _close(model: onnx.ModelProto, read: set[str]) -> None:
+    """Remove inputs whose stored values are read, or are needed for tensors that are."""
+    for node in reversed(model.graph.node):
+        if not read.isdisjoint(node.output):
+            read.update(reads_of(node))
+    stored = {tensor.name for tensor in model.graph.initializer}
+    kept = [value for value in model.graph.input if value.name not in read & stored]
+    del model.graph.input[:]
+    model.graph.input.extend(kept)
 
 
 def _back(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.errors import ModelError
+from fastcam.images.inputs import EXPECTED, FIRST
 from fastcam.model.file.source import Parsed
+from fastcam.model.run.constants import fits
 
 if TYPE_CHECKING:
     import onnx
@@ -116,6 +118,14 @@ class Graph:
                 found.update(node.output)
         return frozenset(found)
 
+    def before(self, tensors: Collection[str]) -> set[str]:
+        """Return names of all that tensors are computed from, themselves included."""
+        found = set(tensors)
+        for node in reversed(self.nodes):
+            if not found.isdisjoint(node.output):
+                found.update(self.reads(node))
+        return found
+
     def data_inputs(self, node: onnx.NodeProto) -> list[str]:
         """Return the inputs of a node that depend on the image."""
         return [name for name in self.reads(node) if name in self.data]
@@ -162,7 +172,7 @@ def _constants(model: onnx.ModelProto, given: Mapping[str, NDArray[Any]]) -> dic
         if name not in kinds:
             raise ModelError(f"constants: expected names of the model's inputs {list(kinds)}; got {name!r}")
         wanted = np.dtype(tensor_dtype_to_np_dtype(kinds[name]))
-        if value.dtype.kind not in "biuf" or (value.dtype.kind == "f" and wanted.kind in "biu"):
+        if not fits(value, wanted):
             raise ModelError(f"constants: expected {wanted} for {name!r}; got {value.dtype}")
         found[name] = value.astype(wanted)
     return found
@@ -197,21 +207,20 @@ def _image_input(graph: onnx.GraphProto, constants: Mapping[str, NDArray[Any]]) 
         hint = ". Give the others: constants={name: value}" if len(left) > 1 else ""
         raise ModelError(f"expected a model with one input, a batch of images; got {len(left)}: {left}{hint}")
     kind = inputs[left[0]]
-    if kind.HasField("shape") and len(kind.shape.dim) != 4:
-        seems = _seems(kind)
+    if kind.HasField("shape") and len(kind.shape.dim) - 2 not in FIRST:
         raise ModelError(
-            f"expected an input of four axes, (N, C, H, W) or (N, H, W, C); {left[0]!r} has {len(kind.shape.dim)}"
-            + (f". It seems to be a model of {seems}: its input is no photo" if seems else "")
+            f"expected an input of three to five axes, {EXPECTED}; {left[0]!r} has {len(kind.shape.dim)}{_seems(kind)}"
         )
     return left[0]
 
 
 def _seems(kind: onnx.TypeProto.Tensor) -> str:
-    """Return the kind of data that an input of other than four axes takes, judged by its shape."""
-    axes = len(kind.shape.dim)
+    """Return in words the data that an input of two axes seems to take; empty for other numbers of axes."""
+    if len(kind.shape.dim) != 2:
+        return ""
     if kind.elem_type in (6, 7):  # int32, int64
-        return "text, by its whole numbers" if axes == 2 else ""
-    return {2: "audio or tables", 3: "audio, or of other sequences", 5: "videos or volumes"}.get(axes, "")
+        return ". It seems to be a model of text, by its whole numbers"
+    return ". It seems to be a model of tables, or of waves: of a wave make a signal of one channel, (N, 1, W)"
 
 
 def _sorted_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:

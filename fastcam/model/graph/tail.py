@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -19,7 +20,8 @@ from fastcam.model.graph.graph import BLOCKED, SHAPE_OPS, Graph
 class Tail:
     """A model with one input; `is_widened` says whether quantised or float16 operators were put into float32.
 
-    `clips` and `clipped`: as those of `Float32Nodes`.
+    `clips` and `clipped`: as those of `Float32Nodes`. `constants`: the graph's further inputs that it reads; the model
+    has their values, and has those as inputs as well that it may be given other values of.
     """
 
     model: onnx.ModelProto
@@ -29,6 +31,7 @@ class Tail:
     is_widened: bool
     clips: tuple[tuple[str, str, str, str], ...] = ()
     clipped: tuple[str, ...] = ()
+    constants: tuple[str, ...] = ()
 
 
 def cut_tail(
@@ -64,7 +67,10 @@ def cut_tail(
     stored = [graph.initializers[name] for name in sorted(used) if name in graph.initializers and name != start]
     casts, stored = _widen(stored)
     stored += [numpy_helper.from_array(np.asarray(shapes[name]), name) for name in frozen]
-    stored += [numpy_helper.from_array(value, name) for name, value in graph.constants.items() if name in used]
+    constants = {name: _in_float32(value) for name, value in graph.constants.items() if name in used}
+    stored += [numpy_helper.from_array(value, name) for name, value in constants.items()]
+    sized = graph.before(frozen)  # by whole numbers
+    free = [name for name, value in constants.items() if name not in sized or value.dtype.kind == "f"]
     floats = Float32Nodes(graph, nodes, clipped, saturating)
     entry, first = start, []
     if start in graph.blocked:
@@ -73,16 +79,35 @@ def cut_tail(
     body = helper.make_graph(
         [*casts, *first, *floats.nodes],
         "tail",
-        [helper.make_tensor_value_info(entry, TensorProto.FLOAT, None)],
+        [
+            helper.make_tensor_value_info(entry, TensorProto.FLOAT, None),
+            *(_input(name, constants[name]) for name in free),
+        ],
         [helper.make_tensor_value_info(end, TensorProto.FLOAT, None) for end in ends],
         [*stored, *floats.stored],
     )
-    version = graph.model.ir_version
+    version = max(graph.model.ir_version, 4 if free else 0)  # before it, what is stored can't be given
     model = helper.make_model(body, ir_version=version, opset_imports=list(graph.model.opset_import))
     operators = tuple(node.op_type for node in nodes if any(name in graph.data for name in node.output))
     return Tail(
-        model, entry, tuple(ends), operators, bool(casts) or floats.changed, tuple(floats.clips), tuple(clipped or ())
+        model,
+        entry,
+        tuple(ends),
+        operators,
+        bool(casts) or floats.changed or any(constants[name] is not graph.constants[name] for name in constants),
+        tuple(floats.clips),
+        tuple(clipped or ()),
+        tuple(constants),
     )
+
+
+def _in_float32(value: NDArray[Any]) -> NDArray[Any]:
+    """Return floats in float32; the very same array where it holds none, or is so already."""
+    return value.astype(np.float32) if value.dtype.kind == "f" and value.dtype != np.float32 else value
+
+
+def _input(name: str, value: NDArray[Any]) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
 
 
 def _between(graph: Graph, start: str, ends: Sequence[str]) -> tuple[list[NodeProto], list[str]]:

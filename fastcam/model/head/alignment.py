@@ -19,7 +19,7 @@ from fastcam.model.head.scene import Scene
 from fastcam.model.head.tail_run import Floats, TailRun
 from fastcam.model.run.runtime import ORT_ERRORS
 
-DOWNWARDS, SIDEWAYS = "rolled downwards", "rolled sideways"
+ROLLED = ("rolled sideways", "rolled downwards", "rolled in depth")  # along the last axis, the one before it, ...
 STILL = 1e-4  # of what other values change: what changes by less hasn't moved. Sets: 2e-7; maps: 4e-3 and more
 
 
@@ -88,7 +88,7 @@ class _Moved:
 
 def _judge(moved: _Moved, tensor: str, layout: Layout) -> str:
     def change(answers: Mapping[str, Floats]) -> Floats:
-        """Return changes (h·w, C)."""
+        """Return changes (places, C)."""
         changed = np.abs(answers[tensor] - moved.still[tensor]).reshape(1, *layout.shape)
         return layout.channels_first(changed)[0].reshape(layout.channels, -1).T
 
@@ -97,11 +97,11 @@ def _judge(moved: _Moved, tensor: str, layout: Layout) -> str:
     if not least > 1e-6 * STILL * float(np.abs(moved.still[tensor]).max()):
         return ""  # it hardly hears of what is that far away, whatever it is
     for how, answers in moved.movements.items():
-        if (how == DOWNWARDS and layout.height == 1) or (how == SIDEWAYS and layout.width == 1):
+        if how in ROLLED and layout.places[-1 - ROLLED.index(how)] == 1:
             continue  # along an axis with a single place there is nowhere to move to
         if not change(answers).max() > least:
             return f"it stays as it is when {moved.source!r} is {how}: its positions are no places"
-    if (moved.plane.height, moved.plane.width) != (layout.height, layout.width):
+    if moved.plane.places != layout.places:
         return ""
     for half, answers in moved.halves:
         follows = np.any(change(answers) > least, axis=1)
@@ -114,19 +114,18 @@ def _judge(moved: _Moved, tensor: str, layout: Layout) -> str:
 
 
 def _movements(grid: Floats, rng: np.random.Generator) -> Iterator[tuple[str, Floats]]:
-    channels, height, width = grid.shape
-    order = rng.permutation(height * width)
+    channels, *places = grid.shape
+    order = rng.permutation(grid[0].size)
     order = order if (np.diff(order) < 0).any() else order[::-1]
     yield "shuffled", grid.reshape(channels, -1)[:, order].reshape(grid.shape)
-    if height > 1:
-        yield DOWNWARDS, np.roll(grid, height // 2, axis=1)
-    if width > 1:
-        yield SIDEWAYS, np.roll(grid, width // 2, axis=2)
+    for axis, side in enumerate(places, 1):
+        if side > 1:
+            yield ROLLED[len(places) - axis], np.roll(grid, side // 2, axis=axis)
 
 
 def _halves(layout: Layout) -> Iterator[np.ndarray]:
-    """Yield masks (h, w) of the upper and of the left half."""
-    rows, columns = np.indices((layout.height, layout.width))
-    for mask in (rows < layout.height // 2, columns < layout.width // 2):
+    """Yield masks (*places) of the first half along each axis, as the upper and the left one."""
+    for axis, side in enumerate(layout.places):
+        mask = np.indices(layout.places)[axis] < side // 2
         if mask.any():
             yield mask

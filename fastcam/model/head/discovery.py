@@ -58,14 +58,14 @@ class Discovery:
 
 
 def discover(
-    source: Source, opening: Opening, head: str | Head | None, output: str | None, size: tuple[int, int] | None
+    source: Source, opening: Opening, head: str | Head | None, output: str | None, size: tuple[int, ...] | None
 ) -> Discovery:
     """Find the head of a model file, prove it, and open a session.
 
     Parameters
     ----------
     size
-        (height, width) of the probe images where the model leaves its size open.
+        Sizes of the places of the probe images where the model leaves them open, as (height, width).
 
     Raises
     ------
@@ -92,7 +92,7 @@ def discover(
     return replace(found, seconds=time.perf_counter() - started)
 
 
-def verify(session: Session, head: Head, size: tuple[int, int] | None) -> Head:
+def verify(session: Session, head: Head, size: tuple[int, ...] | None) -> Head:
     """Check a head against the running model on probe images: its shapes, and its identity if it is exact.
 
     On one image where it was proven before, with this ONNX Runtime, and isn't of a quantised model; else on two.
@@ -129,7 +129,7 @@ def _deviations(session: Session, head: Head, probes: Sequence[NDArray[Any]]) ->
     return found
 
 
-def _open_known(source: Source, opening: Opening, head: Head, size: tuple[int, int] | None) -> Discovery:
+def _open_known(source: Source, opening: Opening, head: Head, size: tuple[int, ...] | None) -> Discovery:
     """Open a session for a head that was proven before, for this very model."""
     graph = read_graph(as_onnx_source(source), opening) if head.access.is_rewritten or opening.constants else None
     check = partial(source.sha256, head.access.files, graph.constants if graph else None)
@@ -182,7 +182,7 @@ class _Request:
     insisted
         The caller named the output, so that a vector which seems to be an embedding will do.
     size
-        (height, width) of the probe images where the model leaves its size open.
+        Sizes of the places of the probe images where the model leaves them open, as (height, width).
     """
 
     source: Source
@@ -191,11 +191,11 @@ class _Request:
     scores: Mapping[str, str]
     wanted: str | None
     insisted: bool
-    size: tuple[int, int] | None
+    size: tuple[int, ...] | None
 
     @classmethod
     def of(
-        cls, source: Source, graph: Graph, head: str | Head | None, output: str | None, size: tuple[int, int] | None
+        cls, source: Source, graph: Graph, head: str | Head | None, output: str | None, size: tuple[int, ...] | None
     ) -> _Request:
         image = image_input(graph)
         check_size(graph, image.batch_shape(size))
@@ -212,7 +212,7 @@ def _discover(
     opening: Opening,
     head: str | Head | None,
     output: str | None,
-    size: tuple[int, int] | None,
+    size: tuple[int, ...] | None,
 ) -> Discovery:
     request = _Request.of(source, graph, head, output, size)
     *first, last = CONTRASTS
@@ -346,7 +346,7 @@ def _as_head(request: _Request, scene: Scene, find: Find, linear: LinearHead | N
         layout=layout.order,
         activation=activation,
         pooling=" → ".join(find.chain),
-        feature_shape=(layout.channels, layout.height, layout.width),
+        feature_shape=(layout.channels, *layout.places),
         kind=find.kind,
         prefix=layout.prefix,
         output=exposed[2].name if activation in OWN else output,
@@ -372,7 +372,8 @@ def _observe(session: Session, head: Head, probe: NDArray[Any], watch: Watch) ->
 
 
 def _with_size_hint(error: ModelError, image: ImageInput) -> ModelError:
-    if image.height and image.width:
+    if not image.is_open:
         return error
-    hint = "The model leaves its size open; if it wants another one, say so: preprocess='...,size=HEIGHTxWIDTH'"
+    size = {1: "LENGTH", 2: "HEIGHTxWIDTH", 3: "DEPTHxHEIGHTxWIDTH"}[image.rank]
+    hint = f"The model leaves its size open; if it wants another one, say so: preprocess='...,size={size}'"
     return ModelError(f"{error}. {hint}")

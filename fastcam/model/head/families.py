@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.model.head.layouts import Size
+from fastcam.model.head.layouts import Places
 from fastcam.model.head.scene import Scene
 from fastcam.model.head.search import Find
 
@@ -25,6 +26,7 @@ SCORES = re.compile(r"(?<![a-z])(logits?|scores?|prob\w*|class\w*|pred\w*)(?![a-
 AUDIO = re.compile(r"(?<![a-z])(audio|wave\w*|mel|mels|spectrogram|speech|sound|pcm|fbank|mfcc)(?![a-z])")
 UNIT_NORM = 1e-3  # how far from 1 the norm of a vector may be that was divided by it, in float16 as well
 ALL_HEAR = 0.75  # of the scores of classes: where places are apart, at most half of the entries hear of one
+PLACE = {1: "sample", 2: "pixel", 3: "voxel"}  # of inputs of that rank
 SHORTEST = 8  # entries of a vector whose norm says anything
 
 ADVICE = {
@@ -39,7 +41,7 @@ ADVICE = {
     "a backbone": "It ends in feature maps: export it with its classifier",
     "a model that makes a batch inside its graph": "Export it without crops, flips or patches that become images of "
     "their own: one image in, one row of scores out",
-    "an audio model": "Its input is no photo: fastcam explains what is seen in images",
+    "an audio model": "Explain one score for each class of the whole recording, made of convolutions over it",
 }
 
 
@@ -56,11 +58,15 @@ class Family:
 
 @dataclass(frozen=True, eq=False)
 class _Output:
-    """An output of the model: its sides for one image, axes of one entry left out, and whether images come first."""
+    """An output of the model: its sides for one image, axes of one entry left out, and whether images come first.
+
+    `rank` is the number of the image's axes of places.
+    """
 
     name: str
     values: NDArray[Any]
     lead: int
+    rank: int
 
     @property
     def by_image(self) -> bool:
@@ -154,7 +160,7 @@ def _heard(find: Find, maps: NDArray[Any]) -> float:
     alive = changed(everywhere, 1) | changed(everywhere, -1)
     if alive.sum() < 2:
         return 1.0
-    shares, last = [], layout.height * layout.width - 1
+    shares, last = [], layout.count - 1
     for place in sorted({0, last // 2, last}):
         one = slice(layout.prefix + place, layout.prefix + place + 1)
         heard = changed(one, 1)
@@ -173,12 +179,13 @@ def _rows_beside(scene: Scene, output: str) -> _Output | None:
 
 
 def _outputs(scene: Scene) -> list[_Output]:
-    return [_Output(name, scene.values[name], scene.lead) for name in scene.graph.outputs if name in scene.values]
+    names, rank = (name for name in scene.graph.outputs if name in scene.values), len(scene.image)
+    return [_Output(name, scene.values[name], scene.lead, rank) for name in names]
 
 
 def _boxes_of(output: _Output) -> int:
     """Return the number of boxes in an output, corners or centres and sizes; 0 if none."""
-    if output.values.ndim == 4 or len(output.sides) != 2 or 4 not in output.sides or output.values.dtype.kind != "f":
+    if output.values.ndim > 3 or len(output.sides) != 2 or 4 not in output.sides or output.values.dtype.kind != "f":
         return 0
     first, second = output.sides
     return first if second == 4 else second
@@ -221,7 +228,7 @@ def _grids_of_boxes(scene: Scene, outputs: Sequence[_Output]) -> Family | None:
         return Family("a detector", f"{few[0]} holds offsets or sizes for each place of the other outputs")
     for one in outputs:
         grid, channels = planes.get(one.name), _channels(one)
-        coarse = grid is not None and grid[0] * 16 <= scene.image[0]
+        coarse = grid is not None and len(grid) > 1 and grid[-2] * 16 <= scene.image[-2]
         if coarse and any(channels % count == 0 and channels // count > 5 for count in (3, 5)):
             return Family("a detector", f"{one} holds boxes for each cell of its grid")
     return None
@@ -229,24 +236,24 @@ def _grids_of_boxes(scene: Scene, outputs: Sequence[_Output]) -> Family | None:
 
 def _is_anchored(scene: Scene, output: _Output) -> bool:
     """Return whether entries are the cells of grids, of several levels or with several boxes a cell."""
-    if output.values.ndim == 4:
+    if output.values.ndim > 3:
         return False
     few, many = sorted(output.sides)
     # One for each place of a grid, a class token and four registers, with a vector each.
-    tokens = {h * w + more for h, w in scene.grids if h * w > FEW_BOXES for more in (0, 1, 5)}
+    tokens = {count + more for count in map(math.prod, scene.grids) if count > FEW_BOXES for more in (0, 1, 5)}
     boxes = set(_box_counts(scene.grids)) - tokens - _sides(scene)
     return many > FEW_BOXES and many in boxes and few not in tokens
 
 
 def _sides(scene: Scene) -> set[int]:
-    """Return rows and columns of the model's grids: steps of a sequence."""
+    """Return the sides of the model's grids, as rows and columns: steps of a sequence."""
     return {side for grid in scene.grids for side in grid}
 
 
-def _box_counts(grids: frozenset[Size]) -> Iterator[int]:
-    for h, w in grids:
-        levels = [(-(-h >> k), -(-w >> k)) for k in range(LEVELS)]
-        for count, cells in enumerate(accumulate(a * b for a, b in levels), 1):
+def _box_counts(grids: frozenset[Places]) -> Iterator[int]:
+    for grid in grids:
+        levels = [math.prod(-(-side >> k) for side in grid) for k in range(LEVELS)]
+        for count, cells in enumerate(accumulate(levels), 1):
             yield from (boxes * cells for boxes in range(1, ANCHORS + 1) if boxes * count > 1)
 
 
@@ -258,8 +265,8 @@ def _sequence(scene: Scene, outputs: Sequence[_Output]) -> Family | None:
             continue
         if one.sides == scene.image:
             return Family("an image-to-image model", f"{one} has a value at each pixel")
-        steps = one.sides[0]
-        if recurrent or steps in columns:
+        steps = next((side for side in one.sides if (side,) in {*scene.grids, scene.image}), one.sides[0])
+        if recurrent or steps in columns or (steps,) == scene.image:
             because = f"the operator {recurrent}" if recurrent else f"a step for each of {steps} columns"
             return Family("a reader of sequences", f"{one} has a row of scores for each step ({because})")
         return Family("an embedding", f"{one} has a vector for each of {steps} tokens")
@@ -267,37 +274,43 @@ def _sequence(scene: Scene, outputs: Sequence[_Output]) -> Family | None:
 
 
 def _dense(scene: Scene, outputs: Sequence[_Output]) -> Family | None:
-    height, width = scene.image
+    place = PLACE[len(scene.image)]
     for one in outputs:
         grid, channels = _grid(one), _channels(one)
         if grid is None:
             continue
-        fine = grid[0] * grid[1] * 64 >= height * width
+        fine = math.prod(grid) * 8 ** len(grid) >= math.prod(scene.image)
         if not fine:
             return Family("a backbone", f"{one} has {channels} channels on a coarse grid")
         labels = one.values.dtype.kind in "iub" or _has(scene, "ArgMax")
         scores = labels or channels not in (1, 3) or _ends_in_softmax(scene, one.name)
         if scores:
-            return Family("a segmenter", f"{one} has a score for each class at each pixel")
-        return Family("an image-to-image model", f"{one} has a value at each pixel, in each of its channels")
+            return Family("a segmenter", f"{one} has a score for each class at each {place}")
+        return Family("an image-to-image model", f"{one} has a value at each {place}, in each of its channels")
     return None
 
 
-def _grid(output: _Output) -> Size | None:
-    """Return rows and columns of an output with places; None if it has none."""
+def _grid(output: _Output) -> Places | None:
+    """Return the sides of an output with places, as rows and columns; None if it has none."""
     shape = output.values.shape
-    if len(shape) == 3 and output.by_image and output.values.dtype.kind in "iub" and min(shape[1:]) > 1:
+    if (
+        len(shape) == 3
+        and output.rank == 2
+        and output.by_image
+        and output.values.dtype.kind in "iub"
+        and min(shape[1:]) > 1
+    ):
         return shape[1], shape[2]
-    if len(shape) != 4 or min(sorted(shape[1:])[1:]) < 2:
+    if len(shape) != output.rank + 2 or min(sorted(shape[1:])[1:]) < 2:
         return None
-    return (shape[1], shape[2]) if shape[3] < min(shape[1], shape[2]) else (shape[2], shape[3])
+    return shape[1:-1] if shape[-1] < min(shape[1:-1]) else shape[2:]
 
 
 def _channels(output: _Output) -> int:
     shape, grid = output.values.shape, _grid(output)
-    if grid is None or len(shape) == 3:
+    if grid is None or len(shape) < len(grid) + 2:
         return 1
-    return shape[3] if grid == shape[1:3] and shape[3] < min(grid) else shape[1]
+    return shape[-1] if grid == shape[1:-1] and shape[-1] < min(grid) else shape[1]
 
 
 def _ends_in_softmax(scene: Scene, output: str) -> bool:

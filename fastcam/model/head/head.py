@@ -13,7 +13,7 @@ from fastcam.arrays.scalars import is_number, is_whole
 from fastcam.errors import HeadNotFoundError, InputError, ModelError
 from fastcam.model.file.wire import Access
 from fastcam.model.head import head_file
-from fastcam.model.head.layouts import ORDERS, Layout, Order
+from fastcam.model.head.layouts import ORDERS, TOKENS, Layout, Order
 
 Kind = Literal["cam", "cam-spatial", "gap-nonlinear", "pool-nonlinear", "generic"]
 Activation = Literal["softmax", "sigmoid", "none", "other", "probabilities"]
@@ -44,11 +44,13 @@ class Head:
     feature_maps, logits
         Names of tensors in the model, or of outputs that `access` adds to it.
     class_weights
-        (K, C) float32; (K, C, h, w) for "cam-spatial"; empty for the other kinds, and where they are too many.
+        (K, C) float32; (K, C, *places), as (K, C, h, w), for "cam-spatial"; empty for the other kinds, and where they
+        are too many.
     bias
         (K,) float32; empty with them.
     layout
-        Axes of the feature maps in the model: "NCHW", "NHWC", or tokens "NLC" or "NCL".
+        Axes of the feature maps in the model: "NCHW", "NHWC", or tokens "NLC" or "NCL"; "NCW" or "NWC" of signals,
+        "NCDHW" or "NDHWC" of volumes and clips.
     activation
         What the model makes of the logits before it returns them; "none": it returns logits; "probabilities" or
         "other": something else in which each class rises with its logit, in [0, 1] or not, in the tensor `output`.
@@ -60,7 +62,7 @@ class Head:
     quantization_gap
         How far the model's own logits are from those of its tail in float32, likewise; None for a float32 tail.
     feature_shape
-        (C, h, w) as seen when the head was proven.
+        (C, *places), as (C, h, w), as seen when the head was proven.
     kind
         One of `KINDS`.
     prefix
@@ -98,7 +100,7 @@ class Head:
     pooling: str = "mean"
     identity_error: float = float("nan")
     quantization_gap: float | None = None
-    feature_shape: tuple[int, int, int] | None = None
+    feature_shape: tuple[int, ...] | None = None
     kind: Kind = "cam"
     prefix: int = 0
     output: str = ""
@@ -127,8 +129,9 @@ class Head:
 
     def _check_numbers(self) -> None:
         shape, gap, counts = self.feature_shape, self.quantization_gap, (self.prefix, self.classes)
-        if shape is not None and not (len(shape) == 3 and all(is_whole(side) and side > 0 for side in shape)):
-            raise ModelError(f"head: expected feature_shape as (C, h, w), or None; got {shape!r}")
+        axes = (2, 3, 4) if self.layout in TOKENS else (len(self.layout) - 1,)
+        if shape is not None and not (len(shape) in axes and all(is_whole(side) and side > 0 for side in shape)):
+            raise ModelError(f"head: expected feature_shape as (C, *places) of {self.layout}, or None; got {shape!r}")
         is_real = isinstance(self.identity_error, float | np.floating)
         if not all(is_whole(count) and count >= 0 for count in counts) or not is_real:
             raise ModelError(
@@ -144,9 +147,10 @@ class Head:
             weights, bias = np.array(self.class_weights, np.float32, order="C"), np.array(self.bias, np.float32)
         except (TypeError, ValueError) as error:
             raise ModelError(f"head: expected class_weights and bias of numbers ({error})") from error
-        axes = 2 if self.kind == "cam" else 4
+        places = self.feature_shape[1:] if self.feature_shape else "hw" if self.layout in TOKENS else self.layout[2:]
+        axes = 2 if self.kind == "cam" else 2 + len(places)
         if weights.ndim != axes or bias.shape != weights.shape[:1]:
-            expected = "(K, C)" if axes == 2 else "(K, C, h, w)"
+            expected = "(K, C)" if axes == 2 else "(K, C, *places)"
             raise ModelError(
                 f"head: expected class_weights {expected} and bias (K,); got {weights.shape} and {bias.shape}"
             )
@@ -182,7 +186,7 @@ class Head:
     @property
     def channels(self) -> int:
         """Number of channels, C."""
-        return self.class_weights.shape[1] if self.is_exact else (self.feature_shape or (0, 0, 0))[0]
+        return self.class_weights.shape[1] if self.is_exact else (self.feature_shape or (0,))[0]
 
     def arranged(self, shape: tuple[int, ...]) -> Layout:
         """Return the `Layout` of feature maps of that shape, (N, ...) in the model's own order.
@@ -192,17 +196,14 @@ class Head:
         ModelError
             Another number of axes or of tokens than the head knows.
         """
-        fits = len(shape) == len(self.layout)
-        if fits and self.layout == "NCHW":
-            return Layout("NCHW", *shape[1:])
-        if fits and self.layout == "NHWC":
-            return Layout("NHWC", shape[3], *shape[1:3])
-        _, h, w = self.feature_shape or (0, 0, 0)
-        if fits and shape["NLC NCL".index(self.layout) // 4 + 1] == self.prefix + h * w:
-            return Layout(self.layout, shape[2 if self.layout == "NLC" else 1], h, w, self.prefix)
-        raise ModelError(
-            f"head: expected {self.feature_maps!r} as {self.layout} with {self.prefix} + {h}·{w} tokens; got {shape}"
-        )
+        channels, *rest = shape[1:] if self.layout[1] == "C" else (shape[-1], *shape[1:-1])
+        places = tuple(rest) if self.layout not in TOKENS else (self.feature_shape or (0, 0, 0))[1:]
+        layout = Layout(self.layout, channels, places, self.prefix)
+        if len(shape) == len(self.layout) and layout.shape == tuple(shape[1:]):
+            return layout
+        tokens = "·".join(map(str, places))
+        expected = f"{self.layout} with {self.prefix} + {tokens} tokens" if layout.is_tokens else self.layout
+        raise ModelError(f"head: expected {self.feature_maps!r} as {expected}; got {shape}")
 
     def describe(self) -> str:
         """Return one line that a person can check in a graph viewer."""
@@ -222,7 +223,7 @@ class Head:
 
     def _axes(self) -> str:
         if self.feature_shape is not None:
-            return Layout(self.layout, *self.feature_shape, self.prefix).describe()
+            return Layout(self.layout, self.feature_shape[0], self.feature_shape[1:], self.prefix).describe()
         sizes = [str(self.channels) if axis == "C" else axis.lower() for axis in self.layout[1:]]
         return f"(N, {', '.join(sizes)}) {self.layout}"
 

@@ -27,12 +27,12 @@ def planes(graph: Graph, image: str, shapes: Mapping[str, Sequence[int]]) -> Map
 
     They are handed on from the image by windows (convolution, pooling, resizing) and by what works element by element,
     until something else, as attention, mixes axes. "NCWH" and its like say that rows and columns have changed places;
-    of tensors with more than four axes, "NCHW" says that the last two are those of places.
+    of tensors with more axes than the image, "NCHW" says that the last two are those of places.
 
     Parameters
     ----------
     image
-        Order of the image's own axes, "NCHW" or "NHWC".
+        Order of the image's own axes, as "NCHW" or "NHWC".
     shapes
         Of tensors, as far as they are known.
     """
@@ -52,20 +52,20 @@ def _plane(graph: Graph, node: NodeProto, found: Mapping[str, str], shapes: Mapp
     if len(known) != 1:
         return None
     (plane,) = known
-    channels = plane.index("C")
+    channels, rank = plane.index("C"), len(plane) - 2
     if any(part in kind for part in WINDOWS):
-        return plane if channels == (3 if graph.attribute(node, "channels_last", 0) else 1) else None
+        return plane if channels == (rank + 1 if graph.attribute(node, "channels_last", 0) else 1) else None
     if kind == "Transpose":
         return _turned(graph.attribute(node, "perm"), plane)
     if kind == "Reshape":  # of channels into groups and back, as to shuffle them
         before, after = (tuple(shapes.get(name, ())) for name in (node.input[0], node.output[0]))
-        keeps = channels == 1 and min(len(before), len(after)) >= 4 and before[-2:] == after[-2:]
+        keeps = channels == 1 and min(len(before), len(after)) >= len(plane) and before[-rank:] == after[-rank:]
         return plane if keeps and before[0] == after[0] else None
     if kind == "Concat":
         axis = graph.attribute(node, "axis")
-        return plane if axis in (channels, channels - 4) and None not in given else None
+        return plane if axis in (channels, channels - len(plane)) and None not in given else None
     if kind == "MatMul":  # a linear layer on the channels, where these are last
-        return plane if channels == 3 and len(given) == 1 and node.input[0] in found else None
+        return plane if channels == rank + 1 and len(given) == 1 and node.input[0] in found else None
     if kind.startswith("Reduce"):  # over the channels: a part of a normalisation
         return plane if graph.attribute(node, "keepdims", 1) else None
     plain = kind.removeprefix("QLinear")
@@ -75,7 +75,7 @@ def _plane(graph: Graph, node: NodeProto, found: Mapping[str, str], shapes: Mapp
 def _turned(perm: object, plane: str) -> str | None:
     if not isinstance(perm, list) or perm[0] != 0:
         return None
-    if len(perm) == 4:
+    if len(perm) == len(plane):
         return "".join(plane[axis] for axis in perm)
-    last = len(perm) - 1
-    return plane if plane[1] == "C" and perm[-2:] == [last - 1, last] else None
+    rank = len(plane) - 2
+    return plane if plane[1] == "C" and perm[-rank:] == [*range(len(perm))][-rank:] else None

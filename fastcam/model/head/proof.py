@@ -13,7 +13,7 @@ from fastcam.errors import HeadNotFoundError, ModelError, NotFiniteError, NotLin
 from fastcam.model.graph.graph import Graph
 from fastcam.model.graph.quantization import is_quantized
 from fastcam.model.head.head import Head
-from fastcam.model.head.layouts import Layout
+from fastcam.model.head.layouts import Layout, place_means
 from fastcam.model.head.scene import Scene
 from fastcam.model.head.search import Find
 from fastcam.model.head.tail_run import TOLERANCE, Doubles, TailRun, amplitudes, resolution
@@ -39,7 +39,7 @@ class Observation:
 
 @dataclass(frozen=True, eq=False)
 class LinearHead:
-    """The prediction of an exact head, mean(M_c) + b_c. Weights (K, C), or (K, C, h, w) for each position."""
+    """The prediction of an exact head, mean(M_c) + b_c. Weights (K, C), or (K, C, *places) for each position."""
 
     weights: Doubles
     bias: Doubles
@@ -55,10 +55,9 @@ class LinearHead:
         """Compute logits (N, K) of maps (N, ...); the mean of the weighted sum is the weighted sum of the means."""
         ordered = self.layout.channels_first(maps.astype(np.float32))
         if self.weights.ndim == 2:
-            return ordered.mean(axis=(2, 3), dtype=np.float64) @ self.weights.T + self.bias
-        places = ordered.shape[2] * ordered.shape[3]
+            return place_means(ordered) @ self.weights.T + self.bias
         flat = ordered.reshape(len(ordered), -1).astype(np.float64)
-        return flat @ self.weights.reshape(len(self.bias), -1).T / places + self.bias
+        return flat @ self.weights.reshape(len(self.bias), -1).T / self.layout.count + self.bias
 
     def deviation(self, maps: NDArray[Any], logits: NDArray[Any]) -> float:
         """Return the relative deviation of logits from the head's prediction (`relative_deviation`)."""
@@ -66,7 +65,7 @@ class LinearHead:
 
     def resolution(self, maps: NDArray[Any]) -> float:
         """Return the size of logits that float32 can't tell from the bias, for these maps."""
-        ordered = np.abs(self.layout.channels_first(maps.astype(np.float32)).mean(axis=(2, 3), dtype=np.float64))
+        ordered = np.abs(place_means(self.layout.channels_first(maps.astype(np.float32))))
         channels = ordered.shape[1]
         weights = np.abs(self.weights).reshape(len(self.bias), channels, -1).mean(axis=2)
         return float(resolution(self.bias, channels, ordered @ weights.T).max())
@@ -180,6 +179,17 @@ def identity_deviation(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> 
     return linear.deviation(maps, logits)
 
 
+def identity_holds(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> bool:
+    """Return whether `check_identity` passes; of a head that isn't exact, False.
+
+    Raises
+    ------
+    HeadNotFoundError
+        The shapes don't fit the head.
+    """
+    return head.is_exact and identity_deviation(head, maps, logits) <= _tolerance(head)
+
+
 def check_shapes(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> None:
     """Check that feature maps and logits, as the model has them, have the head's channels and classes.
 
@@ -191,7 +201,7 @@ def check_shapes(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> None:
     fits = maps.ndim == len(head.layout) and maps.shape[head.layout.index("C")] == head.channels
     if fits and head.kind == "cam-spatial" and head.is_exact:
         layout = head.arranged(maps.shape)
-        fits = (layout.height, layout.width) == head.class_weights.shape[2:]
+        fits = layout.places == head.class_weights.shape[2:]
     if not fits or logits.shape[1] != head.classes:
         raise HeadNotFoundError(
             f"head: expected {head.channels} channels in {head.feature_maps!r} ({head.layout}) and {head.classes} "
@@ -202,12 +212,16 @@ def check_shapes(head: Head, maps: NDArray[Any], logits: NDArray[Any]) -> None:
 
 def check_deviation(head: Head, error: float) -> None:
     """Check that a deviation is within the tolerance of `check_identity`."""
-    tolerance = max(TOLERANCE, min(2 * (head.quantization_gap or 0), GAPS["quantised"]))
+    tolerance = _tolerance(head)
     if not error <= tolerance:
         raise HeadNotFoundError(
             f"head: mean(M_c) + b_c should be {head.logits!r} to {tolerance:g}; off by {error:.2g} relative. "
             "Are the class weights, the bias and the layout those of this model?"
         )
+
+
+def _tolerance(head: Head) -> float:
+    return max(TOLERANCE, min(2 * (head.quantization_gap or 0), GAPS["quantised"]))
 
 
 def check_same(given: Head, proven: Head) -> None:
@@ -247,7 +261,7 @@ def _pooled(scene: Scene, find: Find, cuts: Sequence[str]) -> str | None:
         return None
     run = scene.tail_run(find.feature_maps, likely)
     noise = np.random.default_rng(4).standard_normal(run.shape).astype(np.float32)
-    mean = find.layout.channels_first(noise[None]).mean(axis=(2, 3), dtype=np.float64)[0]
+    mean = place_means(find.layout.channels_first(noise[None]))[0]
     for name, value in zip(likely, run.run_one(noise), strict=True):
         if value.shape == mean.shape and np.allclose(value, mean, rtol=1e-4, atol=1e-5):
             return name

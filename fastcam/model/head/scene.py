@@ -6,16 +6,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import ValueInfoProto
 
+from fastcam.images.inputs import FIRST, LAST
 from fastcam.model.graph.graph import Graph
 from fastcam.model.graph.quantization import is_quantized
 from fastcam.model.graph.tail import Tail, cut_tail
-from fastcam.model.head.layouts import Layout, Size, planar, possible_layouts
+from fastcam.model.head.layouts import Layout, Places, planar, possible_layouts
 from fastcam.model.head.tail_run import TailRun
 from fastcam.model.run.limits import Watch
 
@@ -23,7 +24,7 @@ from fastcam.model.run.limits import Watch
 # fall below that by more than an error of rounding.
 NEAR_ZERO, BELOW = 16.0, 2.0
 
-UPRIGHT: tuple[Literal["NCHW", "NHWC"], ...] = ("NCHW", "NHWC")
+UPRIGHT = frozenset({*FIRST.values(), *LAST.values()})
 NOT_FINITE = (
     "its values aren't finite on the probe image",
     "its values aren't finite on the probe image: float16 ends at 65504",
@@ -50,9 +51,9 @@ class Scene:
     values
         Of tensors that were looked at, and of shapes; real numbers throughout, (N, ...).
     image
-        (height, width) of the image.
+        Sizes of the image's places: (W,), (H, W) or (D, H, W).
     grids
-        (h, w) of feature maps that were seen, and of their halves.
+        Those of feature maps that were seen, and their halves.
     planes
         Tensors whose positions are places of the image by construction (`planes`).
     folder
@@ -61,8 +62,8 @@ class Scene:
 
     graph: Graph
     values: Mapping[str, NDArray[Any]]
-    image: Size
-    grids: frozenset[Size]
+    image: Places
+    grids: frozenset[Places]
     planes: Mapping[str, str]
     folder: Path | None
     watch: Watch
@@ -148,11 +149,11 @@ class Scene:
             return "it holds no real numbers that the model makes of the image"
         if not self.is_by_image(tensor):
             return f"its first axis isn't that of the images (here {self.lead})"
-        if self.planes.get(tensor, "NCHW") not in UPRIGHT:
+        if tensor in self.planes and self.planes[tensor] not in UPRIGHT:
             return "its rows are columns of the image"
         if not np.isfinite(maps).all():
             return NOT_FINITE[maps.dtype == np.float16]
-        return "" if maps.ndim in (3, 4) else "it has no axes of places"
+        return "" if maps.ndim in (3, len(self.image) + 2) else "it has no axes of places"
 
     def layouts(self, tensor: str, *, insisted: bool = False) -> list[Layout]:
         """Return every layout that a tensor can have; none if it can't hold feature maps.
@@ -166,22 +167,22 @@ class Scene:
             return []
         shape = self.values[tensor].shape
         plane = self.planes.get(tensor)
-        if len(shape) == 4 and (plane or insisted):
-            made = planar(shape, [order for order in UPRIGHT if plane in (None, order)])
-            return [layout for layout in made if layout.height * layout.width > 1]
+        if len(shape) == len(self.image) + 2 and (plane or insisted):
+            return [layout for layout in planar(shape, plane and (plane,)) if layout.count > 1]
         return possible_layouts(shape, self.image, self.grids)
 
     def is_convolution(self, tensor: str) -> bool:
-        """Return whether a convolution made the tensor: four axes, two of them places."""
-        node = self.graph.producers.get(tensor)
-        return node is not None and "Conv" in node.op_type and self.values.get(tensor, np.zeros(0)).ndim == 4
+        """Return whether a convolution made the tensor, with as many axes of places as the image."""
+        node, axes = self.graph.producers.get(tensor), len(self.image) + 2
+        return node is not None and "Conv" in node.op_type and self.values.get(tensor, np.zeros(0)).ndim == axes
 
     def plane(self, tensor: str) -> Layout:
         """Return the layout of a convolution's result, or of the image."""
-        _, a, b, c = self.values[tensor].shape
+        first, last = planar(self.values[tensor].shape)
         node = self.graph.producers.get(tensor)
-        last = self.graph.attribute(node, "channels_last", 0) if node is not None else (a, b) == self.image != (b, c)
-        return Layout("NHWC", c, a, b) if last else Layout("NCHW", a, b, c)
+        if node is None:
+            return last if self.planes.get(tensor) == last.order else first
+        return last if self.graph.attribute(node, "channels_last", 0) else first
 
     def spread(self, tensor: str) -> float:
         """Return the standard deviation of a tensor's values; 1 where they are all the same."""

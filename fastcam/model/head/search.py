@@ -12,6 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from fastcam.errors import HeadNotFoundError, ModelError, NotFiniteError
+from fastcam.images.inputs import FIRST, LAST
 from fastcam.model.graph.graph import Graph
 from fastcam.model.head.alignment import Alignment
 from fastcam.model.head.head import OWN, Activation, Kind
@@ -24,7 +25,10 @@ from fastcam.model.run.runtime import ORT_ERRORS, reason_of
 LOGITS = 8  # tensors before the scores, of the same size, that are tried as logits
 CANDIDATES = 16  # tensors whose tails are tested, at most
 SECOND_LOOKS = 3  # at earlier tensors, where a later one may have been no map at all
-FEATURE_MAPS = "expected feature maps of floats, (N, C, h, w), (N, h, w, C) or tokens of a grid (N, L, C)"
+FEATURE_MAPS = (
+    "expected feature maps of floats, (N, C, h, w), (N, h, w, C) or tokens of a grid (N, L, C); for signals (N, C, w), "
+    "for volumes (N, C, d, h, w)"
+)
 NO_SCORES = "no output holds one score for each class, (N, K)"
 OVERFLOWED = (
     "no head found: feature maps that every path to the scores crosses aren't finite, on images of less contrast "
@@ -166,9 +170,9 @@ class HeadSearch:
                     return Find("cam", tensor, layout, logits, self.scene.tail_run(tensor, [logits]))
                 reason = f"{layout.prefix} tokens that belong to no place have a part in the logits"
                 return Find("pool-nonlinear", tensor, layout, logits, run, reason)
-        if len({layout.order for layout in possible if not layout.prefix}) > 1 and len(natural.order) == 3:
+        if len({layout.order for layout in possible if not layout.prefix}) > 1 and natural.is_tokens:
             return "which of its axes is that of the positions can't be told"
-        if len(natural.order) == 4 or not natural.prefix:
+        if not natural.is_tokens or not natural.prefix:
             reason = "the logits are linear in the feature maps, with other weights at other positions"
             return Find("cam-spatial", tensor, natural, logits, self.scene.tail_run(tensor, [logits]), reason)
         return "an axis of it isn't one of positions that count alike"
@@ -194,7 +198,7 @@ class HeadSearch:
             if positions.order_is_free():
                 return Find("pool-nonlinear", tensor, layout, logits, run, because)
         natural = natural_layout(self.scene, tensor, [layout for layout, _ in moved])
-        if len(natural.order) == 4:
+        if not natural.is_tokens:
             return Find("generic", tensor, natural, logits, run, because)
         return "an axis of it isn't one of positions that count alike"
 
@@ -210,9 +214,9 @@ class HeadSearch:
             earlier = self._look_at(tensor)
             if earlier is None or earlier.kind != "cam":
                 break
-            if earlier.layout.height * earlier.layout.width > best.layout.height * best.layout.width:
-                h, w = found.layout.height, found.layout.width
-                reason = f"finer than {found.feature_maps!r} ({h}·{w}), and as exact"
+            if earlier.layout.count > best.layout.count:
+                places = "·".join(map(str, found.layout.places))
+                reason = f"finer than {found.feature_maps!r} ({places}), and as exact"
                 best = Find("cam", tensor, earlier.layout, earlier.logits, earlier.tail_run, reason)
         return best
 
@@ -230,25 +234,25 @@ class HeadSearch:
 
 def natural_layout(scene: Scene, tensor: str, possible: Sequence[Layout]) -> Layout:
     """Return the layout that the operators before a tensor suggest: ONNX convolves channels first."""
-    turned, node = 0, scene.graph.producers.get(tensor)
+    rank, turned, node = len(scene.image), 0, scene.graph.producers.get(tensor)
+    turns = [[0, *range(2, rank + 2), 1], [0, rank + 1, *range(1, rank + 1)]]
     while node is not None and "Conv" not in node.op_type and node.input:
-        perm = scene.graph.attribute(node, "perm")
-        turned += isinstance(perm, list) and list(perm) in ([0, 2, 3, 1], [0, 3, 1, 2])
+        turned += scene.graph.attribute(node, "perm") in turns
         data = scene.graph.data_inputs(node)
         node = scene.graph.producers.get(data[0]) if data else None
-    likely = "NHWC" if turned % 2 else "NCHW"
+    likely = (LAST if turned % 2 else FIRST)[rank]
     return next((layout for layout in possible if layout.order == likely), possible[0])
 
 
 def _is_settled(found: Find) -> bool:
-    """Return whether a find has four axes with exchangeable positions: no earlier tensor is better."""
-    return found.kind in ("gap-nonlinear", "pool-nonlinear") and len(found.layout.order) == 4
+    """Return whether a find has axes of exchangeable positions, not tokens: no earlier tensor is better."""
+    return found.kind in ("gap-nonlinear", "pool-nonlinear") and not found.layout.is_tokens
 
 
 def _says_more(found: Find, later: Find) -> bool:
     """Return whether an earlier tensor is a better choice of feature maps than a later one."""
     if later.kind == "cam-spatial":  # rows of a map look like tokens
-        return found.kind == "cam-spatial" and len(found.layout.order) > len(later.layout.order)
+        return found.kind == "cam-spatial" and later.layout.is_tokens and not found.layout.is_tokens
     return (later.kind == "generic" or later.layout.prefix > 0) and _is_settled(found)
 
 

@@ -20,7 +20,7 @@ def weights_of_channels(run: TailRun, layout: Layout) -> tuple[Doubles, Doubles]
     NotLinearError
         They aren't finite.
     """
-    count = layout.prefix + layout.height * layout.width
+    count = layout.prefix + layout.count
 
     def tensors(units: Floats) -> Floats:
         rows = np.zeros((len(units), count, layout.channels), np.float32)
@@ -36,7 +36,7 @@ def weights_of_means(run: TailRun, channels: int) -> tuple[Doubles, Doubles]:
 
 
 def weights_of_positions(run: TailRun, layout: Layout) -> tuple[Doubles, Doubles]:
-    """Measure weights (K, C, h, w), times h·w, and bias (K,): the mean of the map and the bias add up to the logits.
+    """Measure weights (K, C, *places), times their number, and bias (K,): the mean of the map and the bias are logits.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def weights_of_positions(run: TailRun, layout: Layout) -> tuple[Doubles, Doubles
     """
     size = int(np.prod(run.shape))
     weights, bias = _measure(run, lambda units: units.reshape(len(units), *run.shape), size, size)
-    return layout.channels_first(weights.reshape(len(bias), *run.shape)) * (layout.height * layout.width), bias
+    return layout.channels_first(weights.reshape(len(bias), *run.shape)) * layout.count, bias
 
 
 def too_many(run: TailRun, classes: int) -> bool:

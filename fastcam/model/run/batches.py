@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from copy import copy
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.arrays.scalars import is_whole
 from fastcam.errors import InputError, ModelError
+from fastcam.model.run.constants import AS_LOADED, Constants
 from fastcam.model.run.session import Session
 
 BUDGET = 256 << 20  # bytes that a batch takes, about, where the caller doesn't say how large it is
@@ -83,7 +86,7 @@ class Forwards:
     Parameters
     ----------
     run
-        Logits (n, ...) of items (n, ...).
+        Logits (n, ...) of items (n, ...); for `given` it takes `constants` as well.
     lead
         The batch that the model takes for sure.
     footprint
@@ -95,7 +98,7 @@ class Forwards:
     """
 
     def __init__(
-        self, run: Callable[[NDArray[Any]], NDArray[Any]], lead: int, footprint: int, classes: int, advice: str = ""
+        self, run: Callable[..., NDArray[Any]], lead: int, footprint: int, classes: int, advice: str = ""
     ) -> None:
         self._run, self._lead, self._footprint, self._classes, self._advice = run, lead, footprint, classes, advice
         self._mixes = False  # once True for good, whichever thread finds out
@@ -104,7 +107,19 @@ class Forwards:
     def of_model(cls, session: Session, tensor: str, classes: int, advice: str = "") -> Forwards:
         """Return forwards of a whole model, from its network inputs to that tensor."""
         lead = session.input.batch or 1
-        return cls(lambda images: session.run(images, [tensor])[0], lead, MODEL_FOOTPRINT, classes, advice)
+
+        def run(images: NDArray[Any], constants: Constants = AS_LOADED) -> NDArray[Any]:
+            return session.run(images, [tensor], constants=constants)[0]
+
+        return cls(run, lead, MODEL_FOOTPRINT, classes, advice)
+
+    def given(self, constants: Constants) -> Self:
+        """Return the same with other values of the model's further inputs; itself, if there are none."""
+        if not constants:
+            return self
+        made = copy(self)
+        made._run = partial(self._run, constants=constants)
+        return made
 
     def __call__(self, items: NDArray[Any], check: bool = True) -> NDArray[np.float32]:
         """Return logits (n, K); `check`: test that the model keeps these items apart."""

@@ -52,7 +52,7 @@ def test_a_whole_head_may_be_given_and_is_proven():
             Head(**{"feature_maps": "maps", "logits": "logits", "class_weights": W, "bias": B, **options})
     with pytest.raises(ModelError, match="head: expected class_weights and bias of numbers"):
         Head("maps", "logits", "abc", B)  # type: ignore[arg-type]
-    with pytest.raises(ModelError, match="expected layout NCHW, NHWC, NLC, NCL, activation"):
+    with pytest.raises(ModelError, match="expected layout NCW, NWC, NCHW, NHWC, NCDHW, NDHWC, NLC, NCL, activation"):
         Head("maps", "logits", W, B, layout="CHW")  # type: ignore[arg-type]
 
 
