@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fastcam.errors import InputError as InputError
     from fastcam.errors import KernelError as KernelError
     from fastcam.errors import ModelError as ModelError
+    from fastcam.export.figure import show as show
     from fastcam.export.overlays import overlay as overlay
     from fastcam.images.preprocessing import Preprocess as Preprocess
     from fastcam.model.head.head import Head as Head
@@ -62,5 +63,6 @@ _HOMES = {
     "load": "classifier.loader",
     "localize": "arrays.boxes",
     "overlay": "export.overlays",
+    "show": "export.figure",
 }
 __getattr__, __dir__, __all__ = attach(__name__, _HOMES)

@@ -62,3 +62,7 @@ class AssumedPreprocessWarning(FastcamWarning):
 
 class LabelsWarning(FastcamWarning):
     """Class names beside a model that don't fit it, and aren't used."""
+
+
+class FontWarning(FastcamWarning):
+    """A label with letters that no font has, and so are drawn as boxes, or letters that can't be joined."""

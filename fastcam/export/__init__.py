@@ -1,8 +1,9 @@
 """Explanations and models for others: overlays, segments, annotation files, and models with maps baked in.
 
-For users who pass results on to other programs: `overlays`, `segments`, `masks` and `labels` are pictures, `coco`,
-`yolo`, `supervision`, `lines` and `npz` formats, `baked_model` writes models. May import `fastcam.results`,
-`fastcam.methods` and the rooms below them, not `fastcam.classifier`.
+For users who pass results on to other programs: `overlays`, `figure`, `segments`, `masks` and `labels` are pictures,
+drawn by `marks`, `text`, `fonts` and `sheet`; `coco`, `yolo`, `supervision`, `lines` and `npz` are formats;
+`baked_model` writes models. May import `fastcam.results`, `fastcam.methods` and the rooms below them, not
+`fastcam.classifier`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from fastcam.export.baked_model import Baked as Baked
     from fastcam.export.baked_model import bake as bake
     from fastcam.export.coco import to_coco as to_coco
+    from fastcam.export.figure import show as show
     from fastcam.export.labels import save_labels as save_labels
     from fastcam.export.lines import to_json_line as to_json_line
     from fastcam.export.npz import load_npz as load_npz
@@ -36,6 +38,7 @@ _HOMES = {
     "save_npz": "npz",
     "seeds": "segments",
     "segment": "segments",
+    "show": "figure",
     "to_coco": "coco",
     "to_json_line": "lines",
     "to_supervision": "supervision",

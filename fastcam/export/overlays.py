@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from fastcam.arrays import engines
 from fastcam.arrays.checks import check_maps, check_out, check_threads, float_array, limits_of, out_array
@@ -18,7 +18,10 @@ from fastcam.arrays.grids import grid
 from fastcam.arrays.resampling import Region
 from fastcam.arrays.scalars import check_index, is_number, is_whole
 from fastcam.errors import InputError
+from fastcam.export.fonts import given_face
+from fastcam.export.marks import Mark, draw_marks, draw_outline, unseen_parts
 from fastcam.export.masks import check_size
+from fastcam.export.text import Font, can_draw
 from fastcam.images.photos import Photo, check_pixels, photo_pixels
 from fastcam.images.regions import part_of
 from fastcam.results import Explanation
@@ -35,18 +38,20 @@ def overlay(
     explanation: Explanation | ArrayLike,
     *,
     item: int = 0,
-    map: int = 0,
+    map: int | Sequence[int] = 0,
     opacity: float = 0.5,
     colormap: str = "turbo",
     limits: tuple[float, float] | None = None,
     box: bool = True,
     label: bool = True,
+    outline: bool = True,
+    font: Font = None,
     scale: int = 1,
     out: Pixels | None = None,
     threads: int | None = None,
     engine: str = "auto",
 ) -> Pixels:
-    """Return the image with a heatmap, its box and its label drawn over it.
+    """Return the image with a heatmap, its box and its label drawn over it, or those of several classes.
 
     The heatmap is upsampled, coloured and blended in one pass, without an array of its own.
 
@@ -58,16 +63,24 @@ def overlay(
     explanation
         Result of `Classifier.explain`; or an (h, w) activation map that covers the whole image, without box and label.
     item, map
-        Index n of the image in the explanation, and index m of its map.
+        Index n of the image in the explanation, and index m of its map. A sequence of indices draws several classes in
+        one picture: boxes and labels in a color for each, over the highest of their maps, each scaled to [0, 1] first.
     opacity
-        Opacity of the heatmap, 0 to 1 in steps of 1/256. Pixels outside a centre crop don't change.
+        Opacity of the heatmap, 0 to 1 in steps of 1/256.
     colormap
         "turbo", "jet", "viridis", "inferno" or "gray".
     limits
         Raw values of the map that get the first and the last colour; None: `Explanation.limits` if the explanation has
         them, else minimum and maximum of the map.
     box, label
-        Whether to draw them.
+        Whether to draw them. The label is above its box or, where there is no room, in it; its letters have a size that
+        fits the picture.
+    outline
+        Whether to draw a fine dashed line around the part that the network saw, where that isn't the whole image, such
+        as a centre crop; the rest gets the color of 0, as `Explanation.heatmap` has it. False: the rest doesn't change.
+    font
+        The path of a font (TTF, OTF, TTC) for labels. None: the bundled one, for Latin, Greek and Cyrillic letters.
+        Letters that it lacks are drawn with the first font of this machine that has them.
     scale
         Whole factor by which the picture is enlarged, for legible labels on small images.
     out
@@ -85,8 +98,13 @@ def overlay(
     Raises
     ------
     InputError
-        The image isn't of the size that was explained, an index or option is out of range, a map isn't finite, or an
-        `out` that doesn't fit.
+        The image isn't of the size that was explained, an index or option is out of range, a map isn't finite, a font
+        that can't be read, or an `out` that doesn't fit.
+
+    Warns
+    -----
+    FontWarning
+        There is no font for letters of the label.
 
     Examples
     --------
@@ -104,8 +122,9 @@ def overlay(
     if not is_whole(scale) or not 1 <= scale <= MOST:
         raise InputError(f"scale: expected a whole number from 1 to {MOST}; got {scale!r}")
     check_threads(threads)
-    one, region, own = _map_and_region(explanation, item, map)
-    ends = limits_of(own if limits is None else limits, (1,))
+    given_face(font)
+    one, region, own, maps = _map_and_region(explanation, item, map, limits)
+    ends = limits_of(own, (1,))
     photo = _pixels(image, explanation.levels if isinstance(explanation, Explanation) else None)
     check_pixels(photo)
     run = engines.serving(engine, photo)
@@ -119,10 +138,14 @@ def overlay(
     frame = _frame(photo, int(scale), out)
     x0, y0, x1, y1 = (side * int(scale) for side in region or (0, 0, size[1], size[0]))
     part = part_of((x0, y0, x1, y1), (len(frame), frame.shape[1]))
-    where = grid((one.shape[0], one.shape[1]), part.sides, part.window)
-    run.overlay(one, where, ends, colors, round(256 * float(opacity)), part.place[:2], frame, threads)
+    left, top, right, bottom = part.place
+    where, share = grid((one.shape[0], one.shape[1]), part.sides, part.window), round(256 * float(opacity))
+    run.overlay(one, where, ends, colors, share, (left, top), frame, threads)
+    if outline:
+        _draw_unseen(frame, (left, top, right, bottom), run, colors, share, threads)
     if isinstance(explanation, Explanation):
-        _draw(frame, explanation, item, map, int(scale) if box else 0, label, run.xp)
+        marks = [_mark(explanation, item, m, int(scale) if box else 0, label, font) for m in maps]
+        draw_marks(frame, marks, (left, top, right, bottom), run.xp, font)
     if isinstance(out, np.ndarray) and frame is not out:
         out[:] = frame
         return out
@@ -141,20 +164,47 @@ def legible_scale(size: tuple[int, int]) -> int:
 
 
 def _map_and_region(
-    explanation: Explanation | ArrayLike, item: Any, map: Any
-) -> tuple[NDArray[np.float32], Region | None, NDArray[np.float32] | None]:
-    """Return the (h, w) map, the region of the image that it covers, and its limits; None if unknown."""
+    explanation: Explanation | ArrayLike, item: Any, map: Any, limits: Any
+) -> tuple[NDArray[np.float32], Region | None, Any, list[int]]:
+    """Return the (h, w) map, the region of the image that it covers, the limits of its colors, and the maps' indices.
+
+    The region and the limits are None if unknown.
+    """
     if not isinstance(explanation, Explanation):
-        if item != 0 or map != 0:
+        if not all(is_whole(one) and one == 0 for one in (item, map)):
             raise InputError(f"item, map: expected with an Explanation only; got {item!r}, {map!r}")
-        return float_array("explanation", explanation, 2), None, None
-    n, m = (
-        check_index("item", item, len(explanation.class_index)),
-        check_index("map", map, explanation.class_index.shape[1]),
-    )
+        return float_array("explanation", explanation, 2), None, limits, []
+    n, maps = check_index("item", item, len(explanation.class_index)), _indices(map, explanation.class_index.shape[1])
+    if explanation.activation_maps.ndim != 4:
+        shape = explanation.activation_maps.shape[2:]
+        raise InputError(f"explanation: expected maps of images, (h, w); got maps {shape} of signals or volumes")
     x0, y0, x1, y1 = explanation.regions[n].tolist()
-    limits = None if explanation.limits is None else explanation.limits[n, m]
-    return explanation.activation_maps[n, m], (x0, y0, x1, y1), limits
+    if limits is None and explanation.limits is not None:
+        limits = explanation.limits[n, maps]
+    if len(maps) == 1:
+        return explanation.activation_maps[n, maps[0]], (x0, y0, x1, y1), limits, maps
+    several = explanation.activation_maps[n, maps]
+    check_maps("explanation", several)
+    return _highest(several, limits_of(limits, (len(maps),))), (x0, y0, x1, y1), (0, 1), maps
+
+
+def _indices(map: Any, count: int) -> list[int]:
+    """Return the indices of one or several maps."""
+    if not isinstance(map, Sequence | np.ndarray) or isinstance(map, str | bytes):
+        return [check_index("map", map, count)]
+    maps = [check_index("map", one, count) for one in map]
+    if not maps or len(set(maps)) < len(maps):
+        raise InputError(f"map: expected one index, or several that differ; got {map!r}")
+    return maps
+
+
+def _highest(maps: NDArray[np.float32], limits: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """Return (h, w): the highest of maps (M, h, w), each scaled from its limits, or its own extrema, to [0, 1]."""
+    if limits is None:
+        limits = np.stack([maps.min(axis=(1, 2)), maps.max(axis=(1, 2))], axis=1)
+    low, high = (limits[:, k, None, None].astype(np.float64) for k in (0, 1))
+    scaled = (maps - low) / np.where(high > low, high - low, 1)
+    return scaled.max(axis=0).clip(0, 1).astype(np.float32)
 
 
 def _pixels(image: Photo, levels: tuple[float, float] | None) -> Any:
@@ -199,62 +249,28 @@ def _frame_on_device(photo: Any, scale: int, out: Any) -> Any:
     return frame
 
 
-def _draw(frame: Pixels, explanation: Explanation, n: int, m: int, scale: int, label: bool, xp: Any) -> None:
-    """Draw box and label; a scale of 0 draws no box."""
-    if scale and explanation.boxes.area[n, m]:
-        _draw_box(frame, [int(side) * scale for side in explanation.boxes.xyxy[n, m]])
-    if label:
-        index = int(explanation.class_index[n, m])
-        name = explanation.labels[index] if explanation.labels else f"class {index}"
-        _draw_label(frame, f"{' '.join(name.split())} {explanation.score_text(n, m)}", xp)  # on one line
+def _draw_unseen(
+    frame: Pixels, seen: Region, run: Any, colors: NDArray[np.uint64], share: int, threads: int | None
+) -> None:
+    """Draw the heatmap's 0 around the part that the network saw, and the outline of that part."""
+    parts = unseen_parts(seen, (frame.shape[0], frame.shape[1]))
+    zero, ends = run.xp.zeros((1, 1), np.float32), np.array([[0, 1]], np.float32)
+    for x0, y0, x1, y1 in parts:
+        run.overlay(zero, grid((1, 1), (y1 - y0, x1 - x0)), ends, colors, share, (x0, y0), frame, threads)
+    if parts:
+        draw_outline(frame, seen, run.xp)
 
 
-def _draw_box(frame: Pixels, xyxy: list[int]) -> None:
-    """Draw a box in white on black, to show on any background; the outer edge of the white line is the box's edge."""
-    x0, y0, x1, y1 = xyxy
-    width = max(1, round(min(frame.shape[:2]) / 150))
-    _draw_frame(frame, (x0 - 1, y0 - 1, x1 + 1, y1 + 1), 1, 0)
-    _draw_frame(frame, (x0, y0, x1, y1), width, 255)
-    if min(x1 - x0, y1 - y0) > 2 * width + 1:
-        _draw_frame(frame, (x0 + width, y0 + width, x1 - width, y1 - width), 1, 0)
+def _mark(explanation: Explanation, n: int, m: int, scale: int, label: bool, font: Font) -> Mark:
+    """Return the mark of a map; a scale of 0 draws no box."""
+    x0, y0, x1, y1 = (int(side) * scale for side in explanation.boxes.xyxy[n, m])
+    box = (x0, y0, x1, y1) if scale and explanation.boxes.area[n, m] else None
+    return Mark(box, (name_of(explanation, n, m, font), explanation.score_text(n, m)) if label else None)
 
 
-def _draw_frame(frame: Pixels, xyxy: tuple[int, int, int, int], width: int, grey: int) -> None:
-    """Draw lines just inside a box, clipped to the frame."""
-    x0, y0, x1, y1 = xyxy
-    top, left = max(y0, 0), max(x0, 0)
-    for rows, columns in (
-        ((y0, y0 + width), (x0, x1)),
-        ((y1 - width, y1), (x0, x1)),
-        ((y0, y1), (x0, x0 + width)),
-        ((y0, y1), (x1 - width, x1)),
-    ):
-        frame[max(rows[0], top) : max(rows[1], 0), max(columns[0], left) : max(columns[1], 0)] = grey
-
-
-@lru_cache(maxsize=8)
-def _font(size: int) -> Any:
-    """Return Pillow's font; loading it takes longer than drawing a heatmap."""
-    return ImageFont.load_default(size)
-
-
-def _draw_label(frame: Pixels, text: str, xp: Any) -> None:
-    """Draw text in white on black in the upper left corner, a twentieth of the picture high, shortened to its width."""
-    height, width = frame.shape[:2]
-    sign = _sign(text, max(10, round(min(height, width) / 20)), width, height)
-    frame[: len(sign), : sign.shape[1]] = xp.asarray(sign)[:, :, None]
-
-
-@lru_cache(maxsize=32)
-def _sign(text: str, size: int, width: int, height: int) -> NDArray[np.uint8]:
-    """Return the text in grey levels, at most as large as the frame."""
-    font, margin = _font(size), max(2, size // 4)
-    while len(text) > 1 and font.getlength(text) > width - 2 * margin:
-        text = text[:-2] + "…"
-    _, _, right, bottom = font.getbbox(text)
-    sides = (min(width, int(right) + 2 * margin + 1), min(height, int(bottom) + 2 * margin + 1))
-    sign = Image.new("L", sides, "black")
-    ImageDraw.Draw(sign).text((margin, margin), text, fill="white", font=font)
-    made = np.asarray(sign)
-    made.flags.writeable = False  # all callers get the same
-    return made
+def name_of(explanation: Explanation, n: int, m: int, font: Font = None) -> str:
+    """Return the name of a map's class, or "class 7" if it has none, or none that can be drawn."""
+    index = int(explanation.class_index[n, m])
+    if explanation.labels and can_draw(explanation.labels[index], font):
+        return explanation.labels[index]
+    return f"class {index}"

@@ -112,8 +112,8 @@ class Explanation:
     >>> explanation = model.explain(chelsea(), top=2, method="cam", engine="cpu")
     >>> explanation
     Explanation(1 image × 2 classes, method='cam', convention='paper', engine='cpu')
-    [0]  285 Egyptian cat  38.0%  box [94, 19, 356, 281]
-         282 tiger cat     33.4%  box [94, 19, 356, 281]
+    [0]  285 Egyptian cat  38.0 %  box [94, 19, 356, 281]
+         282 tiger cat     33.4 %  box [94, 19, 356, 281]
     >>> [item.label for found in explanation for item in found]
     ['Egyptian cat', 'tiger cat']
     """
@@ -158,7 +158,7 @@ class Explanation:
         return self.activation in ("softmax", "sigmoid", "probabilities")
 
     def score_text(self, n: int, m: int) -> str:
-        """The score of map m of image n for people: a share in per cent, or a value of four digits."""
+        """The score of map m of image n for people: a share in per cent, "93.1 %", or a value of four digits."""
         return score_text(float(self.scores[n, m]), self.has_probabilities)
 
     def part(self, n: int = 0) -> Part:

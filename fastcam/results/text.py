@@ -28,11 +28,11 @@ def score_text(score: float, is_probability: bool) -> str:
     Examples
     --------
     >>> score_text(0.8749, True), score_text(0.0001, True), score_text(0.0, True), score_text(-12.3456, False)
-    ('87.5%', '<0.1%', '0.0%', '-12.35')
+    ('87.5 %', '<0.1 %', '0.0 %', '-12.35')
     """
     if not is_probability:
         return f"{score:.4g}"
-    return "<0.1%" if 0 < score < 0.0005 else f"{score:.1%}"
+    return "<0.1 %" if 0 < score < 0.0005 else f"{100 * score:.1f} %"
 
 
 def counted(count: int, one: str, several: str) -> str:

@@ -136,7 +136,8 @@ def test_heatmaps_lie_where_the_thing_is(fit, size):
     x0, y0, x1, y1 = explanation.boxes.xyxy[1, 0]
     assert x0 <= left < x1
     assert y0 <= top < y1
-    grey = fastcam.overlay(photo, explanation, item=1, opacity=1, colormap="gray", box=False, label=False)[..., 0]
+    options = {"colormap": "gray", "box": False, "label": False, "outline": False}
+    grey = fastcam.overlay(photo, explanation, item=1, opacity=1, **options)[..., 0]
     seen = tuple(
         slice(*ends) for ends in zip(*np.reshape(visible(tuple(region.tolist()), size), (2, 2))[:, ::-1], strict=True)
     )
