@@ -12,12 +12,15 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+import warnings
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from fastcam.cli.interrupts import Interrupted, signals_interrupt
 from fastcam.cli.options import in_options
 from fastcam.cli.parser import COMMANDS, build
-from fastcam.errors import FastcamError
+from fastcam.errors import FastcamError, FastcamWarning
 
 __all__ = ["main"]
 
@@ -36,14 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, 141 where the reader of a pipe left.
     """
     words = tuple(sys.argv[1:] if arguments is None else arguments)
-    options = argparse.Namespace(words=words, command="", verbose=False)
+    options = argparse.Namespace(words=words, command="", quiet=False, verbose=False)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # terminals and pipes that have no "→" or "×"
     try:
         build(words).parse_args(words, options)
         _silence_onnxruntime()
-        with signals_interrupt():
+        with _plain_warnings(options), signals_interrupt():
             code = COMMANDS[options.command].run(options)
             sys.stdout.flush()
     except FastcamError as error:
@@ -61,6 +64,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as request:
         return 128 + (request.number if isinstance(request, Interrupted) else signal.SIGINT)
     return code or 0
+
+
+@contextmanager
+def _plain_warnings(options: argparse.Namespace) -> Generator[None]:
+    """Print this package's warnings as lines of the command, each once, without a place in its code."""
+    with warnings.catch_warnings():
+        shown = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if not issubclass(category, FastcamWarning):
+                shown(message, category, *place, **more)
+            elif not options.quiet:
+                told = in_options(str(message), options.command)
+                print(f"fastcam {options.command}: warning: {told}", file=sys.stderr)
+
+        warnings.showwarning = show
+        yield
 
 
 def _silence_onnxruntime() -> None:

@@ -6,7 +6,7 @@ import argparse
 import hashlib
 import os
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from fastcam.cli.options import (
     add_message_arguments,
     add_model_arguments,
     check_map_arguments,
+    drawing_of,
     map_options,
     open_model,
 )
@@ -117,7 +118,9 @@ def run(options: argparse.Namespace) -> int:
         how = map_options(options, model) | {"batch_size": options.batch_size}
         maps = _maps_of_each(model, how)
         names = dict(zip(photos, overlay_names(photos, 0 if options.no_overlay else maps), strict=True))
-        summaries = Summaries(locked.folder, csv=options.csv, per=options.grid, overlays=maps * len(photos))
+        summaries = Summaries(
+            locked.folder, csv=options.csv, per=options.grid, overlays=maps * len(photos), font=options.font
+        )
         header = {
             "model": writing.model_record(model),
             "versions": writing.versions(),
@@ -130,7 +133,7 @@ def run(options: argparse.Namespace) -> int:
             work = PhotoWork(
                 model=model,
                 how=how,
-                draw={"colormap": options.colormap, "opacity": options.opacity},
+                draw=drawing_of(options),
                 is_known=journal.is_known,
                 steps=(lambda: _steps(progress, options.quiet)) if workers == 1 else None,
             )
@@ -194,7 +197,7 @@ def _write(journal: Journal, names: Sequence[str], done: Done) -> list[dict[str,
 
 
 @contextmanager
-def _told(journal: Journal, photos: int, options: argparse.Namespace) -> Iterator[Progress]:
+def _told(journal: Journal, photos: int, options: argparse.Namespace) -> Generator[Progress]:
     """Show how far the run is, and tell in the end what was done."""
     is_whole = False
     try:
@@ -206,7 +209,7 @@ def _told(journal: Journal, photos: int, options: argparse.Namespace) -> Iterato
 
 
 @contextmanager
-def _steps(progress: Progress, is_quiet: bool) -> Iterator[Progress]:
+def _steps(progress: Progress, is_quiet: bool) -> Generator[Progress]:
     """Show the steps of a method that asks the model again, in place of the photos."""
     with progress.aside(), Progress(sys.stderr, None, "step", is_quiet=is_quiet) as steps:
         yield steps
@@ -293,14 +296,8 @@ def _record(options: argparse.Namespace, model: Classifier) -> dict[str, Any]:
     """Return the options that maps, boxes, names and colours depend on."""
     labels = None if model.labels is None else hashlib.sha256("\n".join(model.labels).encode()).hexdigest()
     how = map_options(options, model)
-    return {
-        "top": None,
-        "class_index": None,
-        **how,
-        "colormap": options.colormap,
-        "opacity": options.opacity,
-        "labels_sha256": labels,
-    }
+    drawn = {name: value for name, value in drawing_of(options).items() if value is not None}
+    return {"top": None, "class_index": None, **how, **drawn, "labels_sha256": labels}
 
 
 def _check_nothing_is_lost(paths: Sequence[str], folder: Path, names: Collection[str]) -> None:

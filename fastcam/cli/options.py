@@ -22,7 +22,7 @@ CALLED = {
     "output": "--model-output",
     "providers": "--provider",
 }
-OTHERS = ("batch_size", "format", "input_size", "layer", "method", "preprocess")
+OTHERS = ("batch_size", "font", "format", "input_size", "layer", "method", "preprocess")
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -103,6 +103,12 @@ def add_map_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="of the heatmap over the photo, 0 to 1 (default 0.5)",
     )
+    drawing.add_argument(
+        "--font",
+        metavar="FILE",
+        help="a font (.ttf, .otf, .ttc) for labels (default: one for Latin, Greek and Cyrillic letters, and for others "
+        "what this machine has)",
+    )
 
 
 def add_message_arguments(parser: argparse.ArgumentParser, more: str) -> None:
@@ -115,12 +121,19 @@ def add_message_arguments(parser: argparse.ArgumentParser, more: str) -> None:
 def check_map_arguments(options: argparse.Namespace) -> None:
     """Check the options of maps as far as possible without a model, or raise InputError."""
     from fastcam.arrays.colors import colormap
+    from fastcam.export.fonts import given_face
 
     if options.top is not None and options.classes:
         raise InputError("--top: expected either --top or --class; got both")
     if not 0 <= options.opacity <= 1:
         raise InputError(f"--opacity: expected 0 to 1; got {options.opacity:g}")
     colormap(options.colormap)
+    given_face(options.font)
+
+
+def drawing_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Return these options as keywords of `fastcam.overlay`."""
+    return {"colormap": options.colormap, "opacity": options.opacity, "font": options.font}
 
 
 def open_model(options: argparse.Namespace, *, aloud: bool = True) -> Classifier:

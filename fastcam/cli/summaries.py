@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastcam.cli.journal import ALSO, read_records
-from fastcam.files import Lines, write_whole
+from fastcam.files import Lines
 
 if TYPE_CHECKING:
-    from PIL import Image
+    import numpy as np
+    from numpy.typing import NDArray
 
 TABLE = "results.csv"
 AXES = {2: ("x0", "x1"), 4: ("x0", "y0", "x1", "y1"), 6: ("x0", "y0", "z0", "x1", "y1", "z1")}  # by a box's length
 BEFORE = ("class_index", "label", "score", "logit", "is_probability")
 AFTER = ("area", "peak", "method", "how", "convention", "threshold", "connectivity", "engine", "overlay")
 CELL, LARGEST = 320, 4096  # pixels of a side: of an overlay in a picture, and of the picture, at most
-GAP = 8  # pixels between overlays
 
 
 class Summaries:
@@ -37,6 +37,8 @@ class Summaries:
         The overlays in a picture; 0: all of them; None: no picture.
     overlays
         The number of overlays of the run, at most.
+    font
+        The path of a font for titles, or None.
 
     Attributes
     ----------
@@ -44,8 +46,8 @@ class Summaries:
         The names of all files.
     """
 
-    def __init__(self, folder: Path, *, csv: bool, per: int | None, overlays: int) -> None:
-        self._folder, self._csv = folder, csv
+    def __init__(self, folder: Path, *, csv: bool, per: int | None, overlays: int, font: str | None) -> None:
+        self._folder, self._csv, self._font = folder, csv, font
         self._per = overlays if per == 0 else per
         pictures = math.ceil(overlays / self._per) if self._per else 0
         self._pictures = ["grid.png"] if pictures == 1 else [f"grid-{k + 1}.png" for k in range(pictures)]
@@ -63,10 +65,14 @@ class Summaries:
             return
         if self._csv:
             _write_table(self._folder / TABLE, read_records(self._folder))
-        overlays = (one["overlay"] for record in read_records(self._folder) for one in record["maps"])
+        overlays = (
+            (self._folder / one["overlay"], Path(record["file"]).name)
+            for record in read_records(self._folder)
+            for one in record["maps"]
+        )
         for name in self._pictures:
             if some := list(islice(overlays, self._per)):  # fewer where photos were left out
-                _write_picture(self._folder / name, [self._folder / one for one in some])
+                _write_picture(self._folder / name, some, self._font)
 
 
 def _write_table(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
@@ -91,25 +97,22 @@ def _rows(records: Iterable[Mapping[str, Any]]) -> Iterator[Sequence[Any]]:
             yield (record["file"], *values, *record["size"].values())
 
 
-def _write_picture(path: Path, overlays: Sequence[Path]) -> None:
-    """Write overlays side by side in one picture, each as large as fits its cell."""
-    from PIL import Image
+def _write_picture(path: Path, overlays: Sequence[tuple[Path, str]], font: str | None) -> None:
+    """Write overlays side by side in one picture, each as large as fits its cell, under the name of its photo."""
+    from fastcam.cli.writing import write_png
+    from fastcam.export.sheet import Cell, gap_of, row_of, stacked
 
     columns = math.ceil(math.sqrt(len(overlays)))
-    rows, cell = math.ceil(len(overlays) / columns), min(CELL, LARGEST // columns - GAP)
-    sheet = Image.new("RGB", (columns * (cell + GAP) + GAP, rows * (cell + GAP) + GAP), "white")
-    for k, overlay in enumerate(overlays):
-        picture = _small(overlay, cell)
-        corner = [GAP + place * (cell + GAP) for place in (k % columns, k // columns)]
-        sheet.paste(picture, (corner[0] + (cell - picture.width) // 2, corner[1] + (cell - picture.height) // 2))
-    buffer = io.BytesIO()
-    sheet.save(buffer, "PNG", compress_level=1)
-    write_whole(path, buffer.getvalue())
+    wide = min(CELL, LARGEST // columns)
+    cells = [Cell(_small(place, wide), (title, "")) for place, title in overlays]
+    rows = [row_of(cells[k : k + columns], wide, font) for k in range(0, len(cells), columns)]
+    write_png(path, stacked(rows, gap_of(wide), gap_of(wide)))
 
 
-def _small(path: Path, cell: int) -> Image.Image:
+def _small(path: Path, wide: int) -> NDArray[np.uint8]:
+    import numpy as np
     from PIL import Image
 
     with Image.open(path) as picture:
-        picture.thumbnail((cell, cell))
-        return picture.convert("RGB")
+        picture.thumbnail((wide, wide))
+        return np.asarray(picture.convert("RGB"))

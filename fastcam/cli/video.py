@@ -17,6 +17,7 @@ from fastcam.cli.options import (
     add_message_arguments,
     add_model_arguments,
     check_map_arguments,
+    drawing_of,
     map_options,
     open_model,
 )
@@ -204,7 +205,7 @@ def _pictures(sink: Any, options: argparse.Namespace) -> Write:
     from fastcam.export.overlays import overlay
 
     def write(frame: Any, explanation: Any, stream: Stream) -> None:
-        drawn = overlay(frame, explanation, out=frame, colormap=options.colormap, opacity=options.opacity)
+        drawn = overlay(frame, explanation, out=frame, **drawing_of(options))
         sink.write(drawn, stream.timestamp)
 
     return write

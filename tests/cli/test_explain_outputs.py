@@ -2,9 +2,12 @@
 
 import csv
 import io
+import re
 import sys
 import threading
 import time
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas
@@ -75,13 +78,18 @@ def test_a_table_has_a_row_for_each_photo_and_class(files):
 def test_pictures_of_all_overlays_or_of_some(files):
     assert run("photos", "--top", "2", "--grid") == 0
     with Image.open(files / "out" / "grid.png") as picture:
-        assert picture.size == (8 + 3 * 328, 8 + 2 * 328)
+        assert picture.width == 4 * 16 + 3 * 320
         cells = np.asarray(picture)
-    for k, one in enumerate(one for image in results()["images"] for one in image["maps"]):
-        with Image.open(files / "out" / one["overlay"]) as overlay:
+    found = [(Path(image["file"]).name, one["overlay"]) for image in results()["images"] for one in image["maps"]]
+    tops = []
+    for k, (_, name) in enumerate(found):
+        with Image.open(files / "out" / name) as overlay:
             overlay.thumbnail((320, 320))
-            y, x = 8 + k // 3 * 328 + (320 - overlay.height) // 2, 8 + k % 3 * 328
-            assert (cells[y : y + overlay.height, x : x + overlay.width] == np.asarray(overlay)).all()
+            left, pixels = 16 + k % 3 * 336, np.asarray(overlay)
+        (top,) = [y for y in range(len(cells) - 240) if (cells[y : y + 240, left : left + 320] == pixels).all()]
+        tops.append(top)
+        assert (cells[top - 15 : top - 4, left : left + 30] < 100).any()  # its photo's name
+    assert tops == [tops[0]] * 3 + [tops[3]] * 3
     before = state()
     assert run("photos", "--top", "2", "--grid", "4") == 0
     assert [name for name in names() if "grid" in name] == ["grid-1.png", "grid-2.png"]
@@ -151,6 +159,19 @@ def test_opacity_is_that_of_overlay(files, capsys):
         assert (np.asarray(overlay) == expected).all()
     assert run("photos/b.png", "--opacity", "1.5") == 2
     assert "--opacity: expected 0 to 1; got 1.5" in capsys.readouterr().err
+
+
+def test_fonts(files, capsys, monkeypatch):
+    """A font is checked before anything else; letters without one are told once, as a line."""
+    assert run("photos", "--font", "labels.txt", "--lenient") == 2
+    assert "error: --font: expected the path of a font (" in capsys.readouterr().err
+    assert not Path("out").exists()
+    (files / "labels.txt").write_text("\U000f0000\n" * 5, encoding="utf-8")  # of private use: no font has it
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        assert run("photos", "--labels", "labels.txt") == 0
+    told = capsys.readouterr().err
+    assert re.fullmatch(r"(fastcam explain: warning: .*\n)+", told)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (7, 1, 3), (1, 9, 3), (50, 33, 3)])
