@@ -61,10 +61,10 @@ def test_what_stdin_lacks(files, monkeypatch, capsys):
 def test_a_table_has_a_row_for_each_photo_and_class(files):
     (files / "labels.txt").write_text('ape\n"bat", or such\ncät\n猫\n=elk\n', encoding="utf-8")
     assert run("photos", "--top", "3", "--csv", "--labels", "labels.txt") == 0
-    rows = pandas.read_csv(files / "out" / "results.csv", keep_default_na=False)
+    rows = pandas.read_csv(files / "out" / "results.csv", keep_default_na=False).to_dict("records")
     found = [(image, one) for image in results()["images"] for one in image["maps"]]
     assert len(rows) == len(found) == 9
-    for (_, row), (image, one) in zip(rows.iterrows(), found, strict=True):
+    for row, (image, one) in zip(rows, found, strict=True):
         assert row["file"] == image["file"]
         assert (row["width"], row["height"]) == (40, 30)
         assert ([row[key] for key in ("x0", "y0", "x1", "y1")] == one["box"]) or (
