@@ -17,7 +17,8 @@ WAIT = 30  # seconds until a test gives up
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--headless --remote-debugging-pipe --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
-    "--disable-background-networking --disable-component-update --disable-dev-shm-usage --hide-scrollbars"
+    "--disable-background-networking --disable-component-update --disable-dev-shm-usage --hide-scrollbars "
+    "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
 )
 
 # What it says of a refused photo, and of a server that has ended; all else is a defect of the page.

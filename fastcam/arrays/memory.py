@@ -1,4 +1,4 @@
-"""Memory that is free, and a check that a result fits it before any work is done."""
+"""Memory that is free, and a check that an array fits it before any work is done."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check_memory(name: str, needed: int, hint: str) -> None:
     free = free_memory()
     if free is not None and needed > free:
         raise InputError(
-            f"{name}: expected a result that fits the memory; got one that needs {needed / GIB:.1f} GiB, where "
+            f"{name}: expected an array that fits the memory; got one that needs {needed / GIB:.1f} GiB, where "
             f"{free / GIB:.1f} GiB are free. {hint}"
         )
 

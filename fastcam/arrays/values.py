@@ -92,7 +92,7 @@ class Components(NamedTuple):
 
 
 Window = tuple[int, int, int, int]
-Size = tuple[int] | tuple[int, int] | tuple[int, int, int]
+Size = tuple[int, ...]
 
 
 class FeatureMaps(NamedTuple):

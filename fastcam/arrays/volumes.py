@@ -157,7 +157,7 @@ def _areas_and_firsts(labels: NDArray[Any], count: int) -> tuple[NDArray[np.int6
     area, first = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.int64)
     for start in reversed(range(0, len(flat), SLAB)):  # so that the first voxel is written last
         part = flat[start : start + SLAB]
-        begin = np.flatnonzero(np.diff(part, prepend=part[0] ^ 1))
+        begin = np.append(0, np.flatnonzero(part[1:] != part[:-1]) + 1)
         value = part[begin]
         area += np.bincount(value, np.diff(begin, append=len(part)), count + 1).astype(np.int64)
         first[value[::-1]] = start + begin[::-1]

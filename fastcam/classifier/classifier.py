@@ -76,11 +76,11 @@ class Classifier(PreparedModel):
         region
             Where tensors are in the photos that they were made of: (xyxy, (height, width)), the part that was resized
             and the photo's size, for all or with a row each, (N, 4) and (N, 2), as `regions` and `image_sizes` of an
-            `Explanation`. Boxes and heatmaps are then in the photos' pixels.
+            `Explanation`; `fastcam.images.seen_region` computes one. Boxes and heatmaps are then in the photos' pixels.
         constants
             Values of the model's further inputs, by name, in place of those of `fastcam.load`: one of the same shape
-            for all images, or one with a row for each image. A method that reads class weights refuses values with
-            which these would be others.
+            for all images, or one with a row for each image. Where class weights depend on them, CAM is an error, and
+            other methods go without class weights.
         top
             Explain this many classes of each image, best first.
         class_index
@@ -137,6 +137,7 @@ class Classifier(PreparedModel):
         --------
         >>> from importlib.resources import files
         >>> import fastcam
+        >>> import numpy as np
         >>> from skimage.data import chelsea
         >>> path = str(files("fastcam.data") / "squeezenet1_1.onnx")
         >>> model = fastcam.load(path, labels="imagenet", preprocess="caffe-bgr")
@@ -145,6 +146,9 @@ class Classifier(PreparedModel):
         ['Egyptian cat', 'tiger cat']
         >>> explanation.activation_maps.shape, explanation.boxes.xyxy.shape
         ((1, 2, 13, 13), (1, 2, 4))
+        >>> batch = np.zeros((8, 3, 224, 224), np.float32)
+        >>> model.explain(tensors=batch, class_index="tabby").image_sizes.shape
+        (8, 2)
         """
         if on_error not in ("raise", "skip"):
             raise InputError(f"on_error: expected 'raise' or 'skip'; got {on_error!r}")

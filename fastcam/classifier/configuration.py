@@ -1,43 +1,47 @@
-"""Preprocessing and class names in the files of Hugging Face and timm beside a model."""
+"""Preprocessing and class names of a model: as the caller gave them, else as its file and its folder state."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from math import floor
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from fastcam.classifier.labels import read_labels
+from fastcam.classifier.stated.evidence import Evidence
+from fastcam.classifier.stated.table import VENDORS
+from fastcam.classifier.stated.vendor import Names, Steps
 from fastcam.errors import InputError
-from fastcam.images.hugging_face import Understood, from_hugging_face, leaves_it_to_timm
-from fastcam.images.preprocessing import NAMED, Preprocess, is_change, preprocess
+from fastcam.images.preprocessing import NAMED, Preprocess, changed, is_change, preprocess
 
-PROCESSOR, NESTED, CONFIG = "preprocessor_config.json", "processor_config.json", "config.json"
-
-
-class Found(NamedTuple):
-    """A specification, the file that it comes from, and in words what was taken."""
-
-    preprocess: Preprocess
-    file: Path
-    details: str
+# Fields of `Preprocess` that belong together: the first source that states one of them states them all.
+GROUPS = {
+    "values": ("mean", "std", "scale"),
+    "channels": ("channels",),
+    "fit": ("fit", "resize", "crop_fraction", "rounding", "fill"),
+    "interpolation": ("interpolation",),
+    "size": ("size",),
+}
+NEEDED = ("values", "channels", "fit")  # groups without which a preprocessing is assumed
+DEFAULT = "default"
 
 
 class Wanted(NamedTuple):
-    """The preprocessing that a caller gave, and the one in the files beside a model.
+    """The preprocessing that a caller gave, or that is stated.
 
     Attributes
     ----------
     preprocess
-        The specification, or None where nothing says it.
+        The caller's specification, or None.
+    stated
+        Values of fields that sources state, to be made in what is assumed.
     changes
-        The caller's changes alone, which are to be made in what is assumed.
+        The caller's changes alone, to be made in both.
     origin, details
         See `Classifier.preprocess_origin`.
     """
 
     preprocess: Preprocess | None
+    stated: Mapping[str, Any]
     changes: str | None
     origin: str
     details: str = ""
@@ -45,72 +49,124 @@ class Wanted(NamedTuple):
     @property
     def size(self) -> tuple[int, int] | None:
         """(height, width) of the network input, where it is said."""
-        known = preprocess(self.changes, NAMED["unit"]) if self.changes else self.preprocess
-        return known.size if known else None
+        return self._specification(NAMED["unit"]).size
 
     def for_model(self, assumed: Preprocess) -> dict[str, Any]:
-        """The arguments of a `Classifier`, of which that would be assumed."""
-        spec = self.preprocess or (preprocess(self.changes, assumed) if self.changes else assumed)
-        return {"preprocess": spec, "preprocess_origin": self.origin, "preprocess_details": self.details}
+        """Return the arguments of a `Classifier`, of which that would be assumed."""
+        return {
+            "preprocess": self._specification(assumed),
+            "preprocess_origin": self.origin,
+            "preprocess_details": self.details,
+        }
+
+    def _specification(self, assumed: Preprocess) -> Preprocess:
+        if self.preprocess is not None:
+            return self.preprocess
+        base = changed(assumed, self.stated)
+        return preprocess(self.changes, base) if self.changes else base
 
 
-def wanted(given: str | Preprocess | Mapping[str, Any] | None, model: Path | None) -> Wanted:
-    """Return what is wanted of a model at that path: as given, or as the files beside it say, with changes.
+def wanted(given: str | Preprocess | Mapping[str, Any] | None, evidence: Evidence) -> Wanted:
+    """Return what is wanted of a model: as given, or as its file and the files beside it state, with changes.
 
     Raises
     ------
     InputError
-        What is given isn't a specification, or a file beside the model can't be understood.
+        What is given isn't a specification, or what is stated can't be understood.
     """
     changes = given if isinstance(given, str) and is_change(given) else None
     if given is not None and changes is None:
-        return Wanted(preprocess(given), None, "argument")
-    beside = neighbouring(model) if model else None
-    told = f"changed: {changes}" if changes else ""
-    if beside is None:
-        return Wanted(None, changes, "default", told)
-    spec = preprocess(changes, beside.preprocess) if changes else beside.preprocess
-    return Wanted(spec, None, str(beside.file), "; ".join(filter(None, (beside.details, told))))
+        return Wanted(preprocess(given), {}, None, "argument")
+    found = _stated(evidence)
+    assumed = [group for group in NEEDED if group not in found.sources]
+    origin = ", ".join([*found.places, *([DEFAULT] if assumed else [])])
+    told = [*found.details, *found.notes]
+    if assumed and found.places:
+        told.append(f"assumed: {', '.join(assumed)}")
+    if changes:
+        told.append(f"changed: {changes}")
+    return Wanted(None, found.fields, changes, origin, "; ".join(told))
 
 
-def neighbouring(model: Path) -> Found | None:
-    """Return what the files beside a model say of its preprocessing, if any.
+@dataclass
+class _Stated:
+    """The fields that sources state, merged, and where they come from.
 
-    `processor_config.json` (as far as it holds an image processor) and `preprocessor_config.json` are Hugging Face's;
-    `config.json` is timm's, or names the model's type for those.
-
-    Raises
-    ------
-    InputError
-        A file is there but can't be understood, or followed.
+    Attributes
+    ----------
+    fields
+        Values by name.
+    sources
+        The fields of the source that states each group.
+    places, details
+        Sources of which something was taken.
+    notes
+        Sources that state something else, and aren't followed.
     """
-    folder = model.parent
-    for name, within in ((NESTED, "image_processor"), (PROCESSOR, None), (CONFIG, None)):
-        file = folder / name
-        if not file.is_file():
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    places: list[str] = field(default_factory=list)
+    details: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def is_whole(self) -> bool:
+        """True if nothing is left to be stated."""
+        return self.sources.keys() == GROUPS.keys()
+
+    def take(self, place: str, steps: Steps) -> None:
+        """Add what a source states of groups that none before it did."""
+        has = {group for group, names in GROUPS.items() if not steps.fields.keys().isdisjoint(names)}
+        new = [group for group in GROUPS if group in has - self.sources.keys()]
+        for group in new:
+            self.sources[group] = steps.fields
+            self.fields |= {name: steps.fields[name] for name in GROUPS[group] if name in steps.fields}
+        if new:
+            self.places.append(place)
+            self.details.append(steps.details)
+            self._turn()
+        self._note(place, steps, [group for group in GROUPS if group in has and group not in new])
+
+    def _turn(self) -> None:
+        """Bring means and deviations that stand in the other order of colours into that of `channels`."""
+        own, order = self.sources.get("values", {}).get("channels"), self.fields.get("channels")
+        if {own, order} == {"rgb", "bgr"}:
+            values = self.sources["values"]
+            self.fields |= {name: tuple(values[name])[::-1] for name in ("mean", "std") if name in values}
+
+    def _note(self, place: str, steps: Steps, old: list[str]) -> None:
+        other, names = changed(NAMED["unit"], steps.fields), list[str]()
+        for group in old:
+            mine = changed(NAMED["unit"], self.sources[group])
+            names += [name for name in GROUPS[group] if getattr(mine, name) != getattr(other, name)]
+        if names:
+            self.notes.append(f"{place} states another {', '.join(names)}, and isn't followed")
+
+
+def _stated(evidence: Evidence) -> _Stated:
+    found = _Stated()
+    for vendor in VENDORS:
+        place = vendor.preprocess.place(evidence) if vendor.preprocess else None
+        if vendor.preprocess is None or place is None:
             continue
         try:
-            config = _read(file)
-            if within is not None:
-                config = config.get(within)
-            if config is None:
-                continue
-            model_config = _model_config(folder)
-            if name != CONFIG and leaves_it_to_timm(config, model_config) and _timms(model_config):
-                continue
-            found = _from_timm(config) if name == CONFIG else from_hugging_face(config, model_config)
+            steps = vendor.preprocess.read(evidence)
+            changed(NAMED["unit"], steps.fields)
         except Exception as error:  # whatever a file may hold that isn't such a configuration
-            reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-            raise InputError(f"{file}: can't be understood ({reason}); give preprocess=") from error
-        if found is not None:
-            return Found(found.preprocess, file, found.details)
-    return None
+            reason = f"can't be understood ({_reason(error)})"
+            if not found.is_whole:
+                raise InputError(f"{place}: {reason}; give preprocess=") from error
+            found.notes.append(f"{place} {reason}")
+            continue
+        found.take(str(place), steps)
+    return found
 
 
-def named_classes(labels: Any, model: Path | None, classes: int) -> dict[str, Any]:
-    """Return the arguments of a `Classifier` for its class names: those given, or in `config.json` beside the model.
+def named_classes(labels: Any, evidence: Evidence, classes: int) -> dict[str, Any]:
+    """Return the arguments of a `Classifier` for its class names: those given, or the first stated ones that fit.
 
-    Names in that file (`id2label`) which don't fit the model aren't taken; the origin says why.
+    Names that don't fit the model aren't taken; the details say why, and so does the origin if there are no others.
 
     Raises
     ------
@@ -119,59 +175,28 @@ def named_classes(labels: Any, model: Path | None, classes: int) -> dict[str, An
     """
     if labels is not None:
         return {"labels": read_labels(labels, classes), "labels_origin": "argument"}
-    file = model.parent / CONFIG if model else None
-    if file is None or not file.is_file():
-        return {"labels_origin": "none"}
-    try:
-        given = _read(file).get("id2label")
-    except Exception as error:  # as above
-        return {"labels_origin": f"none: {file} can't be understood ({type(error).__name__}: {error})"}
-    if given is None:
-        return {"labels_origin": "none"}
-    names = {str(key): str(name) for key, name in given.items()} if isinstance(given, Mapping) else {}
-    expected = [str(index) for index in range(classes)]
-    if set(names) != set(expected):
-        reason = f"id2label in {file} has {len(names)} names, not those of classes 0 to {classes - 1}"
-        return {"labels_origin": f"none: {reason}"}
-    return {"labels": tuple(names[index] for index in expected), "labels_origin": str(file)}
+    refused: list[str] = []
+    for place, names in _names(evidence, refused):
+        if set(names.names) == set(range(classes)):
+            found = tuple(names.names[index] for index in range(classes))
+            return {"labels": found, "labels_origin": place, "labels_details": "; ".join(refused)}
+        count = len(names.names)
+        refused.append(f"{names.what} in {place} has {count} names, not those of classes 0 to {classes - 1}")
+    reason = "; ".join(refused)
+    return {"labels_origin": f"none: {reason}" if reason else "none", "labels_details": reason}
 
 
-def _model_config(folder: Path) -> Mapping[str, Any]:
-    file = folder / CONFIG
-    return _read(file) if file.is_file() else {}
+def _names(evidence: Evidence, refused: list[str]) -> Iterator[tuple[str, Names]]:
+    """Yield the lists of names, with their places; reasons for those that can't be read are added to `refused`."""
+    for vendor in VENDORS:
+        place = vendor.labels.place(evidence) if vendor.labels else None
+        if vendor.labels is None or place is None:
+            continue
+        try:
+            yield from ((names.place or str(place), names) for names in vendor.labels.read(evidence))
+        except Exception as error:  # as above
+            refused.append(f"{place} can't be understood ({_reason(error)})")
 
 
-def _read(file: Path) -> Mapping[str, Any]:
-    config = json.loads(file.read_text(encoding="utf-8"))
-    if not isinstance(config, Mapping):
-        raise InputError(f"expected an object; got {type(config).__name__}")
-    return config
-
-
-def _timms(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return timm's `pretrained_cfg`; a `config.json` without one belongs to something else."""
-    return config.get("pretrained_cfg") or (config if "crop_pct" in config and "mean" in config else None)
-
-
-def _from_timm(config: Mapping[str, Any]) -> Understood | None:
-    timm = _timms(config)
-    if timm is None:
-        return None
-    channels, height, width = timm["input_size"]
-    mode, share = timm.get("crop_mode") or "center", float(timm.get("crop_pct") or 0.875)
-    if mode not in ("center", "squash"):
-        raise InputError(f"timm's crop_mode {mode!r} can't be followed")
-    fit: dict[str, Any] = {"fit": "center-crop", "crop_fraction": share}
-    if mode == "squash":
-        larger = (floor(height / share), floor(width / share))
-        fit = {"fit": "resize-crop", "resize": larger} if share < 1 else {"fit": "stretch"}
-    found = Preprocess(
-        mean=tuple(timm["mean"]),
-        std=tuple(timm["std"]),
-        channels="grey" if channels == 1 else "rgb",
-        size=(int(height), int(width)),
-        interpolation=timm.get("interpolation") or "bilinear",
-        **fit,
-    )
-    keys = ("crop_mode", "crop_pct", "input_size", "interpolation", "mean", "std")
-    return Understood(found, f"timm: {', '.join(key for key in keys if key in timm)}")
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"

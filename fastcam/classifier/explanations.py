@@ -128,7 +128,9 @@ def _localize(vision: Vision, seen: SeenPhoto, classes: NDArray[np.int64], optio
     began = time.perf_counter()
     maps, boxes = vision.boxes(vision.maps(seen, classes, options), seen, options)
     seconds = time.perf_counter() - began
-    return Explained(seen, classes, maps, boxes, seconds, vision.attribution.describe(seen, options))
+    how = vision.attribution.describe(seen, options)
+    light = replace(seen, network_input=np.empty(0), feature_maps=None, at_layers=None)  # all photos are held at once
+    return Explained(light, classes, maps, boxes, seconds, how)
 
 
 # ---- frames of a stream ----------------------------------------------------------------------------------------------

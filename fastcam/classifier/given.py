@@ -1,4 +1,4 @@
-"""What a caller hands in to be explained, item by item: photos, or network inputs; and constants with them."""
+"""Images that a caller hands in to be explained, one by one: photos, or network inputs; and constants with them."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Given(NamedTuple):
 
     @property
     def preprocess(self) -> str:
-        """What stands in place of the description of the preprocessing; empty for photos."""
+        """Text in place of the description of the preprocessing; empty for photos."""
         return GIVEN if self.places is not None else ""
 
     def look(

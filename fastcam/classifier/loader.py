@@ -14,6 +14,7 @@ from fastcam.arrays.pool import check_threads
 from fastcam.classifier.classifier import Classifier
 from fastcam.classifier.configuration import named_classes, wanted
 from fastcam.classifier.labels import Labels
+from fastcam.classifier.stated.evidence import Evidence
 from fastcam.errors import AssumedPreprocessWarning, InputError, LabelsWarning
 from fastcam.images.fit import default_preprocess
 from fastcam.images.preprocessing import Preprocess
@@ -56,13 +57,14 @@ def load(
     output
         The output to explain, where more than one has a head.
     labels
-        "imagenet", a text file with one name a line, a JSON file with a list or mapping of them, or the names. None:
-        `id2label` of a `config.json` beside the model, if it fits. `Classifier.labels_origin` says where they are from.
+        "imagenet", a text file with one name a line, a CSV, JSON or YAML file with a list or mapping of them, or the
+        names. None: those that the model's metadata or graph or the files beside it state, if they fit; see
+        `fastcam.classifier.stated`. `Classifier.labels_origin` says where they are from.
     preprocess
-        A name, mapping or `Preprocess` (see `fastcam.images.preprocess`). None: what `preprocessor_config.json` or
-        timm's `config.json` beside the model say, else "imagenet" ("raw" for uint8 inputs, "unit" in grey for one
-        channel), with a warning. `Classifier.preprocess_origin` says which. Changes alone, such as "fit=stretch", are
-        those of what None would be.
+        A name, mapping or `Preprocess` (see `fastcam.images.preprocess`). None: what the model's metadata and the
+        files beside it state, in this order, else "imagenet" ("raw" for uint8 inputs, "unit" in grey for one channel),
+        with a warning. `Classifier.preprocess_origin` says which. Changes alone, such as "fit=stretch", are those of
+        what None would be.
     providers
         Of ONNX Runtime, in order; strictly these. None: CPUExecutionProvider.
     threads
@@ -100,7 +102,7 @@ def load(
     AssumedPreprocessWarning
         Nothing says how the model wants its input.
     LabelsWarning
-        The class names beside the model don't fit it, and aren't used.
+        Class names that the model's file or folder states don't fit it, and aren't used.
 
     Examples
     --------
@@ -120,21 +122,23 @@ def load(
             raise InputError(
                 "model: with a session of your own give head=Head(...) and no providers, threads or options"
             )
-        told = wanted(preprocess, None)
+        evidence = Evidence(model.get_modelmeta().custom_metadata_map)
+        told = wanted(preprocess, evidence)
         own = [head.output] if head.activation in OWN else []
         session = Session(model, [head.feature_maps, head.logits, *own], constants=values)
         found = Discovery(session, verify(session, head, told.size))
     else:
         source = read_source(model)
         path = source.path
-        told = wanted(preprocess, path)
+        evidence = Evidence.of(source)
+        told = wanted(preprocess, evidence)
         chosen = ("CPUExecutionProvider",) if providers is None else providers
         opening = Opening(chosen, threads, session_options, values)
         found = discover(source, opening, head, output, told.size)
     made = Classifier(
         found.session,
         found.head,
-        **named_classes(labels, path, found.head.classes),
+        **named_classes(labels, evidence, found.head.classes),
         **told.for_model(default_preprocess(found.session.input)),
         path=path,
         source=source,
@@ -151,8 +155,8 @@ def _warn(model: Classifier) -> None:
     """Warn of what is assumed, where the caller of `load` stands."""
     if model.assumed:
         warnings.warn(f"{model.assumed}. Give preprocess=..., as the model was trained", AssumedPreprocessWarning, 3)
-    if model.labels is None and model.labels_origin != "none":
-        warnings.warn(f"labels: {model.labels_origin}. Give labels=...", LabelsWarning, 3)
+    if model.labels_details:
+        warnings.warn(f"labels: {model.labels_details}. Give labels=...", LabelsWarning, 3)
 
 
 def _check_options(head: Any, output: Any, threads: int | None, session_options: Any, activation: Any) -> None:

@@ -26,7 +26,10 @@ from fastcam.model.opened_model import OpenedModel
 from fastcam.model.run.session import Opening, Session
 
 # Attributes that a pickle has beside the model and its head.
-KEPT = ("labels", "labels_origin", "preprocess", "preprocess_origin", "preprocess_details", "candidates")
+KEPT = (
+    *("labels", "labels_origin", "labels_details", "preprocess", "preprocess_origin", "preprocess_details"),
+    "candidates",
+)
 
 
 class PreparedModel:
@@ -38,15 +41,15 @@ class PreparedModel:
         The proven `Head`.
     vision
         The way of a photo through the network, step by step (`fastcam.classifier.Vision`).
-    labels, labels_origin
-        Class names, or None; and where they come from: "argument", the path of a configuration file, or "none", with
-        the reason where some were found that don't fit.
+    labels, labels_origin, labels_details
+        Class names, or None; where they come from: "argument", a part of the model's file ("metadata (Ultralytics)",
+        "graph (ZipMap)"), the path of a file beside it, or "none"; and why others that were found weren't taken.
     activation, activation_origin
         What makes scores of the logits: "softmax", "sigmoid", "none", or "probabilities" or "other" where they are the
         model's own; and why it does.
     preprocess, preprocess_origin, preprocess_details
-        The `Preprocess`; where it comes from: "argument", the path of a configuration file, or "default"; and what was
-        taken from that file, and changed.
+        The `Preprocess`; where it comes from: "argument", or the places that state parts of it, as for labels, with
+        "default" last where some are assumed; and what was taken from them, assumed and changed.
     input, outputs
         The model's `ImageInput`, and the names of its own outputs.
     provider
@@ -64,6 +67,7 @@ class PreparedModel:
         *,
         labels: tuple[str, ...] | None = None,
         labels_origin: str = "argument",
+        labels_details: str = "",
         preprocess: Preprocess | None = None,
         preprocess_origin: str = "argument",
         preprocess_details: str = "",
@@ -81,6 +85,7 @@ class PreparedModel:
         self.head = head
         self.labels = labels
         self.labels_origin = labels_origin if labels or labels_origin != "argument" else "none"
+        self.labels_details = labels_details
         self.input = session.input
         self.outputs = session.outputs
         self.provider = session.provider
@@ -131,7 +136,7 @@ class PreparedModel:
     @property
     def assumed(self) -> str | None:
         """Assumptions about the model, in words, where nothing says how it wants its input; else None."""
-        if self.preprocess_origin != "default":
+        if not self.preprocess_origin.endswith("default"):  # alone, or after what states a part
             return None
         name = next((name for name, spec in NAMED.items() if spec == self.preprocess), self.preprocess.describe())
         labels = f"{len(self.labels)}, {self.labels_origin}" if self.labels else "none"

@@ -85,20 +85,23 @@ def _lines(model: Classifier) -> list[tuple[str, str]]:
 
 def _preprocessing(model: Classifier) -> list[tuple[str, str]]:
     """Return the lines of the preprocessing, with every value, and of the labels."""
-    spec, labels, origin = model.preprocess, model.labels, model.preprocess_origin
+    spec, origin = model.preprocess, model.preprocess_origin
     size = _joined(model.input.sides(spec.size), "×")
     share = f", crop_fraction {spec.crop_fraction:g}" if spec.fit in ("center-crop", "crop-resize") else ""
     resize = f", resize {_joined(spec.resize, '×')}" if spec.fit == "resize-crop" else ""
-    named = f"{len(labels)}: {', '.join(labels[:3])}, ..." if labels else "none"
+    rounding = f", rounding {spec.rounding}" if spec.rounding != "down" else ""
     details = f"; {model.preprocess_details}" if model.preprocess_details else ""
     assumed = "assumed (default)" if origin == "default" else origin
     levels = f", levels {_joined(spec.levels)}" if spec.levels else ""
     values = f"mean {_joined(spec.mean)}, std {_joined(spec.std)}, scale {spec.scale:g}"
     return [
         ("preprocess", f"{assumed}{details}"),
-        ("fit", f"{spec.fit}{share}{resize}, size {size}, interpolation {spec.interpolation}, fill {spec.fill}"),
+        (
+            "fit",
+            f"{spec.fit}{share}{resize}{rounding}, size {size}, interpolation {spec.interpolation}, fill {spec.fill}",
+        ),
         ("values", f"{values}, channels {spec.channels}{levels}"),
-        ("labels", f"{named} ({model.labels_origin})" if labels else model.labels_origin),
+        ("labels", _labels(model)),
     ]
 
 
@@ -127,6 +130,15 @@ def _next(model: Classifier, options: argparse.Namespace) -> list[tuple[str, str
 def _as_operand(path: str) -> str:
     """Return a path that isn't taken for an option."""
     return os.path.join(".", path) if path.startswith("-") else path
+
+
+def _labels(model: Classifier) -> str:
+    """Return the first names, where they come from, and why others weren't taken; or a proposal."""
+    if model.labels is None:
+        proposal = f"; {model.head.classes} classes: --labels imagenet?" if model.head.classes in (1000, 1001) else ""
+        return f"{model.labels_origin}{proposal}"
+    details = f"; {model.labels_details}" if model.labels_details else ""
+    return f"{len(model.labels)}: {', '.join(model.labels[:3])}, ... ({model.labels_origin}){details}"
 
 
 def _joined(numbers: int | Sequence[float] | None, separator: str = "/") -> str:

@@ -39,13 +39,13 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "--preprocess",
         metavar="SPEC",
         help="imagenet, inception, caffe-bgr, unit or raw, with changes: imagenet,fit=stretch,size=256; or changes "
-        "alone, fit=stretch, of the default: the configuration beside the model, else imagenet",
+        "alone, fit=stretch, of the default: what the model's file or the files beside it state, else imagenet",
     )
     group.add_argument(
         "--labels",
         metavar="FILE",
-        help="text file with one class name a line, JSON file, or 'imagenet' (default: those in a config.json beside "
-        "the model)",
+        help="text file with one class name a line, CSV, JSON or YAML file, or 'imagenet' (default: those that the "
+        "model's file or the files beside it state)",
     )
     group.add_argument(
         "--head", metavar="TENSOR", help="name of the feature maps' tensor, or an .npz file of `inspect --save-head`"
@@ -168,8 +168,8 @@ def assumptions(model: Classifier) -> str | None:
     """Return what is assumed of a model, with the options that replace it; None where nothing is assumed."""
     if model.assumed:
         return f"{model.assumed} (--preprocess, --labels)"
-    if model.labels is None and model.labels_origin != "none":
-        return f"labels: {model.labels_origin} (--labels)"
+    if model.labels_details:
+        return f"labels: {model.labels_details} (--labels)"
     return None
 
 
@@ -235,7 +235,7 @@ def in_options(message: str, command: str = "") -> str:
         called["path"] = "-o"
     names = "|".join(called)
     message = re.sub(rf"^({names})(?=[:,] )", lambda found: called[found[1]], message)
-    message = message.replace("constants={name: value}", "--constant NAME=VALUE")
+    message = message.replace("constants={name: value}", "--constant NAME=VALUE").replace("labels=...", "--labels")
     pairs = re.compile(r"'([^']*)': '([^']*)',?")
     message = re.sub(r"columns=\{(.*)\}", lambda found: pairs.sub(r"--column \1=\2", found[1]), message)
     hint = re.compile(rf"(?<![\w.])({names})=(?:'([^']*)'|\['([^']*)'\]|\.\.\.(?=\W|$)|(?=[ ,.;]|$))")

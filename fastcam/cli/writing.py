@@ -55,7 +55,11 @@ def model_record(model: Classifier) -> dict[str, Any]:
             "origin": model.preprocess_origin,
             "details": model.preprocess_details,
         },
-        "labels": {"count": len(model.labels or ()), "origin": model.labels_origin},
+        "labels": {
+            "count": len(model.labels or ()),
+            "origin": model.labels_origin,
+            "details": model.labels_details,
+        },
         "provider": model.provider,
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from fastcam.arrays.scalars import is_whole
 from fastcam.errors import InputError
@@ -12,6 +12,7 @@ from fastcam.errors import InputError
 LARGEST_SIDE = 1 << 14
 Fit = Literal["stretch", "center-crop", "letterbox", "resize-crop", "crop-resize"]
 FITS = ("stretch", "center-crop", "letterbox", "resize-crop", "crop-resize")
+Rounding = Literal["down", "nearest", "torchvision"]
 # In the order of PIL.Image.Resampling, whose numbers Hugging Face writes: 0 nearest, 1 lanczos, ..., 5 hamming.
 PILLOWS = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")
 
@@ -72,6 +73,11 @@ class Preprocess:
         "nearest", "lanczos", "bicubic", "box", "hamming".
     fill
         Grey level of borders, 0 to 255.
+    rounding
+        Of the fit "resize-crop", which frameworks round differently. "down": the resized photo's longer side and the
+        crop's start, as Hugging Face; "nearest": that side to the nearest number, as PaddleClas; "torchvision": that
+        start to the nearest number, as torchvision, timm and Ultralytics. Of "letterbox", "nearest": borders are whole
+        pixels of the network input around a photo whose sides are rounded, as OpenVINO Model API.
 
     Raises
     ------
@@ -95,6 +101,7 @@ class Preprocess:
     fill: int = 0
     resize: int | tuple[int, int] | None = None
     levels: tuple[float, float] | None = None
+    rounding: Rounding = "down"
 
     def __post_init__(self) -> None:
         numbers = 1 if self.channels == "grey" else 3
@@ -107,6 +114,7 @@ class Preprocess:
         _one_of("channels", self.channels, ("rgb", "bgr", "grey"))
         _one_of("fit", self.fit, FITS)
         _one_of("interpolation", self.interpolation, (*PILLOWS, "opencv-linear"))
+        _one_of("rounding", self.rounding, get_args(Rounding))
         if self.size is not None:
             object.__setattr__(self, "size", _sides("size", self.size))
         if self.resize is not None:
@@ -209,7 +217,7 @@ def changed(base: Preprocess, changes: Mapping[str, Any]) -> Preprocess:
     if unknown := sorted(str(name) for name in set(changes) - known):
         raise InputError(f"preprocess: expected fields out of {sorted(known)}; got {unknown}")
     if changes.get("fit", base.fit) != base.fit:
-        changes = {"resize": None, **changes}  # it belongs to the fit
+        changes = {"resize": None, "rounding": "down", **changes}  # they belong to the fit
     return replace(base, **changes)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.arrays.resampling import Region, View
-from fastcam.images.preprocessing import Fit, Preprocess
+from fastcam.images.preprocessing import Fit, Preprocess, Rounding
 
 Values = TypeVar("Values", bound=np.generic)
 
@@ -78,7 +78,11 @@ def view_of(size: tuple[int, int], target: tuple[int, int], spec: Preprocess) ->
     """
     height, width = size
     if spec.fit == "resize-crop":
-        return _cropped_view(size, target, _resized(size, spec.resize))
+        return _cropped_view(size, target, _resized(size, spec.resize, spec.rounding), spec.rounding)
+    if spec.fit == "letterbox" and spec.rounding == "nearest":
+        share = min(want / have for want, have in zip(target, size, strict=True))
+        resized = (max(1, round(height * share)), max(1, round(width * share)))
+        return _cropped_view(size, target, resized, spec.rounding)
     if spec.fit == "crop-resize":
         side = max(1, int(spec.crop_fraction * min(size)))
         x0, y0 = (width - side) // 2, (height - side) // 2
@@ -86,18 +90,20 @@ def view_of(size: tuple[int, int], target: tuple[int, int], spec: Preprocess) ->
     return whole_view(seen_region(size, target, spec.fit, spec.crop_fraction), target)
 
 
-def _resized(size: tuple[int, int], resize: int | tuple[int, int] | None) -> tuple[int, int]:
-    """Return (height, width) of the resized photo, rounded like torchvision and Hugging Face."""
+def _resized(size: tuple[int, int], resize: int | tuple[int, int] | None, rounding: Rounding) -> tuple[int, int]:
+    """Return (height, width) of the resized photo."""
     if not isinstance(resize, int):
         return resize or size
     height, width = size
-    longer = int(resize * max(size) / min(size))
+    exact = resize * max(size) / min(size)
+    longer = round(exact) if rounding == "nearest" else int(exact)
     return (longer, resize) if width <= height else (resize, longer)
 
 
-def _cropped_view(size: tuple[int, int], target: tuple[int, int], resized: tuple[int, int]) -> View:
+def _cropped_view(size: tuple[int, int], target: tuple[int, int], resized: tuple[int, int], rounding: Rounding) -> View:
     """Return the `View` of the centre of a whole photo that is resized first."""
-    starts = [(have - want) // 2 for have, want in zip(resized, target, strict=True)]
+    margins = [have - want for have, want in zip(resized, target, strict=True)]
+    starts = [_half(margin, rounding) for margin in margins]
     edges = []  # of the window, in pixels of the photo
     for start, want, side, have in zip(starts, target, size, resized, strict=True):
         first = round(start * side / have)
@@ -105,6 +111,13 @@ def _cropped_view(size: tuple[int, int], target: tuple[int, int], resized: tuple
     (y0, y1), (x0, x1) = edges
     window = (starts[1], starts[0], starts[1] + target[1], starts[0] + target[0])
     return View((x0, y0, x1, y1), (0, 0, size[1], size[0]), resized, window)
+
+
+def _half(margin: int, rounding: Rounding) -> int:
+    """Return the first pixel of a crop, or below 0 that of a border, of sides that differ by `margin`."""
+    if margin < 0 and rounding != "down":
+        return -(-margin // 2)
+    return round(margin / 2) if rounding == "torchvision" else margin // 2  # half to even
 
 
 class Part(NamedTuple):

@@ -58,7 +58,7 @@ def host_array(name: str, value: Any) -> NDArray[Any]:
     if isinstance(value, np.ndarray):
         return np.asarray(value)
     value = _detached(value)
-    if is_on_device(value):
+    if _is_on_device(name, value):
         raise InputError(f"{name}: expected in the host's memory; got {_told(value)} on a CUDA device. Use .cpu()")
     only_dlpack = hasattr(type(value), "__dlpack__") and not hasattr(type(value), "__array__")
     try:
@@ -103,8 +103,9 @@ def network_inputs(tensors: Any, model: ImageInput, device: tuple[str, int], pro
         found = _items(_array(tensors, device, provider), model)
     if not found:
         raise InputError("tensors: expected at least one; got none")
-    if other := next((one for one in found if one.shape != found[0].shape), None):
-        raise InputError(f"tensors: expected all of one size; got {found[0].shape[1:]} and {other.shape[1:]}")
+    shapes = list(dict.fromkeys(one.shape[1:] for one in found))
+    if len(shapes) > 1:
+        raise InputError(f"tensors: expected all of one size; got {shapes[0]} and {shapes[1]}")
     return found
 
 
@@ -187,7 +188,7 @@ def _check(one: Placed) -> None:
 def _array(value: Any, device: tuple[str, int], provider: str) -> Any:
     """Return a value as an array where the model takes it: NumPy's, or CuPy's."""
     value = _detached(value)
-    if not is_on_device(value):
+    if not _is_on_device("tensors", value):
         return host_array("tensors", value)
     if device[0] != "cuda":
         raise InputError(
@@ -203,6 +204,13 @@ def _array(value: Any, device: tuple[str, int], provider: str) -> Any:
 def _detached(value: Any) -> Any:
     """Return a tensor of PyTorch without its graph: what it is multiplied with here has no gradient there."""
     return value.detach() if getattr(value, "requires_grad", False) is True else value
+
+
+def _is_on_device(name: str, value: Any) -> bool:
+    try:
+        return is_on_device(value)
+    except FAILURES as error:  # PyTorch's, of a device "meta" without values
+        raise InputError(f"{name}: {_told(value)} can't be handed over ({error})") from error
 
 
 def _told(value: Any) -> str:

@@ -28,12 +28,15 @@ class Method:
         Authors and year; the docstring beside the record has title and equations.
     needs_gradient
         Whether a gradient of the logits is computed.
+    reads_input
+        Whether the network input itself is read, besides what the network makes of it.
     """
 
     name: str
     formula: str
     paper: str
     needs_gradient: bool = True
+    reads_input: bool = False
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -87,5 +90,6 @@ class InputMethod(Method):
 
     variant: str
     maps: Callable[[Floats], Floats]
+    reads_input: bool = True
     places: int = 0
     times: Factor | None = None

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from fastcam.arrays import conventions, engines
 from fastcam.arrays.conventions import Convention
 from fastcam.arrays.engines.engine import Engine
-from fastcam.methods.masking_method import MaskingMethod
-from fastcam.methods.method import InputMethod, Method
+from fastcam.methods.method import Method
 from fastcam.model.gradient.at_layers import LayerRun
 from fastcam.model.run.batches import Progress
 from fastcam.model.run.constants import Constants
@@ -62,7 +61,7 @@ class Options:
     @property
     def reads_input(self) -> bool:
         """True if the method reads the network input, besides what the network makes of it."""
-        return bool(self.layers) or isinstance(self.method, InputMethod | MaskingMethod)
+        return bool(self.layers) or self.method.reads_input
 
     def of_image(self, n: int, count: int) -> Options:
         """Return options for image n out of `count`, whose progress is that of all of them."""

@@ -96,5 +96,6 @@ SCORECAM = MaskingMethod(
     formula="softmax over channels of the class's logit, where each masks the image: at most C forwards",
     paper="Wang et al. 2020",
     weigh=weigh,
+    reads_input=True,
     cost=cost,
 )

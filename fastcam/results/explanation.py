@@ -163,9 +163,7 @@ class Explanation:
 
     def part(self, n: int = 0) -> Part:
         """Return the part of image n that the network saw: where it is in the image, and in the plane of its maps."""
-        x0, y0, x1, y1 = self.regions[n].tolist()
-        height, width = self.image_sizes[n].tolist()
-        return part_of((x0, y0, x1, y1), (height, width))
+        return part_of(tuple(self.regions[n].tolist()), tuple(self.image_sizes[n].tolist()))
 
     def heatmap(self, n: int = 0, m: int = 0, *, dtype: DTypeLike | None = None) -> NDArray[Any]:
         """Return map m of image n as a heatmap over the image, whatever part of it the network saw.
@@ -182,7 +180,8 @@ class Explanation:
 
         Returns
         -------
-        (H, W), of the size of image n, in [0, 1]. 0 where the network saw nothing of it, such as beside a centre crop.
+        (H, W), of the size of image n, in [0, 1]; (L,) of a signal, (D, H, W) of a volume. 0 where the network saw
+        nothing of it, such as beside a centre crop.
 
         Raises
         ------

@@ -87,9 +87,7 @@ class Found:
 
     def heatmap(self, *, dtype: DTypeLike | None = None) -> NDArray[Any]:
         """Return the map as a heatmap (H, W) in [0, 1] over the image: see `Explanation.heatmap`."""
-        x0, y0, x1, y1 = self.region
-        height, width = self.image_size
-        return heatmap_of(self.activation_map, (x0, y0, x1, y1), (height, width), self.limits, dtype)
+        return heatmap_of(self.activation_map, self.region, self.image_size, self.limits, dtype)
 
     def cells(self) -> tuple[str, str, str]:
         """Return class, score and box for people."""

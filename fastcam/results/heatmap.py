@@ -8,18 +8,20 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fastcam.arrays.maps import heatmaps
-from fastcam.arrays.resampling import Region
 from fastcam.images.regions import part_of, placed
 
 
 def heatmap_of(
     activation_map: NDArray[np.float32],
-    region: Region,
-    size: tuple[int, int],
+    region: tuple[int, ...],
+    size: tuple[int, ...],
     limits: NDArray[np.float32] | None = None,
     dtype: DTypeLike | None = None,
 ) -> NDArray[Any]:
-    """Return an (h, w) map that covers a region of an image of (height, width) `size` as a heatmap (H, W) over it."""
+    """Return an (h, w) map that covers a region of an image of (height, width) `size` as a heatmap (H, W) over it.
+
+    Of signals: xx of (length,), and (L,); of volumes: xyzxyz of (depth, height, width), and (D, H, W).
+    """
     part = part_of(region, size)
     seen = heatmaps(activation_map, part.sides, limits=limits, dtype=dtype, window=part.window)
     return placed(seen, part, size)

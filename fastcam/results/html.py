@@ -19,7 +19,7 @@ from fastcam.results.thumbnails import data_uri, thumbnail
 IMAGES, CLASSES = 8, 5  # that are shown
 FEW = 12  # pictures that are large
 LARGE, SMALL = 128, 80  # pixels of their longer side
-WORDS = 150  # pixels that a box takes in words
+WORDS = 170  # pixels that a box takes in words
 CELL = "text-align:left;vertical-align:top;padding:4px 8px"
 
 

@@ -63,9 +63,8 @@ class InputGradient:
     def heatmap(self, n: int = 0, m: int = 0, *, dtype: DTypeLike | None = None) -> NDArray[Any]:
         """Return map m of image n as a heatmap (H, W) in [0, 1] over the image: see `Explanation.heatmap`."""
         n, m = (check_index(*one) for one in zip(("n", "m"), (n, m), self.class_index.shape, strict=True))
-        x0, y0, x1, y1 = self.regions[n].tolist()
-        height, width = self.image_sizes[n].tolist()
-        return heatmap_of(self.activation_maps[n, m], (x0, y0, x1, y1), (height, width), dtype=dtype)
+        region, size = tuple(self.regions[n].tolist()), tuple(self.image_sizes[n].tolist())
+        return heatmap_of(self.activation_maps[n, m], region, size, dtype=dtype)
 
     def __repr__(self) -> str:
         count, maps = self.class_index.shape

@@ -60,7 +60,8 @@ def thumbnail(
     part = part_of(_scaled(_in_plane(region, rank), scale), (height, width))
     left, top, right, bottom = part.place
     if left < right and top < bottom:
-        levels = heatmaps(activation_map, part.sides, limits=limits, dtype=np.uint8, window=part.window)
+        sides = (part.sides[0], part.sides[1])
+        levels = heatmaps(activation_map, sides, limits=limits, dtype=np.uint8, window=part.window)
         seen, colors = picture[top:bottom, left:right], colormap("turbo")[levels]
         seen[..., :3] = (seen[..., :3].astype(np.uint16) + colors + 1) >> 1 if is_photo else colors
         seen[..., 3] = 255

@@ -20,6 +20,7 @@ from fastcam.serve.arrival import DEADLINE, MOST_HEAD, PATIENCE, Arrival
 from fastcam.serve.live import Live
 from fastcam.serve.photos import Busy, Photos
 from fastcam.serve.picture import Settings, settings_of
+from fastcam.serve.sample import colors, methods_of, sample_photo
 
 if TYPE_CHECKING:
     from fastcam.classifier.classifier import Classifier
@@ -34,6 +35,7 @@ PAGES = {
     "/page.css": ("page.css", "text/css; charset=utf-8"),
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
     "/multipart.js": ("multipart.js", "text/javascript; charset=utf-8"),
+    "/webcam.js": ("webcam.js", "text/javascript; charset=utf-8"),
 }
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
@@ -41,6 +43,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
     "Cache-Control": "no-store",
 }
 
@@ -128,6 +131,8 @@ class Handler(BaseHTTPRequestHandler):
             return "GET", lambda _: self._send_page(*PAGES[path])
         if path == "/model.json":
             return "GET", self._send_model
+        if path == "/sample.jpg":
+            return "GET", lambda _: self._send(HTTPStatus.OK, "image/jpeg", sample_photo())
         if path == "/photo":
             return "POST", self._send_photo
         if path == "/live.json" and self.live:
@@ -148,6 +153,8 @@ class Handler(BaseHTTPRequestHandler):
             "classes": model.head.classes,
             "labels": model.labels,
             "conventions": {name: rule.threshold for name, rule in CONVENTIONS.items()},
+            "methods": methods_of(model),
+            "colormaps": colors(),
             "live": self.live is not None,
             "most_bytes": MOST_BYTES,
             "version": __version__,

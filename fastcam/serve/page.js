@@ -2,8 +2,10 @@
 // its settings.
 
 import { partsOf } from "./multipart.js";
+import { openCamera } from "./webcam.js";
 
 const POLL = 250; // milliseconds between requests of the state
+const BREATH = 30; // milliseconds between pictures of the webcam
 
 const HINTS = {
   paper: "Pixels above this share of the map's maximum.",
@@ -22,7 +24,8 @@ const STATES = {
 const by = (id) => document.getElementById(id);
 const nameOf = (record) => record.label ?? `class ${record.class_index}`;
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
-const scoreOf = ({ score, is_probability }) => (is_probability ? percent(score) : score.toPrecision(4));
+const shareOf = (score) => (score > 0 && score < 0.0005 ? "<0.1 %" : percent(score));
+const scoreOf = ({ score, is_probability }) => (is_probability ? shareOf(score) : score.toPrecision(4));
 
 let model = null;
 let pinned = null; // index of the chosen class; null: the best one
@@ -31,6 +34,7 @@ let verdict = "No photo yet."; // status line of the last photo
 let wanted = null; // the file to be shown next
 let watching = null; // aborts the stream of live pictures
 let watched = null; // settings of the current or last stream
+let camera = null; // the webcam, while its pictures are shown
 let [asking, askAgain] = [false, false];
 
 // ---- texts and pictures ---------------------------------------------------------------------------------------------
@@ -53,6 +57,7 @@ function showFound(found) {
   by("box").textContent = chosen.box
     ? `box ${x0}, ${y0} to ${x1}, ${y1} of ${found.width} × ${found.height} pixels`
     : "no box: nothing in its map is above the threshold";
+  hint("method", `The map is by ${chosen.method}.`);
   while (by("bars").children.length < maps.length) by("bars").append(newBar());
   maps.forEach((record, k) => fillBar(by("bars").children[k].firstChild, record));
   by("best-classes").hidden = false;
@@ -86,6 +91,19 @@ function showPicture(source, description) {
   picture.alt = description;
   picture.hidden = false;
   by("empty").hidden = true;
+  by("legend").hidden = false;
+  by("save").href = source;
+  by("save").download = `${photo ? photo.name.replace(/\.[^.]*$/, "") : "live"}-overlay.jpg`;
+}
+
+function hint(name, text) {
+  if (by(`${name}-hint`).textContent !== text) by(`${name}-hint`).textContent = text;
+}
+
+function showColors() {
+  const name = by("colormap").value;
+  by("colors").style.background = `linear-gradient(to right, ${model.colormaps[name].join(", ")})`;
+  by("colors").setAttribute("aria-label", `Colors of the heatmap from its lowest to its highest value: ${name}`);
 }
 
 // ---- settings -------------------------------------------------------------------------------------------------------
@@ -95,6 +113,8 @@ function settings() {
     convention: by("convention").value,
     threshold: by("threshold").value / 100,
     opacity: by("opacity").value / 100,
+    method: by("method").value,
+    colormap: by("colormap").value,
   });
   if (pinned !== null) given.set("class", pinned);
   return given.toString();
@@ -103,7 +123,8 @@ function settings() {
 function changed() {
   by("threshold-value").textContent = percent(by("threshold").value / 100, 0);
   by("opacity-value").textContent = percent(by("opacity").value / 100, 0);
-  by("convention-hint").textContent = HINTS[by("convention").value] ?? "";
+  hint("convention", HINTS[by("convention").value] ?? "");
+  showColors();
   if (wanted) explain();
 }
 
@@ -171,6 +192,7 @@ async function watch(given) {
       if (mine.signal.aborted) break;
       const picture = URL.createObjectURL(new Blob([body], { type: "image/jpeg" }));
       const name = isBest ? "the best class" : nameOf(found.chosen);
+      by("found").setAttribute("aria-live", "off"); // numbers of every frame
       showPicture(picture, `Live picture with the heatmap and box of ${name}`);
       await by("picture").decode();
       if (mine.signal.aborted) break;
@@ -193,11 +215,22 @@ function stopWatching() {
 function choose(files) {
   const [file] = files;
   if (!file || !model) return;
+  closeCamera();
   complain("");
   const most = model.most_bytes;
   if (file.size > most) return complain(`${file.name} is too large: expected at most ${most >> 20} MB.`);
   wanted = file;
   explain();
+}
+
+async function chooseSample() {
+  try {
+    const response = await fetch("sample.jpg");
+    if (!response.ok) throw new Error("There is no sample photo in this installation.");
+    choose([new File([await response.blob()], "coffee.jpg", { type: "image/jpeg" })]);
+  } catch (error) {
+    complain(messageOf(error));
+  }
 }
 
 // Send one request at a time, and after it one with the newest settings.
@@ -215,12 +248,13 @@ async function explain() {
 }
 
 async function askFor(file) {
-  if (file !== photo) say("", `Explaining ${file.name}.`);
+  if (file !== photo && !camera) say("", `Explaining ${file.name}.`);
   try {
     const answer = await fetch(`photo?${settings()}`, { method: "POST", body: file }).then(answerOf);
     if (wanted === file) showPhoto(file, answer);
   } catch (error) {
     if (wanted !== file) return;
+    closeCamera();
     wanted = photo;
     complain(messageOf(error).replace(/^photo/, () => file.name));
     say(photo ? "good" : "", verdict);
@@ -233,13 +267,45 @@ function showPhoto(file, { found, picture }) {
   stopWatching();
   by("back").hidden = !model.live;
   by("rate").textContent = "";
+  by("found").setAttribute("aria-live", camera ? "off" : "polite");
   showFound(found);
   showPicture(picture, `${file.name} with the heatmap and box of ${nameOf(found.chosen)}`);
-  verdict = `${file.name}: ${nameOf(found.chosen)}, ${scoreOf(found.chosen)}.`;
+  verdict = camera ? "Webcam." : `${file.name}: explained.`;
   say("good", verdict);
 }
 
+async function useCamera() {
+  if (camera) return closeCamera();
+  if (!model) return;
+  complain("");
+  try {
+    camera = await openCamera();
+  } catch (error) {
+    return complain(error.message);
+  }
+  const mine = camera;
+  by("webcam").setAttribute("aria-pressed", true);
+  stopWatching();
+  while (camera === mine) {
+    const shot = await mine.shoot();
+    if (camera !== mine) break;
+    wanted = shot;
+    await explain();
+    await new Promise((resolve) => setTimeout(resolve, BREATH));
+  }
+}
+
+// The last picture stays, as a photo.
+function closeCamera() {
+  if (!camera) return;
+  camera.close();
+  camera = null;
+  by("webcam").setAttribute("aria-pressed", false);
+  if (photo) say("", (verdict = "The webcam is off. This is its last picture."));
+}
+
 function backToLive() {
+  closeCamera();
   photo = wanted = watched = null;
   complain("");
   by("back").hidden = true;
@@ -254,6 +320,8 @@ async function start() {
   by("model").title = `${model.head}\n${model.preprocess}`;
   document.title = `${model.name} – fastcam`;
   by("convention").replaceChildren(...Object.keys(model.conventions).map((name) => new Option(name)));
+  by("method").replaceChildren(...model.methods.map((name) => new Option(name)));
+  by("colormap").replaceChildren(...Object.keys(model.colormaps).map((name) => new Option(name)));
   by("labels").replaceChildren(...(model.labels ?? []).map((label) => new Option("", label)));
   if (!model.live) say("", verdict);
   changed();
@@ -278,6 +346,9 @@ by("convention").addEventListener("change", () => {
   by("threshold").value = 100 * model.conventions[by("convention").value];
   changed();
 });
+for (const name of ["method", "colormap"]) by(name).addEventListener("change", changed);
+by("sample").addEventListener("click", chooseSample);
+by("webcam").addEventListener("click", useCamera);
 by("class").addEventListener("change", () => pinByName(by("class").value));
 by("best").addEventListener("click", () => pin(null));
 by("back").addEventListener("click", backToLive);

@@ -1,7 +1,7 @@
 """Heatmaps, boxes and labels of signals and volumes, against the rules step by step and PyTorch's interpolation."""
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -112,7 +112,7 @@ def test_interpolation_is_that_of_pytorch():
     with np.load(GOLDEN, allow_pickle=False) as golden:
         for name in ("linear", "trilinear"):
             maps, expected = golden[f"{name}_maps"], golden[f"{name}_expected"]
-            made = fastcam.heatmaps(maps, cast("Any", expected.shape[2:]), normalize=False)
+            made = fastcam.heatmaps(maps, expected.shape[2:], normalize=False)
             np.testing.assert_allclose(made, expected, atol=1e-6)
 
 
@@ -206,7 +206,7 @@ def test_a_volume_that_does_not_fit_says_what_it_needs(function, needed, monkeyp
     maps = np.zeros((1, 2, 2, 2), F)
     with pytest.raises(
         InputError,
-        match=rf"size: expected a result that fits the memory; .* needs {needed} GiB, where 1.0 GiB .*window",
+        match=rf"size: expected an array that fits the memory; .* needs {needed} GiB, where 1.0 GiB .*window",
     ):
         function(maps, (1024, 1024, 1024))
 

@@ -105,7 +105,7 @@ def test_inspect_prints_all_of_it_always(folder, capsys):
     assert record["preprocess"]["origin"] == str(folder / "preprocessor_config.json")
     assert record["preprocess"]["details"].startswith("DeiTImageProcessor: from the file crop_size")
     assert record["preprocess"]["size"] == [16, 16]
-    assert record["labels"] == {"count": 5, "origin": str(folder / "config.json")}
+    assert record["labels"] == {"count": 5, "origin": str(folder / "config.json"), "details": ""}
 
 
 @pytest.mark.parametrize(

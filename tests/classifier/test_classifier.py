@@ -155,7 +155,7 @@ def test_options_that_are_refused(model, options, match):
     [
         ([], "images: expected at least one photo; got none"),
         (b"bytes", "images: expected a photo, or a sequence or batch of photos; got bytes"),
-        (None, "images: expected a photo, or a sequence or batch of photos; got NoneType"),
+        (None, "images, tensors: expected one of them; got none"),
         (np.zeros((2, 3, 8, 8), np.float32), r"image 0 of 2: image: expected \(H, W, 3\) uint8"),
         ([PHOTO, "none.jpg"], r"image 1 of 2: none\.jpg: no such file"),
         ([PHOTO, 3], "image 1 of 2: image: expected a path"),

@@ -23,7 +23,7 @@ BAD = {
     "a class is missing": ({"0": "ape", "2": "cat"}, "expected a list of names, .* for the classes 0, 1, 2, ...; got"),
     "from 1": ({"1": "ape", "2": "bat", "3": "cat"}, "for the classes 0, 1, 2"),
     "two names of one": ({"ape": 0, "bat": 0, "cat": 1}, "for the classes 0, 1, 2"),
-    "other keys": ({"names": ["ape", "bat", "cat"]}, "for the classes 0, 1, 2"),
+    "other keys": ({"things": ["ape", "bat", "cat"]}, "for the classes 0, 1, 2"),
     "no text": ({"0": None, "1": "bat", "2": "cat"}, "for the classes 0, 1, 2"),
     "none": ({}, "for the classes 0, 1, 2"),
     "numbers": ([1, 2, 3], "for the classes 0, 1, 2"),
@@ -52,11 +52,76 @@ def test_what_names_no_classes_is_refused(tmp_path, form):
             read_labels(value, 3)
 
 
+FILES = {
+    "lines.txt": "ape\nbat\ncat\n",
+    "numbered.txt": "2 cat\n0 ape\n1 bat\n",
+    "edge_tpu.txt": "0  ape\r\n1  bat\r\n2  cat\r\n",
+    "colons.txt": "0:ape\n1: bat\n2:cat",
+    "synsets.txt": "n00000001 ape\nn00000002 bat\nn00000003 cat\n",
+    "mapped.yaml": "0: ape\n1: bat\n2: cat\n",
+    "listed.yml": "- ape\n- bat\n- cat\n",
+    "data.yaml": "path: pets\nnc: 3\nnames:\n  0: ape\n  1: bat\n  2: cat\n",
+    "names.yaml": "nc: 3\nnames: [ape, bat, cat]\n",
+    "class_to_idx.yaml": "{bat: 1, ape: 0, cat: 2}",
+    "names.json": '{"names": ["ape", "bat", "cat"]}',
+    "by_number.csv": "id,name\n1,bat\n0,ape\n2,cat\n",
+    "columns.csv": "Class ID,split,Display Name\n0,train,ape\n1,train,bat\n2,val,cat\n",
+    "bare.csv": "0,ape\n1,bat\n2,cat\n",
+    "turned.csv": "ape,0\nbat,1\ncat,2\n",
+    "one.csv": "ape\nbat\ncat\n",
+    "headed.csv": "label\nape\nbat\ncat\n",
+    "tabs.tsv": "index\tlabel\n0\tape\n1\tbat\n2\tcat\n",
+}
+UNCLEAR = {
+    "no heading.csv": ("a,b\nc,d\ne,f", "expected a table with a column of names, headed 'name'"),
+    "two names.csv": ("name,label\na,b\nc,d\ne,f", "expected a table with a column of names"),
+    "from 1.csv": ("id,name\n1,a\n2,b\n3,c", "the table: expected a list of names"),
+    "short row.csv": ("id,name\n0,a\n1\n2,c", "expected a table with a column of names"),
+    "empty.csv": ("", "expected a table with a column of names"),
+    "quote.csv": ("x" * 200_000, "can't be read as a table"),
+    "number.yaml": ("3", "expected a list of names"),
+    "nested.yaml": ("- [a]\n- b\n- c", "expected a list of names"),
+    "gap.yaml": ("0: a\n2: b\n3: c", "for the classes 0, 1, 2"),
+    "code.yaml": ("!!python/object/apply:os.system ['false']", "expected 3 names, one a class; got 1"),
+    "empty.yaml": ("", "expected a list of names"),
+    "gap.txt": ("a\n\nc", "expected a class name on every line; line 2 is empty"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_of_every_form(tmp_path, name):
+    (tmp_path / name).write_text(FILES[name], encoding="utf-8-sig", newline="")
+    assert read_labels(tmp_path / name, 3) == NAMES
+
+
+@pytest.mark.parametrize("name", UNCLEAR)
+def test_files_that_are_not_clear(tmp_path, name):
+    text, match = UNCLEAR[name]
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=rf"labels: .*{match}"):
+        read_labels(tmp_path / name, 3)
+
+
+def test_names_that_look_like_something_else(tmp_path):
+    """Numbers at the start of a name, digits as names, and YAML's words for truth and nothing."""
+    for text, names in (("0 cat\n2 dogs", ("0 cat", "2 dogs")), ("7 seater\n3 door", ("7 seater", "3 door"))):
+        (tmp_path / "labels.txt").write_text(text)
+        assert read_labels(tmp_path / "labels.txt", 2) == names
+    (tmp_path / "labels.yaml").write_text("0: no\n1: null\n2: 10\n3: 1.0\n4: true")
+    assert read_labels(tmp_path / "labels.yaml", 5) == ("no", "null", "10", "1.0", "true")
+    (tmp_path / "labels.yaml").write_text("0: 9\n1: 8")
+    assert read_labels(tmp_path / "labels.yaml", 2) == ("9", "8")
+    assert read_labels({"0": 0, "1": 1, "10": 2, "2": 3}, 4) == ("0", "1", "10", "2")  # folders, in their order
+    assert read_labels(["a", "b", "a"], 3) == ("a", "b", "a")
+    with pytest.raises(InputError, match="labels: expected 'imagenet', a text, CSV, JSON or YAML file, or the names"):
+        read_labels(7, 3)  # pyright: ignore[reportArgumentType]
+
+
 def test_files_that_are_no_json(tmp_path):
     (tmp_path / "labels.json").write_text("ape\nbat\ncat\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"labels: .*labels\.json: can't be read as JSON"):
         read_labels(tmp_path / "labels.json", 3)
-    with pytest.raises(InputError, match=r"labels: .*none\.json: can't be read as JSON"):
+    with pytest.raises(InputError, match=r"labels: .*none\.json: can't be read as text \(No such file"):
         read_labels(tmp_path / "none.json", 3)
 
 

@@ -143,11 +143,11 @@ BAD = {
     "class": (["explain", "model.onnx", "a/photo.png", "-o", "out", "--class", "5"], " --class: expected 0 to 4"),
     "class name": (
         ["explain", "model.onnx", "a/photo.png", "-o", "out", "--class", "gnu"],
-        "--class: expected an index",
+        "--class: expected a number or the name of a class",
     ),
     "class digit": (
         ["explain", "model.onnx", "a/photo.png", "-o", "out", "--class", "²"],
-        "--class: expected an index",
+        "--class: expected a number or the name of a class",
     ),
     "both": (
         ["explain", "model.onnx", "a/photo.png", "-o", "out", "--class", "1", "--top", "1"],

@@ -178,7 +178,10 @@ BAD = {
     "method": (["model.onnx", "clip.mp4", "-o", "out.mp4", "--method", "x"], "method: expected one of auto, cam"),
     "workers": (["model.onnx", "clip.mp4", "-o", "out.mp4", "--workers", "-1"], "workers: expected a whole number"),
     "top": (["model.onnx", "clip.mp4", "-o", "out.mp4", "--top", "6"], "top: expected 1 to 5"),
-    "class": (["model.onnx", "clip.mp4", "-o", "out.mp4", "--class", "gnu"], "--class: expected an index"),
+    "class": (
+        ["model.onnx", "clip.mp4", "-o", "out.mp4", "--class", "gnu"],
+        "--class: expected a number or the name of a class",
+    ),
     "colormap": (["model.onnx", "clip.mp4", "-o", "out.mp4", "--colormap", "x"], "colormap: expected one of"),
     "raw": (["model.onnx", "-", "-o", "out.mp4", "--raw", "60"], "--raw: expected WxH, such as 640x360; got '60'"),
     "raw size": (["model.onnx", "-", "-o", "out.mp4", "--raw", "0x5"], "size: expected (height, width)"),

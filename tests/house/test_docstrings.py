@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CHECKED = ("fastcam", "kernels", "tests", "benchmarks", "examples")
 # Rooms whose public functions are checked.
-NAMED = ["arrays", "images", "model", "methods", "classifier", "export", "evaluate", "video", "serve", "cli"]
+NAMED = ["arrays", "images", "model", "methods", "results", "classifier", "export", "evaluate", "video", "serve", "cli"]
 ROOMS = ("fastcam", *(f"fastcam.{room}" for room in NAMED))
 FRAGMENTS = frozenset(
     """Of What How As By Whether Those That Which Where Since With So Same Also And But If In On At From For To

@@ -50,6 +50,7 @@ def test_names_and_changes():
         ("unit,resize=9", "preprocess: resize: expected with fit='resize-crop' only; got fit='center-crop'"),
         ("unit,fit=resize-crop,resize=1x2x3", r"preprocess: resize: expected \(height, width\), 1 to 16384"),
         ("fit=stretch", "preprocess: name: expected one of"),
+        ({"rounding": "up"}, "preprocess: rounding: expected one of down, nearest, torchvision; got 'up'"),
         ({"channels": "rgba"}, "preprocess: channels: expected one of rgb, bgr, grey"),
         (3, "preprocess: expected a name, a mapping or a Preprocess; got int"),
     ],
@@ -132,7 +133,13 @@ def test_the_timm_configuration_beside_a_model(tmp_path):
     for config in ({"architecture": "x", "pretrained_cfg": timm}, timm):
         (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
         expected = Preprocess(
-            mean=(0.1, 0.2, 0.3), std=(1, 1, 2), size=(16, 16), crop_fraction=0.95, interpolation="bicubic"
+            mean=(0.1, 0.2, 0.3),
+            std=(1, 1, 2),
+            size=(16, 16),
+            fit="resize-crop",
+            resize=16,
+            rounding="torchvision",
+            interpolation="bicubic",
         )
         assert fastcam.load(tmp_path / "model.onnx").preprocess == expected
 
@@ -153,7 +160,8 @@ def test_the_wrapper_of_timm_reads_the_configuration_of_timm(tmp_path, file, wri
     config = {"model_type": "timm_wrapper", "pretrained_cfg": timm}
     (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
     model = fastcam.load(tmp_path / "model.onnx")
-    assert model.preprocess == Preprocess(mean=(0.5,), std=(0.25,), size=(16, 16), crop_fraction=0.9)
+    expected = Preprocess((0.5,), (0.25,), size=(16, 16), fit="resize-crop", resize=17, rounding="torchvision")
+    assert model.preprocess == expected
     assert model.preprocess_origin == str(tmp_path / "config.json")
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "timm_wrapper"}), encoding="utf-8")
     with pytest.raises(InputError, match=rf"{file}: can't be understood \(TimmWrapper.* reads timm's config.json"):
@@ -165,7 +173,7 @@ def test_the_squash_of_timm(tmp_path):
     timm = {"mean": [0], "std": [1], "input_size": [3, 16, 16], "crop_mode": "squash"}
     for share, expected in (
         (1, Preprocess(fit="stretch", size=(16, 16))),
-        (0.9, Preprocess(fit="resize-crop", resize=(17, 17), size=(16, 16))),
+        (0.9, Preprocess(fit="resize-crop", resize=(17, 17), size=(16, 16), rounding="torchvision")),
     ):
         (tmp_path / "config.json").write_text(json.dumps(timm | {"crop_pct": share}), encoding="utf-8")
         assert fastcam.load(tmp_path / "model.onnx").preprocess == expected

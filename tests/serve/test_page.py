@@ -42,7 +42,7 @@ def test_live_picture_bars_and_a_click_on_a_class(browser, model, tmp_path):
         names = browser.evaluate("[...document.querySelectorAll('.bar .name')].map(e => e.textContent)")
         assert names == [model.labels[index] for index in expected.class_index[0]]
         values = browser.evaluate("[...document.querySelectorAll('.bar .value')].map(e => e.textContent)")
-        assert values == [f"{100 * score:.1f} %" for score in expected.scores[0]]
+        assert values == [expected.score_text(0, m) for m in range(5)]
         widths = browser.evaluate(
             "[...document.querySelectorAll('.track')].map(e => e.firstChild.offsetWidth / e.offsetWidth)"
         )
@@ -197,13 +197,16 @@ def test_a_lost_stream_begins_anew(browser, model, tmp_path, monkeypatch):
 
 def test_a_dropped_photo(browser, model, tmp_path, photo):
     best = model.explain(frame(7))
-    verdict = f"noise.png: {model.labels[best.class_index[0, 0]]}, {100 * best.scores[0, 0]:.1f} %."
+    caption = f"{model.labels[best.class_index[0, 0]]} {100 * best.scores[0, 0]:.1f} %"
     with Server(model) as server:
         browser.open(server.url)
         browser.until(says("#status", "No photo yet."))
         assert browser.text("#empty") == "Drop a photo here, or choose one."
         browser.drop_file(photo, 300, 300)
-        browser.until(says("#status", verdict))
+        browser.until(says("#status", "noise.png: explained."))
+        assert browser.text("#chosen") == caption
+        assert browser.evaluate("document.body.innerText").count(caption) == 1
+        assert browser.evaluate("document.querySelector('#found').ariaLive") == "polite"
         wait_for_picture(browser, tmp_path, drawn(model, 7))
         browser.evaluate(set_to("#opacity", 90))
         wait_for_picture(browser, tmp_path, drawn(model, 7, opacity=0.9))
@@ -228,6 +231,71 @@ def test_a_photo_in_place_of_the_live_picture_and_back(browser, model, tmp_path,
         browser.click("#back")
         browser.until(says("#status", "Live."))
         wait_for_picture(browser, tmp_path, drawn(model, 1))
+
+
+def test_method_and_colors_change_the_picture_and_the_legend(browser, model, tmp_path, photo):
+    with Server(model) as server:
+        browser.open(server.url)
+        browser.until(says("#status", "No photo yet."))
+        assert browser.evaluate("document.querySelector('#legend').hidden")
+        browser.drop_file(photo, 300, 300)
+        wait_for_picture(browser, tmp_path, drawn(model, 7))
+        assert browser.text("#method-hint") == "The map is by cam."
+        browser.evaluate(set_to("#colormap", "'viridis'", "change"))
+        wait_for_picture(browser, tmp_path, drawn(model, 7, colormap="viridis"))
+        legend = "document.querySelector('#colors')"
+        assert browser.evaluate(f"{legend}.ariaLabel").endswith("lowest to its highest value: viridis")
+        assert browser.evaluate(f"{legend}.style.background").startswith("linear-gradient(to right, rgb(68, 1, 84)")
+        browser.evaluate(set_to("#method", "'eigencam'", "change"))
+        wait_for_picture(browser, tmp_path, drawn(model, 7, colormap="viridis", method="eigencam"))
+        assert browser.text("#method-hint") == "The map is by eigencam."
+
+
+def test_a_sample_photo_and_its_overlay_to_save(browser, model):
+    with Server(model) as server:
+        browser.open(server.url)
+        browser.until(says("#status", "No photo yet."))
+        browser.click("#sample")
+        browser.until(says("#status", "coffee.jpg: explained."))
+        link = "document.querySelector('#save')"
+        assert browser.evaluate(f"{link}.download") == "coffee-overlay.jpg"
+        size = browser.evaluate(
+            f"new Promise(r => {{ const i = new Image(); i.onload = () => r([i.width, i.height]); i.src = {link}.href }})"
+        )
+        assert size == [600, 400]
+
+
+def test_the_webcam_is_followed_until_it_is_pressed_again(browser, model):
+    with Server(model) as server:
+        browser.open(server.url)
+        browser.until(says("#status", "No photo yet."))
+        browser.click("#webcam")
+        browser.until(says("#status", "Webcam."))
+        first = browser.evaluate("document.querySelector('#picture').src")
+        browser.until(f"document.querySelector('#picture').src !== {first!r}")
+        assert browser.evaluate("document.querySelector('#webcam').ariaPressed") == "true"
+        assert browser.evaluate("document.querySelector('#found').ariaLive") == "off"
+        browser.click("#webcam")
+        browser.until("document.querySelector('#webcam').ariaPressed === 'false'")
+        time.sleep(0.5)  # a picture may be under way
+        last = browser.evaluate("document.querySelector('#picture').src")
+        time.sleep(0.5)
+        assert browser.evaluate("document.querySelector('#picture').src") == last
+        browser.click("#sample")
+        browser.until(says("#status", "coffee.jpg: explained."))
+
+
+def test_a_webcam_that_is_not_there(browser, model):
+    with Server(model) as server:
+        browser.open(server.url)
+        browser.until(says("#status", "No photo yet."))
+        for name, said in (("NotAllowedError", "The browser doesn't allow"), ("NotFoundError", "This computer has no")):
+            browser.evaluate(
+                f"navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('x', '{name}'))"
+            )
+            browser.click("#webcam")
+            browser.until(begins("#problem", said))
+            assert browser.evaluate("document.querySelector('#webcam').ariaPressed") == "false"
 
 
 def test_bad_photos_are_named_and_change_nothing(browser, model, tmp_path, photo):
@@ -262,7 +330,8 @@ def test_names_are_text(browser, tmp_path):
         browser.open(server.url)
         browser.until(says("#status", "No photo yet."))
         browser.drop_file(tmp_path / f"{name}.png", 300, 300)
-        browser.until(begins("#status", f"{name}.png: {name}"))
+        browser.until(says("#status", f"{name}.png: explained."))
+        assert browser.text("#chosen").startswith(name)
         assert browser.text("#model") == f"{name}.onnx, 5 classes"
         assert browser.evaluate("document.images.length") == 1
         assert browser.evaluate("document.title") == f"{name}.onnx – fastcam"

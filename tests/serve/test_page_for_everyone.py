@@ -24,13 +24,16 @@ def test_everything_can_be_reached_and_used_by_keyboard(browser, model, tmp_path
         browser.open(server.url)
         browser.until("document.querySelectorAll('.bar').length === 5")
         order = []
-        for _ in range(11):
+        for _ in range(16):
             browser.press("Tab", 9)
             order.append(browser.evaluate("document.activeElement.id || document.activeElement.className"))
             ring = "getComputedStyle(document.activeElement.closest('.button') ?? document.activeElement)"
             assert browser.evaluate(f"{ring}.outlineStyle") == "solid", order
             assert browser.evaluate(f"parseFloat({ring}.outlineWidth)") >= 2
-        assert order == ["file", *["bar"] * 5, "class", "best", "convention", "threshold", "opacity"]
+        assert order == [
+            *("file", "sample", "webcam", "save", *["bar"] * 5, "class", "best"),
+            *("method", "convention", "threshold", "colormap", "opacity"),
+        ]
         browser.press("ArrowRight", 39)
         assert browser.text("#opacity-value") == "51 %"
         browser.evaluate("document.querySelector('li:nth-child(3) .bar').focus()")
@@ -49,12 +52,18 @@ def test_what_a_screen_reader_is_told(browser, model):
             (node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes if not node["ignored"]
         ]
         best = model.explain(frame(0), top=5)
-        for index, score in zip(best.class_index[0], best.scores[0], strict=True):
-            assert ("button", f"{model.labels[index]} {100 * score:.1f} %") in found
+        for m, index in enumerate(best.class_index[0]):
+            assert ("button", f"{model.labels[index]} {best.score_text(0, m)}") in found
         for role, name in (
             ("heading", "fastcam"),
             ("image", "Live picture with the heatmap and box of the best class"),
             ("button", "Choose a photo"),
+            ("button", "Sample photo"),
+            ("button", "Webcam"),
+            ("link", "Save"),
+            ("image", "Colors of the heatmap from its lowest to its highest value: turbo"),
+            ("combobox", "Method"),
+            ("combobox", "Colors"),
             ("combobox", "Class"),
             ("combobox", "Convention"),
             ("slider", "Threshold"),
@@ -98,4 +107,4 @@ def test_light_and_dark_at_every_width(browser, model, tmp_path, width, height, 
             assert (np.asarray(window.convert("L"))[5, 5] < 60) == dark
         box = "document.querySelector('#picture').getBoundingClientRect()"
         assert browser.evaluate(f"{box}.width") >= 0.6 * width  # the picture dominates
-        assert browser.contrast("h1, p, .name, .value, strong, label, output, button, #box") >= 4.5
+        assert browser.contrast("h1, p, .name, .value, strong, label, output, button, a, #legend span, #box") >= 4.5

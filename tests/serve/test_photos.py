@@ -14,7 +14,7 @@ from fastcam.arrays.conventions import named
 from fastcam.serve import Server
 from fastcam.serve.picture import ExplainedPicture, Settings, explain, settings_of, under_rule
 from tests.serve.camera import frame
-from tests.serve.client import ask_json, assert_alike, png
+from tests.serve.client import ask, ask_json, assert_alike, png
 
 pytestmark = pytest.mark.usefixtures("nothing_left_running")
 
@@ -65,6 +65,36 @@ def test_every_class_can_be_chosen(server, model, index):
     assert_alike(base64.b64decode(got["picture"].split(",")[1]), drawn)
 
 
+@pytest.mark.parametrize("index", [None, 0, 9])
+@pytest.mark.parametrize("method", ["gradcam", "eigencam"])
+def test_every_method_and_color_map_can_be_chosen(server, model, method, index):
+    photo = frame(1)
+    chosen = "" if index is None else f"&class={index}"
+    got = ask_json(server, f"/photo?method={method}&colormap=gray{chosen}", "POST", png(photo))
+    best = model.explain(photo, top=5).class_index[0].tolist()
+    assert [record["class_index"] for record in got["found"]["maps"]] == best
+    assert {record["method"] for record in got["found"]["maps"]} == {method}
+    expected = model.explain(photo, class_index=best[0] if index is None else index, method=method)
+    assert got["found"]["chosen"]["score"] == pytest.approx(expected.scores[0, 0])
+    drawn = fastcam.overlay(photo, expected, label=False, scale=8, colormap="gray")
+    assert_alike(base64.b64decode(got["picture"].split(",")[1]), drawn)
+
+
+def test_a_method_that_does_not_suit_the_model(shared):
+    with Server(fastcam.load(shared / "models" / "mnist_cnn_flatten_fc.onnx")) as server:
+        methods = ask_json(server, "/model.json")["methods"]
+        assert methods[:2] == ["auto", "gradcam"]
+        answer = ask_json(server, "/photo?method=cam", "POST", png(frame()), status=500)
+    assert "cam" in answer["error"]
+
+
+def test_the_sample_photo_is_one(server):
+    status, head, data = ask(server, "/sample.jpg")
+    assert (status, head["Content-Type"]) == (200, "image/jpeg")
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.size == (600, 400)
+
+
 def test_large_photos_are_reduced_for_the_browser_and_boxed_in_their_own_pixels(server, model):
     photo = np.asarray(Image.fromarray(frame()).resize((3000, 2000)))
     got = ask_json(server, "/photo", "POST", png(photo))
@@ -92,7 +122,10 @@ BAD = {
     "threshold=x": "threshold: expected a number; got 'x'",
     "opacity=2": "opacity: expected 0 to 1",
     "opacity=nan": "opacity: expected 0 to 1",
-    "x=1": "settings: expected convention, threshold, opacity and class, each once; got x",
+    "x=1": "settings: expected convention, threshold, opacity, class, method, colormap, each once; got x",
+    "method=x": "method: expected one of auto, cam, gradcam",
+    "method=": "method: expected one of auto",
+    "colormap=hot": "colormap: expected one of jet, turbo, viridis, inferno, gray; got 'hot'",
     "class=1&class=2": "each once; got class, class",
 }
 
@@ -148,6 +181,11 @@ def test_the_network_runs_once_more_for_a_class_that_is_not_among_the_best(model
         assert picture.record(settings)["chosen"]["class_index"] == index
         assert picture.jpeg(settings) == picture.jpeg(settings)
     assert counting.calls == 2
+    for index in (None, int(order[4]), int(order[9]), int(order[9])):
+        settings = Settings(named("paper"), 0.5, index, "gradcam")
+        assert picture.record(settings)["chosen"]["method"] == "gradcam"
+        assert picture.jpeg(settings) == picture.jpeg(settings)
+    assert counting.calls == 4
 
 
 def test_drawings_of_a_picture_are_not_kept_without_end(model):

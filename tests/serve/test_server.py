@@ -33,7 +33,13 @@ def server(model):
 
 @pytest.mark.parametrize(
     ("path", "kind"),
-    [("/", "text/html"), ("/page.css", "text/css"), ("/page.js", "text/java"), ("/multipart.js", "text/java")],
+    [
+        ("/", "text/html"),
+        ("/page.css", "text/css"),
+        ("/page.js", "text/java"),
+        ("/multipart.js", "text/java"),
+        ("/webcam.js", "text/java"),
+    ],
 )
 def test_the_page_and_its_headers(server, path, kind):
     status, head, body = ask(server, path)
@@ -50,6 +56,9 @@ def test_what_the_page_knows_of_the_model(server, model):
     record = ask_json(server, "/model.json")
     assert record["labels"] == list(model.labels)
     assert record["conventions"] == {"paper": 0.2, "gradcam": 0.15, "minmax": 0.2}
+    assert record["methods"][:3] == ["auto", "cam", "gradcam"]
+    assert list(record["colormaps"]) == ["turbo", "jet", "viridis", "inferno", "gray"]
+    assert record["colormaps"]["gray"][0::16] == ["#000000", "#808080", "#ffffff"]
     assert (record["live"], record["classes"], record["name"]) == (False, 10, "cifar10_resnet20.onnx")
 
 

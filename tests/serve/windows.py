@@ -38,8 +38,8 @@ def shown(browser, tmp_path):
 
 def drawn(model, k, **options):
     """Return the expected picture (20, 30, 3) of frame k, coarsely."""
-    opacity = options.pop("opacity", 0.5)
-    picture = fastcam.overlay(frame(k), model.explain(frame(k), **options), opacity=opacity, label=False, scale=8)
+    look = {"opacity": options.pop("opacity", 0.5), "colormap": options.pop("colormap", "turbo")}
+    picture = fastcam.overlay(frame(k), model.explain(frame(k), **options), **look, label=False, scale=8)
     return coarse(Image.fromarray(picture))
 
 

@@ -8,14 +8,14 @@ those parts. An output is added by appending bytes, since protobuf merges what i
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 LARGE_WEIGHT = 1 << 16  # bytes of a weight that is left in the file
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 # Field numbers of onnx.proto.
-MODEL_GRAPH = 7
+MODEL_GRAPH, MODEL_METADATA = 7, 14
 GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_OUTPUT = 1, 5, 12
 TENSOR_RAW_DATA, TENSOR_EXTERNAL_DATA, TENSOR_DATA_LOCATION = 9, 13, 14
 EXTERNAL = 1
@@ -71,6 +71,37 @@ def without_large_weights(data: Buffer, location: str) -> bytes:
         else:
             parts.append(data[field.start : field.end])
     return b"".join(parts)
+
+
+def metadata_of(data: Buffer) -> dict[str, str]:
+    """Return the model's metadata; what isn't UTF-8 is replaced.
+
+    Raises
+    ------
+    ValueError
+        Not a protobuf message, or truncated.
+    """
+    found: dict[str, str] = {}
+    for entry in _fields(data, 0, len(data)):
+        if entry.number == MODEL_METADATA:
+            parts = {part.number: data[part.payload : part.end] for part in _fields(data, entry.payload, entry.end)}
+            key, value = (parts.get(number, b"").decode(errors="replace") for number in (1, 2))
+            found[key] = value
+    return found
+
+
+def has_node(data: Buffer, operators: Collection[bytes]) -> bool:
+    """Return whether a node of the model's main graph contains one of these operators' names.
+
+    Raises
+    ------
+    ValueError
+        Not a protobuf message, or truncated.
+    """
+    graphs = (field for field in _fields(data, 0, len(data)) if field.number == MODEL_GRAPH)
+    fields = (field for graph in graphs for field in _fields(data, graph.payload, graph.end))
+    nodes = (data[field.payload : field.end] for field in fields if field.number == GRAPH_NODE)
+    return any(name in node for node in nodes for name in operators)
 
 
 def appendix_of(outputs: Sequence[str], nodes: Sequence[bytes] = ()) -> bytes:

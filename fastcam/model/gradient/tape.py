@@ -7,7 +7,7 @@ are added to those of the tail itself; a one-hot seed asks for one class. Operat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,6 +52,8 @@ class Tape:
         The tensors that the gradient is wanted of.
     known
         Shape and dtype of every tensor between starts and end.
+    free
+        Inputs of the graph whose values are stored, and may be others in a run.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Tape:
         stored: Sequence[TensorProto],
         starts: Sequence[str],
         known: Mapping[str, Known],
+        free: Collection[str] = (),
     ) -> None:
         self.nodes: list[NodeProto] = []
         self.stored: list[TensorProto] = []
@@ -69,11 +72,9 @@ class Tape:
         self._gradients: dict[str, list[str]] = {}
         self._small: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._stand_ins: dict[str, str] = {}
-        self.read: set[str] = set()  # tensors whose values were asked for
-        self._dependent = set(starts)  # of any dtype
-        for node in nodes:
-            if node.op_type not in SHAPE_OPS and not self._dependent.isdisjoint(reads_of(node)):
-                self._dependent |= {name for name in node.output if name}
+        self._dependent = _behind(nodes, starts)  # of any dtype
+        self.free = _behind(nodes, free)  # may be others in a run, but for what rules read
+        self.read: set[str] = set()
 
     # ---- what rules ask ---------------------------------------------------------------------------------------------
 
@@ -94,9 +95,18 @@ class Tape:
         """Return an attribute that is an axis, counted from the first one."""
         return attribute(node, name, default) % self.rank(of)
 
-    def values(self, node: NodeProto, k: int) -> NDArray[Any] | None:
-        """Return input k of a node, if it is the same in every run; None where it isn't, or isn't given."""
+    def values(self, node: NodeProto, k: int, needed: bool = True) -> NDArray[Any] | None:
+        """Return input k of a node, if it is the same in every run; None where it isn't, or isn't given.
+
+        Parameters
+        ----------
+        needed
+            The rule can't do without. Then inputs of the graph that may be others are the same in every run from now
+            on; else None is returned for them.
+        """
         name = node.input[k] if k < len(node.input) else ""
+        if name in self.free and not needed:
+            return None
         self.read.add(name)
         if name in self._known:
             return None if name in self._dependent else self._known[name].value
@@ -202,7 +212,8 @@ def differentiate(
     written = onnx.ModelProto()
     written.CopyFrom(model)
     nodes, starts = list(written.graph.node), (start, *others)
-    tape = Tape(nodes, written.graph.initializer, starts, known)
+    free = {tensor.name for tensor in model.graph.initializer} & {value.name for value in model.graph.input}
+    tape = Tape(nodes, written.graph.initializer, starts, known, free)
     tape.give(end, tape.like(SEED, end))
     for node in reversed(nodes):
         gradients = [tape.taken(name) if name else None for name in node.output]
@@ -215,7 +226,7 @@ def differentiate(
         if found is None:
             raise GradientError(f"{end!r} doesn't depend on {name!r}: there is no gradient between them")
         tape.nodes.append(helper.make_node("Identity", [found], [output]))
-    _close(written, tape.read)
+    _close(written, tape.read & tape.free)
     written.graph.node.extend(tape.nodes)
     written.graph.initializer.extend(tape.stored)
     written.graph.input.append(helper.make_tensor_value_info(SEED, TensorProto.FLOAT, None))
@@ -224,6 +235,15 @@ def differentiate(
         helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in (end, *outputs)
     )
     return written
+
+
+def _behind(nodes: Sequence[NodeProto], tensors: Collection[str]) -> set[str]:
+    """Return tensors, and those whose values depend on theirs; nodes are in topological order."""
+    found = set(tensors)
+    for node in nodes:
+        if node.op_type not in SHAPE_OPS and not found.isdisjoint(reads_of(node)):
+            found |= {name for name in node.output if name}
+    return found
 
 
 def _close(model: onnx.ModelProto, read: set[str]) -> None:

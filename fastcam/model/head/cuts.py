@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onnx import TensorProto
+from onnx import NodeProto, TensorProto
 
 from fastcam.errors import HeadNotFoundError
 from fastcam.model.graph.graph import SHAPE_OPS, Graph
@@ -90,12 +90,17 @@ def _scores_behind(graph: Graph, output: str) -> list[str]:
             continue
         seen.add(name)
         if node.op_type in SELECTING:
-            waiting += [(source, False) for source in graph.data_inputs(node)]
+            waiting += [(source, _takes_number(node, source)) for source in graph.data_inputs(node)]
         elif is_label:
             waiting += [(source, True) for source in graph.data_inputs(node)]
         else:
             found.append(name)
     return found or ([output] if output in graph.data and output in graph.producers else [])
+
+
+def _takes_number(node: NodeProto, source: str) -> bool:
+    """Return whether a selecting operator takes the number of a class from a tensor, to look its name up."""
+    return node.op_type == "LabelEncoder" or (node.op_type == "ArrayFeatureExtractor" and source == node.input[1])
 
 
 def _renamed(graph: Graph, tensor: str) -> str:

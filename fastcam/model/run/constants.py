@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ def fits(value: NDArray[Any], wanted: DTypeLike) -> bool:
     return value.dtype.kind in "biuf" and not (value.dtype.kind == "f" and np.dtype(wanted).kind in "biu")
 
 
-def of_each(given: Any, loaded: Constants, batch: int | None, count: int) -> list[Constants]:
+def of_each(given: Any, loaded: Constants, batch: int | None, count: int) -> Sequence[Constants]:
     """Return the other values for each of some images.
 
     Parameters
@@ -45,7 +45,7 @@ def of_each(given: Any, loaded: Constants, batch: int | None, count: int) -> lis
 
     Returns
     -------
-    list of mappings
+    sequence of mappings
         For each image, in the inputs' dtypes, without those that are as loaded.
 
     Raises

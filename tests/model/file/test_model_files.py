@@ -168,7 +168,9 @@ def test_labels_must_be_as_many_as_the_classes(tmp_path):
         fastcam.load(classifier(), labels=file)
     file.write_text("\ufeffa\nb\nc\nd\ne\n\n", encoding="utf-8")
     assert fastcam.load(classifier(), labels=file).labels == ("a", "b", "c", "d", "e")
-    with pytest.raises(InputError, match="labels: expected 'imagenet', a text or JSON file, or the names; got int"):
+    with pytest.raises(
+        InputError, match="labels: expected 'imagenet', a text, CSV, JSON or YAML file, or the names; got int"
+    ):
         fastcam.load(classifier(), labels=5)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="labels: .*none.txt: can't be read as text"):
         fastcam.load(classifier(), labels=tmp_path / "none.txt")

@@ -53,7 +53,7 @@ def split(tape: Tape, node: NodeProto, gradients: Sequence[str | None]) -> list[
 @RULES.unary("Pad")
 def pad(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
     """Remove the padding that was added, and the other way round."""
-    pads = tape.values(node, 1)
+    pads = tape.values(node, 1, needed=False)
     if pads is None or attribute(node, "mode", "constant") != "constant" or _axes_given(node, 3):
         return traced(tape, node, g, x, y)
     return tape.add("Pad", g, (-pads).tolist())
@@ -61,8 +61,7 @@ def pad(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
 
 @RULES.unary("Slice")
 def slices(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
-    starts, ends = tape.values(node, 1), tape.values(node, 2)
-    axes, steps = tape.values(node, 3), tape.values(node, 4)
+    starts, ends, axes, steps = (tape.values(node, k, needed=False) for k in (1, 2, 3, 4))
     computed = (_axes_given(node, 3) and axes is None) or (_axes_given(node, 4) and steps is None)
     if starts is None or ends is None or computed or (steps is not None and (steps != 1).any()):
         return traced(tape, node, g, x, y)
@@ -78,7 +77,7 @@ def slices(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
 @RULES.unary("Gather")
 def gather(tape: Tape, node: NodeProto, g: str, x: str, y: str) -> str:
     """Pad the gradient of a single index, such as a class token's; trace any other."""
-    axis, index = tape.axis(node, "axis", 0, x), tape.values(node, 1)
+    axis, index = tape.axis(node, "axis", 0, x), tape.values(node, 1, needed=False)
     if index is None or index.size != 1:
         return traced(tape, node, g, x, y)
     rank, side = tape.rank(x), tape.shape(x)[axis]

@@ -1,0 +1,1 @@
+"""Tests of `fastcam.classifier.stated`."""
