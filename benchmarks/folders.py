@@ -28,6 +28,7 @@ from fastcam.images.photos import photo_pixels
 from fastcam.images.regions import view_of
 
 MODEL = SHARED / "models" / "mobilenet_v2_1.0_224_nchw_gemm.onnx"
+SIZE = (224, 224)
 COMMANDS = {
     "`fastcam explain --no-overlay`": ["--no-overlay"],
     "`fastcam explain --no-overlay --workers 1`": ["--no-overlay", "--workers", "1"],
@@ -47,19 +48,17 @@ def photos(folder: Path, count: int) -> list[str]:
 def parts(paths: list[str]) -> dict[str, Callable[[], Any]]:
     """Return the parts of the work of all photos, each for one thread."""
     model = load(1)
-    vision, pixels = model.vision, [photo_pixels(path) for path in paths[:128]]
-    inputs = [
-        frames.network_input(
-            one, view_of(one.shape[:2], vision.target, model.preprocess), model.preprocess, model.input
-        )
-        for one in pixels
-    ]
+    pixels = [photo_pixels(path) for path in paths[:128]]
+
+    def prepared(one: Any) -> Any:
+        view = view_of((one.shape[0], one.shape[1]), SIZE, model.preprocess)
+        return frames.network_input(one, view, model.preprocess, model.input)
+
+    inputs = [prepared(one) for one in pixels]
 
     def preprocess() -> None:
         for k in range(len(paths)):
-            one = pixels[k % len(pixels)]
-            view = view_of(one.shape[:2], vision.target, model.preprocess)
-            frames.network_input(one, view, model.preprocess, model.input)
+            prepared(pixels[k % len(pixels)])
 
     def infer() -> None:
         for k in range(len(paths)):
@@ -78,7 +77,7 @@ def plain_loop(paths: list[str], threads: int) -> Callable[[], None]:
     def run() -> None:
         for path in paths:
             with Image.open(path) as photo:
-                small = photo.convert("RGB").resize((224, 224), Image.Resampling.BILINEAR)
+                small = photo.convert("RGB").resize(SIZE, Image.Resampling.BILINEAR)
             pixels = np.asarray(small, np.float32).transpose(2, 0, 1)[None] / 127.5 - 1
             session.run(None, {name: pixels})
 

@@ -17,6 +17,7 @@ from fastcam.errors import InputError
 if TYPE_CHECKING:
     from fastcam.classifier.classifier import Classifier
 
+KINDS_OF_FILES = {1: "signal.npy", 2: "photo.jpg", 3: "volume.npy"}  # by the rank of the input
 IMAGENET = (1000, 1001)  # classes, without and with one of the background
 EXAMPLES = (
     "fastcam inspect model.onnx",
@@ -107,11 +108,14 @@ def _preprocessing(model: Classifier) -> list[tuple[str, str]]:
 
 def _next(model: Classifier, options: argparse.Namespace) -> list[tuple[str, str]]:
     """Return the line of the command that explains a photo, quoted for the shell, and one of what it supposes."""
-    words = ["fastcam", "explain", _as_operand(options.model), "photo.jpg"]
+    from fastcam.images.preprocessing import NAMED
+
+    words = ["fastcam", "explain", _as_operand(options.model), KINDS_OF_FILES[model.input.rank]]
     given = {name: getattr(options, name) for name in ("preprocess", "labels", "head", "model_output", "activation")}
     notes = []
-    if model.preprocess_origin == "default" and not given["preprocess"]:
-        given["preprocess"] = "imagenet"
+    assumed = next((name for name, one in NAMED.items() if one == model.preprocess), None)
+    if model.preprocess_origin == "default" and assumed and not given["preprocess"]:
+        given["preprocess"] = assumed
         notes.append("this preprocessing is assumed")
     if model.labels is None and not given["labels"] and model.head.classes in IMAGENET:
         given["labels"] = "imagenet"
@@ -135,7 +139,7 @@ def _as_operand(path: str) -> str:
 def _labels(model: Classifier) -> str:
     """Return the first names, where they come from, and why others weren't taken; or a proposal."""
     if model.labels is None:
-        proposal = f"; {model.head.classes} classes: --labels imagenet?" if model.head.classes in (1000, 1001) else ""
+        proposal = f"; {model.head.classes} classes: --labels imagenet?" if model.head.classes in IMAGENET else ""
         return f"{model.labels_origin}{proposal}"
     details = f"; {model.labels_details}" if model.labels_details else ""
     return f"{len(model.labels)}: {', '.join(model.labels[:3])}, ... ({model.labels_origin}){details}"

@@ -204,6 +204,12 @@ def test_the_next_command_has_what_was_given(tmp_path, monkeypatch, capsys):
     assert words[4:] == expected
 
 
+def test_inspect_proposes_what_it_assumes(shared, capsys):
+    """Names of other presets where those are assumed; nothing where a file states the preprocessing."""
+    assert main(["inspect", str(shared / "models" / "mobilenet_v2_1.0_224_quant_q.onnx")]) == 0
+    assert next_of(capsys.readouterr().out).endswith("photo.jpg --preprocess raw --labels imagenet")
+
+
 def test_inspect_may_propose_labels(shared, capsys):
     assert main(["inspect", str(shared / "models" / "squeezenet1_1_nchw.onnx")]) == 0
     told = capsys.readouterr().out
