@@ -43,7 +43,7 @@ def pillow(frame):
 
 def fastcam(frame, way, threads=None):
     model = ImageInput("images", np.float32, "NCHW", 1, 3, TARGET)
-    out, region = np.empty((1, 3, TARGET), np.float32), (0, 0, frame.shape[1], frame.shape[0])
+    out, region = np.empty((1, 3, *TARGET), np.float32), (0, 0, frame.shape[1], frame.shape[0])
     spec = replace(SPEC, interpolation=way)
     return lambda: network_input(frame, region, spec, model, out=out, threads=threads)
 

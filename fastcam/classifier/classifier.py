@@ -53,7 +53,7 @@ class Classifier(PreparedModel):
         layer: str | Sequence[str] | None = None,
         convention: str = "paper",
         threshold: float | None = None,
-        connectivity: int = 8,
+        connectivity: int | None = None,
         engine: str = "auto",
         batch_size: int | None = None,
         progress: Progress | None = None,
@@ -67,7 +67,10 @@ class Classifier(PreparedModel):
         Parameters
         ----------
         images
-            A path, a PIL image or an (H, W, 3) uint8 RGB array; a sequence of these, of any sizes; or (N, H, W, 3).
+            A path, the bytes of a file, a file object opened as binary, a PIL image, or an array of RGB colours or
+            greys: (H, W), (H, W, 1), (H, W, 3), or (H, W, 4) with alpha, of uint8, of floats in [0, 1], or of uint16
+            (`Preprocess.levels`). Of the channels "bands" (`Preprocess.channels`), (H, W, C) of any dtype, or an NPY or
+            TIFF file of it. A sequence of these, of any sizes, but with the fit "whole"; or (N, H, W, C).
         tensors
             In place of images: network inputs that are preprocessed already, (N, ...) or one item without N, in the
             layout and dtype of `Classifier.input`, or a sequence of items. Arrays of NumPy, PyTorch or any library with
@@ -251,7 +254,7 @@ class Classifier(PreparedModel):
         layer: str | Sequence[str] | None = None,
         convention: str = "paper",
         threshold: float | None = None,
-        connectivity: int = 8,
+        connectivity: int | None = None,
         engine: str = "auto",
     ) -> Stream:
         """Explain the frames of a video or camera, several at once, in order.

@@ -11,17 +11,19 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.arrays.values import Boxes
+from fastcam.arrays.values import Boxes, Cuboids, Intervals
 from fastcam.classifier.given import Given, of_each
 from fastcam.classifier.pipeline import InTurn, Work
 from fastcam.classifier.steady import Smoother, Steady
 from fastcam.classifier.vision import SeenPhoto, Vision
 from fastcam.errors import InputError
 from fastcam.images.photos import Photo
+from fastcam.images.volumes import told
 from fastcam.methods.method import InputMethod
 from fastcam.methods.options import Options
 from fastcam.model.gradient.at_input import Smoothing
 from fastcam.results import Explanation, Failure, InputGradient
+from fastcam.results.boxes import stacked
 
 T = TypeVar("T")
 Labels = tuple[str, ...] | None
@@ -49,7 +51,7 @@ class Explained(NamedTuple):
     seen: SeenPhoto
     class_index: NDArray[np.int64]
     activation_maps: NDArray[np.float32]
-    boxes: Boxes
+    boxes: Boxes | Intervals | Cuboids
     seconds: float
     how: str
 
@@ -77,10 +79,16 @@ def input_gradient(
     def sent_back(
         seen: SeenPhoto, classes: NDArray[np.int64], options: Options
     ) -> tuple[SeenPhoto, NDArray[np.int64], NDArray[np.float32]]:
-        return seen, classes, vision.attribution.input_gradients(seen, classes, options, smoothing, layer)
+        return (
+            seen,
+            classes,
+            vision.attribution.at(seen.network_input).input_gradients(seen, classes, options, smoothing, layer),
+        )
 
     seen, index, gradients = zip(*_each(vision, given, options, sent_back), strict=True)
-    opened = vision.attribution.inputs.ready(method.variant, method.places if layer is None else layer)
+    opened = vision.attribution.at(seen[0].network_input).inputs.ready(
+        method.variant, method.places if layer is None else layer
+    )
     inputs = np.concatenate([one.network_input[:1] for one in seen]).astype(np.float32)
     return InputGradient(
         class_index=np.stack(index),
@@ -93,7 +101,7 @@ def input_gradient(
         labels=labels,
         method=method.name,
         layer=opened.layer,
-        preprocess=given.preprocess or vision.preprocess.describe(),
+        preprocess=given.preprocess or told(vision.preprocess, vision.session.input),
         provider=vision.session.provider,
         **smoothing._asdict(),
     )
@@ -113,10 +121,17 @@ def _each(
     failures
         Filled with those of images that are left out; None: an error of one is the caller's.
     """
+    shapes: list[tuple[int, ...]] = []
 
     def one(n: int, image: Any) -> T:
         wanted = options.classes(n)
         seen = given.look(vision, n, image, options, None if isinstance(wanted, int) else wanted)
+        shapes.append(seen.network_input.shape)
+        if shapes[-1] != shapes[0]:
+            raise InputError(
+                f"expected network inputs of one size in a call, {shapes[0]} as the first; got {shapes[-1]}. With "
+                "fit='whole' each has its photo's proportions: explain photos one by one, or load with fit='stretch'"
+            )
         classes = vision.best(seen, wanted) if isinstance(wanted, int) else wanted
         return work(seen, classes, options.of_image(n, len(given.images)))
 
@@ -128,7 +143,7 @@ def _localize(vision: Vision, seen: SeenPhoto, classes: NDArray[np.int64], optio
     began = time.perf_counter()
     maps, boxes = vision.boxes(vision.maps(seen, classes, options), seen, options)
     seconds = time.perf_counter() - began
-    how = vision.attribution.describe(seen, options)
+    how = vision.attribution.at(seen.network_input).describe(seen, options)
     light = replace(seen, network_input=np.empty(0), feature_maps=None, at_layers=None)  # all photos are held at once
     return Explained(light, classes, maps, boxes, seconds, how)
 
@@ -203,11 +218,7 @@ def gather(
         scores=np.take_along_axis(np.stack([one.scores for one in seen]), index, axis=1),
         logits=np.stack([one.logits for one in seen]),
         activation_maps=np.stack([one.activation_maps for one in found]),
-        boxes=Boxes(
-            np.stack([one.boxes.xyxy for one in found]),
-            np.stack([one.boxes.area for one in found]),
-            np.stack([one.boxes.peak for one in found]),
-        ),
+        boxes=stacked([one.boxes for one in found]),
         image_sizes=np.array([one.size for one in seen], np.int64),
         regions=np.array([one.region for one in seen], np.int64),
         method=options.method.name,
@@ -224,8 +235,10 @@ def gather(
         },
         labels=labels,
         head=vision.head,
-        preprocess=preprocess or vision.preprocess.describe(),
+        preprocess=preprocess or told(vision.preprocess, vision.session.input),
         levels=None if preprocess else vision.preprocess.levels,
+        channels=vision.preprocess.channels,
+        background=vision.preprocess.background,
         provider=vision.session.provider,
         activation=vision.scoring.activation,
         failures=tuple(failures),

@@ -9,10 +9,12 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.classifier.vision import Prepared, SeenPhoto, Vision
+from fastcam.classifier.preparation import Prepared
+from fastcam.classifier.vision import SeenPhoto, Vision
 from fastcam.errors import InputError
 from fastcam.images.photos import Photo, each_photo
 from fastcam.images.tensors import GIVEN, Placed, check_finite, network_inputs, placed, sides_of
+from fastcam.images.volumes import each_array
 from fastcam.methods.options import Options
 from fastcam.model.run import constants as further
 from fastcam.model.run.constants import AS_LOADED, Constants
@@ -65,7 +67,9 @@ class Given(NamedTuple):
         if tensors is None:
             if region is not None:
                 raise InputError("region: expected with tensors alone, as photos have the preprocessing's; got one")
-            found = cls(each_photo(images), keep_images=bool(keep_images))
+            rank = vision.session.input.rank
+            each = each_photo(images) if rank == 2 else each_array(images, rank)
+            found = cls(each, keep_images=bool(keep_images))
         elif keep_images:
             raise InputError("keep_images: expected with images alone, as tensors have no pixels; got True")
         else:

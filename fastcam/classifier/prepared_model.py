@@ -14,12 +14,13 @@ from fastcam.classifier.given import Given
 from fastcam.classifier.pooled_features import features_of
 from fastcam.classifier.vision import Vision
 from fastcam.errors import InputError
-from fastcam.images.fit import check_channels, default_preprocess, target_size, value_range
+from fastcam.images.fit import check_channels, default_preprocess, for_rank, is_of_frames, target_size, value_range
 from fastcam.images.preprocessing import NAMED, Preprocess
 from fastcam.methods.attribution import Attribution
 from fastcam.model.file.source import Source, read_source
 from fastcam.model.head.discovery import discover
 from fastcam.model.head.head import Activation, Head
+from fastcam.model.head.probes import NORMALIZED
 from fastcam.model.head.scores import scoring
 from fastcam.model.head.search import Candidate
 from fastcam.model.opened_model import OpenedModel
@@ -92,10 +93,11 @@ class PreparedModel:
         self.path = path
         self.sha256 = head.sha256 or None
         self.candidates, self.seconds = tuple(candidates), seconds
-        self.preprocess = preprocess or default_preprocess(session.input)
+        given = preprocess or default_preprocess(session.input)
         self.preprocess_origin = preprocess_origin if preprocess else "default"
         self.preprocess_details = preprocess_details
         try:
+            self.preprocess = for_rank(given, self.input)
             check_channels(self.preprocess, self.input)
             target = target_size(self.preprocess, self.input)
         except InputError as error:
@@ -103,7 +105,9 @@ class PreparedModel:
         self._wanted_activation, how = activation, scoring(head, activation)
         self.activation: Activation = how.activation
         self.activation_origin = how.origin
-        opened = OpenedModel(source, opening, head, target, session, value_range(self.preprocess))
+        is_known = session.input.rank == 2 or is_of_frames(self.preprocess, session.input)
+        pixels = value_range(self.preprocess) if is_known else NORMALIZED
+        opened = OpenedModel(source, opening, head, target, session, pixels)
         self.vision = Vision(session, head, self.preprocess, target, how, Attribution(opened))
 
     def __repr__(self) -> str:

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastcam.arrays import conventions, engines
-from fastcam.arrays.checks import check_connectivity, check_maps, class_indices
+from fastcam.arrays.boxes import find_boxes
+from fastcam.arrays.checks import check_maps, class_indices
 from fastcam.arrays.devices import check_ready, in_host_memory, is_ready
 from fastcam.arrays.engines.engine import Engine
 from fastcam.arrays.grids import grid
-from fastcam.arrays.resampling import Region
+from fastcam.arrays.places import neighbors_of
 from fastcam.arrays.scalars import is_whole
-from fastcam.arrays.values import Boxes
+from fastcam.arrays.values import Boxes, Cuboids, Intervals
+from fastcam.classifier import preparation
+from fastcam.classifier.preparation import Prepared
 from fastcam.errors import InputError
-from fastcam.images import frames
-from fastcam.images.photos import Photo, photo_pixels
+from fastcam.images.photos import Photo
 from fastcam.images.preprocessing import Preprocess
-from fastcam.images.regions import part_of, view_of
+from fastcam.images.regions import Part, part_of
 from fastcam.methods import table
 from fastcam.methods.attribution import Attribution
+from fastcam.methods.method import InputMethod
 from fastcam.methods.options import Options, Seen
 from fastcam.model.head.head import OWN, Head
 from fastcam.model.head.proof import check_identity, identity_holds
@@ -50,28 +53,6 @@ class Outputs(NamedTuple):
     scores: NDArray[np.float32]
 
 
-class Prepared(NamedTuple):
-    """A network input, of a photo or as a caller gave it, and its place in the photo.
-
-    Attributes
-    ----------
-    network_input
-        (1, ...) in the model's own layout and dtype.
-    size, region
-        As of `SeenPhoto`.
-    seconds
-        Seconds that preprocessing took.
-    pixels
-        The photo's pixels (H, W, 3) uint8, read-only, if they are to be kept.
-    """
-
-    network_input: Any
-    size: tuple[int, int]
-    region: Region
-    seconds: float = 0.0
-    pixels: NDArray[np.uint8] | None = None
-
-
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class SeenPhoto(Seen):
     """One photo as the network saw it.
@@ -79,17 +60,17 @@ class SeenPhoto(Seen):
     Attributes
     ----------
     size
-        (height, width) of the photo.
+        (height, width) of the photo; (length,) of a signal, (depth, height, width) of a volume.
     region
-        xyxy of the part of the photo's plane that the network saw.
+        xyxy of the part of the photo's plane that the network saw; xx of a signal, xyzxyz of a volume.
     seconds
         Seconds that preprocessing and inference took.
     pixels
         As of `Prepared`.
     """
 
-    size: tuple[int, int]
-    region: Region
+    size: tuple[int, ...]
+    region: tuple[int, ...]
     seconds: tuple[float, float]
     pixels: NDArray[np.uint8] | None = None
 
@@ -131,7 +112,7 @@ class Vision:
         layer: str | Sequence[str] | None = None,
         convention: str = "paper",
         threshold: float | None = None,
-        connectivity: int = 8,
+        connectivity: int | None = None,
         engine: str = "auto",
         batch_size: int | None = None,
         progress: Progress | None = None,
@@ -157,7 +138,7 @@ class Vision:
         layers = _names(layer)
         record = table.named(method, self.head, layers)
         check_asking(batch_size, progress)
-        rule, neighbours = conventions.named(convention, threshold), check_connectivity(connectivity)
+        rule, neighbours = conventions.named(convention, threshold), neighbors_of(connectivity, self.session.input.rank)
         chosen = self._engine(engine)
         classes = self._classes(top, class_index, images)
         found = Options(
@@ -170,6 +151,12 @@ class Vision:
             batch_size=None if batch_size is None else int(batch_size),
             progress=progress,
         )
+        if self.sizes_vary and (layers or isinstance(record, InputMethod)):
+            what = "layer=..." if layers else f"{record.name!r}"
+            raise InputError(
+                f"method: expected one that reads the head's feature maps with fit='whole', by which network inputs of "
+                f"a model of open size have sizes of their own; got {what}. Load the model with fit='stretch'"
+            )
         if layers:
             self.attribution.check_layers(found)
         return found
@@ -199,25 +186,25 @@ class Vision:
 
     # ---- photo and network ------------------------------------------------------------------------------------------
 
+    @property
+    def sizes_vary(self) -> bool:
+        """True if network inputs have the proportions of their photos: the fit "whole" of a model of open size."""
+        return preparation.sizes_vary(self.preprocess, self.session.input)
+
     def see(self, photo: Photo, options: Options | None = None, classes: NDArray[np.int64] | None = None) -> SeenPhoto:
         """Preprocess a photo and run it through the network: `prepare`, then `look`."""
         return self.look(self.prepare(photo), options, classes)
 
     def prepare(self, photo: Photo, *, keep_pixels: bool = False) -> Prepared:
-        """Preprocess a photo: a path, a PIL image or an (H, W, 3) uint8 RGB array; keep its pixels, of arrays a copy.
+        """Preprocess a photo, as in `Classifier.explain`; keep its pixels, of arrays a copy.
 
         Raises
         ------
         InputError
             The photo can't be read.
         """
-        began = time.perf_counter()
-        pixels = photo_pixels(photo, self.preprocess.levels)
-        size = (pixels.shape[0], pixels.shape[1])
-        view = view_of(size, self.target, self.preprocess)
-        given = frames.network_input(pixels, view, self.preprocess, self.session.input)
-        seconds = time.perf_counter() - began
-        return Prepared(given, size, view.region, seconds, _kept(pixels, photo) if keep_pixels else None)
+        own = self.session.input
+        return preparation.prepare(photo, self.preprocess, own, self.head, self.target, keep_pixels=keep_pixels)
 
     def look(
         self,
@@ -247,16 +234,18 @@ class Vision:
         Raises
         ------
         InputError
-            The logits aren't finite.
+            The logits aren't finite, or a volume takes more memory than there is.
         ModelError
             ONNX Runtime failed while running.
         """
         began, given = time.perf_counter(), prepared.network_input
+        if self.session.input.rank == 3:
+            self.attribution.model.check_room(given.shape)
         engine = options.engine if options else engines.named("cpu")
         here = given if options and not options.reads_input else in_host_memory(given)
         at_layers = None
         if options and options.layers:
-            at_layers = self.attribution.at_layers(here, options, classes, constants)
+            at_layers = self.attribution.at(here).at_layers(here, options, classes, constants)
         holds = True
         if at_layers is None:
             with engine.on(self.session.device[1]):
@@ -343,10 +332,12 @@ class Vision:
             As `Attribution.maps`.
         """
         with options.engine.on(self.session.device[1]):
-            return self.attribution.maps(seen, classes, options)
+            return self.attribution.at(seen.network_input).maps(seen, classes, options)
 
-    def boxes(self, maps: Any, seen: SeenPhoto, options: Options) -> tuple[NDArray[np.float32], Boxes]:
-        """Return maps (M, h, w) in the host's memory, and their boxes (M, 4) in the photo's pixels.
+    def boxes(
+        self, maps: Any, seen: SeenPhoto, options: Options
+    ) -> tuple[NDArray[np.float32], Boxes | Intervals | Cuboids]:
+        """Return maps (M, *places) in the host's memory, and their boxes (M, 4) in the photo's pixels.
 
         Raises
         ------
@@ -354,6 +345,8 @@ class Vision:
             NaN or infinity in a map.
         """
         engine, part = options.engine, part_of(seen.region, seen.size)
+        if len(part.sides) != 2:
+            return self._boxes_of_places(maps, part, options)
         with engine.on(self.session.device[1]):
             where = grid((maps.shape[1], maps.shape[2]), part.sides, part.window)
             found, sound = engine.find_boxes(maps, where, options.convention, options.connectivity)
@@ -361,6 +354,16 @@ class Vision:
         if sound < len(here) or (engine.name == "cuda" and np.isnan(peak).any()):
             check_maps("activation maps", here)
         return here, Boxes(part.in_photo(xyxy, area), area, peak)
+
+    def _boxes_of_places(
+        self, maps: Any, part: Part, options: Options
+    ) -> tuple[NDArray[np.float32], Boxes | Intervals | Cuboids]:
+        """Return maps of signals or volumes in the host's memory, and their intervals or boxes of three sides."""
+        here, rule = self.in_host(maps, options), options.convention
+        settings = {"convention": rule.name, "threshold": rule.threshold, "connectivity": options.connectivity}
+        found: Any = find_boxes(here, part.sides, **settings, window=part.window)  # type: ignore[call-overload]
+        corners = fields(found)[0].name
+        return here, replace(found, **{corners: part.in_photo(getattr(found, corners), found.area)})
 
     def in_host(self, maps: Any, options: Options) -> NDArray[np.float32]:
         """Return maps (M, h, w) in the host's memory, without boxes.
@@ -372,15 +375,8 @@ class Vision:
         """
         with options.engine.on(self.session.device[1]):
             (here,) = options.engine.host(maps)
-        check_maps("activation maps", here)
+        check_maps("activation maps", here, here.ndim - 1)
         return here
-
-
-def _kept(pixels: NDArray[np.uint8], photo: Photo) -> NDArray[np.uint8]:
-    """Return pixels that nobody writes to: a copy where they are the caller's own array."""
-    own = pixels.copy() if isinstance(photo, np.ndarray) and np.may_share_memory(pixels, photo) else pixels
-    own.flags.writeable = False
-    return own
 
 
 def _names(layer: Any) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> None:
     """Bake the model and print what was written."""
     from fastcam.export.baked_model import bake
 
-    size: tuple[int, int] | Literal["input"] | None = None
+    size: tuple[int, ...] | Literal["input"] | None = None
     if options.size is not None:
         size = "input" if options.size == "input" else _sides("--size", options.size)
     made = bake(
@@ -76,9 +76,12 @@ def _lines(made: Baked) -> list[tuple[str, str]]:
     ]
 
 
-def _sides(name: str, text: str) -> tuple[int, int]:
-    """Return (height, width) of a text HxW."""
-    height, _, width = text.partition("x")
-    if not all(side.isascii() and side.isdigit() and int(side) for side in (height, width)):
-        raise InputError(f"{name}: expected HEIGHTxWIDTH, such as 224x224; got {text!r}")
-    return int(height), int(width)
+def _sides(name: str, text: str) -> tuple[int, ...]:
+    """Return (height, width) of a text HxW, (length,) of L, (depth, height, width) of DxHxW."""
+    sides = text.split("x")
+    if len(sides) > 3 or not all(side.isascii() and side.isdigit() and int(side) for side in sides):
+        raise InputError(
+            f"{name}: expected HEIGHTxWIDTH, such as 224x224, LENGTH of signals or DEPTHxHEIGHTxWIDTH of volumes; got "
+            f"{text!r}"
+        )
+    return tuple(map(int, sides))

@@ -89,7 +89,7 @@ def _preprocessing(model: Classifier) -> list[tuple[str, str]]:
     spec, origin = model.preprocess, model.preprocess_origin
     size = _joined(model.input.sides(spec.size), "×")
     share = f", crop_fraction {spec.crop_fraction:g}" if spec.fit in ("center-crop", "crop-resize") else ""
-    resize = f", resize {_joined(spec.resize, '×')}" if spec.fit == "resize-crop" else ""
+    resize = f", resize {_joined(spec.resize, '×')}" if spec.fit == "resize-crop" or spec.resize else ""
     rounding = f", rounding {spec.rounding}" if spec.rounding != "down" else ""
     details = f"; {model.preprocess_details}" if model.preprocess_details else ""
     assumed = "assumed (default)" if origin == "default" else origin
@@ -99,7 +99,7 @@ def _preprocessing(model: Classifier) -> list[tuple[str, str]]:
         ("preprocess", f"{assumed}{details}"),
         (
             "fit",
-            f"{spec.fit}{share}{resize}{rounding}, size {size}, interpolation {spec.interpolation}, fill {spec.fill}",
+            f"{spec.fit}{share}{resize}{rounding}, size {size}, interpolation {spec.interpolation}, fill {spec.border}",
         ),
         ("values", f"{values}, channels {spec.channels}{levels}"),
         ("labels", _labels(model)),

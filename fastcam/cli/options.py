@@ -90,7 +90,7 @@ def add_map_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--convention", default="paper", metavar="NAME", help="paper (default), gradcam or minmax")
     group.add_argument("--threshold", type=float, metavar="FRACTION", help="in place of the convention's own")
-    group.add_argument("--connectivity", type=int, default=8, metavar="4|8", help="neighbours of a pixel (default 8)")
+    group.add_argument("--connectivity", type=int, metavar="4|8", help="neighbours of a pixel (default 8)")
     group.add_argument("--engine", default="auto", metavar="NAME", help="auto (default), cpu, reference or cuda")
     drawing = parser.add_argument_group("drawing", "for example: --colormap viridis --opacity 0.4")
     drawing.add_argument(

@@ -79,26 +79,25 @@ class PhotoWork:
     ) -> tuple[dict[str, Any], list[bytes]]:
         from fastcam.cli.writing import png
         from fastcam.export.overlays import legible_scale, overlay
-        from fastcam.images.photos import photo_pixels
 
-        photo = photo_pixels(path, self.model.preprocess.levels) if names else path  # decoded once for both
-        explanation = self._explain(photo, is_over)
+        explanation = self._explain(path, is_over, keep_images=bool(names))
         record = explanation[0].to_dict()
-        if not names:
+        if explanation.images is None:
             return record, []
         record["maps"] = [one | {"overlay": name} for one, name in zip(record["maps"], names, strict=True)]
+        photo = explanation.images[0]  # decoded once
         height, width = explanation.image_sizes[0].tolist()
         how = {"scale": legible_scale((height, width)), "threads": 1 if self.steps is None else None, **self.draw}
         return record, [png(overlay(photo, explanation, map=m, **how)) for m in range(len(names))]
 
-    def _explain(self, photo: Any, is_over: Callable[[], bool]) -> Explanation:
+    def _explain(self, path: str, is_over: Callable[[], bool], *, keep_images: bool) -> Explanation:
         """Explain a photo, with a line on the terminal while a method asks the model again."""
         if self.steps is not None:
             with self.steps() as steps:
-                return self.model.explain(photo, progress=steps.reach, **self.how)
+                return self.model.explain(path, progress=steps.reach, keep_images=keep_images, **self.how)
 
         def go_on(done: int, total: int) -> None:
             if is_over():
                 raise Stopped
 
-        return self.model.explain(photo, progress=go_on, **self.how)
+        return self.model.explain(path, progress=go_on, keep_images=keep_images, **self.how)

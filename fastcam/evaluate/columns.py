@@ -40,6 +40,7 @@ class BatchScorer:
     ) -> None:
         self._models, self._plans, self._data, self._strict = models, plans, annotations, strict
         self._levels = next((model.preprocess.levels for model in models.values()), None)  # of all, the same
+        self._background = next((model.preprocess.background for model in models.values()), 255)  # of the first
         self._scorer = Scorer(protocol)
         self._baselines = protocol.baselines
         self._rows = sum(map(len, plans.values())) + len(self._baselines)
@@ -73,7 +74,7 @@ class BatchScorer:
 
     def _read(self, n: int, problems: list[tuple[int, Problem]]) -> tuple[Image.Image, Subject] | None:
         try:
-            photo = read_photo(self._data.paths[n], self._levels)
+            photo = read_photo(self._data.paths[n], self._levels, self._background)
             return photo, subject_of(self._data, n, (photo.height, photo.width), masks=self._masks)
         except InputError as error:
             if self._strict:

@@ -182,7 +182,7 @@ def _check_models(models: Mapping[str, Classifier], annotations: Annotations, pr
             had = ", ".join(f"{name} has {count}" for name, count in counts.items())
             raise InputError(f"models: expected the same classes of all, {least} or more as the data has; {had}")
         fit = models[name].preprocess.fit
-        if protocol.convention == "wsol" and fit != "stretch":
+        if protocol.convention == "wsol" and fit not in ("stretch", "whole"):
             raise InputError(
                 f"convention: 'wsol' expects models that see whole photos, as in its source; {name} has the fit "
                 f"{fit!r}. Load it with preprocess=..., such as 'imagenet,fit=stretch'"

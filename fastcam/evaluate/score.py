@@ -114,7 +114,8 @@ class Scorer:
         for name, one in plans.items():
             maps = vision.in_host(vision.maps(seen, classes, one), one)
             sample = self._sample(maps, classes, part_of(seen.region, seen.size), subject, network)
-            found[name] = self._rows(sample, self._metrics), vision.attribution.describe(seen, one)
+            how = vision.attribution.at(seen.network_input).describe(seen, one)
+            found[name] = self._rows(sample, self._metrics), how
         return found
 
     def of_baseline(self, name: str, subject: Subject) -> Rows:

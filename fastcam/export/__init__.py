@@ -1,8 +1,8 @@
 """Explanations and models for others: overlays, segments, annotation files, and models with maps baked in.
 
-For users who pass results on to other programs: `overlays`, `figure`, `segments`, `masks` and `labels` are pictures,
-drawn by `marks`, `text`, `fonts` and `sheet`; `coco`, `yolo`, `supervision`, `lines` and `npz` are formats;
-`baked_model` writes models. May import `fastcam.results`, `fastcam.methods` and the rooms below them, not
+For users who pass results on to other programs: `overlays`, `figure`, `signals`, `slices`, `segments`, `masks` and
+`labels` are pictures, drawn by `marks`, `text`, `fonts` and `sheet`; `coco`, `yolo`, `supervision`, `lines` and `npz`
+are formats; `baked_model` writes models. May import `fastcam.results`, `fastcam.methods` and the rooms below them, not
 `fastcam.classifier`.
 """
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from fastcam.export.overlays import overlay as overlay
     from fastcam.export.segments import seeds as seeds
     from fastcam.export.segments import segment as segment
+    from fastcam.export.signals import overlay_signal as overlay_signal
+    from fastcam.export.slices import overlay_frames as overlay_frames
+    from fastcam.export.slices import overlay_montage as overlay_montage
+    from fastcam.export.slices import overlay_slices as overlay_slices
     from fastcam.export.supervision import to_supervision as to_supervision
     from fastcam.export.yolo import to_yolo as to_yolo
 
@@ -34,6 +38,10 @@ _HOMES = {
     "colormap": "overlays",
     "load_npz": "npz",
     "overlay": "overlays",
+    "overlay_frames": "slices",
+    "overlay_montage": "slices",
+    "overlay_signal": "signals",
+    "overlay_slices": "slices",
     "save_labels": "labels",
     "save_npz": "npz",
     "seeds": "segments",

@@ -277,7 +277,7 @@ def _fix(graph: Graph, axes: Mapping[int, int]) -> None:
     """Fix the sizes of axes of the image input."""
     value = next(value for value in graph.model.graph.input if value.name == graph.image)
     shape = value.type.tensor_type.shape
-    while len(shape.dim) < 4:  # one of no declared shape takes images
+    while not shape.dim or len(shape.dim) <= max(axes):  # one of no declared shape takes images
         shape.dim.add()
     for axis, side in axes.items():
         shape.dim[axis].dim_value = side

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastcam.arrays.checks import LONGEST, image_size
+from fastcam.arrays.places import rank_of, size_of
 from fastcam.errors import HeadNotFoundError, InputError
 from fastcam.export.bake_graph import CLASSES, Classes, Recipe, check_names, maps_said
 from fastcam.export.bake_proof import Baker
 from fastcam.files import check_place, place_beside, rename_new, unwritable
+from fastcam.images.inputs import ImageInput
 from fastcam.methods.table import named
 from fastcam.model.file.source import Source, on_disk, read_source
 from fastcam.model.file.storage import data_file, refers_to
@@ -68,11 +70,11 @@ def bake(
     output: str | None = None,
     method: str = "auto",
     classes: Classes = "top",
-    size: tuple[int, int] | Literal["input"] | None = None,
+    size: tuple[int, ...] | Literal["input"] | None = None,
     normalize: bool = False,
     force: bool = False,
     constants: Mapping[str, ArrayLike] | None = None,
-    input_size: tuple[int, int] | None = None,
+    input_size: tuple[int, ...] | None = None,
 ) -> Baked:
     """Write a plain ONNX file of a model, with activation maps among its outputs.
 
@@ -103,13 +105,15 @@ def bake(
         "top", "given" or "all" (CAM only). A given class may count from the end, -K to -1; others out of range are
         refused by ONNX Runtime's CPU kernels when the file is run.
     size
-        (H, W) to upsample to, bilinear with half-pixel centres (`Resize`); "input": the network input's own.
+        (H, W) to upsample to, bilinear with half-pixel centres (`Resize`); "input": the network input's own. (L,) of
+        signals, linear; (D, H, W) of volumes, trilinear.
     normalize
         Scale each map to [0, 1] by its minimum and maximum, after upsampling; a constant map becomes zeros.
     force
         Replace PATH if it exists, and the file of its weights, which is removed if the new one has none outside.
     input_size
-        (height, width) of the probe images, if the model leaves its size open; None: 224. Grad-CAM fixes it.
+        (height, width) of the probe images, if the model leaves its size open; None: 224. Grad-CAM fixes it. (length,)
+        of signals, (depth, height, width) of volumes; None: see `fastcam.images.inputs.OPEN`.
 
     Returns
     -------
@@ -145,6 +149,7 @@ def bake(
             check_names(graph)
             _check_weights(source, graph.parsed.files, path, force)
             found = discover(source, opening, head, output, sides)
+            _check_rank(recipe, found.session.input)
             recipe = replace(recipe, method=_method(recipe, found.head))
             proof = Baker(found, recipe, opening, source, graph, sides).write(folder / path.name)
             files = _place(folder / path.name, path, force)
@@ -166,12 +171,20 @@ def _checked(method: Any, classes: Any, size: Any, normalize: Any) -> Recipe:
     return Recipe(method, classes, _sides("size", size, "(H, W) in pixels, 'input' or None"), normalize)
 
 
-def _sides(name: str, value: Any, expected: str) -> tuple[int, int]:
-    """Return `image_size(value)`, with an error about this option."""
+def _sides(name: str, value: Any, expected: str) -> tuple[int, ...]:
+    """Return sizes of places as `fastcam.find_boxes` takes them, with an error about this option."""
+    rank = rank_of(value)
     try:
-        return image_size(value)
+        return image_size(value) if rank == 2 else size_of(value, rank)
     except InputError:
         raise InputError(f"{name}: expected {expected}; got {value!r} (a side may have 1 to {LONGEST})") from None
+
+
+def _check_rank(recipe: Recipe, image: ImageInput) -> None:
+    if isinstance(recipe.size, tuple) and len(recipe.size) != image.rank:
+        raise InputError(
+            f"size: expected as many sides as the places of the model's input {image.shape}; got {recipe.size}"
+        )
 
 
 def _check_kinds(model: Any, path: Any, head: Any, output: Any) -> None:

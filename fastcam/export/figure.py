@@ -15,9 +15,10 @@ from fastcam.arrays.values import Boxes
 from fastcam.errors import InputError
 from fastcam.export.masks import check_size
 from fastcam.export.overlays import name_of, overlay
+from fastcam.export.pictures import picture_of
 from fastcam.export.sheet import Cell, gap_of, legend, row_of, stacked
 from fastcam.export.text import Font
-from fastcam.images.photos import Photo, each_photo, photo_pixels
+from fastcam.images.photos import Photo, each_photo
 from fastcam.results import Explanation
 
 PAGE = 1280  # pixels of a notebook's width
@@ -182,7 +183,7 @@ def _cells(
     look: dict[str, Any],
 ) -> list[Cell]:
     """Return the image and its overlays, at the size of a cell."""
-    pixels = photo_pixels(photo, explanation.levels)
+    pixels = picture_of(photo, explanation)
     size = (pixels.shape[0], pixels.shape[1])
     check_size(explanation, n, size)
     scale = min(wide / size[1], TALLEST * wide / size[0])

@@ -26,6 +26,7 @@ MOST_FILES = 3000  # that are looked at in the usual folders
 MOST_TRIED = 400  # fonts that are opened for one text
 PROBE = 24  # pixels at which glyphs are compared
 STRIKES = (109, 128, 136, 160, 96, 64, 48, 32, 20)  # sizes of fonts of pictures, which have one or a few
+MACOS = ("/Library/Fonts", "/System/Library/Fonts")
 NOWHERE = "\U0010ffff"  # a code point that no font may assign
 JOINER = "\u200d"
 
@@ -168,7 +169,7 @@ def _rank(face: Face, script: str, picture: bool) -> tuple[Any, ...]:
 
 def _faces_by_fontconfig(characters: str) -> list[Face] | None:
     """Return the fonts that fontconfig lists for the characters, or None without it."""
-    program = shutil.which("fc-list")
+    program = None if os.name == "nt" else shutil.which("fc-list")  # Windows would look in the current folder first
     if program is None:
         return None
     wanted = " ".join(f"{ord(one):x}" for one in characters)
@@ -208,7 +209,7 @@ def _folders() -> Iterator[Path]:
     yield from (home / ".fonts", home / "Library/Fonts")
     for name in (os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share").split(":"):
         yield Path(name) / "fonts"
-    yield from (Path("/Library/Fonts"), Path("/System/Library/Fonts"))
+    yield from map(Path, MACOS)
     for name, below in (("WINDIR", "Fonts"), ("LOCALAPPDATA", "Microsoft/Windows/Fonts")):
         if name in os.environ:
             yield Path(os.environ[name]) / below

@@ -21,8 +21,9 @@ from fastcam.errors import InputError
 from fastcam.export.fonts import given_face
 from fastcam.export.marks import Mark, draw_marks, draw_outline, unseen_parts
 from fastcam.export.masks import check_size
+from fastcam.export.pictures import picture_of
 from fastcam.export.text import Font, can_draw
-from fastcam.images.photos import Photo, check_pixels, photo_pixels
+from fastcam.images.photos import Photo, check_pixels
 from fastcam.images.regions import part_of
 from fastcam.results import Explanation
 
@@ -47,6 +48,7 @@ def overlay(
     outline: bool = True,
     font: Font = None,
     scale: int = 1,
+    bands: tuple[int, int, int] | None = None,
     out: Pixels | None = None,
     threads: int | None = None,
     engine: str = "auto",
@@ -58,8 +60,8 @@ def overlay(
     Parameters
     ----------
     image
-        The photo that was explained: a path, PIL image, or (H, W, 3) uint8 array, which may be on a CUDA device; then
-        the result is, too, and a map that isn't finite isn't drawn.
+        The photo that was explained, as `Classifier.explain` takes it; or an (H, W, 3) uint8 array on a CUDA device:
+        then the result is there, too, and a map that isn't finite isn't drawn.
     explanation
         Result of `Classifier.explain`; or an (h, w) activation map that covers the whole image, without box and label.
     item, map
@@ -83,6 +85,9 @@ def overlay(
         Letters that it lacks are drawn with the first font of this machine that has them.
     scale
         Whole factor by which the picture is enlarged, for legible labels on small images.
+    bands
+        Of an image of bands, the indices of those that are red, green and blue. None: the first three; see
+        `fastcam.images.bands.picture`.
     out
         uint8 array of the result's shape to draw into, and return. It may be the image itself. It may have any strides
         and overlap the image, such as `frame[..., ::-1]`; then a copy is made. On a device: C-contiguous.
@@ -125,7 +130,7 @@ def overlay(
     given_face(font)
     one, region, own, maps = _map_and_region(explanation, item, map, limits)
     ends = limits_of(own, (1,))
-    photo = _pixels(image, explanation.levels if isinstance(explanation, Explanation) else None)
+    photo = _pixels(image, explanation, bands)
     check_pixels(photo)
     run = engines.serving(engine, photo)
     if isinstance(one, np.ndarray):
@@ -207,11 +212,9 @@ def _highest(maps: NDArray[np.float32], limits: NDArray[np.float32] | None) -> N
     return scaled.max(axis=0).clip(0, 1).astype(np.float32)
 
 
-def _pixels(image: Photo, levels: tuple[float, float] | None) -> Any:
+def _pixels(image: Photo, explanation: Explanation | ArrayLike, bands: tuple[int, int, int] | None) -> Any:
     """Return the photo (H, W, 3), on the device if it is there."""
-    if is_on_device(image):
-        return adopt("image", image)
-    return photo_pixels(image, levels)
+    return adopt("image", image) if is_on_device(image) else picture_of(image, explanation, bands)
 
 
 def _frame(photo: Pixels, scale: int, out: Pixels | None) -> Pixels:

@@ -19,7 +19,8 @@ from fastcam.arrays.scalars import check_index
 from fastcam.arrays.values import Window
 from fastcam.errors import InputError
 from fastcam.export.masks import check_size
-from fastcam.images.photos import Photo, photo_pixels
+from fastcam.export.pictures import picture_of
+from fastcam.images.photos import Photo
 from fastcam.images.regions import Part, part_of, placed
 from fastcam.results import Explanation
 
@@ -99,7 +100,7 @@ def segment(
     Parameters
     ----------
     image
-        The photo that was explained: a path, PIL image, or (H, W, 3) uint8 array.
+        The photo that was explained, as `Classifier.explain` takes it; of bands, the first three.
     explanation
         Result of `Classifier.explain` for one or several classes; or activation maps (M, h, w) or (h, w) that cover the
         image.
@@ -127,7 +128,7 @@ def segment(
     >>> labels.shape, np.unique(labels).tolist()
     ((300, 451), [0, 1])
     """
-    photo = photo_pixels(image, explanation.levels if isinstance(explanation, Explanation) else None)
+    photo = picture_of(image, explanation)
     maps, part = _maps_and_part(explanation, item, (photo.shape[0], photo.shape[1]))
     left, top, right, bottom = part.place
     known = seeds(maps, part.sides, foreground=foreground, background=background, window=part.window)

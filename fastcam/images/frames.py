@@ -17,7 +17,8 @@ from fastcam.errors import InputError
 from fastcam.images.fit import check_channels, normalized, target_size
 from fastcam.images.inputs import ImageInput
 from fastcam.images.preprocessing import Preprocess
-from fastcam.images.regions import visible, whole_view
+from fastcam.images.regions import whole_view
+from fastcam.images.resized import band_input, pillow_input
 
 INTERPOLATIONS = ("bilinear", "opencv-linear")  # of the kernels; the others are Pillow's
 
@@ -37,17 +38,18 @@ def network_input(
     The interpolations "bilinear" and "opencv-linear" give what Pillow's `resize(..., BILINEAR, box=region)` or OpenCV's
     `resize(..., INTER_LINEAR)` of the region and NumPy would, but in one pass over the frame, with no array in between:
     a pixel is interpolated in whole numbers, rounded to 8 bits, normalised in float32 and written in the model's dtype.
-    For the others, which only Pillow has, Pillow resizes a copy of the frame.
+    For the others, which only Pillow has, Pillow resizes a copy of the frame. Of bands (`spec.channels`), Pillow
+    resizes each in float32: see `fastcam.images.resized.band_input`.
 
     Parameters
     ----------
     frame
         (H, W, 3) uint8, RGB, of any strides, read in place: views such as `bgr[..., ::-1]`, `frame[::-1]`,
         `rgba[..., :3]`, `planes.transpose(1, 2, 0)` or `np.broadcast_to(grey[..., None], (*grey.shape, 3))` aren't
-        copied. It may be on a CUDA device; then the result is, too.
+        copied. It may be on a CUDA device; then the result is, too. Of bands, (H, W, C) of any dtype, not on a device.
     region
         (x0, y0, x1, y1) in whole pixels of the frame, which is resized to the network input; or a `View`, as
-        `fastcam.images.regions.view_of` returns it. Pixels outside the frame are filled with `spec.fill`.
+        `fastcam.images.regions.view_of` returns it. Pixels outside the frame are filled with `spec.border`.
     spec
         The preprocessing. On a CUDA device the interpolation is "bilinear" or "opencv-linear".
     model
@@ -61,8 +63,8 @@ def network_input(
 
     Returns
     -------
-    (1, 3, H, W) or (1, H, W, 3), for grey with 1 in place of 3, in the model's layout and dtype; values
-    (scale · pixel - mean) / std.
+    (1, 3, H, W) or (1, H, W, 3), for grey with 1 and for bands with C in place of 3, in the model's layout and dtype;
+    values (scale · pixel - mean) / std.
 
     Raises
     ------
@@ -83,16 +85,20 @@ def network_input(
     True
     """
     check_threads(threads)
-    pixels = _checked(frame)
+    is_bands = spec.channels == "bands"
+    pixels = _checked_bands(frame, model) if is_bands else _checked(frame)
     view = _checked_view(region, spec, model, isinstance(pixels, np.ndarray))
     run = engines.serving(engine, pixels)
-    channels = 1 if spec.channels == "grey" else 3
+    channels = model.channels
     shape = (1, channels, *view.target) if model.layout == "NCHW" else (1, *view.target, channels)
     out = out_array("out", out, shape, np.dtype(model.dtype), pixels)
+    if is_bands:
+        out[:] = band_input(pixels, view, spec, model)
+        return out
     if spec.interpolation not in INTERPOLATIONS:
         out[:] = pillow_input(Image.fromarray(np.ascontiguousarray(pixels)), view, spec, model)
         return out
-    how = resizing((pixels.shape[0], pixels.shape[1]), view, spec.fill, spec.interpolation == "bilinear")
+    how = resizing((pixels.shape[0], pixels.shape[1]), view, spec.border, spec.interpolation == "bilinear")
     table = level_table(spec, np.dtype(model.dtype))
     run.preprocess(_memory(pixels, spec.channels == "bgr", run.xp), how, table, model.layout == "NHWC", out, threads)
     return out
@@ -136,6 +142,18 @@ def _checked(frame: Any) -> Any:
     raise InputError(f"frame: expected (H, W, 3) uint8, not empty; got {pixels.shape} {pixels.dtype}. {hint}")
 
 
+def _checked_bands(values: Any, model: ImageInput) -> NDArray[Any]:
+    """Return bands (H, W, C) as many as the model's, checked."""
+    is_real = isinstance(values, np.ndarray) and values.dtype.kind in "uif" and values.size > 0
+    if is_real and values.ndim == 3 and values.shape[2] == model.channels and max(values.shape[:2]) <= LONGEST:
+        return values
+    got = f"{values.shape} {values.dtype}" if hasattr(values, "shape") else type(values).__name__
+    raise InputError(
+        f"frame: expected (H, W, {model.channels}) of real numbers in the host's memory, not empty, at most {LONGEST} "
+        f"pixels along a side; got {got}"
+    )
+
+
 def _checked_view(region: Any, spec: Preprocess, model: ImageInput, on_host: bool) -> View:
     """Check that region, specification and model fit each other, and return the `View` of the region."""
     if spec.interpolation not in INTERPOLATIONS and not on_host:
@@ -173,48 +191,3 @@ def _memory(frame: Any, turned: bool, xp: Any) -> Memory:
     if turned:
         origin, strides[2] = origin + 2 * strides[2], -strides[2]
     return Memory(data, origin, *strides)
-
-
-def pillow_input(photo: Image.Image, region: Region | View, spec: Preprocess, model: ImageInput) -> NDArray[Any]:
-    """Return the `network_input` of a region of an RGB photo that Pillow resizes, with any of its interpolations."""
-    height, width = model.sides(spec.size)
-    view = region if isinstance(region, View) else whole_view(region, (height, width))
-    source = view.source
-    if view.alone or visible(source, (photo.height, photo.width)) != source:
-        photo, source = _on_canvas(photo, source, spec), (0, 0, source[2] - source[0], source[3] - source[1])
-    _check_canvas(view.size, spec.fit)
-    resized = photo.resize((view.size[1], view.size[0]), Image.Resampling[spec.interpolation.upper()], box=source)
-    if view.target != view.size:
-        resized = _on_canvas(resized, view.window, spec)
-    values = _normalize(np.asarray(resized), spec)
-    if model.dtype == np.uint8:
-        values = np.clip(np.rint(values), 0, 255)
-    planes = values.transpose(2, 0, 1) if model.layout == "NCHW" else values
-    return np.ascontiguousarray(planes[None], model.dtype)
-
-
-def _on_canvas(photo: Image.Image, region: Region, spec: Preprocess) -> Image.Image:
-    """Return a region of the photo's plane, with borders in the grey level `fill` around the photo."""
-    x0, y0, x1, y1 = region
-    _check_canvas((y1 - y0, x1 - x0), spec.fit)
-    canvas = Image.new("RGB", (x1 - x0, y1 - y0), (spec.fill,) * 3)
-    canvas.paste(photo, (-x0, -y0))
-    return canvas
-
-
-def _check_canvas(size: tuple[int, int], fit: str) -> None:
-    """Refuse a canvas or resized photo larger than any photo may be, such as a letterbox around a very long one."""
-    limit = Image.MAX_IMAGE_PIXELS
-    if limit is not None and size[0] * size[1] > limit:
-        raise InputError(
-            f"{fit}: expected at most {limit} pixels on the way; got {size[1]}×{size[0]}. Use fit='stretch'"
-        )
-
-
-def _normalize(pixels: NDArray[np.uint8], spec: Preprocess) -> NDArray[np.float32]:
-    """Return (H, W, channels) float32: (scale · pixel - mean) / std."""
-    if spec.channels == "bgr":
-        pixels = pixels[..., ::-1]
-    elif spec.channels == "grey":
-        pixels = np.asarray(Image.fromarray(pixels).convert("L"))[..., None]
-    return normalized(pixels, spec)

@@ -13,13 +13,8 @@ FILLED = 1 << 15  # 16-bit values are taken to fill their range if the largest r
 Levels = tuple[float, float]
 
 
-def is_deep(values: NDArray[Any]) -> bool:
-    """Return whether an array is of greys (H, W) with more than 8 bits."""
-    return values.ndim == 2 and values.dtype.kind in "uif" and values.dtype.itemsize > 1 and values.size > 0
-
-
 def eight_bits(values: NDArray[Any], name: str, levels: Levels | None) -> NDArray[np.uint8]:
-    """Return greys (H, W) of any depth as (H, W) uint8, linear between the levels that become black and white.
+    """Return values of any depth and shape as uint8, linear between the levels that become black and white.
 
     Without levels, the range is 0 to 65535 if the largest value is 32768 or more. Otherwise, 12 bits in a 16-bit file
     would become almost black.

@@ -76,6 +76,7 @@ class ImageInput:
         Returns
         -------
         ImageInput
+            Its channels are where `channel_axis` finds them.
 
         Raises
         ------
@@ -87,8 +88,6 @@ class ImageInput:
             raise ModelError(f"expected an input of floats or uint8, {EXPECTED}; got {described}")
         batch, *sides = (side if isinstance(side, int) and side > 0 else None for side in shape)
         last, channels = channel_axis(sides, likely)
-        if rank == 2 and channels not in (None, 1, 3):
-            raise ModelError(f"expected an input of 1 or 3 channels; got {described}")
         if rank != 2 and channels is None:
             raise ModelError(f"expected an input with a known number of channels; got {described}")
         layout = (LAST if last else FIRST)[rank]
@@ -161,15 +160,15 @@ def places_of(size: Sequence[int], rank: int) -> tuple[int, ...]:
     sides = tuple(size) if len(set(size)) > 1 else tuple(size[:1]) * rank
     if len(sides) != rank:
         letters = ", ".join("DHW"[-rank:])
-        raise InputError(f"preprocess: size: expected ({letters}), as the model takes; got {sides}")
+        raise InputError(f"size: expected ({letters}), as the model takes; got {sides}")
     return sides
 
 
 def channel_axis(sides: Sequence[int | None], likely: Likely | None = None) -> tuple[bool, int | None]:
     """Return whether channels come last, and their number, of the sides of an input without its batch.
 
-    What the operators show decides; then one or three entries, as of grey or colours; then, of other ranks than
-    images, the shorter one, as signals have more samples than channels.
+    What the operators show decides; then one or three entries, as of grey or colours; then the shorter axis, as images
+    have more rows, and signals more samples, than channels; and of equals the first, as in ONNX's own order.
 
     Examples
     --------
@@ -179,7 +178,8 @@ def channel_axis(sides: Sequence[int | None], likely: Likely | None = None) -> t
     first, last = sides[0], sides[-1]
     if likely is not None and likely.fits(sides):
         return likely.is_last, likely.channels
-    is_last = last in (1, 3) and first not in (1, 3)
-    if len(sides) != 3 and first not in (1, 3) and first and last:
-        is_last = last < first
+    if first in (1, 3) or last in (1, 3):
+        is_last = first not in (1, 3)
+    else:
+        is_last = last is not None and (first is None or last < first)
     return is_last, last if is_last else first

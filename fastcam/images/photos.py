@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,14 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from fastcam.errors import InputError
 from fastcam.images.formats import FILES, UPLOADS, open_image
-from fastcam.images.greys import Levels, check_colors, eight_bits, is_deep
+from fastcam.images.greys import Levels, check_colors, eight_bits
+from fastcam.images.jpeg import fast_pixels
+from fastcam.images.pixels import array_pixels, on_background
 from fastcam.images.regions import seen_region as seen_region
+from fastcam.images.sources import Source, is_source, npy_values, source_of
 
-Photo = str | os.PathLike[str] | Image.Image | NDArray[Any]
+Photo = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[Any]
 
-STRIP = 256  # rows that are put on white at once: each takes several copies
 DEEP = re.compile(r"(RGBA?|LA);16B|SGI16|ppm.*, 65535\)")  # in Pillow's tiles of 16-bit colours
 
 
@@ -33,28 +35,28 @@ def each_photo(images: Any) -> Sequence[Photo] | NDArray[np.uint8]:
     InputError
         An empty sequence.
     """
-    single = isinstance(images, str | os.PathLike | Image.Image) or (
-        isinstance(images, np.ndarray) and images.ndim != 4
-    )
-    photos: Any = [images] if single else images
-    if not isinstance(photos, Sequence | np.ndarray) or isinstance(photos, bytes | bytearray | memoryview):
+    single = is_source(images) or isinstance(images, Image.Image)
+    photos: Any = [images] if single or (isinstance(images, np.ndarray) and images.ndim != 4) else images
+    if not isinstance(photos, Sequence | np.ndarray):
         raise InputError(f"images: expected a photo, or a sequence or batch of photos; got {type(images).__name__}")
     if len(photos) == 0:
         raise InputError("images: expected at least one photo; got none")
     return photos
 
 
-def read_photo(photo: Photo, levels: Levels | None = None) -> Image.Image:
-    """Return a photo as an RGB image: EXIF orientation applied, transparency on white, 16 bits reduced to 8.
+def read_photo(photo: Photo, levels: Levels | None = None, background: int = 255) -> Image.Image:
+    """Return a photo as an RGB image: EXIF orientation applied, transparency on a grey, more than 8 bits reduced to 8.
 
     Parameters
     ----------
     photo
-        A path, a PIL image, an (H, W, 3) uint8 array in RGB order, or greys (H, W) of more than 8 bits. A decoded image
-        whose file isn't known (a copy; a PNG from memory) may have had colours of 16 bits: it is used as Pillow made
-        it, with 12-bit colours almost black.
+        A path; the bytes of a file; a file object opened as binary, which is read once; a PIL image; or an array, or an
+        NPY file of one, as of `array_pixels`. A decoded image whose file isn't known (a copy; a PNG from memory) may
+        have had colours of 16 bits: it is used as Pillow made it, with 12-bit colours almost black.
     levels
-        Values of greys of more than 8 bits that become black and white: `Preprocess.levels`.
+        Values of more than 8 bits that become black and white: `Preprocess.levels`.
+    background
+        Grey level behind transparent pixels: `Preprocess.background`.
 
     Returns
     -------
@@ -64,22 +66,30 @@ def read_photo(photo: Photo, levels: Levels | None = None) -> Image.Image:
     Raises
     ------
     InputError
-        A file that doesn't exist, isn't an image, is truncated, empty or absurdly large; an array of another shape or
-        dtype, or of more than 8 bits whose range isn't known.
+        A file that doesn't exist, isn't an image, is truncated, empty or absurdly large; a URL; an array of another
+        shape or dtype, or of more than 8 bits whose range isn't known.
     """
-    if isinstance(photo, str | os.PathLike):
-        return _read_file(Path(photo), str(photo), levels)
-    if isinstance(photo, Image.Image):
-        return _decode(photo, "image", levels)
+    found = _read(photo, levels, background)
+    return found if isinstance(found, Image.Image) else Image.fromarray(np.ascontiguousarray(found))
+
+
+def _read(photo: Photo, levels: Levels | None, background: int) -> Image.Image | NDArray[np.uint8]:
+    """Return an RGB image, or its pixels (H, W, 3) uint8, whichever is there first."""
     if isinstance(photo, np.ndarray):
-        if is_deep(photo):
-            return Image.fromarray(eight_bits(photo, "image", levels)).convert("RGB")
-        check_pixels(photo)
-        return Image.fromarray(np.ascontiguousarray(photo))
-    raise InputError(f"image: expected a path, a PIL image or an (H, W, 3) uint8 array; got {type(photo).__name__}")
+        return array_pixels(photo, levels, background)
+    if isinstance(photo, Image.Image):
+        return _decode(photo, "image", levels, background)
+    if is_source(photo):
+        source = source_of(photo)
+        if source.is_npy:
+            return array_pixels(npy_values(source), levels, background, source.name)
+        return _read_file(source, levels, background)
+    raise InputError(
+        f"image: expected a path, bytes, a file object, a PIL image or an (H, W, 3) array; got {type(photo).__name__}"
+    )
 
 
-def decode_photo(data: bytes, name: str = "photo", levels: Levels | None = None) -> Image.Image:
+def decode_photo(data: bytes, name: str = "photo", levels: Levels | None = None, background: int = 255) -> Image.Image:
     """Return an RGB image, like `read_photo`, of the bytes of a JPEG, PNG, WebP, GIF, BMP or TIFF from anybody.
 
     Raises
@@ -87,15 +97,13 @@ def decode_photo(data: bytes, name: str = "photo", levels: Levels | None = None)
     InputError
         Bytes that `read_photo` would refuse in a file; the message begins with the name.
     """
-    return _read_file(io.BytesIO(data), name, levels, UPLOADS)
+    found = _read_file(Source(io.BytesIO(data), name), levels, background, UPLOADS)
+    return found if isinstance(found, Image.Image) else Image.fromarray(found)
 
 
-def photo_pixels(photo: Photo, levels: Levels | None = None) -> NDArray[np.uint8]:
-    """Return the pixels (H, W, 3) uint8 of `read_photo`; an array of 8 bits is checked and returned itself."""
-    if isinstance(photo, np.ndarray) and not is_deep(photo):
-        check_pixels(photo)
-        return photo
-    return np.asarray(read_photo(photo, levels))
+def photo_pixels(photo: Photo, levels: Levels | None = None, background: int = 255) -> NDArray[np.uint8]:
+    """Return the pixels (H, W, 3) uint8 of `read_photo`; an array of 8-bit colours is checked and returned itself."""
+    return np.asarray(_read(photo, levels, background))
 
 
 def check_pixels(photo: NDArray[Any]) -> None:
@@ -108,15 +116,31 @@ def check_pixels(photo: NDArray[Any]) -> None:
 
 
 def _read_file(
-    file: Path | io.BytesIO, name: str, levels: Levels | None, formats: tuple[str, ...] = FILES
-) -> Image.Image:
+    source: Source, levels: Levels | None, background: int, formats: tuple[str, ...] = FILES
+) -> Image.Image | NDArray[np.uint8]:
+    with open_photo(source, formats) as image:
+        _check_size(image, source.name)
+        fast = fast_pixels(image)
+        return _decode(image, source.name, levels, background) if fast is None else fast
+
+
+@contextmanager
+def open_photo(source: Source, formats: tuple[str, ...] = FILES) -> Iterator[Image.Image]:
+    """Open a photo's file, lazily, for a block that decodes it; errors of both name the file.
+
+    Raises
+    ------
+    InputError
+        There is no such file, it isn't an image that Pillow reads by itself, or it is absurdly large or broken.
+    """
+    file, name = source
     try:
         if isinstance(file, Path) and file.exists() and not file.is_file():
             raise InputError(
                 f"{name}: expected a photo; got a directory, pipe or device, which can't be read as an image"
             )
         with open_image(file, formats) as image:
-            return _decode(image, name, levels)
+            yield image
     except InputError:
         raise
     except FileNotFoundError:
@@ -130,7 +154,37 @@ def _read_file(
         raise InputError(f"{name}: can't be read as an image ({error})") from error
 
 
-def _decode(image: Image.Image, name: str, levels: Levels | None) -> Image.Image:
+def _decode(image: Image.Image, name: str, levels: Levels | None, background: int) -> Image.Image:
+    _check_size(image, name)
+    try:
+        deep = image.mode in ("RGB", "RGBA") and _has_deep_colors(image)
+        image.load()
+        if deep:
+            check_colors(max(high for _, high in image.getextrema()[:3]), name)  # type: ignore[misc]
+        return _as_rgb(ImageOps.exif_transpose(image), name, levels, background)
+    except InputError:
+        raise
+    except Exception as error:  # as above
+        raise InputError(f"{name}: the image is broken or truncated ({error})") from error
+
+
+def upright(image: Image.Image, name: str) -> Image.Image:
+    """Return an image decoded, its EXIF orientation applied, its channels as they are.
+
+    Raises
+    ------
+    InputError
+        It is absurdly large, or broken.
+    """
+    _check_size(image, name)
+    try:
+        image.load()
+        return ImageOps.exif_transpose(image)
+    except Exception as error:  # as above
+        raise InputError(f"{name}: the image is broken or truncated ({error})") from error
+
+
+def _check_size(image: Image.Image, name: str) -> None:
     limit = Image.MAX_IMAGE_PIXELS
     if limit is not None and image.width * image.height > limit:
         raise InputError(
@@ -139,16 +193,6 @@ def _decode(image: Image.Image, name: str, levels: Levels | None) -> Image.Image
         )
     if image.width < 1 or image.height < 1:
         raise InputError(f"{name}: expected at least one pixel; got {image.width}×{image.height}")
-    try:
-        deep = image.mode in ("RGB", "RGBA") and _has_deep_colors(image)
-        image.load()
-        if deep:
-            check_colors(max(high for _, high in image.getextrema()[:3]), name)  # type: ignore[misc]
-        return _as_rgb(ImageOps.exif_transpose(image), name, levels)
-    except InputError:
-        raise
-    except Exception as error:  # as above
-        raise InputError(f"{name}: the image is broken or truncated ({error})") from error
 
 
 def _has_deep_colors(image: Image.Image) -> bool:
@@ -162,26 +206,9 @@ def _has_deep_colors(image: Image.Image) -> bool:
     return any(DEEP.search(str(tile)) for tile in tiles)
 
 
-def _as_rgb(image: Image.Image, name: str, levels: Levels | None) -> Image.Image:
+def _as_rgb(image: Image.Image, name: str, levels: Levels | None, background: int) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":  # Pillow's own conversion would clip at 255
         return Image.fromarray(eight_bits(np.asarray(image), name, levels)).convert("RGB")
     if image.has_transparency_data or image.mode.endswith(("A", "a")):
-        return on_white(image)
+        return on_background(image, background)
     return image.convert("RGB")
-
-
-def on_white(image: Image.Image) -> Image.Image:
-    """Return an RGB image of one with transparency of any mode, over white.
-
-    Examples
-    --------
-    >>> on_white(Image.new("RGBA", (2, 1), (100, 0, 0, 51))).getpixel((0, 0))
-    (224, 204, 204)
-    """
-    seen = Image.new("RGB", image.size)
-    for top in range(0, image.height, STRIP):
-        box = (0, top, image.width, min(top + STRIP, image.height))
-        strip = image.crop(box).convert("RGBA")
-        white = Image.new("RGBA", strip.size, "white")
-        seen.paste(Image.alpha_composite(white, strip).convert("RGB"), box)
-    return seen

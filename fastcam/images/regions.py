@@ -12,6 +12,8 @@ from fastcam.images.preprocessing import Fit, Preprocess, Rounding
 
 Values = TypeVar("Values", bound=np.generic)
 
+MOST_TIMES = 4  # longer side of a whole photo's network input, in lengths of the shorter side that is wanted
+
 
 def visible(region: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, ...]:
     """Return the intersection of a region with a photo of (height, width) `size`; or xx of (length,), and so on."""
@@ -43,7 +45,8 @@ def seen_region(size: tuple[int, int], target: tuple[int, int], fit: Fit, crop_f
     size, target
         (height, width) of the photo and of the network input.
     fit, crop_fraction
-        "center-crop", "stretch" or "letterbox"; side of a centre crop relative to the largest. See `Preprocess`.
+        "center-crop", "stretch", "whole" or "letterbox"; side of a centre crop relative to the largest. See
+        `Preprocess`.
 
     Returns
     -------
@@ -57,7 +60,7 @@ def seen_region(size: tuple[int, int], target: tuple[int, int], fit: Fit, crop_f
     (0, -50, 400, 350)
     """
     height, width = size
-    if fit == "stretch":
+    if fit in ("stretch", "whole"):
         return 0, 0, width, height
     # One unit of scale = one network pixel's side in photo pixels.
     sides = (height / target[0], width / target[1])
@@ -65,6 +68,23 @@ def seen_region(size: tuple[int, int], target: tuple[int, int], fit: Fit, crop_f
     seen_height, seen_width = (max(1, round(side * scale)) for side in target)
     x0, y0 = (width - seen_width) // 2, (height - seen_height) // 2
     return x0, y0, x0 + seen_width, y0 + seen_height
+
+
+def whole_size(size: tuple[int, int], shorter: int, multiple: int) -> tuple[int, int]:
+    """Return the (height, width) of the network input of a whole photo of (height, width) `size`, by the fit "whole".
+
+    The shorter side becomes `shorter` and the longer one as much longer as the photo's, but at most four times
+    `shorter`: then both are smaller. Both are rounded to multiples of `multiple`, so that no row or column of pixels is
+    left out by the strides of the model; photo and input differ in their proportions by that.
+
+    Examples
+    --------
+    >>> whole_size((480, 640), 224, 32), whole_size((427, 640), 224, 32), whole_size((100, 2000), 224, 32)
+    ((224, 288), (224, 320), (32, 896))
+    """
+    scale = min(shorter / min(size), MOST_TIMES * shorter / max(size))
+    height, width = (max(1, round(side * scale / multiple)) * multiple for side in size)
+    return height, width
 
 
 def view_of(size: tuple[int, int], target: tuple[int, int], spec: Preprocess) -> View:

@@ -27,17 +27,30 @@ from fastcam.model.run.constants import AS_LOADED, Constants
 from fastcam.model.run.once import Recent
 
 KEPT = 4  # sets of layers whose sessions stay open
+SIZES = 4  # other sizes of network inputs than the model's, whose sessions stay open
 
 
 class Attribution:
-    """Activation maps of a model, by any method. May be used from many threads."""
+    """Activation maps of a model, by any method. May be used from many threads.
+
+    Its sessions of gradients and tails are made for network inputs of the model's size; `at` has those of others.
+    """
 
     def __init__(self, model: OpenedModel) -> None:
-        self.head = model.head
+        self.head, self.model = model.head, model
+        self._size, self._axes = tuple(model.size), model.session.input.axes
+        self._others: Recent[tuple[int, ...], Attribution] = Recent(
+            lambda size: Attribution(replace(model, size=size)), SIZES
+        )
         self.gradients, self.masking, self.inputs = Gradients(model), Masking(model), InputGradients(model)
         self._layers: Recent[tuple[tuple[str, ...], bool], Layers] = Recent(
             lambda wanted: Layers(model, wanted[0], wanted[1]), KEPT
         )
+
+    def at(self, network_input: Any) -> Attribution:
+        """Return what makes maps of a network input (1, ...), by its size, of which the last four others stay open."""
+        size = tuple(network_input.shape[axis] for axis in self._axes)
+        return self if size == self._size else self._others(size)
 
     def check_layers(self, options: Options) -> None:
         """Open the graph for layers, if it can be; errors as `Layers.has_own_logits`."""
@@ -169,7 +182,7 @@ class Attribution:
         if method.needs_gradient:
             gradients = self.gradients(here, seeds(method, seen.logits, classes), seen.constants, seen.holds)
         else:
-            gradients = np.zeros((len(classes), len(first), 1, 1), np.float32)
+            gradients = np.zeros((len(classes), len(first), *[1] * (first.ndim - 1)), np.float32)
         return method.weigh(first, gradients)
 
     def _maps_at_layers(self, seen: Seen, classes: NDArray[np.int64], options: Options) -> Any:
@@ -208,7 +221,7 @@ def seeds(method: WeighingMethod, logits: NDArray[np.float32], classes: NDArray[
 
 
 def _weighted(engine: engines.Engine, maps: Any, weights: Any) -> Any:
-    """Return the ReLU of the sums over channels, with weights (M, C) or (M, C, h, w)."""
+    """Return the ReLU of the sums over channels, with weights (M, C) or (M, C, *places)."""
     if weights.ndim == 2:
         summed = _summed(engine, maps, maps, weights, np.arange(len(weights))[None])
     else:
@@ -218,6 +231,7 @@ def _weighted(engine: engines.Engine, maps: Any, weights: Any) -> Any:
 
 
 def _summed(engine: engines.Engine, maps: Any, weighted: Any, weights: Any, rows: NDArray[np.int64]) -> Any:
-    """Return the weighted sums over channels, (M, h, w)."""
-    found = checked_maps(engine, feature_maps_of(weighted), weights, rows)
+    """Return the weighted sums over channels, (M, *places); the engine takes places of other ranks in one row."""
+    given = weighted if weighted.ndim == 4 else weighted.reshape(*weighted.shape[:2], 1, -1)
+    found = checked_maps(engine, feature_maps_of(given), weights, rows)
     return found.reshape(-1, *maps.shape[2:])

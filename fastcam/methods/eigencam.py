@@ -26,7 +26,7 @@ def weights(feature_maps: NDArray[np.float32], gradients: NDArray[np.float32]) -
     >>> weights(np.array([[[0, 2]], [[0, 0]]], np.float32), np.zeros((1, 2, 1, 1), np.float32)).tolist()
     [[1.0, 0.0]]
     """
-    check_maps("feature maps", feature_maps)
+    check_maps("feature maps", feature_maps, feature_maps.ndim - 1)
     rows = feature_maps.reshape(len(feature_maps), -1).T.astype(np.float64)
     if len(rows) < rows.shape[1]:  # by the smaller of the two products, whose eigenvectors lead to v
         first = rows.T @ np.linalg.eigh(rows @ rows.T)[1][:, -1]

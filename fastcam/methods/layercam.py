@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,7 +30,7 @@ def weights(feature_maps: NDArray[np.float32], gradients: NDArray[np.float32]) -
 
 
 def fused(maps: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Fuse a class's maps at several layers: the largest `tanh(2 L / max L)` at each place of the finest grid (h, w).
+    """Fuse a class's maps at several layers: the largest `tanh(2 L / max L)` at each place of the finest grid.
 
     Jiang et al. 2021, equation 8, and section III-C on several stages; smaller maps are upsampled bilinearly.
 
@@ -44,10 +45,10 @@ def fused(maps: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     array([[0.96, 0.72, 0.24, 0.96]], dtype=float32)
     """
     for one in maps:
-        check_maps("maps of a layer", one)
-    h, w = max((one.shape for one in maps), key=lambda shape: shape[0] * shape[1])
+        check_maps("maps of a layer", one, one.ndim)
+    finest = max((one.shape for one in maps), key=math.prod)
     scaled = [np.tanh(SHARPNESS * one / max(float(one.max()), np.finfo(np.float32).tiny)) for one in maps]
-    return np.max([heatmaps(one, (h, w), normalize=False) for one in scaled], axis=0)
+    return np.max([heatmaps(one, finest, normalize=False) for one in scaled], axis=0)
 
 
 LAYERCAM = WeighingMethod(name="layercam", formula="`ReLU(g_k(x, y))`", paper="Jiang et al. 2021", weigh=weights)

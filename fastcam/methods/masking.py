@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fastcam.arrays.checks import check_maps
 from fastcam.arrays.grids import grid
+from fastcam.arrays.maps import heatmaps
 from fastcam.methods.options import Options, Seen
 from fastcam.model.gradient.tails import ONCE, open_tail
 from fastcam.model.head.head import Head
@@ -49,7 +50,7 @@ class Masking:
         given = here.astype(np.float32, copy=False)
         layout = self._head.arranged(given.shape)
         maps = layout.channels_first(given)[0]
-        check_maps("feature maps", maps)
+        check_maps("feature maps", maps, maps.ndim - 1)
         head = self._head if self._head.is_exact and seen.holds else None
         return Trial(
             seen.network_input,
@@ -73,7 +74,7 @@ class Trial:
     Attributes
     ----------
     network_input
-        (1, ...), in the model's own dtype and with its axes, "NCHW" or "NHWC".
+        (1, ...), in the model's own dtype and with its axes, as "NCHW" or "NHWC".
     feature_maps, layout
         (1, ...) float32 in the model's own layout, and that layout.
     maps
@@ -126,9 +127,11 @@ class Trial:
         return self._asked(self._tail(), count, make, self.feature_maps.shape[1:], done)
 
     def upsampled(self, masks: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return masks (n, h, w) at the size of the network input (n, H, W), each scaled to [0, 1]."""
+        """Return masks (n, *places) at the size of the network input's places, each scaled to [0, 1]."""
         shape, engine = self.network_input.shape, self.options.engine
-        size = shape[2:] if self.axes == "NCHW" else shape[1:3]
+        size = shape[1:-1] if self.axes.endswith("C") else shape[2:]
+        if len(size) != 2:
+            return heatmaps(masks, size)
         where = grid((masks.shape[1], masks.shape[2]), (size[0], size[1]))
         out = engine.xp.empty((len(masks), *size), np.float32)
         engine.heatmaps(engine.xp.asarray(masks), where, True, None, out)

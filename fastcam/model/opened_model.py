@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from fastcam.arrays.memory import check_memory, free_memory
 from fastcam.errors import ModelError
 from fastcam.model.file.source import Source, on_disk
 from fastcam.model.graph.graph import Graph
 from fastcam.model.graph.read import as_onnx_source, read_graph
+from fastcam.model.graph.shapes import peak_bytes
 from fastcam.model.head.head import Head
 from fastcam.model.head.probes import NORMALIZED
+from fastcam.model.run.batches import MODEL_FOOTPRINT
 from fastcam.model.run.session import Opening, Session
 
 
@@ -40,6 +44,24 @@ class OpenedModel:
     size: tuple[int, ...]
     session: Session
     pixels: tuple[float, float] = NORMALIZED
+
+    def check_room(self, shape: tuple[int, ...]) -> None:
+        """Check that memory has room for what the model makes of a volume or clip of that shape, (N, ...).
+
+        What it makes is counted in its graph, where a multiple of the volume that is enough for most networks isn't
+        free.
+
+        Raises
+        ------
+        InputError
+            It hasn't; says how much the model needs.
+        """
+        free, rough = free_memory(), 4 * math.prod(shape) * (1 + MODEL_FOOTPRINT)
+        if self.source is None or free is None or rough <= free:
+            return
+        with self.read_again(ModelError("expected a model from a file or bytes")) as (_, graph, _):
+            needed = peak_bytes(graph, shape)
+        check_memory("volume", needed, f"For its shape {shape}. Use a smaller size=... in preprocess, or a part of it")
 
     @contextmanager
     def read_again(self, refusal: ModelError) -> Iterator[tuple[str, Graph, Opening]]:

@@ -5,6 +5,7 @@ All have their corners in the first field, whose name says what they are: xyxy, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -40,3 +41,10 @@ def boxes_of(boxes: B, images: slice) -> B:
     """Return the boxes of some images, as views."""
     values: dict[str, Any] = {one.name: getattr(boxes, one.name) for one in fields(boxes)}
     return type(boxes)(**{name: None if value is None else value[images] for name, value in values.items()})
+
+
+def stacked(boxes: Sequence[B]) -> B:
+    """Return the boxes of several images as one, (N, M)."""
+    first, names = boxes[0], [one.name for one in fields(boxes[0])]
+    values = {name: [getattr(one, name) for one in boxes] for name in names}
+    return type(first)(**{name: None if parts[0] is None else np.stack(parts) for name, parts in values.items()})

@@ -94,7 +94,9 @@ class Explanation:
         Of a frame of a stream: its number in the source, from 0, and its time in seconds, the source's own or since
         the stream began. None otherwise.
     levels
-        `Preprocess.levels`: which values of greys of more than 8 bits are black and white, in `overlay` as well.
+        `Preprocess.levels`: which values of more than 8 bits are black and white, in `overlay` as well.
+    channels, background
+        `Preprocess.channels` and `Preprocess.background`, of the images as `overlay` shows them.
     failures
         Images that were left out, as `explain(on_error="skip")` asks for: rows n are of the others, in order.
         `image_index` has their numbers.
@@ -143,6 +145,8 @@ class Explanation:
     timestamp: float | None = None
     activation: Activation = "softmax"
     levels: tuple[float, float] | None = None
+    channels: str = "rgb"
+    background: int = 255
     failures: tuple[Failure, ...] = ()
     images: tuple[NDArray[np.uint8], ...] | None = None
 

@@ -99,7 +99,8 @@ class Photos:
     def _explain(self, pieces: list[bytes], settings: Settings) -> tuple[dict[str, Any], bytes]:
         """Explain a photo, in the thread."""
         try:
-            photo = decode_photo(b"".join(pieces), levels=self._model.preprocess.levels)
+            spec = self._model.preprocess
+            photo = decode_photo(b"".join(pieces), levels=spec.levels, background=spec.background)
             picture = explain(self._model, np.asarray(photo))
             return picture.record(settings), picture.jpeg(settings)
         except FastcamError as error:

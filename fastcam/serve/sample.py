@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from PIL import Image
@@ -24,8 +24,8 @@ def sample_photo() -> bytes:
     """Return the photo 'coffee' of scikit-image, by Rachel Michetti (CC0), as a JPEG file."""
     from skimage.data import coffee
 
-    file = io.BytesIO()
-    Image.fromarray(np.asarray(coffee())).save(file, "JPEG", quality=90)
+    file, photo = io.BytesIO(), np.asarray(cast(Any, coffee)())
+    Image.fromarray(photo).save(file, "JPEG", quality=90)
     return file.getvalue()
 
 

@@ -145,8 +145,10 @@ def test_files_that_are_there(model_file, tmp_path):
         ({"size": (True, 3)}, r"size: expected \(H, W\)"),
         *(
             ({"input_size": value}, r"input_size: expected \(height, width\) in pixels, or None; got .* 1 to 65536")
-            for value in ("224", (1, 2, 3), (0, 0), (-5, 5), 224, (1 << 17, 1))
+            for value in ("224", (1, 2, 3, 4), (0, 0), (-5, 5), 224, (1 << 17, 1))
         ),
+        ({"input_size": (1, 2, 3)}, r"size: expected \(H, W\), as the model takes; got \(1, 2, 3\)"),
+        ({"size": (1, 2, 3)}, r"size: expected as many sides as the places of the model's input"),
         ({"classes": np.array(["top", "all"])}, "classes: expected one of top, given, all; got array"),
         ({"head": 5}, "head, output: expected the name of a tensor, for head also a Head; got 5, None"),
         ({"output": 5}, "head, output: expected the name of a tensor, .* got None, 5"),
@@ -229,6 +231,6 @@ def test_the_command(model_file, tmp_path, capsys):
     assert "fastcam bake: error: " in capsys.readouterr().err
     assert main([*arguments, "--force"]) == 0
     assert main([*arguments, "--force", "--size", "8"]) == 2
-    assert "--size: expected HEIGHTxWIDTH, such as 224x224; got '8'" in capsys.readouterr().err
+    assert "size: expected as many sides as the places of the model's input" in capsys.readouterr().err
     assert main([*arguments, "--force", "--input-size", "0x0"]) == 2
-    assert "--input-size: expected HEIGHTxWIDTH, such as 224x224; got '0x0'" in capsys.readouterr().err
+    assert "--input-size: expected HEIGHTxWIDTH, such as 224x224, LENGTH of signals" in capsys.readouterr().err

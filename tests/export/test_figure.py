@@ -167,6 +167,11 @@ def test_images_that_are_refused(explained):
         fastcam.show(None, explanation)
 
 
+def test_images_that_the_explanation_keeps(model):
+    kept = model.explain([photo(0), photo(2)], keep_images=True)
+    assert fastcam.show(None, kept) == fastcam.show([photo(0), photo(2)], kept)
+
+
 def test_it_can_be_written(explained):
     photos, explanation = explained
     file = io.BytesIO()

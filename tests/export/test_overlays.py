@@ -236,7 +236,7 @@ def test_a_map_that_is_not_finite_leaves_the_frame_as_it_was():
         (PHOTO, {"opacity": "a"}, "opacity: expected 0 to 1; got 'a'"),
         (PHOTO, {"limits": (1, 0)}, "limits: expected finite numbers, low <= high"),
         (PHOTO, {"colormap": "hot"}, "colormap: expected one of"),
-        (PHOTO.astype(float), {}, "image: expected .* uint8"),
+        (PHOTO.astype(float), {}, r"image: expected floats in \[0, 1\]"),
     ],
 )
 def test_what_is_refused(model, image, options, match):

@@ -246,7 +246,7 @@ def row(folder: Path, facts: dict[str, Any]) -> tuple[str, list[float]]:
                 found = model.explain(tensors=put, class_index=CLASS, method="gradcam", layer=layer).activation_maps[
                     0, 0
                 ]
-                errors[name].append(distance(found, truth[f"gradcam_{name}{number}"]))
+                errors[name].append(distance(found, np.maximum(truth[f"gradcam_{name}{number}"], 0)))
     kind = model.head.kind if model.head.kind == facts["kind"] else f"{model.head.kind}, not {facts['kind']}"
     numbers = [f"{max(found):.1e}" if found else "–" for found in errors.values()]
     shape = "×".join(map(str, facts["input"]))

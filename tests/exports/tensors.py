@@ -50,7 +50,7 @@ def reached(model: fastcam.Classifier, given: Any) -> list[int]:
             found.append(feeds[session.input.name].__array_interface__["data"][0])
             return own.run(outputs, feeds, options)
 
-    session._session = Noting()
+    session._session = Noting()  # pyright: ignore[reportAttributeAccessIssue]
     try:
         model.explain(tensors=given, method="eigencam")
     finally:

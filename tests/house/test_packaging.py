@@ -56,6 +56,18 @@ def test_heavy_and_restricted_packages_are_extras(wheel):
         for line in metadata.splitlines()
         if line.startswith("Requires-Dist:") and "extra ==" not in line
     }
-    assert base == {"numpy", "numba", "onnxruntime", "onnx", "scikit-image", "scipy", "pillow", "pyyaml"}
+    assert base == {"numpy", "numba", "onnxruntime", "onnx", "scikit-image", "scipy", "pillow", "pyyaml", "tifffile"}
     extras = {line.split()[1] for line in metadata.splitlines() if line.startswith("Provides-Extra:")}
-    assert extras == {"cuda12", "cuda13", "video", "ray", "bench", "peers", "zoo", "zoo-keras", "dev"}
+    assert extras == {
+        "cuda12",
+        "cuda13",
+        "fast",
+        "medical",
+        "video",
+        "ray",
+        "bench",
+        "peers",
+        "zoo",
+        "zoo-keras",
+        "dev",
+    }

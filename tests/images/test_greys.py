@@ -82,7 +82,14 @@ def test_the_network_and_the_overlay_see_the_same_picture(twelve_bits):
             "got int16 values -1024 to 3000, whose range isn't known.*levels=-1024/3000",
         ),
         (np.array([[0, 70000]], np.uint32), "got uint32 values 0 to 70000"),
-        (np.array([[0, 1]], np.float32), "floating point, 0 to 1.*levels=0/1"),
+        (
+            np.array([[0, 1.5]], np.float32),
+            r"expected floats in \[0, 1\]; got 0 to 1.5. Divide them by 255, or give levels",
+        ),
+        (
+            np.array([[-1, 1]], np.float32),
+            r"expected floats in \[0, 1\]; got -1 to 1. Scale them, or give levels=.*-1.*1",
+        ),
         (np.array([[0, np.nan]], np.float32), "expected finite values"),
     ],
 )

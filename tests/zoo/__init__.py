@@ -10,10 +10,11 @@ from tests.zoo import (
     outputs,
     pooled,
     quantised,
+    ranks,
     spatial,
     tokens,
 )
 
-TOPICS = (pooled, classes, channels_last, tokens, spatial, nonlinear, narrow, quantised, inputs, outputs, graphs)
+TOPICS = (pooled, classes, channels_last, tokens, spatial, nonlinear, narrow, quantised, inputs, outputs, graphs, ranks)
 ALL = {name: build for topic in TOPICS for name, build in topic.CASES.items()}
 assert len(ALL) == sum(len(topic.CASES) for topic in TOPICS), "two cases have the same name"

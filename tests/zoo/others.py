@@ -238,6 +238,21 @@ EMBEDDING, PICTURES, BACKBONES = "an embedding", "an image-to-image model", "a b
 PLACES = "(a detector|a segmenter|a reader of sequences)"  # which can't be told of a plain vector
 FOLDED = "a model that makes a batch inside its graph"
 
+
+def of_signals(ends, outputs):
+    """A network over signals with five scores for each sample."""
+    body = f"c = Conv<pads = [2, 2]>(signal, k) r = Relu(c) s = Conv(r, w) {ends}"
+    return build(body, "float[N, 2, 64] signal", outputs, k=noise(1, 8, 2, 5), w=noise(2, 5, 8, 1))
+
+
+def of_volumes(ends, outputs):
+    """A network over volumes with five scores for each voxel."""
+    body = f"c = Conv<pads = [1, 1, 1, 1, 1, 1]>(volume, k) r = Relu(c) s = Conv(r, w) {ends}"
+    stored = {"k": noise(1, 8, 1, 3, 3, 3), "w": noise(2, 5, 8, 1, 1, 1), "v": noise(3, 3, 5, 1, 1, 1)}
+    used = {name: value for name, value in stored.items() if re.search(rf"\b{name}\b", body)}
+    return build(body, "float[N, 1, 8, 16, 16] volume", outputs, **used)
+
+
 OTHERS = {
     "yolo-v5": (DETECTOR, yolo_v5),
     "yolo-v5-face": (DETECTOR, partial(yolo_v5, 16)),
@@ -308,4 +323,12 @@ OTHERS = {
     "crops-in-the-graph": (FOLDED, folded),
     "ten-crops-in-the-graph": (FOLDED, partial(folded, 8)),
     "crops-whose-scores-are-left-apart": (FOLDED, partial(folded, 2, False)),
+    "scores-of-samples": (READER, partial(of_signals, "out = Identity(s)", "float[N, 5, 64] out")),
+    "scores-of-samples-last": (
+        READER,
+        partial(of_signals, "out = Transpose<perm = [0, 2, 1]>(s)", "float[N, 64, 5] out"),
+    ),
+    "mask-of-a-volume": (SEGMENTER, partial(of_volumes, "out = Softmax<axis = 1>(s)", "float[N, 5, 8, 16, 16] out")),
+    "labels-of-voxels": (SEGMENTER, partial(of_volumes, "out = ArgMax<axis = 1>(s)", "int64[N, 1, 8, 16, 16] out")),
+    "field-of-a-volume": (PICTURES, partial(of_volumes, "m = Conv(s, v) out = Tanh(m)", "float[N, 3, 8, 16, 16] out")),
 }

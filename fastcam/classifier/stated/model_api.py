@@ -68,7 +68,7 @@ def _preprocess(evidence: Evidence) -> Steps:
         "scale": 1.0,
         "channels": "grey" if "mean_values" in said and len(mean) == 1 else order,
         "fit": FITS[kind],
-        "fill": int(said.get("pad_value") or 0),
+        "fill": int(said.get("pad_value") or 0) or None,
         "crop_fraction": 1.0,
         "rounding": "nearest" if kind == "fit_to_window_letterbox" else "down",
         "interpolation": "opencv-linear" if kind == "crop" else INTERPOLATIONS[mode],

@@ -62,7 +62,7 @@ class Pictures:
 
     def _drawn(self, model: Classifier, method: str, one: Mapping[str, Any]) -> NDArray[np.uint8]:
         path, rule = self._paths.get(one["id"]) or one["path"], self._protocol.rule
-        photo = read_photo(path, model.preprocess.levels)
+        photo = read_photo(path, model.preprocess.levels, model.preprocess.background)
         layers: Sequence[str] | None = self._results["plan"]["layers"] or None
         found = model.explain(
             photo,

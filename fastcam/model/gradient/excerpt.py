@@ -18,7 +18,7 @@ from fastcam.model.graph.graph import Graph
 from fastcam.model.graph.outputs import own_name
 from fastcam.model.graph.tail import Tail
 from fastcam.model.head.head import Head
-from fastcam.model.head.probes import NORMALIZED, image_input, look, probe_images
+from fastcam.model.head.probes import NORMALIZED, image_input, look, probe_images, volume_values
 from fastcam.model.head.proof import relative_deviation
 from fastcam.model.head.scene import Scene
 from fastcam.model.opened_model import OpenedModel
@@ -180,7 +180,9 @@ def workbench(
         The work, and what the caller may do where it takes too long, for messages.
     """
     options = opening.options if graph.has_custom_operators else None
-    with Watch(name, graph.parsed.size, options, task=task, advice=advice) as watch:
+    image = image_input(graph)
+    values = volume_values(image, image.batch_shape(size))
+    with Watch(name, graph.parsed.size, options, values=values, task=task, advice=advice) as watch:
         yield Workbench(graph, head, size, watch)
 
 

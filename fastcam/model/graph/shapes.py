@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -50,6 +51,25 @@ def inferred_shapes(graph: Graph, shape: Sequence[int]) -> Mapping[str, tuple[in
     sides = {value.name: value.type.tensor_type.shape.dim for value in (*inferred.value_info, *inferred.output)}
     known = {name: tuple(side.dim_value for side in some) for name, some in sides.items() if some}
     return {name: made for name, made in known.items() if min(made) > 0}
+
+
+def peak_bytes(graph: Graph, shape: Sequence[int]) -> int:
+    """Return the bytes of all tensors in float32 that are alive at once, at most, when the image has that shape.
+
+    A node's inputs and outputs are alive while it runs; then those that no later node reads are freed. Weights, and
+    what a kernel needs for itself, come on top.
+    """
+    sizes = {name: 4 * math.prod(made) for name, made in inferred_shapes(graph, shape).items() if name in graph.data}
+    sizes[graph.image] = 4 * math.prod(shape)
+    last = {name: k for k, node in enumerate(graph.nodes) for name in graph.reads(node)}
+    alive = peak = sizes[graph.image]
+    for k, node in enumerate(graph.nodes):
+        made = [name for name in node.output if name in sizes]
+        alive += sum(sizes[name] for name in made)
+        peak = max(peak, alive)
+        done = {name for name in graph.reads(node) if last[name] == k} | {name for name in made if name not in last}
+        alive -= sum(sizes.get(name, 0) for name in done)
+    return peak
 
 
 def _check_sides(model: onnx.ModelProto, shape: Sequence[int]) -> None:

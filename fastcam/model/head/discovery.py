@@ -25,7 +25,7 @@ from fastcam.model.head.cuts import score_tensors
 from fastcam.model.head.families import embedding, entries_apart, family
 from fastcam.model.head.head import OWN, Activation, Head
 from fastcam.model.head.logits import find_activation, gives_shares
-from fastcam.model.head.probes import CONTRASTS, image_input, look, probes_of, says_all
+from fastcam.model.head.probes import CONTRASTS, image_input, look, probes_of, says_all, volume_values
 from fastcam.model.head.proof import (
     LinearHead,
     Observation,
@@ -244,7 +244,8 @@ def _discover_at(request: _Request, opening: Opening, contrast: float, *, settle
     """
     graph, name = request.graph, request.source.name
     probe, *others = probes_of(request.image, request.size, contrast)
-    watch = Watch(name, graph.parsed.size, opening.options if graph.has_custom_operators else None)
+    options, values = opening.options if graph.has_custom_operators else None, volume_values(request.image, probe.shape)
+    watch = Watch(name, graph.parsed.size, options, values=values)
     with watch:
         found, claim, candidates = _find(request, probe, watch, settle=settle)
     session = _open(request.source, graph, opening, found)  # may take its time: some providers compile the model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,11 @@ def says_all(graph: Graph) -> bool:
 def _by_shape(graph: Graph, likely: Likely | None) -> ImageInput:
     kind = _kind(graph).elem_type
     return ImageInput.of(graph.image, KINDS.get(kind, f"type {kind}"), _sides(graph), likely)
+
+
+def volume_values(model: ImageInput, shape: Sequence[int]) -> int:
+    """Return the number of values of a network input of that shape, if it is a volume or a clip, else 0."""
+    return math.prod(shape) if model.rank == 3 else 0
 
 
 def probe_images(

@@ -14,6 +14,7 @@ from fastcam.errors import ModelError
 
 SECONDS = 8.0  # for all runs of one discovery, and one more for each of these bytes of the model
 BYTES_A_SECOND = 32 << 20
+VALUES_A_SECOND = 1 << 16  # and for so many values of a volume, which weights meet more often than those of an image
 BUSY_FACTOR = 4  # times as long, where others have the processors
 HEAD_FILE = (
     "If the model is meant to be that large, find its head on another machine and load it with head=Head.load(file)"
@@ -31,6 +32,8 @@ class Watch:
     ----------
     size
         Bytes of the model.
+    values
+        Values of a volume that it runs on; 0 of other network inputs.
     session_options
         Those of the caller, for a model with operators of his own: nobody else can open it, or a part of it.
     task, advice
@@ -48,13 +51,15 @@ class Watch:
         size: int = 0,
         session_options: ort.SessionOptions | None = None,
         *,
+        values: int = 0,
         task: str = "looking for the head",
         advice: str = HEAD_FILE,
     ) -> None:
         self.options = ort.RunOptions()
         self.session_options = session_options
         self.name, self._task, self._advice = name, task, advice
-        self._seconds, self._memory = SECONDS + size / BYTES_A_SECOND, MEMORY + 4 * size
+        self._seconds = SECONDS + size / BYTES_A_SECOND + values / VALUES_A_SECOND
+        self._memory = MEMORY + 4 * size
         self._sessions: list[Any] = []
         self._exceeded = ""
         self._over = threading.Event()
