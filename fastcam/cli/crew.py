@@ -49,6 +49,12 @@ class Crew(Generic[Item, Result]):
             yield _taken(ahead.popleft())
 
     def _serve(self) -> None:
+        from fastcam.arrays.pool import serial  # here, since `fastcam --help` has to be fast
+
+        with serial():
+            self._work_on()
+
+    def _work_on(self) -> None:
         while (task := self._tasks.get()) is not None and not self._over.is_set():
             item, place = task
             try:
