@@ -70,7 +70,9 @@ class Classifier(PreparedModel):
             A path, the bytes of a file, a file object opened as binary, a PIL image, or an array of RGB colours or
             greys: (H, W), (H, W, 1), (H, W, 3), or (H, W, 4) with alpha, of uint8, of floats in [0, 1], or of uint16
             (`Preprocess.levels`). Of the channels "bands" (`Preprocess.channels`), (H, W, C) of any dtype, or an NPY or
-            TIFF file of it. A sequence of these, of any sizes, but with the fit "whole"; or (N, H, W, C).
+            TIFF file of it. A sequence of these, of any sizes, but with the fit "whole"; or (N, H, W, C). Of models of
+            signals (L,) or (L, C); of volumes (D, H, W) or (D, H, W, C); of clips frames (T, H, W, 3): see
+            `fastcam.images.volumes.sampled`.
         tensors
             In place of images: network inputs that are preprocessed already, (N, ...) or one item without N, in the
             layout and dtype of `Classifier.input`, or a sequence of items. Arrays of NumPy, PyTorch or any library with

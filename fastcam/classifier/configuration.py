@@ -47,8 +47,8 @@ class Wanted(NamedTuple):
     details: str = ""
 
     @property
-    def size(self) -> tuple[int, int] | None:
-        """(height, width) of the network input, where it is said."""
+    def size(self) -> tuple[int, ...] | None:
+        """Sizes of the network input, (height, width) of images, where they are said."""
         return self._specification(NAMED["unit"]).size
 
     def for_model(self, assumed: Preprocess) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,7 +130,8 @@ def _each(
         if shapes[-1] != shapes[0]:
             raise InputError(
                 f"expected network inputs of one size in a call, {shapes[0]} as the first; got {shapes[-1]}. With "
-                "fit='whole' each has its photo's proportions: explain photos one by one, or load with fit='stretch'"
+                "fit='whole' each has its photo's proportions, and signals and volumes of open size have their "
+                "own: explain them one by one, or load with fit='stretch' and a size"
             )
         classes = vision.best(seen, wanted) if isinstance(wanted, int) else wanted
         return work(seen, classes, options.of_image(n, len(given.images)))
@@ -218,7 +219,7 @@ def gather(
         scores=np.take_along_axis(np.stack([one.scores for one in seen]), index, axis=1),
         logits=np.stack([one.logits for one in seen]),
         activation_maps=np.stack([one.activation_maps for one in found]),
-        boxes=stacked([one.boxes for one in found]),
+        boxes=cast("Boxes", stacked([one.boxes for one in found])),  # or intervals or cuboids
         image_sizes=np.array([one.size for one in seen], np.int64),
         regions=np.array([one.region for one in seen], np.int64),
         method=options.method.name,

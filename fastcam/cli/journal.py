@@ -293,11 +293,14 @@ def read_records(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def digest(path: str) -> str:
-    """Return the sha256 of a file; empty where it isn't a file or can't be read."""
+    """Return the sha256 of a file, of an array in an NPZ file that of the archive; empty where it can't be read."""
+    from fastcam.images.recordings import split_key
+
+    place, _ = split_key(path)
     try:
-        if not os.path.isfile(path):
+        if not os.path.isfile(place):
             return ""
-        with open(path, "rb") as file:
+        with open(place, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""

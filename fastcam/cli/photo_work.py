@@ -77,27 +77,37 @@ class PhotoWork:
     def _explained(
         self, path: str, names: Sequence[str], is_over: Callable[[], bool]
     ) -> tuple[dict[str, Any], list[bytes]]:
+        from fastcam.cli.recordings import draw_recording, open_recording
         from fastcam.cli.writing import png
-        from fastcam.export.overlays import legible_scale, overlay
 
-        explanation = self._explain(path, is_over, keep_images=bool(names))
+        put, draw = self.model.input, self.draw
+        opened = None if put.rank == 2 else open_recording(path, put.rank, put.channels)
+        given = path if opened is None else opened.recording.values
+        explanation = self._explain(given, is_over, keep_images=bool(names) and opened is None)
         record = explanation[0].to_dict()
-        if explanation.images is None:
+        if not names:
             return record, []
         record["maps"] = [one | {"overlay": name} for one, name in zip(record["maps"], names, strict=True)]
-        photo = explanation.images[0]  # decoded once
+        if opened is not None:
+            return record, [png(draw_recording(opened, explanation, m, **draw)) for m in range(len(names))]
+        return record, [png(self._overlay(explanation, m)) for m in range(len(names))]
+
+    def _overlay(self, explanation: Explanation, m: int) -> Any:
+        from fastcam.export.overlays import legible_scale, overlay
+
+        assert explanation.images is not None, "they were to be kept, so that the photo is decoded once"
         height, width = explanation.image_sizes[0].tolist()
         how = {"scale": legible_scale((height, width)), "threads": 1 if self.steps is None else None, **self.draw}
-        return record, [png(overlay(photo, explanation, map=m, **how)) for m in range(len(names))]
+        return overlay(explanation.images[0], explanation, map=m, **how)
 
-    def _explain(self, path: str, is_over: Callable[[], bool], *, keep_images: bool) -> Explanation:
+    def _explain(self, given: Any, is_over: Callable[[], bool], *, keep_images: bool) -> Explanation:
         """Explain a photo, with a line on the terminal while a method asks the model again."""
         if self.steps is not None:
             with self.steps() as steps:
-                return self.model.explain(path, progress=steps.reach, keep_images=keep_images, **self.how)
+                return self.model.explain(given, progress=steps.reach, keep_images=keep_images, **self.how)
 
         def go_on(done: int, total: int) -> None:
             if is_over():
                 raise Stopped
 
-        return self.model.explain(path, progress=go_on, keep_images=keep_images, **self.how)
+        return self.model.explain(given, progress=go_on, keep_images=keep_images, **self.how)

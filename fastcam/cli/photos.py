@@ -60,10 +60,12 @@ def _named(given: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _photos_of(name: str, beside: frozenset[str], missing: bool, signs: str) -> list[str]:
+    from fastcam.images.recordings import split_key
+
     if os.path.isdir(name):
         return _in_folder(name, beside)
     if os.path.lexists(name) or not any(sign in name for sign in signs):
-        if not missing and not os.path.exists(name):
+        if not missing and not os.path.exists(split_key(name)[0]):
             raise InputError(f"{name}: no such file; expected a photo")
         return [name]
     paths = [path for path in sorted(glob.glob(name, recursive=True)) if os.path.abspath(path) not in beside]

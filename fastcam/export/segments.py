@@ -131,7 +131,9 @@ def segment(
     photo = picture_of(image, explanation)
     maps, part = _maps_and_part(explanation, item, (photo.shape[0], photo.shape[1]))
     left, top, right, bottom = part.place
-    known = seeds(maps, part.sides, foreground=foreground, background=background, window=part.window)
+    (height, width), (x0, y0, x1, y1) = part.sides, part.window
+    window = (x0, y0, x1, y1)
+    known = seeds(maps, (height, width), foreground=foreground, background=background, window=window)
     return placed(_grown(known, photo[top:bottom, left:right]), part, (photo.shape[0], photo.shape[1]))
 
 

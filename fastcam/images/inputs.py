@@ -8,7 +8,9 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from fastcam.arrays.checks import LONGEST
 from fastcam.errors import InputError, ModelError
+from fastcam.images.preprocessing import LARGEST_SIDE
 
 DTYPES = {
     "tensor(float)": np.float32,
@@ -150,7 +152,7 @@ def places_of(size: Sequence[int], rank: int) -> tuple[int, ...]:
     Raises
     ------
     InputError
-        A size of another rank.
+        A size of another rank, or longer sides than any image has.
 
     Examples
     --------
@@ -158,9 +160,12 @@ def places_of(size: Sequence[int], rank: int) -> tuple[int, ...]:
     ((16, 112, 112), (64, 64, 64))
     """
     sides = tuple(size) if len(set(size)) > 1 else tuple(size[:1]) * rank
-    if len(sides) != rank:
+    if len(sides) != rank or (rank > 1 and max(sides) > LONGEST):
         letters = ", ".join("DHW"[-rank:])
         raise InputError(f"size: expected ({letters}), as the model takes; got {sides}")
+    if rank > 1 and max(sides) > LARGEST_SIDE:
+        letters = "height, width" if rank == 2 else "depth, height, width"
+        raise InputError(f"size: expected ({letters}), 1 to {LARGEST_SIDE}; got {sides}")
     return sides
 
 

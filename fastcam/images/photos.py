@@ -111,7 +111,7 @@ def check_pixels(photo: NDArray[Any]) -> None:
     if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or photo.size == 0:
         raise InputError(
             f"image: expected (H, W, 3) uint8 in RGB order, not empty; got {photo.shape} {photo.dtype}. "
-            "For tensors that are preprocessed already use Classifier.run and fastcam.activation_maps"
+            "Tensors that are preprocessed already go in as tensors=..."
         )
 
 

@@ -68,7 +68,7 @@ def _check(values: NDArray[Any], name: str) -> None:
     known = values.dtype == np.uint8 or (values.dtype.kind in "uif" and values.dtype.itemsize > 1)
     if values.size and known and (values.ndim == 2 or (values.ndim == 3 and values.shape[2] in COLORS)):
         return
-    hint = "For tensors that are preprocessed already use Classifier.run and fastcam.activation_maps"
+    hint = "Tensors that are preprocessed already go in as tensors=..."
     if values.dtype == np.bool_:
         hint = "Of a mask, give 255 * mask.astype(np.uint8)"
     elif not values.size or (values.ndim == 3 and values.shape[2] in COLORS):

@@ -20,7 +20,11 @@ EIGHT_BITS = 1 / 255  # the scale of pixels of 8 bits
 
 def pillow_input(photo: Image.Image, region: Region | View, spec: Preprocess, model: ImageInput) -> NDArray[Any]:
     """Return the `network_input` of a region of an RGB photo that Pillow resizes, with any of its interpolations."""
-    view = region if isinstance(region, View) else whole_view(region, model.sides(spec.size))
+    if isinstance(region, View):
+        view = region
+    else:
+        height, width = model.sides(spec.size)
+        view = whole_view(region, (height, width))
     resized = _resized(photo, view, spec)
     return _laid_out(_normalize(np.asarray(resized), spec), model)
 

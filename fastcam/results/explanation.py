@@ -54,14 +54,16 @@ class Explanation:
         (N, K) float32, of all classes.
     activation_maps
         (N, M, h, w) float32, raw. Of "cam" comparable between images and classes, mean + bias = logit; of other methods
-        0 and more.
+        0 and more. (N, M, l) of signals, (N, M, d, h, w) of volumes and clips.
     boxes
-        `Boxes` with leading axes (N, M), in pixels of the images that were handed in.
+        `Boxes` with leading axes (N, M), in pixels of the images that were handed in; `Intervals` of signals, `Cuboids`
+        of volumes and clips.
     image_sizes
-        (N, 2) int64, height and width of each image.
+        (N, 2) int64, height and width of each image; (N, 1) or (N, 3) of signals and volumes.
     regions
         (N, 4) int64, xyxy: the part of the image's plane that the network saw and the activation map covers.
-        Smaller than the image after a centre crop, larger after letterboxing.
+        Smaller than the image after a centre crop, larger after letterboxing. Of signals (N, 2), xx; of volumes (N, 6),
+        xyzxyz.
     activation
         What made the scores of the logits: "softmax" or "sigmoid"; "none" where the logits are the values;
         "probabilities" or "other" where the scores are the model's own, in [0, 1] or not.

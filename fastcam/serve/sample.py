@@ -1,4 +1,4 @@
-"""What the page offers beside a source: a sample photo, methods that suit the model, and the colors of its maps."""
+"""Offers of the page: a sample photo, the methods that suit the model, and the colors of its maps."""
 
 from __future__ import annotations
 

@@ -84,6 +84,12 @@ def test_open_sizes_are_those_of_the_array():
     assert lines.explain(array(1)).activation_maps.shape == (1, 1, 32)
 
 
+def test_arrays_of_several_sizes_go_one_by_one():
+    model = fastcam.load(network(1, is_open=True).model, preprocess="raw")
+    with pytest.raises(InputError, match=r"network inputs of one size in a call, .*explain them one by one"):
+        model.explain([array(1, size=(40,)), array(1, size=(50,))])
+
+
 def test_a_channel_alone_needs_no_axis():
     model = fastcam.load(conv3(1), preprocess="raw")
     scan = np.random.default_rng(0).integers(-1000, 2000, (4, 8, 8), np.int16)

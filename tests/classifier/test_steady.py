@@ -223,7 +223,7 @@ def test_every_third_frame_and_frames_that_fail(model):
     got = found(model, given, Steady(), every=3)
     assert [e.frame_index for e in got] == [0, 0, 0, 3, 3, 3, 6]
     with (
-        model.stream([*given[:2], np.zeros((3, 3))], steady=Steady()) as stream,
+        model.stream([*given[:2], np.zeros((3, 3, 3, 3))], steady=Steady()) as stream,
         pytest.raises(InputError, match="frame 2: image: expected"),
     ):
         for _ in stream:

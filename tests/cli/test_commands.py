@@ -22,7 +22,7 @@ from tests.model.models import classifier, overflowing
 def files(tmp_path):
     """A small model, its labels and two photos of the same name."""
     (tmp_path / "model.onnx").write_bytes(classifier())
-    (tmp_path / "labels.txt").write_text("ape\nbat\ncat\ndog\nelk\n", encoding="utf-8")
+    (tmp_path / "names.txt").write_text("ape\nbat\ncat\ndog\nelk\n", encoding="utf-8")
     (tmp_path / "none").mkdir()
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / "results.json").write_text('{"images": []}', encoding="utf-8")
@@ -49,7 +49,7 @@ def test_demo_writes_an_overlay_and_prints_boxes(tmp_path, capsys):
 
 def test_explain_writes_overlays_and_results(files, capsys):
     photos = [files / "a" / "photo.png", files / "b" / "photo.png"]
-    model = ["explain", files / "model.onnx", *photos, "-o", files / "out", "--labels", files / "labels.txt"]
+    model = ["explain", files / "model.onnx", *photos, "-o", files / "out", "--labels", files / "names.txt"]
     assert run(*model, "--top", 2, "--convention", "minmax", "--threshold", 0.4) == 0
     names = [
         "photo-overlay-1.png",
@@ -97,7 +97,7 @@ def test_results_are_enough_to_do_it_again(files):
 
 
 def test_classes_by_index_and_by_label(files):
-    options = ["--class", "dog", "--class", "1", "--labels", files / "labels.txt"]
+    options = ["--class", "dog", "--class", "1", "--labels", files / "names.txt"]
     assert run("explain", files / "model.onnx", files / "a" / "photo.png", "-o", files / "out", *options) == 0
     result = json.loads((files / "out" / "results.json").read_text(encoding="utf-8"))
     assert [record["class_index"] for record in result["images"][0]["maps"]] == [3, 1]
@@ -125,7 +125,7 @@ BAD = {
         ["explain", "model.onnx", "a/photo.png", "c.png", "-o", "out"],
         "c.png: no such file; expected a photo",
     ),
-    "broken photo": (["explain", "model.onnx", "labels.txt", "a/photo.png", "-o", "out"], "labels.txt: not an image"),
+    "broken photo": (["explain", "model.onnx", "names.txt", "a/photo.png", "-o", "out"], "names.txt: not an image"),
     "empty folder": (
         ["explain", "model.onnx", "a/photo.png", "none", "-o", "out"],
         "none: expected a folder with photos",
@@ -143,11 +143,11 @@ BAD = {
     "class": (["explain", "model.onnx", "a/photo.png", "-o", "out", "--class", "5"], " --class: expected 0 to 4"),
     "class name": (
         ["explain", "model.onnx", "a/photo.png", "-o", "out", "--class", "gnu"],
-        "--class: expected a number or the name of a class",
+        "--class: expected class numbers, as no names are known for this model",
     ),
     "class digit": (
         ["explain", "model.onnx", "a/photo.png", "-o", "out", "--class", "²"],
-        "--class: expected a number or the name of a class",
+        "--class: expected class numbers, as no names are known for this model",
     ),
     "both": (
         ["explain", "model.onnx", "a/photo.png", "-o", "out", "--class", "1", "--top", "1"],
@@ -178,10 +178,10 @@ BAD = {
     ),
     "threads": (["inspect", "model.onnx", "--threads", "0"], "threads: expected 1 to "),
     "directory": (
-        ["explain", "model.onnx", "a/photo.png", "-o", "labels.txt/out"],
+        ["explain", "model.onnx", "a/photo.png", "-o", "names.txt/out"],
         "expected a directory that can be written",
     ),
-    "demo directory": (["demo", "-o", "labels.txt"], "expected a directory that can be written"),
+    "demo directory": (["demo", "-o", "names.txt"], "expected a directory that can be written"),
 }
 
 

@@ -272,8 +272,8 @@ def test_photos_that_are_refused(explained):
         segment(path, found, item=1)
     with pytest.raises(InputError, match="item: expected with an Explanation only; got 1"):
         segment(np.zeros((9, 9, 3), np.uint8), MAPS[0], item=1)
-    with pytest.raises(InputError, match=r"image: expected \(H, W, 3\) uint8"):
-        segment(np.zeros((9, 9), np.uint8), MAPS[0])
+    with pytest.raises(InputError, match=r"image: expected \(H, W\), .*; got \(9, 9\) bool. Of a mask"):
+        segment(np.zeros((9, 9), np.bool_), MAPS[0])
     with pytest.raises(InputError, match="maps: .* got inf at item"):
         segment(path, replace(found, activation_maps=np.full_like(found.activation_maps, np.inf)))
 

@@ -74,7 +74,15 @@ def given(spec: Spec, inputs: np.ndarray) -> Any:
     return torch.from_numpy(np.ascontiguousarray(np.moveaxis(inputs, 1, -1) if spec.last else inputs))
 
 
-def values_of(module: Any, spec: Spec, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+def steady_values_of(module: Any, spec: Spec, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """Return `values_of` an input far from the kinks of ReLU, at which PyTorch's float32 is close to its float64."""
+    found = [values_of(module, spec, shape, 7)]
+    while found[-1]["drift"] > LIMIT / 3 and len(found) < 8:
+        found.append(values_of(module, spec, shape, 7 + len(found)))
+    return min(found, key=lambda one: float(one["drift"]))
+
+
+def values_of(module: Any, spec: Spec, shape: tuple[int, ...], seed: int) -> dict[str, np.ndarray]:
     """Return input, logits (K,), feature maps, and Grad-CAM there and at the earlier layer, by autograd in float64.
 
     The float32 values stand beside: how far rounding alone takes them apart.
@@ -83,7 +91,7 @@ def values_of(module: Any, spec: Spec, shape: tuple[int, ...]) -> dict[str, np.n
 
     found: dict[str, np.ndarray] = {}
     for kind, suffix in ((torch.float32, "_float32"), (torch.float64, "")):
-        put = given(spec, fields(1, shape, 7)).to(kind).requires_grad_(True)
+        put = given(spec, fields(1, shape, seed)).to(kind).requires_grad_(True)
         seen, logits = seen_by(module.to(kind), spec, put)
         gradients = torch.autograd.grad(logits[0, CLASS], list(seen.values()))
         for (name, tensor), gradient in zip(seen.items(), gradients, strict=True):
@@ -195,7 +203,7 @@ def make(folder: Path, wanted: Callable[[str], bool]) -> int:
         if not exports:
             continue
         module = built(spec)
-        truths = [values_of(module, spec, shape) for shape in spec.shapes()]
+        truths = [steady_values_of(module, spec, shape) for shape in spec.shapes()]
         for how in exports:
             try:
                 export_one(module, spec, how, folder, truths)
@@ -243,10 +251,10 @@ def row(folder: Path, facts: dict[str, Any]) -> tuple[str, list[float]]:
             if facts["kind"] in ("cam", "cam-spatial"):
                 errors["identity"].append(identity_error(model, put, logits))
             for name, layer in (("maps", None), ("earlier", facts["layer"])):
-                found = model.explain(tensors=put, class_index=CLASS, method="gradcam", layer=layer).activation_maps[
-                    0, 0
-                ]
-                errors[name].append(distance(found, np.maximum(truth[f"gradcam_{name}{number}"], 0)))
+                found = model.explain(tensors=put, class_index=CLASS, method="gradcam", layer=layer)
+                expected = truth[f"gradcam_{name}{number}"]
+                rectified, largest = np.maximum(expected, 0), float(np.abs(expected).max())
+                errors[name].append(distance(found.activation_maps[0, 0], rectified, largest))
     kind = model.head.kind if model.head.kind == facts["kind"] else f"{model.head.kind}, not {facts['kind']}"
     numbers = [f"{max(found):.1e}" if found else "–" for found in errors.values()]
     shape = "×".join(map(str, facts["input"]))

@@ -44,7 +44,7 @@ def is_fast(data):
 
 def expect_the_same(data):
     got, expected = found(data), by_pillow(data)
-    if isinstance(expected, str):
+    if isinstance(expected, str) or isinstance(got, str):
         assert got == expected
     else:
         assert got.dtype == np.uint8
@@ -124,6 +124,7 @@ def test_bombs_are_refused_before_they_are_decoded(monkeypatch):
 
 def test_a_file_is_left_where_it_was():
     with Image.open(io.BytesIO(written())) as image:
+        assert image.fp is not None
         place = image.fp.tell()
         first = jpeg.fast_pixels(image)
         assert image.fp.tell() == place

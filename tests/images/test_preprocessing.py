@@ -39,7 +39,7 @@ def test_names_and_changes():
         ("unit,crop_fraction=abc", "preprocess: crop_fraction: expected numbers; got 'abc'"),
         ({"scale": [1, 2]}, "preprocess: scale: expected one number"),
         ({"size": True}, r"preprocess: size: expected \(height, width\)"),
-        ("unit,size=100000", "size: expected .* 1 to 16384"),
+        ("unit,size=100000x9", "size: expected .* 1 to 16384"),
         ({"mean": 10**400}, "preprocess: mean: expected numbers"),
         ("unit,std=1e-46", "std not 0"),
         ("unit,scale=x", "preprocess: scale: expected numbers"),

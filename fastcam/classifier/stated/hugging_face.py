@@ -24,6 +24,8 @@ def _named(evidence: Evidence) -> Path | None:
 def _labels(evidence: Evidence) -> list[Names]:
     file = evidence.find(CONFIG)
     given = evidence.mapping(file)["id2label"] if file else None
+    if given is None:
+        return []
     names = given if isinstance(given, Mapping) else {}
     return [Names({int(number): str(name) for number, name in names.items()}, "id2label")]
 

@@ -41,6 +41,8 @@ ADVICE = {
     "a backbone": "It ends in feature maps: export it with its classifier",
     "a model that makes a batch inside its graph": "Export it without crops, flips or patches that become images of "
     "their own: one image in, one row of scores out",
+    "a model that folds its input": "Its maps have other places than its input, as a spectrogram's or single frames': "
+    "export the part behind that, and hand over what that part takes",
     "an audio model": "Explain one score for each class of the whole recording, made of convolutions over it",
 }
 
@@ -98,6 +100,8 @@ def family(scene: Scene, cuts: Sequence[str]) -> Family | None:
     for one in outputs:
         if because := embedding(scene, one.name):
             return Family("an embedding", f"{one} {because}")
+    if (folded := _of_other_rank(scene, cuts)) is not None:
+        return folded
     if AUDIO.search(scene.graph.image.lower()):
         return Family("an audio model", f"its input is called {scene.graph.image!r}")
     return None
@@ -198,6 +202,16 @@ def _folded(scene: Scene, cuts: Sequence[str]) -> Family | None:
         if count > 1 and not rest:
             because = f"{name!r} {shape} holds {count} images for each one that goes in"
             return Family("a model that makes a batch inside its graph", because)
+    return None
+
+
+def _of_other_rank(scene: Scene, cuts: Sequence[str]) -> Family | None:
+    rank = len(scene.image)
+    for name in cuts:
+        node, shape = scene.graph.producers.get(name), scene.shape(name) or ()
+        if node is not None and "Conv" in node.op_type and len(shape) != rank + 2:
+            because = f"{name!r} {shape} has {len(shape) - 2} axes of places, its input {rank}"
+            return Family("a model that folds its input", because)
     return None
 
 

@@ -318,5 +318,10 @@ def test_choosing_by_a_name_of_two_classes_says_which_are_meant(tmp_path, capsys
     assert main([*command, "4"]) == 0
 
 
+def test_a_null_for_names_states_nothing(tmp_path):
+    model = load(Made(network, {"config.json": '{"id2label": null}'}), tmp_path)
+    assert (model.labels_origin, model.labels_details) == ("none", "")
+
+
 def test_descriptions_of_synsets_are_names(tmp_path):
     assert load(MADE["timm, descriptions"], tmp_path).labels == tuple(DESCRIPTIONS.values())

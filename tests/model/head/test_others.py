@@ -6,6 +6,7 @@ import pytest
 import fastcam
 from fastcam import HeadNotFoundError, ModelError
 from tests.model.models import build
+from tests.zoo import ALL
 from tests.zoo.case import GEMM, POOLED, noise, proto
 from tests.zoo.others import BACKBONE, OTHERS, embedding, model
 
@@ -92,6 +93,18 @@ def test_inputs_of_other_ranks(inputs, seems):
     axes = inputs.count(",") + 1
     with pytest.raises(ModelError, match=f"expected an input of three to five axes.*{name!r} has {axes}{seems}"):
         fastcam.load(build(body, inputs, "float[A, B] logits", opset=13))
+
+
+@pytest.mark.parametrize(
+    ("name", "axes"),
+    [
+        ("clip-whose-frames-are-a-batch", "2 axes of places, its input 3"),
+        ("signal-folded-into-an-image", "2 axes of places, its input 1"),
+    ],
+)
+def test_maps_of_other_places_than_the_input(name, axes):
+    with pytest.raises(HeadNotFoundError, match=f"a model that folds its input: .* has {axes}"):
+        fastcam.load(ALL[f"ranks-{name}"]().model)
 
 
 def test_a_spectrogram_without_scores_is_told_by_its_name():
