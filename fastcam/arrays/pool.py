@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastcam.arrays.scalars import is_whole
@@ -21,6 +21,7 @@ Result = TypeVar("Result")
 
 WORTH = 200.0  # microseconds of work for a thread, ten times what handing it over costs
 
+_own = threading.local()  # `is_serial` of each thread
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
 
@@ -49,12 +50,29 @@ def check_threads(threads: Any) -> None:
         raise InputError(f"threads: expected 1 to {most}; got {threads!r}")
 
 
+@contextmanager
+def serial() -> Generator[None]:
+    """Have `spread` share nothing out in this thread, in a block: other threads keep the processors busy.
+
+    Examples
+    --------
+    >>> with serial():
+    ...     spread(lambda first, stop: (first, stop), count=8, cost=1000.0, threads=8)
+    [(0, 8)]
+    """
+    _own.is_serial = True
+    try:
+        yield
+    finally:
+        _own.is_serial = False
+
+
 def spread(work: Callable[[int, int], Result], count: int, cost: float, threads: int | None = None) -> list[Result]:
     """Call work(first, stop) for parts of [0, count), in this thread and the pool's, and return the results in order.
 
     `cost` is the time of each item in microseconds, about; `threads` their number at most, None for one a processor.
     """
-    parts = min(count, int(count * cost / WORTH))
+    parts = 1 if getattr(_own, "is_serial", False) else min(count, int(count * cost / WORTH))
     parts = min(parts, threads or processors()) if parts > 1 else 1
     if parts == 1:
         return [work(0, count)]

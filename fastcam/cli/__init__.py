@@ -11,26 +11,18 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Sequence
+import traceback
+import warnings
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
-from fastcam.cli import bake, demo, evaluate, explain, inspect, serve, video, warmup
 from fastcam.cli.interrupts import Interrupted, signals_interrupt
 from fastcam.cli.options import in_options
-from fastcam.errors import FastcamError
-from fastcam.package import __version__
+from fastcam.cli.parser import COMMANDS, build
+from fastcam.errors import FastcamError, FastcamWarning
 
 __all__ = ["main"]
-
-COMMANDS = {
-    "demo": demo,
-    "inspect": inspect,
-    "explain": explain,
-    "eval": evaluate,
-    "video": video,
-    "bake": bake,
-    "serve": serve,
-    "warmup": warmup,
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,29 +35,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns
     -------
-    0 after success, 2 after an error (its message is on stderr), 3 where photos were left out (`explain --lenient`),
+    0 after success, 1 where photos were left out (`explain --lenient`), 2 after an error (its message is on stderr),
     130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, 141 where the reader of a pipe left.
     """
-    parser = argparse.ArgumentParser(
-        prog="fastcam", description="Class activation maps and their boxes for any ONNX image classifier."
-    )
-    parser.add_argument("--version", action="version", version=f"fastcam {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, module in COMMANDS.items():
-        summary = (module.__doc__ or "").splitlines()[0]
-        module.add_arguments(commands.add_parser(name, help=summary, description=summary))
     words = tuple(sys.argv[1:] if arguments is None else arguments)
-    options = parser.parse_args(words, argparse.Namespace(words=words))
+    options = argparse.Namespace(words=words, command="", quiet=False, verbose=False)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # terminals and pipes that have no "→" or "×"
     try:
+        build(words).parse_args(words, options)
         _silence_onnxruntime()
-        with signals_interrupt():
+        with _plain_warnings(options), signals_interrupt():
             code = COMMANDS[options.command].run(options)
             sys.stdout.flush()
     except FastcamError as error:
-        print(f"fastcam {options.command}: error: {in_options(str(error), options.command)}", file=sys.stderr)
+        if options.verbose:
+            traceback.print_exception(error)
+        name = " ".join(filter(None, ("fastcam", options.command)))
+        print(f"{name}: error: {in_options(str(error), options.command)}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader has left, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -76,6 +64,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as request:
         return 128 + (request.number if isinstance(request, Interrupted) else signal.SIGINT)
     return code or 0
+
+
+@contextmanager
+def _plain_warnings(options: argparse.Namespace) -> Generator[None]:
+    """Print this package's warnings as lines of the command, each once, without a place in its code."""
+    with warnings.catch_warnings():
+        shown = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if not issubclass(category, FastcamWarning):
+                shown(message, category, *place, **more)
+            elif not options.quiet:
+                told = in_options(str(message), options.command)
+                print(f"fastcam {options.command}: warning: {told}", file=sys.stderr)
+
+        warnings.showwarning = show
+        yield
 
 
 def _silence_onnxruntime() -> None:

@@ -11,6 +11,8 @@ from fastcam.errors import InputError
 if TYPE_CHECKING:
     from fastcam.export.baked_model import Baked
 
+EXAMPLES = ("fastcam bake model.onnx -o with-maps.onnx --classes all",)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `fastcam bake`."""

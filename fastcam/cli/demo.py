@@ -7,6 +7,8 @@ from importlib.resources import as_file, files
 
 PREPROCESS = "caffe-bgr,size=227,fit=stretch"
 
+EXAMPLES = ("fastcam demo",)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `fastcam demo`."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastcam.cli.options import add_model_arguments, open_model
+from fastcam.cli.options import add_message_arguments, add_model_arguments, open_model
 from fastcam.cli.progress import Progress
 from fastcam.errors import InputError
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 MERGE = "merge"
 
+EXAMPLES = (
+    "fastcam eval model.onnx annotations.csv -o evaluation --method cam,gradcam",
+    "fastcam eval model.onnx instances.json -o part1 --shard 1/2; fastcam eval merge part1 part2 -o whole",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `fastcam eval`."""
@@ -27,9 +33,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_arguments(parser)
     parser.add_argument("data", metavar="DATA", nargs="+", help="annotations; after 'merge' the folders of all shards")
     parser.add_argument(
-        "-o", "--path", metavar="FOLDER", required=True, help="for results.json, results.md and batches"
+        "-o", "--path", metavar="FOLDER", required=True, help="for results.json, results.md, report.html and batches"
     )
-    parser.add_argument(
+    _add_data_arguments(parser)
+    _add_evaluation_arguments(parser)
+    _add_work_arguments(parser)
+    add_message_arguments(parser, "what was found in the models")
+
+
+def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("data", "for example: --classes labels --column path=file")
+    group.add_argument("--format", help="coco, voc, ilsvrc, wsol, cub or table (default: what DATA looks like)")
+    group.add_argument("--root", metavar="FOLDER", help="where the photos are (default: as the format has it)")
+    group.add_argument(
+        "--classes",
+        metavar="WHICH",
+        help="which class of the model a category is: labels (by --labels), imagenet, order, or a JSON or CSV file "
+        "(default: the data's own numbers)",
+    )
+    group.add_argument("--split", help="of voc or cub")
+    group.add_argument(
+        "--column",
+        metavar="NAME=COLUMN",
+        action="append",
+        help="what a column of a table is called: path=file for a column 'file' of paths; may be repeated",
+    )
+    group.add_argument("--lenient", action="store_true", help="leave out what is wrong in the data, and list it")
+    group.add_argument("--limit", type=int, metavar="N", help="the first N photos only")
+
+
+def _add_evaluation_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("evaluation", "for example: --method cam,gradcam --metrics pointing,energy")
+    group.add_argument(
         "--model",
         dest="others",
         metavar=("MODEL", "SPEC"),
@@ -39,47 +74,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="another model to compare, and how it is preprocessed (default: the configuration beside it, else "
         "imagenet); may be repeated. --head, --model-output and --constant are the first one's",
     )
-    _add_data_arguments(parser)
-    parser.add_argument("--method", default="auto", help="one or several: cam,gradcam,layercam (default auto)")
-    parser.add_argument("--layer", metavar="TENSOR", action="append", help="in place of the head's feature maps")
-    parser.add_argument("--convention", default="paper", help="paper (default), gradcam, minmax, wsol or cam-release")
-    parser.add_argument("--threshold", type=float, metavar="FRACTION", help="in place of the convention's own")
-    parser.add_argument("--thresholds", type=int, metavar="N", help="of MaxBoxAcc and PxAP (default 100; wsol: 1000)")
-    parser.add_argument("--top", type=int, metavar="N", help="best classes that count (default 5, or all of fewer)")
-    parser.add_argument("--metrics", metavar="A,B", help="some of those in fastcam.evaluate.Protocol (default: all)")
-    parser.add_argument(
+    group.add_argument("--method", default="auto", help="one or several: cam,gradcam,layercam (default auto)")
+    group.add_argument("--layer", metavar="TENSOR", action="append", help="in place of the head's feature maps")
+    group.add_argument("--convention", default="paper", help="paper (default), gradcam, minmax, wsol or cam-release")
+    group.add_argument("--threshold", type=float, metavar="FRACTION", help="in place of the convention's own")
+    group.add_argument("--thresholds", type=int, metavar="N", help="of MaxBoxAcc and PxAP (default 100; wsol: 1000)")
+    group.add_argument("--top", type=int, metavar="N", help="best classes that count (default 5, or all of fewer)")
+    group.add_argument("--metrics", metavar="A,B", help="some of those in fastcam.evaluate.Protocol (default: all)")
+    group.add_argument(
         "--faithfulness", action="store_true", help="average drop, deletion, insertion and ROAD as well (slow)"
     )
-    parser.add_argument(
+    group.add_argument("--seed", type=int, default=0, help="of the bootstrap's draws (default 0)")
+
+
+def _add_work_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("work", "for example: --shard 1/2 --batch-size 16")
+    group.add_argument(
         "--batch-size",
         type=int,
         default=64,
         metavar="N",
         help="photos a file, lost if the run is killed (default 64)",
     )
-    parser.add_argument("--shard", default="1/1", metavar="I/N", help="evaluate the I-th of N parts; then merge them")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap's draws (default 0)")
-    parser.add_argument("--force", action="store_true", help="start anew where FOLDER has another evaluation")
-
-
-def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--format", help="coco, voc, ilsvrc, wsol, cub or table (default: what DATA looks like)")
-    parser.add_argument("--root", metavar="FOLDER", help="where the photos are (default: as the format has it)")
-    parser.add_argument(
-        "--classes",
-        metavar="WHICH",
-        help="which class of the model a category is: labels (by --labels), imagenet, order, or a JSON or CSV file "
-        "(default: the data's own numbers)",
-    )
-    parser.add_argument("--split", help="of voc or cub")
-    parser.add_argument(
-        "--column",
-        metavar="NAME=COLUMN",
-        action="append",
-        help="what a column of a table is called: path=file for a column 'file' of paths; may be repeated",
-    )
-    parser.add_argument("--lenient", action="store_true", help="leave out what is wrong in the data, and list it")
-    parser.add_argument("--limit", type=int, metavar="N", help="the first N photos only")
+    group.add_argument("--shard", default="1/1", metavar="I/N", help="evaluate the I-th of N parts; then merge them")
+    group.add_argument("--force", action="store_true", help="start anew where FOLDER has another evaluation")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -96,10 +114,10 @@ def run(options: argparse.Namespace) -> None:
     models = _models(options)
     protocol = _protocol(options, next(iter(models.values())).head.classes)
     annotations = _annotations(options, next(iter(models.values())))
-    if annotations.problems:
+    if annotations.problems and not options.quiet:
         print(f"problems in the data: {len(annotations.problems)}; the results list them", file=sys.stderr)
     total = len(range(shard[0] - 1, len(annotations), shard[1]))
-    with Progress(sys.stderr, total, "photo") as progress:
+    with Progress(sys.stderr, total, "photo", is_quiet=options.quiet) as progress:
         results = evaluate(
             models,
             annotations,
@@ -113,9 +131,9 @@ def run(options: argparse.Namespace) -> None:
             shard=shard,
             force=options.force,
             progress=progress.reach,
-            note=lambda text: print(f"fastcam eval: {text}", file=sys.stderr),
+            note=lambda text: None if options.quiet else print(f"fastcam eval: {text}", file=sys.stderr),
         )
-    _report(results, options.path, Pictures(models, results, annotations))
+    _report(results, options, Pictures(models, results, annotations))
 
 
 def _merge(options: argparse.Namespace) -> None:
@@ -128,26 +146,29 @@ def _merge(options: argparse.Namespace) -> None:
     parser.add_argument("words", nargs="+")
     parser.add_argument("-o", "--path")
     parser.add_argument("--force", action="store_true")
+    add_message_arguments(parser, "more")
     _, rest = parser.parse_known_args(options.words)
     if others := [word for word in rest if word.startswith("-")]:
         expected = "folders, -o and --force alone, as the shards' plans say the rest"
         raise InputError(f"merge: expected {expected}; got {', '.join(others)}")
     results = merge_shards(options.data, options.path, force=options.force)
-    _report(results, options.path, ShardPictures(options.data, results))
+    _report(results, options, ShardPictures(options.data, results))
 
 
-def _report(results: dict[str, Any], folder: str, picture: Picture) -> None:
-    """Write the report, its worst cases in pictures, and print the tables."""
-    from fastcam.evaluate import markdown
+def _report(results: dict[str, Any], options: argparse.Namespace, picture: Picture) -> None:
+    """Write the report, its worst cases in pictures, and print the figures."""
+    from fastcam.cli.figures import table
     from fastcam.evaluate.report import write_report
     from fastcam.evaluate.results import counted
 
-    write_report(Path(folder), results, picture)
+    write_report(Path(options.path), results, picture)
+    if options.quiet:
+        return
     data = results["data"]
-    print(markdown(results, problems=False))
+    print(table(results, shutil.get_terminal_size((80, 24)).columns))
     if data["problems"]:
         print(f"{counted(len(data['problems']), 'problem')}: see results.md")
-    print(f"{counted(data['images'], 'photo')}: results.json, results.md and report.html in {folder}")
+    print(f"{counted(data['images'], 'photo')}: results.json, results.md and report.html in {options.path}")
 
 
 def _protocol(options: argparse.Namespace, classes: int | None = None) -> Protocol:

@@ -6,158 +6,261 @@ import argparse
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
-from functools import partial
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastcam.cli.journal import RESULTS, Journal, digest, lock_folder, overlays_of, read_earlier
-from fastcam.cli.options import add_map_arguments, add_model_arguments, check_map_arguments, map_options, open_model
+from fastcam.cli.crew import Crew
+from fastcam.cli.journal import RESULTS, Journal, LockedFolder, lock_folder, overlays_of, read_earlier, summaries_of
+from fastcam.cli.options import (
+    add_map_arguments,
+    add_message_arguments,
+    add_model_arguments,
+    check_map_arguments,
+    drawing_of,
+    map_options,
+    open_model,
+)
+from fastcam.cli.photo_work import Done, PhotoError, PhotoWork
 from fastcam.cli.progress import Progress
-from fastcam.errors import BackendError, FastcamError, GradientError, InputError
+from fastcam.cli.summaries import Summaries
+from fastcam.errors import InputError
 
 if TYPE_CHECKING:
     from fastcam.classifier.classifier import Classifier
-    from fastcam.cli.recordings import Opened
-    from fastcam.images.photos import Photo
-    from fastcam.results import Explanation
 
-LEFT_OUT = 3  # the exit code of a run that left photos out
+LEFT_OUT = 1  # the exit code of a run that left photos out
 LONGEST = 200  # bytes of a photo's name in those of its overlays
+MOST = 8  # photos in work at once, unless more are asked for: each takes the memory of a run of the model
+EXAMPLES = (
+    "fastcam explain model.onnx photo.jpg",
+    "fastcam explain model.onnx photos/ -o out --lenient --csv --grid 24",
+    "find . -name '*.jpg' | fastcam explain model.onnx - -o out",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `fastcam explain`."""
     add_model_arguments(parser)
-    parser.add_argument("images", metavar="IMAGE", nargs="+", help="photos, folders of photos, or patterns ('*.jpg')")
-    parser.add_argument("-o", "--path", metavar="DIR", required=True, help="directory for overlays and results.json")
+    parser.add_argument(
+        "images",
+        metavar="IMAGE",
+        nargs="+",
+        help="photos, folders of photos with all below, patterns in quotes ('*.jpg', '**/*.jpg'), or - for paths on "
+        "stdin, one a line",
+    )
     add_map_arguments(parser)
-    parser.add_argument(
-        "--batch-size",
+    _add_result_arguments(parser)
+    _add_work_arguments(parser)
+    add_message_arguments(parser, "what was found in the model, and the time of each photo")
+
+
+def _add_result_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("results", "for example: -o out --csv --grid 24 --lenient")
+    group.add_argument(
+        "-o",
+        "--path",
+        metavar="DIR",
+        default="fastcam-explain",
+        help="directory for overlays and results.json (default: fastcam-explain)",
+    )
+    group.add_argument("--csv", action="store_true", help="write results.csv as well, a row for each photo and class")
+    group.add_argument(
+        "--grid",
         type=int,
+        nargs="?",
+        const=0,
         metavar="N",
-        help="masked images, or feature maps, at once, of methods that ask the model again (default: some 256 MB)",
+        help="draw all overlays in one picture as well, grid.png; with N so many in each: grid-1.png, ...",
     )
-    parser.add_argument(
-        "--lenient", action="store_true", help="leave out photos that can't be explained, and list them (exit code 3)"
+    group.add_argument("--no-overlay", action="store_true", help="write no overlays, which take most of the time")
+    group.add_argument(
+        "--lenient", action="store_true", help="leave out photos that can't be explained, and list them (exit code 1)"
     )
-    parser.add_argument(
+    group.add_argument(
         "--force",
         action="store_true",
         help="explain photos anew that DIR has results of, and replace files that no earlier run wrote",
     )
 
 
+def _add_work_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("work", "for example: --workers 4 --threads 1")
+    group.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help=f"photos in work at once (default: one a processor, {MOST} at most; one for methods that ask again)",
+    )
+    group.add_argument(
+        "--batch-size",
+        type=int,
+        metavar="N",
+        help="masked images, or feature maps, at once, of methods that ask the model again (default: some 256 MB)",
+    )
+
+
 def run(options: argparse.Namespace) -> int:
-    """Check everything, then explain photo by photo; each result is written at once."""
+    """Check everything, then explain photos side by side; each result is written at once."""
     from fastcam.cli import writing
     from fastcam.cli.photos import find_photos
 
     check_map_arguments(options)
+    _check_results(options)
     with lock_folder(Path(options.path)) as locked:
         earlier = read_earlier(locked.folder)
-        beside = {str((locked.folder / name).absolute()) for name in overlays_of(earlier)}
+        known = overlays_of(earlier) | summaries_of(earlier)
+        beside = {str((locked.folder / name).absolute()) for name in known}
         photos = find_photos(options.images, beside=beside, missing=options.lenient)
+        workers, options.threads = _shares(options, len(photos))
         model = open_model(options)
         how = map_options(options, model) | {"batch_size": options.batch_size}
-        names = dict(zip(photos, overlay_names(photos, _maps_of_each(model, how)), strict=True))
+        maps = _maps_of_each(model, how)
+        names = dict(zip(photos, overlay_names(photos, 0 if options.no_overlay else maps), strict=True))
+        summaries = Summaries(
+            locked.folder, csv=options.csv, per=options.grid, overlays=maps * len(photos), font=options.font
+        )
         header = {
             "model": writing.model_record(model),
             "versions": writing.versions(),
             "options": _record(options, model),
+            **summaries.header(),
         }
         journal = Journal(locked, header, earlier, names, anew=options.force)
-        written = {name for several in names.values() for name in several}
-        _check_nothing_is_lost(photos, locked.folder, {RESULTS, *journal.stale, *written})
-        if not (options.force or locked.was_left):  # after a kill, overlays may exist whose record was cut
-            _check_free(locked.folder, written - overlays_of(earlier))
-        return _explain_each(journal, names, partial(_explained, model, how), locked.folder, options)
-
-
-def _explain_each(
-    journal: Journal,
-    names: Mapping[str, Sequence[str]],
-    explain: Callable[[Progress, str], Explanation],
-    folder: Path,
-    options: argparse.Namespace,
-) -> int:
-    """Explain photo by photo, and print what was done; return the exit code."""
-    from fastcam.cli import writing
-
-    with ExitStack() as stack:
-        stack.push(lambda kind, *_: _sum_up(journal, len(names), folder, kind is None))
-        stack.enter_context(journal)
-        progress = stack.enter_context(Progress(sys.stderr, len(names), "photo"))
-        for n, (path, several) in enumerate(names.items()):
-            try:
-                maps = _known_or_new(journal, path, several, partial(explain, progress), options.colormap)
-            except PhotoError as error:
-                if not options.lenient:
-                    raise
-                journal.leave_out(path, str(error))
-                with progress.aside():
-                    print(f"fastcam explain: left out: {error}", file=sys.stderr)
-            else:
-                with progress.aside():
-                    print(path, *map(writing.line, maps), sep="\n")
-            progress.reach(n + 1, len(names))
+        _check_names(journal, locked, names, summaries.names, known, is_forced=options.force)
+        with _told(journal, len(names), options) as progress, summaries, journal:
+            work = PhotoWork(
+                model=model,
+                how=how,
+                draw=drawing_of(options),
+                is_known=journal.is_known,
+                steps=(lambda: _steps(progress, options.quiet)) if workers == 1 else None,
+            )
+            with Crew(work, workers) as crew:
+                _write_each(journal, names, crew.results(names.items()), progress, options)
     return LEFT_OUT if journal.problems else 0
 
 
-class PhotoError(InputError):
-    """A photo that can't be read or explained, while others may be; the message has its path."""
+def _check_names(
+    journal: Journal,
+    locked: LockedFolder,
+    names: Mapping[str, Sequence[str]],
+    summaries: Sequence[str],
+    known: Collection[str],
+    *,
+    is_forced: bool,
+) -> None:
+    """Refuse to write where photos or files of others are; `known` are those that earlier runs list."""
+    written = {name for several in names.values() for name in several}.union(summaries)
+    _check_nothing_is_lost(list(names), locked.folder, {RESULTS, *journal.stale, *written})
+    if not (is_forced or locked.was_left):  # after a kill, overlays may exist whose record was cut
+        _check_free(locked.folder, written.difference(known))
 
 
-def _known_or_new(
-    journal: Journal, path: str, names: Sequence[str], explain: Callable[[str], Explanation], colormap: str
-) -> list[dict[str, Any]]:
-    """Return the records of a photo's maps: those of an earlier run, or new ones after their overlays are written."""
+def _write_each(
+    journal: Journal,
+    names: Mapping[str, Sequence[str]],
+    results: Iterator[Done | PhotoError],
+    progress: Progress,
+    options: argparse.Namespace,
+) -> None:
+    """Write and print the results of all photos, each as it is done."""
     from fastcam.cli import writing
-    from fastcam.cli.recordings import open_recording
-    from fastcam.export.pictures import picture_of
 
-    sha256 = digest(path)
-    if record := journal.known(path, sha256):
-        return record["maps"]
+    for n, (path, done) in enumerate(zip(names, results, strict=True)):
+        if isinstance(done, PhotoError):
+            journal.leave_out(path, str(done))
+            if not options.lenient:
+                raise done
+            with progress.aside():
+                print(f"fastcam explain: left out: {done}", file=sys.stderr)
+        else:
+            maps = journal.reuse(path)["maps"] if done.record is None else _write(journal, names[path], done)
+            with progress.aside():
+                if not options.quiet:
+                    print(path, *map(writing.line, maps), sep="\n")
+                if options.verbose:
+                    print(f"{path}: {done.seconds:.3f} s", file=sys.stderr)
+        progress.reach(n + 1, len(names))
+
+
+def _write(journal: Journal, names: Sequence[str], done: Done) -> list[dict[str, Any]]:
+    """Write the record and the overlays of a photo: both, or neither; return the records of its maps."""
+    from fastcam.files import write_whole
+
+    assert done.record is not None
+    with journal.adding(done.record) as folder:
+        for name, data in zip(names, done.overlays, strict=True):
+            write_whole(folder / name, data)
+    return done.record["maps"]
+
+
+@contextmanager
+def _told(journal: Journal, photos: int, options: argparse.Namespace) -> Generator[Progress]:
+    """Show how far the run is, and tell in the end what was done."""
+    is_whole = False
     try:
-        explanation = explain(path)
-        rank = explanation.image_sizes.shape[1]
-        photo = picture_of(path, explanation) if rank == 2 else open_recording(path, rank)
-    except (BackendError, GradientError):  # they aren't about this photo
-        raise
-    except FastcamError as error:
-        message = str(error)
-        raise PhotoError(message if message.startswith(f"{path}: ") else f"{path}: {message}") from error
-    found = explanation[0].to_dict()
-    maps = [one | {"overlay": name} for one, name in zip(found["maps"], names, strict=True)]
-    with journal.adding({"file": path, "sha256": sha256, **found, "maps": maps}) as folder:
-        for m, name in enumerate(names):
-            writing.write_png(folder / name, _picture(photo, explanation, m, colormap))
-    return maps
+        with Progress(sys.stderr, photos, "photo", is_quiet=options.quiet) as progress:
+            yield progress
+        is_whole = True
+    finally:
+        _sum_up(journal, photos, options, is_whole)
 
 
-def _explained(model: Classifier, how: Mapping[str, Any], progress: Progress, path: str) -> Explanation:
-    """Explain one photo, with a line on the terminal while a method asks the model again."""
-    from fastcam.cli.recordings import open_recording
-
-    put = model.input
-    given = path if put.rank == 2 else open_recording(path, put.rank, put.channels).recording.values
-    with progress.aside(), Progress(sys.stderr, None, "step") as steps:
-        return model.explain(given, progress=steps.reach, **how)
+@contextmanager
+def _steps(progress: Progress, is_quiet: bool) -> Generator[Progress]:
+    """Show the steps of a method that asks the model again, in place of the photos."""
+    with progress.aside(), Progress(sys.stderr, None, "step", is_quiet=is_quiet) as steps:
+        yield steps
 
 
-def _sum_up(journal: Journal, photos: int, folder: Path, is_whole: bool) -> None:
+def _sum_up(journal: Journal, photos: int, options: argparse.Namespace, is_whole: bool) -> None:
     """Print what was done, and after how many photos the run ended."""
     done, all_of_them = journal.done, f"{photos} photo{'s' if photos > 1 else ''}"
+    files = f"{'' if options.no_overlay else 'overlays and '}results.json in {options.path}"
     if not is_whole and done:
-        place = f"overlays and results.json in {folder}, where the same command goes on"
-        print(f"fastcam explain: ended after {done} of {all_of_them}: {place}", file=sys.stderr)
-    elif is_whole:
+        print(
+            f"fastcam explain: ended after {done} of {all_of_them}: {files}, where the same command goes on",
+            file=sys.stderr,
+        )
+    elif is_whole and not options.quiet:
         known = f", {journal.reused} of them as they were there before (--force: anew)" if journal.reused else ""
         left = f"; {len(journal.problems)} left out, which results.json lists" if journal.problems else ""
         count = f"{done} of {all_of_them}" if left else all_of_them
-        print(f"{count}: overlays and results.json in {folder}{known}{left}")
+        print(f"{count}: {files}{known}{left}")
+
+
+def _shares(options: argparse.Namespace, photos: int) -> tuple[int, int | None]:
+    """Return the number of photos in work at once, and the threads of a run of the model, which share the processors.
+
+    Several photos at once give more a second than several threads for one.
+
+    Raises
+    ------
+    InputError
+        There can't be so many workers.
+    """
+    from fastcam.arrays.pool import processors
+    from fastcam.methods.masking_method import MaskingMethod
+    from fastcam.methods.table import METHODS
+
+    workers = options.workers
+    if workers is not None and not 1 <= workers <= 1024:
+        raise InputError(f"--workers: expected 1 to 1024; got {workers}")
+    if workers is None and isinstance(METHODS.get(options.method), MaskingMethod):
+        workers = 1  # batches of masked images keep all processors busy by themselves
+    if workers is None:
+        workers = max(1, min(photos, MOST, processors() // max(1, options.threads or 1)))
+    return workers, options.threads or (None if workers == 1 else max(1, processors() // workers))
+
+
+def _check_results(options: argparse.Namespace) -> None:
+    """Check the options of what is written, or raise InputError."""
+    if options.grid is not None and options.grid < 0:
+        raise InputError(f"--grid: expected 1 overlay or more in a picture; got {options.grid}")
+    if options.grid is not None and options.no_overlay:
+        raise InputError("--grid: expected with overlays; got --no-overlay as well")
 
 
 def overlay_names(paths: Sequence[str], maps: int) -> list[list[str]]:
@@ -193,7 +296,8 @@ def _record(options: argparse.Namespace, model: Classifier) -> dict[str, Any]:
     """Return the options that maps, boxes, names and colours depend on."""
     labels = None if model.labels is None else hashlib.sha256("\n".join(model.labels).encode()).hexdigest()
     how = map_options(options, model)
-    return {"top": None, "class_index": None, **how, "colormap": options.colormap, "labels_sha256": labels}
+    drawn = {name: value for name, value in drawing_of(options).items() if value is not None}
+    return {"top": None, "class_index": None, **how, **drawn, "labels_sha256": labels}
 
 
 def _check_nothing_is_lost(paths: Sequence[str], folder: Path, names: Collection[str]) -> None:
@@ -215,13 +319,3 @@ def _check_free(folder: Path, names: Collection[str]) -> None:
                 f"{folder / name}: expected a name that is free, or of an overlay that results.json lists; there is "
                 "another file. Choose another -o, or --force to replace it"
             )
-
-
-def _picture(photo: Photo | Opened, explanation: Explanation, m: int, colormap: str) -> Any:
-    from fastcam.cli.recordings import Opened, draw_recording
-    from fastcam.export.overlays import legible_scale, overlay
-
-    if isinstance(photo, Opened):
-        return draw_recording(photo, explanation, m, colormap=colormap)
-    height, width = explanation.image_sizes[0].tolist()
-    return overlay(photo, explanation, map=m, colormap=colormap, scale=legible_scale((height, width)))

@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import shlex
+import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from fastcam.cli.options import add_model_arguments, open_model
+from fastcam.cli.options import add_message_arguments, add_model_arguments, open_model
 from fastcam.errors import InputError
 
 if TYPE_CHECKING:
     from fastcam.classifier.classifier import Classifier
 
+KINDS_OF_FILES = {1: "signal.npy", 2: "photo.jpg", 3: "volume.npy"}  # by the rank of the input
+IMAGENET = (1000, 1001)  # classes, without and with one of the background
+EXAMPLES = (
+    "fastcam inspect model.onnx",
+    "fastcam inspect model.onnx --json",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `fastcam inspect`."""
     add_model_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="for programs")
-    parser.add_argument("-v", "--verbose", action="store_true", help="every tensor that was looked at, and the verdict")
-    parser.add_argument(
+    group = parser.add_argument_group("results", "for example: --json > model.json")
+    group.add_argument("--json", action="store_true", help="for programs")
+    group.add_argument(
         "--save-head", metavar="FILE", help="write the head into an .npz file, for --head at the next start"
     )
+    add_message_arguments(parser, "every tensor that was looked at, and the verdict")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -43,7 +54,9 @@ def run(options: argparse.Namespace) -> None:
         }
         print(json.dumps(record, indent=2, allow_nan=False))
         return
-    for name, text in _lines(model):
+    if options.quiet:
+        return
+    for name, text in [*_lines(model), *_next(model, options)]:
         print(f"{name:<12}{text}")
     if options.verbose:
         for candidate in model.candidates:
@@ -93,10 +106,40 @@ def _preprocessing(model: Classifier) -> list[tuple[str, str]]:
     ]
 
 
+def _next(model: Classifier, options: argparse.Namespace) -> list[tuple[str, str]]:
+    """Return the line of the command that explains a photo, quoted for the shell, and one of what it supposes."""
+    from fastcam.images.preprocessing import NAMED
+
+    words = ["fastcam", "explain", _as_operand(options.model), KINDS_OF_FILES[model.input.rank]]
+    given = {name: getattr(options, name) for name in ("preprocess", "labels", "head", "model_output", "activation")}
+    notes = []
+    assumed = next((name for name, one in NAMED.items() if one == model.preprocess), None)
+    if model.preprocess_origin == "default" and assumed and not given["preprocess"]:
+        given["preprocess"] = assumed
+        notes.append("this preprocessing is assumed")
+    if model.labels is None and not given["labels"] and model.head.classes in IMAGENET:
+        given["labels"] = "imagenet"
+        notes.append(f"{model.head.classes} classes may be ImageNet's")
+    if options.save_head:
+        given["head"] = options.save_head
+    for name, value in given.items():
+        words += [f"--{name.replace('_', '-')}", value] if value else []
+    for name, values in (("--constant", options.constant), ("--provider", options.provider)):
+        words += [word for value in values or () for word in (name, value)]
+    words += ["--threads", str(options.threads)] if options.threads else []
+    command = subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+    return [("next", command), *([("", f"({'; '.join(notes)})")] if notes else [])]
+
+
+def _as_operand(path: str) -> str:
+    """Return a path that isn't taken for an option."""
+    return os.path.join(".", path) if path.startswith("-") else path
+
+
 def _labels(model: Classifier) -> str:
     """Return the first names, where they come from, and why others weren't taken; or a proposal."""
     if model.labels is None:
-        proposal = f"; {model.head.classes} classes: --labels imagenet?" if model.head.classes in (1000, 1001) else ""
+        proposal = f"; {model.head.classes} classes: --labels imagenet?" if model.head.classes in IMAGENET else ""
         return f"{model.labels_origin}{proposal}"
     details = f"; {model.labels_details}" if model.labels_details else ""
     return f"{len(model.labels)}: {', '.join(model.labels[:3])}, ... ({model.labels_origin}){details}"

@@ -18,6 +18,8 @@ from fastcam.files import PendingFile, open_alone, remove_parts, unwritable, wri
 RESULTS, JOURNAL = "results.json", ".results.json.journal"
 BEGIN, END = b'  "images": [\n', b"  ]"  # the lines around those of photos
 OVERLAY = re.compile(r"[^/\\\0]+-overlay(-\d+)?\.png")
+SUMMARY = re.compile(r"results\.csv|grid(-\d+)?\.png")
+ALSO = "also_written"  # the key of the header that lists summaries: files of all photos beside results.json
 
 
 class Entry(NamedTuple):
@@ -112,6 +114,13 @@ def overlays_of(earlier: Iterable[Earlier]) -> set[str]:
     return {name for one in earlier for name in one.overlays}
 
 
+def summaries_of(earlier: Iterable[Earlier]) -> set[str]:
+    """Return the names of all tables and pictures that earlier runs made of their results."""
+    named = [one.header.get(ALSO) for one in earlier]
+    every = [name for names in named if isinstance(names, list) for name in names]
+    return {name for name in every if isinstance(name, str) and SUMMARY.fullmatch(name)}
+
+
 class Journal:
     """The results of a run; a context manager that writes results.json when the block is left.
 
@@ -155,23 +164,24 @@ class Journal:
             if not anew and _compared(one.header) == _compared(header):
                 self._entries |= {p: entry for p, entry in one.entries.items() if wanted.get(p) == entry.overlays}
         self._own = {RESULTS, *overlays_of(earlier), *(name for names in wanted.values() for name in names)}
-        self._stale = overlays_of(earlier) - {name for entry in self._entries.values() for name in entry.overlays}
+        good = {name for entry in self._entries.values() for name in entry.overlays}
+        self._stale = overlays_of(earlier) - good | summaries_of(earlier)
         self.problems: list[dict[str, str]] = []
         self.done = self.reused = 0
 
     @property
     def stale(self) -> set[str]:
-        """Names of outdated overlays of earlier runs."""
+        """Names of outdated overlays, tables and pictures of earlier runs."""
         return set(self._stale)
 
-    def known(self, path: str, sha256: str) -> dict[str, Any] | None:
-        """Return the record of a photo that an earlier run explained, if its file and its overlays are still there."""
+    def is_known(self, path: str, sha256: str) -> bool:
+        """Return whether an earlier run explained this file, and its overlays are still there; any thread may ask."""
         entry = self._entries.get(path)
-        if entry is None:
-            return None
-        if entry.sha256 != sha256 or not all((self._folder / name).is_file() for name in entry.overlays):
-            self._forget(path)
-            return None
+        return bool(entry) and entry.sha256 == sha256 and all((self._folder / n).is_file() for n in entry.overlays)
+
+    def reuse(self, path: str) -> dict[str, Any]:
+        """Return the record of a photo that is known."""
+        entry = self._entries[path]
         self.done, self.reused = self.done + 1, self.reused + 1
         with open(entry.place, "rb") as file:
             file.seek(entry.offset)
@@ -186,7 +196,7 @@ class Journal:
         InputError
             They can't be written.
         """
-        overlays = tuple(one["overlay"] for one in record["maps"])
+        overlays = tuple(one["overlay"] for one in record["maps"] if "overlay" in one)
         self._stale.update(overlays)  # so that after a kill an overlay of that name is this record's
         place, text = self._folder / JOURNAL, f"    {json.dumps(record, allow_nan=False)},\n".encode()
         self._begin()
@@ -263,12 +273,23 @@ class Journal:
         part.keep()
 
     def _remove_stale(self) -> None:
-        for name in filter(OVERLAY.fullmatch, self._stale):  # nothing else is removed, even if a results.json lists it
+        for name in self._stale:
+            if not (OVERLAY.fullmatch(name) or SUMMARY.fullmatch(name)):  # even if a results.json lists it
+                continue
             try:
                 (self._folder / name).unlink(missing_ok=True)
             except OSError as error:
                 raise unwritable(self._folder / name, error) from error
         self._stale.clear()
+
+
+def read_records(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield the records of all photos of a `results.json` that a journal wrote, one after another."""
+    with open(folder / RESULTS, "rb") as file:
+        while file.readline() != BEGIN:
+            pass
+        while not (text := file.readline()).startswith(END):
+            yield json.loads(text.rstrip().rstrip(b","))
 
 
 def digest(path: str) -> str:
@@ -301,7 +322,7 @@ def _read(path: Path) -> Earlier:
                 record = json.loads(text.rstrip().rstrip(b","))
                 overlays = _overlays(record)
                 earlier.overlays.update(overlays)
-                if _is_usable(record) and len(overlays) == len(record["maps"]):
+                if _is_usable(record) and len(overlays) == sum("overlay" in one for one in record["maps"]):
                     earlier.entries[record["file"]] = Entry(record["sha256"], overlays, path, offset, len(text))
                 offset += len(text)
             return earlier
@@ -330,9 +351,9 @@ def _is_usable(record: Any) -> bool:
 
 
 def _compared(header: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a header that must be the same, as JSON has it: all but the path of the model."""
+    """Return the part of a header that must be the same, as JSON has it: all but the model's path, and summaries."""
     plain = json.loads(json.dumps(header))
-    return {**plain, "model": {**plain["model"], "path": None}}
+    return {**plain, "model": {**plain["model"], "path": None}, ALSO: None}
 
 
 def _head(header: Mapping[str, Any]) -> bytes:

@@ -10,8 +10,8 @@ import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from fastcam.cli.providers import long_name
 from fastcam.errors import AssumedPreprocessWarning, InputError, LabelsWarning
-from fastcam.methods.table import help_text
 
 # Names of Python parameters on the command line, where they aren't --NAME.
 CALLED = {
@@ -22,7 +22,7 @@ CALLED = {
     "output": "--model-output",
     "providers": "--provider",
 }
-OTHERS = ("batch_size", "format", "input_size", "layer", "method", "preprocess")
+OTHERS = ("batch_size", "font", "format", "input_size", "layer", "method", "preprocess")
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,69 +34,113 @@ if TYPE_CHECKING:
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the model and the options of opening it."""
     parser.add_argument("model", metavar="MODEL", help="an .onnx file")
-    parser.add_argument(
-        "--head", metavar="TENSOR", help="name of the feature maps' tensor, or an .npz file of `inspect --save-head`"
-    )
-    parser.add_argument("--model-output", metavar="NAME", help="the output to explain, where several have a head")
-    parser.add_argument(
-        "--labels",
-        metavar="FILE",
-        help="text file with one class name a line, CSV, JSON or YAML file, or 'imagenet' (default: those that the "
-        "model's file or the files beside it state)",
-    )
-    parser.add_argument(
+    group = parser.add_argument_group("model", "for example: --preprocess imagenet,fit=stretch --labels names.txt")
+    group.add_argument(
         "--preprocess",
         metavar="SPEC",
         help="imagenet, inception, caffe-bgr, unit or raw, with changes: imagenet,fit=stretch,size=256; or changes "
         "alone, fit=stretch, of the default: what the model's file or the files beside it state, else imagenet",
     )
-    parser.add_argument(
+    group.add_argument(
+        "--labels",
+        metavar="FILE",
+        help="text file with one class name a line, CSV, JSON or YAML file, or 'imagenet' (default: those that the "
+        "model's file or the files beside it state)",
+    )
+    group.add_argument(
+        "--head", metavar="TENSOR", help="name of the feature maps' tensor, or an .npz file of `inspect --save-head`"
+    )
+    group.add_argument("--model-output", metavar="NAME", help="the output to explain, where several have a head")
+    group.add_argument(
         "--activation",
         metavar="NAME",
         help="what makes scores of logits: softmax, sigmoid, or none for values, as of a regression (default: what the "
         "model does; if it returns logits, softmax for several, none for one)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--constant", metavar="NAME=VALUE", action="append", help="of another input than the images; may be repeated"
     )
-    parser.add_argument("--provider", metavar="NAME", action="append", help="of ONNX Runtime; may be repeated")
-    parser.add_argument("--threads", type=int, metavar="N", help="of one run of the model")
+    group.add_argument(
+        "--provider",
+        metavar="NAME",
+        action="append",
+        help="cpu, cuda, tensorrt, coreml, dml, openvino or another of ONNX Runtime, by its long name as well; may be "
+        "repeated",
+    )
+    group.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="of one run of the model (default: one a processor, shared out among runs at once)",
+    )
 
 
 def add_map_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of maps, their boxes and their colours."""
-    parser.add_argument("--top", type=int, default=None, metavar="N", help="explain the N best classes (default 1)")
-    parser.add_argument(
+    from fastcam.methods.table import help_text
+
+    group = parser.add_argument_group("maps and boxes", "for example: --top 3 --method layercam --threshold 0.3")
+    group.add_argument("--top", type=int, default=None, metavar="N", help="explain the N best classes (default 1)")
+    group.add_argument(
         "--class", dest="classes", action="append", metavar="CLASS", help="explain this index or label; may be repeated"
     )
-    parser.add_argument(
-        "--method",
-        default="auto",
-        help=help_text(),
-    )
-    parser.add_argument(
+    group.add_argument("--method", default="auto", metavar="NAME", help=help_text())
+    group.add_argument(
         "--layer", metavar="TENSOR", action="append", help="in place of the head's feature maps; may be repeated"
     )
-    parser.add_argument("--convention", default="paper", help="paper (default), gradcam or minmax")
-    parser.add_argument("--threshold", type=float, metavar="FRACTION", help="in place of the convention's own")
-    parser.add_argument("--connectivity", type=int, metavar="4|8", help="neighbours of a pixel (default 8)")
-    parser.add_argument("--engine", default="auto", help="auto (default), cpu, reference or cuda")
-    parser.add_argument("--colormap", default="turbo", help="turbo (default), jet, viridis, inferno or gray")
+    group.add_argument("--convention", default="paper", metavar="NAME", help="paper (default), gradcam or minmax")
+    group.add_argument("--threshold", type=float, metavar="FRACTION", help="in place of the convention's own")
+    group.add_argument("--connectivity", type=int, metavar="4|8", help="neighbours of a pixel (default 8)")
+    group.add_argument("--engine", default="auto", metavar="NAME", help="auto (default), cpu, reference or cuda")
+    drawing = parser.add_argument_group("drawing", "for example: --colormap viridis --opacity 0.4")
+    drawing.add_argument(
+        "--colormap", default="turbo", metavar="NAME", help="turbo (default), jet, viridis, inferno or gray"
+    )
+    drawing.add_argument(
+        "--opacity",
+        type=float,
+        default=0.5,
+        metavar="SHARE",
+        help="of the heatmap over the photo, 0 to 1 (default 0.5)",
+    )
+    drawing.add_argument(
+        "--font",
+        metavar="FILE",
+        help="a font (.ttf, .otf, .ttc) for labels (default: one for Latin, Greek and Cyrillic letters, and for others "
+        "what this machine has)",
+    )
+
+
+def add_message_arguments(parser: argparse.ArgumentParser, more: str) -> None:
+    """Add the options of what is told: nothing but errors, or more."""
+    group = parser.add_argument_group("messages")
+    group.add_argument("-q", "--quiet", action="store_true", help="print errors alone")
+    group.add_argument("-v", "--verbose", action="store_true", help=f"print {more}, and where an error came from")
 
 
 def check_map_arguments(options: argparse.Namespace) -> None:
     """Check the options of maps as far as possible without a model, or raise InputError."""
     from fastcam.arrays.colors import colormap
+    from fastcam.export.fonts import given_face
 
     if options.top is not None and options.classes:
         raise InputError("--top: expected either --top or --class; got both")
+    if not 0 <= options.opacity <= 1:
+        raise InputError(f"--opacity: expected 0 to 1; got {options.opacity:g}")
     colormap(options.colormap)
+    given_face(options.font)
+
+
+def drawing_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Return these options as keywords of `fastcam.overlay`."""
+    return {"colormap": options.colormap, "opacity": options.opacity, "font": options.font}
 
 
 def open_model(options: argparse.Namespace, *, aloud: bool = True) -> Classifier:
     """Open the model of these options; if `aloud`, print what is assumed of it on stderr."""
     from fastcam.classifier.loader import load
 
+    providers = options.provider and [long_name(one) for one in options.provider]
     head, constants = head_of(options.head), constants_of(options.constant or ())
     with warnings.catch_warnings():  # the lines say the same
         for category in (AssumedPreprocessWarning, LabelsWarning):
@@ -108,12 +152,15 @@ def open_model(options: argparse.Namespace, *, aloud: bool = True) -> Classifier
             output=options.model_output,
             labels=options.labels,
             preprocess=options.preprocess,
-            providers=options.provider,
+            providers=providers,
             threads=options.threads,
             activation=options.activation,
         )
-    if aloud and (note := assumptions(model)):
+    if aloud and not options.quiet and (note := assumptions(model)):
         print(f"{options.model}: {note}", file=sys.stderr)
+    if aloud and options.verbose:
+        told = (("head", model.head.describe()), ("input", model.preprocess.describe()), ("provider", model.provider))
+        print(*(f"{options.model}: {name}: {text}" for name, text in told), sep="\n", file=sys.stderr)
     return model
 
 

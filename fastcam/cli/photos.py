@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import glob
 import os
+import sys
 from collections.abc import Collection, Iterator, Sequence
 
 from fastcam.errors import InputError
 
 WILDCARDS = "*?["
+STDIN = "-"
 
 
 def find_photos(given: Sequence[str], *, beside: Collection[str] = (), missing: bool = False) -> list[str]:
     """Return the paths of the photos that files, folders and patterns name, each once, in the given order.
 
     A folder names the photos in it and below, by the endings of their names, in the order of their paths; hidden ones
-    are left out. A pattern is one that no shell has expanded: quoted, or on Windows; `**` goes through folders.
+    are left out. A pattern is one that no shell has expanded: quoted, or on Windows; `**` goes through folders. "-" is
+    a list of files and folders on stdin: one a line, or with null characters between them, as `find -print0` writes it.
 
     Parameters
     ----------
@@ -33,21 +36,35 @@ def find_photos(given: Sequence[str], *, beside: Collection[str] = (), missing: 
     Raises
     ------
     InputError
-        There is no such file, no photo in a folder, or no match of a pattern.
+        There is no such file, no photo in a folder, no match of a pattern, or nothing on stdin.
     """
     found: dict[str, str] = {}
-    for name in given:
-        for path in _photos_of(name, frozenset(beside), missing):
+    for name, signs in _named(given):
+        for path in _photos_of(name, frozenset(beside), missing, signs):
             found.setdefault(os.path.normcase(os.path.abspath(path)), path)
     return list(found.values())
 
 
-def _photos_of(name: str, beside: frozenset[str], missing: bool) -> list[str]:
+def _named(given: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield what is given, with lines of stdin in place of "-", and the signs that make a pattern: none in lines."""
+    for name in given:
+        if name != STDIN:
+            yield name, WILDCARDS
+            continue
+        data = sys.stdin.buffer.read()
+        end = b"\0" if b"\0" in data else b"\n"
+        listed = [os.fsdecode(line.removesuffix(b"\r")) for line in data.split(end) if line.strip()]
+        if not listed:
+            raise InputError("-: expected paths of photos on stdin, one a line; got none")
+        yield from ((line, "") for line in listed)
+
+
+def _photos_of(name: str, beside: frozenset[str], missing: bool, signs: str) -> list[str]:
     from fastcam.images.recordings import split_key
 
     if os.path.isdir(name):
         return _in_folder(name, beside)
-    if os.path.lexists(name) or not any(sign in name for sign in WILDCARDS):
+    if os.path.lexists(name) or not any(sign in name for sign in signs):
         if not missing and not os.path.exists(split_key(name)[0]):
             raise InputError(f"{name}: no such file; expected a photo")
         return [name]

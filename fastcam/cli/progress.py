@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TextIO
 
 INTERVAL = 0.2  # seconds between two states of the line
+WIDTH = 20  # letters of the bar
 
 
 class Progress:
@@ -21,14 +23,16 @@ class Progress:
         The approximate number of steps; None: unknown.
     what
         The name of a step.
+    is_quiet
+        Whether nothing is shown on a terminal either.
     """
 
-    def __init__(self, stream: TextIO, total: int | None, what: str = "frame") -> None:
+    def __init__(self, stream: TextIO, total: int | None, what: str = "frame", *, is_quiet: bool = False) -> None:
         self.count = self.dropped = 0
         self._stream, self._total, self._what = stream, total, what
         self._began = self._shown = time.perf_counter()
         self._text = ""
-        self._is_shown = stream.isatty()
+        self._is_shown = stream.isatty() and not is_quiet and os.environ.get("TERM") != "dumb"
 
     @property
     def rate(self) -> float:
@@ -46,7 +50,8 @@ class Progress:
         now = time.perf_counter()
         if self._is_shown and now - self._shown >= INTERVAL:
             self._shown = now
-            self._show(line(count, total, self.rate, self._what))
+            text = line(count, total, self.rate, self._what)
+            self._show(f"{bar(count, total)}{text}")
 
     @contextmanager
     def aside(self) -> Generator[None]:
@@ -73,6 +78,20 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         self._hide()
+
+
+def bar(count: int, total: int | None) -> str:
+    """Return a bar of letters that every terminal has; nothing where the total isn't known.
+
+    Examples
+    --------
+    >>> bar(120, 300)
+    '[########------------] '
+    """
+    if total is None or total < count:
+        return ""
+    done = WIDTH * count // total
+    return f"[{'#' * done}{'-' * (WIDTH - done)}] "
 
 
 def line(count: int, total: int | None, rate: float, what: str = "frame") -> str:

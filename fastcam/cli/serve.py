@@ -11,6 +11,11 @@ from typing import Any
 from fastcam.cli.options import add_model_arguments, assumptions, open_model
 from fastcam.errors import InputError
 
+EXAMPLES = (
+    "fastcam serve model.onnx --labels imagenet",
+    "fastcam serve model.onnx /dev/video0",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `fastcam serve`."""

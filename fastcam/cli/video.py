@@ -12,7 +12,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastcam.cli.options import add_map_arguments, add_model_arguments, check_map_arguments, map_options, open_model
+from fastcam.cli.options import (
+    add_map_arguments,
+    add_message_arguments,
+    add_model_arguments,
+    check_map_arguments,
+    drawing_of,
+    map_options,
+    open_model,
+)
 from fastcam.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,6 +29,11 @@ if TYPE_CHECKING:
 
     Write = Callable[[Any, Any, Stream], None]  # takes a frame, its explanation and the stream
 
+EXAMPLES = (
+    "fastcam video model.onnx in.mp4 -o out.mp4 --steady",
+    "fastcam video model.onnx rtsp://camera/stream --no-overlay",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `fastcam video`."""
@@ -28,17 +41,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "input", metavar="IN", help="a video file, an address (rtsp://...), a camera (/dev/video0); - for --raw"
     )
-    parser.add_argument(
+    add_map_arguments(parser)
+    group = parser.add_argument_group("results", "for example: -o out.mp4 --jsonl boxes.jsonl")
+    group.add_argument(
         "-o",
         "--path",
         metavar="OUT",
         help="video with heatmap, box and label of the first class: .mp4, .mov, .mkv or .webm",
     )
-    parser.add_argument("--jsonl", metavar="FILE", help="a line of JSON for each frame; - for stdout")
-    parser.add_argument("--no-overlay", action="store_true", help="no video, only --jsonl (default then: stdout)")
-    add_map_arguments(parser)
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="explain every Nth frame (default 1)")
-    parser.add_argument(
+    group.add_argument("--jsonl", metavar="FILE", help="a line of JSON for each frame; - for stdout")
+    group.add_argument("--no-overlay", action="store_true", help="no video, only --jsonl (default then: stdout)")
+    group.add_argument("--no-audio", action="store_true", help="leave the audio out")
+    group.add_argument("--codec", metavar="NAME", help="FFmpeg's name of an encoder (default: H.264; VP9 in .webm)")
+    group.add_argument(
+        "--codec-option", metavar="NAME=VALUE", action="append", help="FFmpeg's, of the encoder; may be repeated"
+    )
+    group = parser.add_argument_group("frames", "for example: --every 2 --steady 0.5")
+    group.add_argument("--every", type=int, default=1, metavar="N", help="explain every Nth frame (default 1)")
+    group.add_argument(
         "--steady",
         type=float,
         nargs="?",
@@ -46,14 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="keep maps, colours and class from flickering: average over time with this half-life (default 0.25)",
     )
-    parser.add_argument("--workers", type=int, metavar="N", help="frames in work at once (default: one a processor)")
-    parser.add_argument("--raw", metavar="WxH", help="IN is -: frames of this size on stdin, as rgb24")
-    parser.add_argument("--rate", metavar="FPS", help="frames a second of --raw (default: as they come)")
-    parser.add_argument("--no-audio", action="store_true", help="leave the audio out")
-    parser.add_argument("--codec", metavar="NAME", help="FFmpeg's name of an encoder (default: H.264; VP9 in .webm)")
-    for name, what in (("input", "of opening IN"), ("codec", "of the encoder")):
-        option = f"--{name}-option"
-        parser.add_argument(option, metavar="NAME=VALUE", action="append", help=f"FFmpeg's, {what}; may be repeated")
+    group.add_argument("--workers", type=int, metavar="N", help="frames in work at once (default: one a processor)")
+    group.add_argument("--raw", metavar="WxH", help="IN is -: frames of this size on stdin, as rgb24")
+    group.add_argument("--rate", metavar="FPS", help="frames a second of --raw (default: as they come)")
+    group.add_argument(
+        "--input-option", metavar="NAME=VALUE", action="append", help="FFmpeg's, of opening IN; may be repeated"
+    )
+    add_message_arguments(parser, "what was found in the model")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -72,8 +91,9 @@ def run(options: argparse.Namespace) -> None:
             )  # several frames at once give more a second than several threads for one
         model = open_model(options)
         how = map_options(options, model)
-        progress = Progress(sys.stderr, source.count)
-        stack.push(lambda kind, error, trace: _sum_up(progress, source, options, error))  # after files are finished
+        progress = Progress(sys.stderr, source.count, is_quiet=options.quiet)
+        if not options.quiet:
+            stack.push(lambda kind, error, trace: _sum_up(progress, source, options, error))  # after files are finished
         outputs = _open_outputs(options, source, stack)
         stream = stack.enter_context(
             model.stream(
@@ -158,7 +178,7 @@ def _open_outputs(options: argparse.Namespace, source: FrameSource, stack: ExitS
     if options.path:
         pairs = _pairs("--codec-option", options.codec_option)
         sink = video.write(options.path, like=source, audio=not options.no_audio, codec=options.codec, options=pairs)
-        outputs.append(_pictures(stack.enter_context(sink), options.colormap))
+        outputs.append(_pictures(stack.enter_context(sink), options))
     return outputs
 
 
@@ -180,12 +200,13 @@ def _lines(path: str, stack: ExitStack) -> Write:
     return write
 
 
-def _pictures(sink: Any, colormap: str) -> Write:
+def _pictures(sink: Any, options: argparse.Namespace) -> Write:
     """Return a function that draws over a frame, in place, and writes it."""
     from fastcam.export.overlays import overlay
 
     def write(frame: Any, explanation: Any, stream: Stream) -> None:
-        sink.write(overlay(frame, explanation, out=frame, colormap=colormap), stream.timestamp)
+        drawn = overlay(frame, explanation, out=frame, **drawing_of(options))
+        sink.write(drawn, stream.timestamp)
 
     return write
 

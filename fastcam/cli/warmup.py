@@ -10,6 +10,11 @@ from time import perf_counter
 
 from fastcam.errors import KernelError
 
+EXAMPLES = (
+    "fastcam warmup",
+    "fastcam warmup --cache /var/cache/fastcam",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `fastcam warmup`."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import platform
+import struct
+import zlib
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastcam.classifier.classifier import Classifier
+
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+UP = 2  # PNG's number of the filter
 
 
 def model_record(model: Classifier) -> dict[str, Any]:
@@ -62,6 +66,8 @@ def model_record(model: Classifier) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Return the versions of all packages that the numbers depend on."""
+    from importlib.metadata import PackageNotFoundError, version  # here, since `fastcam --help` has to be fast
+
     found = {"fastcam": __version__, "python": platform.python_version(), "machine": platform.machine()}
     for name in ("numpy", "numba", "onnx", "onnxruntime", "pillow", "scikit-image"):
         try:
@@ -93,10 +99,30 @@ def prepare_directory(path: str) -> Path:
     return directory
 
 
-def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write pixels as a PNG file, whole or not at all."""
-    from PIL import Image
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """Return pixels (H, W, 3) as a PNG file.
 
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
-    write_whole(path, buffer.getvalue())
+    Each row is stored as its difference from the one above, which suits photos under a smooth heatmap: as small as
+    Pillow makes it by trying all filters, in less than half the time.
+    """
+    import numpy as np
+
+    height, width, channels = pixels.shape
+    rows = pixels.reshape(height, width * channels)
+    filtered = np.empty((height, 1 + width * channels), np.uint8)
+    filtered[:, 0] = UP
+    filtered[0, 1:] = rows[0]
+    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
+    packer = zlib.compressobj(1, zlib.DEFLATED, 15, 9, zlib.Z_RLE)
+    data = packer.compress(filtered.data) + packer.flush()
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits a channel, RGB
+    return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
+
+
+def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Write pixels (H, W, 3) as a PNG file, whole or not at all."""
+    write_whole(path, png(pixels))

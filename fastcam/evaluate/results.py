@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ from fastcam.files import write_whole
 
 WORST = 10
 RESAMPLES = 1000
+# The folders of an absolute path within a text: of POSIX, of a drive, or of a share.
+FOLDERS = re.compile(
+    r"(?<![\w./\\])(?:~|[A-Za-z]:)?(?:/(?:[^/\s:;,\"'][^/\n:;,\"']*/)+|\\\\?(?:[^\\\s:;,\"'][^\\\n:;,\"']*\\)+)"
+)
 MEAN_OF_CLASSES = "mean_of_classes"
 
 
@@ -174,6 +179,8 @@ def _mean_of_classes(rates: NDArray[np.float64], seed: int) -> tuple[float, list
 def markdown(results: Mapping[str, Any], *, problems: bool = True) -> str:
     """Return a table for each model, its methods and the baselines as rows, and then the problems of the data.
 
+    It has names of files alone, no folders, and may be shown to anybody.
+
     Parameters
     ----------
     results
@@ -190,7 +197,7 @@ def markdown(results: Mapping[str, Any], *, problems: bool = True) -> str:
     lines = [
         "# Evaluation",
         "",
-        f"{counted(data['images'], 'photo')} of {data['path'] or 'the data'} ({data['format']}); "
+        f"{counted(data['images'], 'photo')} of {file_name(data['path'] or 'the data')} ({data['format']}); "
         f"{protocol.describe()}. "
         "Fractions, with 95 % intervals by bootstrap over the rows of each figure.",
     ]
@@ -202,7 +209,10 @@ def markdown(results: Mapping[str, Any], *, problems: bool = True) -> str:
         lines += table_of([*own, *baselines], results["plan"]["top"])
     if problems and data["problems"]:
         lines += ["", f"## {counted(len(data['problems']), 'problem')}", ""]
-        lines += [f"- {_cell(one['id'])}: {one['reason']} ({_cell(one['detail'])})" for one in data["problems"]]
+        lines += [
+            f"- {_cell(one['id'])}: {one['reason']} ({_cell(without_folders(one['detail']))})"
+            for one in data["problems"]
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -214,6 +224,18 @@ def table_of(rows: Sequence[Mapping[str, Any]], top: int) -> Iterator[str]:
     top
         The number of best classes that count.
     """
+    head, lines = cells_of(rows, top)
+    yield " | ".join(["| maps", *head]) + " |"
+    yield "| --- " * (1 + len(head)) + "|"
+    for method, cells in lines:
+        yield " | ".join([f"| {_cell(method)}", *cells]) + " |"
+
+
+def cells_of(rows: Sequence[Mapping[str, Any]], top: int) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """Return the titles of the figures that any row has, and each row's method and cells.
+
+    A baseline without any of them, of other metrics than the data has truth for, is left out.
+    """
     columns = [
         (figure.column, name, figure.name)
         for name, metric in METRICS.items()
@@ -221,13 +243,12 @@ def table_of(rows: Sequence[Mapping[str, Any]], top: int) -> Iterator[str]:
         if figure.column and (top > 1 or "{top}" not in figure.column)
     ]
     shown = [column for column in columns if any(_known(row, *column[1:]) for row in rows)]
-    yield " | ".join(["| maps", *(title.format(top=top) for title, *_ in shown)]) + " |"
-    yield "| --- " * (1 + len(shown)) + "|"
-    for row in rows:
-        if row["model"] is None and not any(_known(row, *column[1:]) for column in shown):
-            continue  # a baseline of other metrics than the data has truth for
-        cells = [_figure(row, metric, figure) for _, metric, figure in shown]
-        yield " | ".join([f"| {_cell(row['method'])}", *cells]) + " |"
+    lines = [
+        (row["method"], [_figure(row, metric, figure) for _, metric, figure in shown])
+        for row in rows
+        if row["model"] is not None or any(_known(row, *column[1:]) for column in shown)
+    ]
+    return [title.format(top=top) for title, *_ in shown], lines
 
 
 def _known(row: Mapping[str, Any], metric: str, figure: str) -> bool:
@@ -240,6 +261,28 @@ def _figure(row: Mapping[str, Any], metric: str, figure: str) -> str:
     low, high = row["intervals"][metric][figure]
     between = "" if low is None or high is None else f" ({low:.2f}–{high:.2f})"
     return f"{row['metrics'][metric][figure]:.3f}{between}"
+
+
+def file_name(path: Any) -> str:
+    """Return the last part of a path of any system.
+
+    Examples
+    --------
+    >>> file_name("/home/me/photos/boxes.csv"), file_name("photos/")
+    ('boxes.csv', 'photos')
+    """
+    return re.split(r"[/\\]", str(path).rstrip("/\\"))[-1]
+
+
+def without_folders(text: str) -> str:
+    """Return a text for people elsewhere: of each absolute path in it only the last part.
+
+    Examples
+    --------
+    >>> without_folders("cat.jpg: /home/me/my photos/boxes.csv:2: no class for 5/6 and either/or")
+    'cat.jpg: boxes.csv:2: no class for 5/6 and either/or'
+    """
+    return FOLDERS.sub("", text)
 
 
 def _cell(text: str) -> str:

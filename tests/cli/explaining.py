@@ -1,5 +1,6 @@
 """`fastcam explain` on small photos, in this process, and its files."""
 
+import io
 import json
 import os
 from pathlib import Path
@@ -46,6 +47,13 @@ def names(folder="out"):
 def explained(folder="out"):
     """Return the files that have results."""
     return [image["file"] for image in results(folder)["images"]]
+
+
+class Terminal(io.StringIO):
+    """A terminal that keeps what is written to it."""
+
+    def isatty(self):
+        return True
 
 
 def state(folder="out"):

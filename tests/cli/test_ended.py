@@ -98,7 +98,7 @@ def test_handlers_of_a_program_that_calls_a_command_stay(tmp_path, capsys):
     thread = threading.Thread(target=main, args=(arguments,))  # no handlers in other threads
     thread.start()
     thread.join()
-    assert capsys.readouterr().out.count("model.onnx") == 4
+    assert capsys.readouterr().out.count("\nsha256 ") == 4
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no such signal")

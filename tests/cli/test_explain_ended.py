@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-import fastcam
-from fastcam.cli import main, writing
+import fastcam.files
+from fastcam.cli import main
 from fastcam.cli.journal import Journal, lock_folder, read_earlier
 from tests.cli.explaining import KNOWN, explained, make, names, prepare, run, state
 from tests.disk import full_after
@@ -133,12 +133,12 @@ def test_a_journal_that_was_cut_is_read_as_far_as_it_goes(files, cut):
 
 
 def test_a_kill_leaves_no_results_of_other_options(files):
-    """The process ends during the second photo's drawing, as if by a kill: no results.json is written."""
+    """The process ends before the second photo's overlays, as if by a kill: no results.json is written."""
     assert run("photos") == 0
     code = (
-        "import os, sys; from fastcam.cli import explain, main; draw = explain._picture; "
-        "explain._picture = lambda photo, explanation, m, colors: "
-        "os._exit(9) if os.path.exists('out/a-overlay-2.png') else draw(photo, explanation, m, colors); "
+        "import os, sys; from fastcam import files; from fastcam.cli import main; write = files.write_whole; "
+        "files.write_whole = lambda path, data: "
+        "os._exit(9) if path.name == 'b-overlay-1.png' else write(path, data); "
         "main(sys.argv[1:])"
     )
     command = ["explain", "model.onnx", "photos", "-o", "out", "--top", "2", *KNOWN]
@@ -166,9 +166,9 @@ def test_an_early_end_keeps_what_it_did_not_come_to(files):
 
 def test_a_disk_that_is_full_is_no_broken_photo(files, monkeypatch, capsys):
 
-    def full(path, pixels):
+    def full(path, data):
         raise fastcam.InputError(f"{path}: can't be written (No space left on device)")
 
-    monkeypatch.setattr(writing, "write_png", full)
+    monkeypatch.setattr(fastcam.files, "write_whole", full)
     assert run("photos", "--lenient") == 2
     assert "a-overlay.png: can't be written (No space left on device)" in capsys.readouterr().err

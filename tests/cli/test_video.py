@@ -178,7 +178,10 @@ BAD = {
     "method": (["model.onnx", "clip.mp4", "-o", "out.mp4", "--method", "x"], "method: expected one of auto, cam"),
     "workers": (["model.onnx", "clip.mp4", "-o", "out.mp4", "--workers", "-1"], "workers: expected a whole number"),
     "top": (["model.onnx", "clip.mp4", "-o", "out.mp4", "--top", "6"], "top: expected 1 to 5"),
-    "class": (["model.onnx", "clip.mp4", "-o", "out.mp4", "--class", "gnu"], "--class: expected an index"),
+    "class": (
+        ["model.onnx", "clip.mp4", "-o", "out.mp4", "--class", "gnu"],
+        "--class: expected a number or the name of a class",
+    ),
     "colormap": (["model.onnx", "clip.mp4", "-o", "out.mp4", "--colormap", "x"], "colormap: expected one of"),
     "raw": (["model.onnx", "-", "-o", "out.mp4", "--raw", "60"], "--raw: expected WxH, such as 640x360; got '60'"),
     "raw size": (["model.onnx", "-", "-o", "out.mp4", "--raw", "0x5"], "size: expected (height, width)"),
@@ -219,7 +222,9 @@ def test_progress_on_a_terminal_only(files):
     assert process.returncode == 0
     states = [state.strip() for state in told.decode().split("\r") if " left" in state]
     assert states
-    assert all(re.fullmatch(r"frame \d+ of 300, \d+\.\d frames/s, \d+:\d\d left", state) for state in states)
+    assert all(
+        re.fullmatch(r"\[[#-]{20}\] frame \d+ of 300, \d+\.\d frames/s, \d+:\d\d left", state) for state in states
+    )
     assert told.decode().strip().split("\r")[-1].startswith("300 frames, ")
 
 

@@ -86,3 +86,8 @@ def read_report(folder, given, show=picture):
     for tag in ("a", "use"):
         assert {node["href"] for node in root.all(tag)} <= {f"#{one}" for one in ids}
     return root
+
+
+def numbers(cells):
+    """The exact numbers in cells, a list for each."""
+    return [[float(data["value"]) for data in cell.all("data")] for cell in cells]

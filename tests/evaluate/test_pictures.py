@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ import pytest
 import fastcam
 from fastcam import InputError
 from fastcam.cli import main
-from fastcam.evaluate import Pictures, Protocol, markdown, merge_shards, read_annotations
+from fastcam.cli.figures import table
+from fastcam.evaluate import Pictures, Protocol, merge_shards, read_annotations
 from fastcam.evaluate.report import ShardPictures, write_report
 from tests.evaluate.evaluations import again
 from tests.evaluate.reports import picture, read_report
@@ -50,7 +52,7 @@ def test_photos_are_looked_for_where_they_are_now(model_and_data, cifar_table, t
     page = read_report(tmp_path / "page", results, gone)
     told = [next(figure.all("p")).text for item in page.all("ol", class_="cases") for figure in item.all("figure")]
     assert len(told) == 2 * 20
-    assert told[0] == f"No picture: {gone(0, 0)}"
+    assert told[0] == f"No picture: {Path(results['worst'][0]['path']).name}: no such file; expected a photo"
 
 
 def test_a_finished_run_is_told_again_from_another_folder(command, cifar_table, tmp_path, monkeypatch, capsys):
@@ -106,7 +108,7 @@ def test_the_page_of_shards_is_that_of_the_whole(command, cifar_table, tmp_path,
         assert (tmp_path / "merged" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     results = json.loads((tmp_path / "merged" / "results.json").read_bytes())
     told = "20 photos: results.json, results.md and report.html in"
-    assert capsys.readouterr().out == f"{markdown(results, problems=False)}\n{told} {tmp_path / 'merged'}\n"
+    assert capsys.readouterr().out == f"{table(results, 80)}\n{told} {tmp_path / 'merged'}\n"
 
     assert run("merge", *shards[:2], tmp_path / "bare", "-o", tmp_path / "fewer") == 0
     page = parse((tmp_path / "fewer" / "report.html").read_text(encoding="utf-8"))

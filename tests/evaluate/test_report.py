@@ -9,16 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.evaluate.reports import picture, read_report, results
+from tests.evaluate.reports import numbers, picture, read_report, results
 
 
 @pytest.fixture
 def read(tmp_path):
     return partial(read_report, tmp_path)
-
-
-def numbers(cells):
-    return [[float(data["value"]) for data in cell.all("data")] for cell in cells]
 
 
 # ---- figures ---------------------------------------------------------------------------------------------------------
@@ -104,7 +100,7 @@ def test_models_and_rows_without_a_model_have_heads_of_their_own(read):
     given["rows"][1]["model"], given["rows"][2]["model"] = "vgg", None
     given["models"][0]["sha256"] = None
     page = read(given)
-    assert page.table("Models")[1][4].text == "–"
+    assert {line[0].text: line[1].text for line in page.table("All options")[1:]}["SHA-256 of resnet20"] == "–"
     heads = [row[0].text for row in page.table("Figures of each method") if len(row) == 1]
     assert heads == ["resnet20", "vgg", "Baselines"]
     assert [node.text for node in page.all("h3")] == ["resnet20, cam", "vgg, gradcam", "center"]
@@ -123,23 +119,59 @@ def test_what_was_evaluated_and_what_was_left_out(read):
     page = read(given)
     told = {pair.children[0].text: pair.children[1].text for dl in page.all("dl") for pair in dl.children}
     assert told == {
-        "Data": "photos/instances.json (coco)",
+        "Data": "instances.json (coco)",
         "Images": "1,234",
         "Convention": "paper",
         "fastcam": "0.1.0",
     }
     assert next(page.all("title")).text == "resnet20 on 1,234 images (coco), convention paper – fastcam"
     assert [[cell.text for cell in line] for line in page.table("Models")] == [
-        ["Model", "Head", "Preprocessing", "File", "SHA-256"],
-        ["resnet20", "cam head", "imagenet: RGB (assumed: nothing said otherwise)", "resnet20.onnx", "ab" * 32],
+        ["Model", "Head", "Preprocessing", "File"],
+        ["resnet20", "cam head", "imagenet: RGB (assumed: nothing said otherwise)", "resnet20.onnx"],
     ]
     options = {line[0].text: line[1].text for line in page.table("All options")[1:]}
-    assert options == {"convention": "paper", "metrics": json.dumps(given["plan"]["metrics"])}
+    metrics = json.dumps(given["plan"]["metrics"])
+    assert options == {"convention": "paper", "metrics": metrics, "SHA-256 of resnet20": "ab" * 32}
+    *_, last = page.all("section")
+    assert [node.text for node in last.all("summary")] == ["All options, and hashes"]
     assert [[cell.text for cell in line] for line in page.table("Left out")[1:]] == [
         list(problem.values()) for problem in given["data"]["problems"]
     ]
     assert "Not in the data: 3 of the model's classes. Left out: 3 images or boxes." in page.text
     assert [node.text for node in page.all("li")][-2:] == ["no box: 2", "missing: 1"]
+
+
+@pytest.mark.parametrize(
+    "folder", ["/home/ann lee/secret", "C:\\Users\\ann\\secret", "\\\\server\\ann\\secret", "secret"]
+)
+def test_the_page_has_no_folders(read, tmp_path, folder):
+    """All that a page tells of files is their names."""
+    given, sign = results("cam", "center"), "\\" if "\\" in folder else "/"
+    at = f"{folder}{sign}"
+    given["data"]["path"], given["models"][0]["path"] = f"{at}boxes.csv", f"{at}m.onnx"
+    for case in given["worst"]:
+        case["path"] = f"{at}{case['id']}.jpg"
+    if folder != "secret":  # a text doesn't tell where a relative path begins
+        given["data"]["problems"][0]["detail"] = f"x.jpg: {at}boxes.csv:3: '{at}x.jpg' isn't there"
+        given["models"][0]["preprocess"] = f"as in {at}config.json"
+    page = read(
+        given, lambda row, case: f"{at}x.jpg: no such file" if folder != "secret" and case else picture(row, case)
+    )
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "secret" not in text
+    assert "ann" not in text.replace("cannot", "")
+    assert "boxes.csv (table)" not in text
+    told = [node.text for node in page.all("p", class_="path")]
+    assert told[:2] == ["photo0: photo0.jpg", "photo1: photo1.jpg"] or told[:2] == ["photo0", "photo1"]
+
+
+def test_many_figures_make_several_tables(read):
+    given = results("cam", "gradcam")
+    for row in given["rows"]:
+        row["metrics"] = {f"metric{k}": {f"part{j}": 0.1 * j for j in range(3)} for k in range(9)}
+    page = read(given)
+    tables = [node for node in page.all("table") if node["class"] == "figures"]
+    assert [len(list(node.all("tr", class_=None))[1].children) for node in tables] == [12, 12, 3]
 
 
 # ---- curves ----------------------------------------------------------------------------------------------------------
@@ -219,7 +251,7 @@ def test_a_thousand_classes_of_one_method(read):
     assert [cell.text for cell in heads] == ["Class", "Label", "Images", "cam"]
     values = sorted(one["accuracy"] for one in given["rows"][0]["classes"].values())
     assert [numbers(line[3:]) for line in lines] == [[[value]] for value in values]
-    assert [node["open"] for node in page.all("details")][1:3] == ["", None]  # the second figure has no value at all
+    assert [node["open"] for node in page.all("details")][:2] == ["", None]  # the second figure has no value at all
 
 
 # ---- worst cases -----------------------------------------------------------------------------------------------------
@@ -245,7 +277,7 @@ def test_worst_cases_show_all_methods_side_by_side(read):
     ] * 2
     assert [next(item.all("h4")).text for item in items] == heads
     for k, item in enumerate(items):
-        assert next(item.all("p")).text == f"photo{k % 2}: photos/{k % 2}.jpg"
+        assert next(item.all("p")).text == f"photo{k % 2}: {k % 2}.jpg"
         figures = list(item.all("figure"))
         assert [figure["class"] for figure in figures] == ["own" if row == k // 2 else None for row in range(3)]
         assert [figure["class"] for figure in figures if "No picture." in figure.text] == [
@@ -283,4 +315,4 @@ def test_large_photos_are_embedded_small_and_boxes_stay_in_their_pixels(read):
         "0 0 4000 1000",
     )
     with Image.open(io.BytesIO(base64.b64decode(image["href"].partition(",")[2]))) as embedded:
-        assert embedded.size == (480, 120)
+        assert embedded.size == (640, 160)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fastcam.evaluate.metrics.table import METRICS
 from fastcam.evaluate.report import write_report
 from tests.browser import needed
 from tests.evaluate.reports import picture, results
@@ -50,6 +51,35 @@ def test_light_and_dark_at_every_width(browser, page, tmp_path, dark):
         "[...document.querySelectorAll('.panel:first-child polyline')].map(e => getComputedStyle(e).stroke)"
     )
     assert len(set(colours)) == 8
+
+
+def test_the_main_table_fits_a_window(browser, tmp_path):
+    """Results of all metrics, and methods with the longest names."""
+    given = results("reciprocam-gaussian", "finercam-weighted", "guidedbackprop", cases=0, thresholds=0)
+    for row in given["rows"]:
+        row["metrics"] = {
+            name: dict.fromkeys((one.name for one in kind.figures), 0.625) for name, kind in METRICS.items()
+        }
+        for figures in row["metrics"].values():
+            figures["images"] = 100_000
+        row["intervals"] = {
+            name: {key: [0.25, 0.88] for key in row["metrics"][name] if key != "images"} for name in row["metrics"]
+        }
+    browser.open(write_report(tmp_path, given, picture).as_uri())
+    widths = browser.evaluate(
+        "[...document.querySelectorAll('.wide:has(.figures)')].map(e => [e.scrollWidth, e.clientWidth])"
+    )
+    assert len(widths) == 2
+    assert all(inner <= outer for inner, outer in widths)
+    order = browser.evaluate("[...document.querySelectorAll('h2')].map(e => e.textContent)")
+    assert order == ["Answer", "Figures", "Curves", "Classes", "Worst cases", "Left out", "Setup"]
+
+
+def test_a_worst_case_is_large(browser, page):
+    browser.open(page[1])
+    width = "document.querySelectorAll('.cases')[2].querySelector('li figure:nth-child(%d) svg').clientWidth"
+    own, other = browser.evaluate(width % 3), browser.evaluate(width % 1)
+    assert own > 450 > other > 150
 
 
 def test_overlays_are_drawn_with_the_true_boxes_over_them(browser, page, tmp_path):
@@ -106,9 +136,9 @@ def test_what_a_screen_reader_is_told(browser, page):
         "resnet20 on 1,234 images (coco), convention paper – fastcam",
         0,
     ]
-    assert browser.text(".cases .path") == f"{given['worst'][0]['id']}: photos/0.jpg"
+    assert browser.text(".cases .path") == f"{given['worst'][0]['id']}: 0.jpg"
     browser.evaluate("document.querySelector('.wide').focus()")
-    assert browser.evaluate("document.activeElement.ariaLabel") == "Models"
+    assert browser.evaluate("document.activeElement.ariaLabel") == "Figures of each method"
 
 
 def test_paper_is_light_and_as_wide_as_it_is(browser, page, tmp_path):

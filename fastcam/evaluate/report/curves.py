@@ -40,7 +40,7 @@ def curves(results: Results) -> list[Element]:
     for (metric, _), lines in panels.items():
         highest[metric] = max([highest.get(metric, 0.0), *(a for line in lines for _, a in line.points())])
     made = [
-        _panel(f"{metric_title(metric)}, IoU ≥ {delta:g}", lines, titles, _ticks(highest[metric]))
+        _panel(f"{metric_title(metric)}, IoU ≥ {delta:g}", lines, titles, ticks_to(highest[metric]))
         for (metric, delta), lines in panels.items()
     ]
     note = (
@@ -59,12 +59,12 @@ def _panels(results: Results) -> dict[tuple[str, float], list[Line]]:
     return found
 
 
-def _ticks(highest: float) -> list[float]:
+def ticks_to(highest: float) -> list[float]:
     """Return the ticks of the vertical axis, from 0 to the first that no curve is above.
 
     Examples
     --------
-    >>> _ticks(0.51)
+    >>> ticks_to(0.51)
     [0.0, 0.2, 0.4, 0.6]
     """
     step = next((step for step in STEPS if MOST_STEPS * step >= highest), STEPS[-1])

@@ -18,8 +18,9 @@ from fastcam.errors import InputError
 from fastcam.evaluate.records import PAGE
 from fastcam.evaluate.report.figures import Results
 from fastcam.evaluate.report.markup import element, name
+from fastcam.evaluate.results import without_folders
 
-LARGEST = 480  # pixels of the longer side of an embedded picture
+LARGEST = 640  # pixels of the longer side of an embedded picture
 QUALITY = 85  # of its JPEG
 # As `Gallery.embedded` writes it. Names of strangers can't look like it: in text "<" is escaped, in attributes quotes.
 EMBEDDED = re.compile(
@@ -54,7 +55,7 @@ class Gallery:
             self._found[mark] = _thumbnail(self._picture(row, k), f"picture({row}, {k})")
         found = self._found[mark]
         if not isinstance(found, Thumbnail):
-            return None if found is None else element("p", "No picture: ", name(found))
+            return None if found is None else element("p", "No picture: ", name(without_folders(found)))
         boxes = [
             element("rect", x=x0, y=y0, width=x1 - x0, height=y1 - y0, class_=kind)
             for x0, y0, x1, y1 in case["truth"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from fastcam.evaluate.records import PAGE
+from fastcam.evaluate.report.answer import answer
 from fastcam.evaluate.report.classes import classes
 from fastcam.evaluate.report.curves import curves
 from fastcam.evaluate.report.figures import Results
@@ -73,12 +74,13 @@ def write_report(folder: Path, results: Results, picture: Picture) -> Path:
 def _page(results: Results, picture: Picture) -> Element:
     gallery = Gallery(results, picture)
     sections = {
-        "Setup": setup(results),
+        "Answer": answer(results),
         "Figures": figures(results),
         "Curves": curves(results),
         "Classes": classes(results),
         "Worst cases": worst_cases(results, gallery),
         "Left out": problems(results),
+        "Setup": setup(results),
     }
     marks = {title: title.lower().replace(" ", "-") for title in sections}
     links = [element("li", element("a", title, href=f"#{mark}")) for title, mark in marks.items()]

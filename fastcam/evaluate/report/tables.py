@@ -10,37 +10,66 @@ from xml.etree.ElementTree import Element
 
 from fastcam.evaluate.report.figures import Column, Results, are_best, columns_of, counts_pairs, metric_title
 from fastcam.evaluate.report.markup import NOTHING, element, head_row, is_number, name, number, wide
-from fastcam.evaluate.results import counted
+from fastcam.evaluate.results import counted, file_name, without_folders
 
-KEYS = {"name": "Model", "head": "Head", "preprocess": "Preprocessing", "path": "File", "sha256": "SHA-256"}
+KEYS = {"name": "Model", "head": "Head", "preprocess": "Preprocessing", "path": "File"}
 ARROWS = {1: ("↑", "more is better"), -1: ("↓", "less is better")}
+MOST = 13  # figures side by side: what fits a window of 1280 pixels
 
 
 def setup(results: Results) -> list[Element]:
-    """Return models, data, and all options."""
+    """Return models, data, and all options with the hashes."""
     data, plan = results["data"], results["plan"]
     facts = {
-        "Data": f"{data['path']} ({data['format']})" if data["path"] else data["format"],
+        "Data": f"{file_name(data['path'])} ({data['format']})" if data["path"] else data["format"],
         "Images": f"{data['images']:,}",
         "Convention": plan.get("convention", NOTHING),
         "fastcam": results["fastcam"],
     }
-    rows = [element("tr", *(element("td", _plain(one[key])) for key in KEYS)) for one in results["models"]]
-    heads = element("thead", head_row(*KEYS.values()))
-    options = [element("tr", element("th", str(key), scope="row"), element("td", _plain(plan[key]))) for key in plan]
+    models = [{**one, "path": one["path"] and file_name(one["path"])} for one in results["models"]]
+    rows = [element("tr", *(element("td", _plain(one[key])) for key in KEYS)) for one in models]
+    hashes = [(f"SHA-256 of {one['name']}", one["sha256"]) for one in models]
+    options = [
+        element("tr", element("th", str(key), scope="row"), element("td", _plain(value)))
+        for key, value in [*plan.items(), *hashes]
+    ]
     everything = wide("All options", element("thead", head_row("Option", "Value")), element("tbody", *options))
     return [
         element("dl", *(element("div", element("dt", key), element("dd", str(facts[key]))) for key in facts)),
-        wide("Models", heads, element("tbody", *rows), class_="words"),
-        element("details", element("summary", "All options"), everything),
+        wide("Models", element("thead", head_row(*KEYS.values())), element("tbody", *rows), class_="words"),
+        element("details", element("summary", "All options, and hashes"), everything),
     ]
 
 
 def figures(results: Results) -> list[Element]:
-    """Return a table of methods by figures, the best of each column marked."""
+    """Return tables of methods by figures, the best of each column marked; of many figures more than one table."""
     columns = columns_of(results["rows"])
     if not columns:
         return [element("p", "No figure was asked for.")]
+    note = (
+        "Below each figure its 95 % interval by bootstrap. ↑ more is better, ↓ less is better; the best of each column "
+        "is in bold on colour, baselines aside, by the figure alone: look at the intervals before you rank methods. "
+        "n: how many images, or pairs of an image and a class that it has boxes or masks of."
+    )
+    tables = [
+        _table(results, some, "Figures of each method" if k == 0 else "Further figures of each method")
+        for k, some in enumerate(_shared_out(columns))
+    ]
+    return [element("p", note), *tables]
+
+
+def _shared_out(columns: list[Column]) -> list[list[Column]]:
+    """Return columns by tables, those of a metric together unless they alone are too many."""
+    found: list[list[Column]] = [[]]
+    for _, same in groupby(columns, lambda column: column.metric):
+        group = list(same)
+        if found[-1] and len(found[-1]) + len(group) > MOST:
+            found.append([])
+        found[-1] += group
+    return found
+
+
+def _table(results: Results, columns: list[Column], caption: str) -> Element:
     # A baseline that has none is of other metrics than the data has truth for.
     rows = [row for row in results["rows"] if row["model"] or any(is_number(_figure(row, one)) for one in columns)]
     best = [are_best([row["model"] and _figure(row, one) for row in rows], one.better) for one in columns]
@@ -55,15 +84,8 @@ def figures(results: Results) -> list[Element]:
     for model, same in groupby(zip(rows, lines, strict=True), lambda pair: pair[0]["model"]):
         title = element("th", model or "Baselines", scope="rowgroup", colspan=len(columns) + 1)
         bodies.append(element("tbody", element("tr", title, class_="model"), *(line for _, line in same)))
-    note = (
-        "Below each figure its 95 % interval by bootstrap. ↑ more is better, ↓ less is better; the best of each column "
-        "is in bold on colour, baselines aside, by the figure alone: look at the intervals before you rank methods. "
-        "n: how many images, or pairs of an image and a class that it has boxes or masks of."
-    )
-    table = wide(
-        "Figures of each method", element("thead", element("tr", first, *groups), element("tr", *heads)), *bodies
-    )
-    return [element("p", note), table]
+    head = element("thead", element("tr", first, *groups), element("tr", *heads))
+    return wide(caption, head, *bodies, class_="figures")
 
 
 def _arrow(column: Column) -> list[Element | str]:
@@ -107,7 +129,10 @@ def problems(results: Results) -> list[Element]:
         return [element("p", f"{told}No image or box was left out.")]
     counts = Counter(one["reason"] for one in found).most_common()
     reasons = [element("li", name(reason), f": {count:,}") for reason, count in counts]
-    rows = [element("tr", *(element("td", one[key]) for key in ("id", "reason", "detail"))) for one in found]
+    rows = [
+        element("tr", *(element("td", without_folders(one[key])) for key in ("id", "reason", "detail")))
+        for one in found
+    ]
     table = wide(
         "Left out", element("thead", head_row("Image", "Reason", "Detail")), element("tbody", *rows), class_="words"
     )
@@ -119,7 +144,7 @@ def problems(results: Results) -> list[Element]:
 
 
 def _plain(value: Any) -> str:
-    """Return text as it is, a dash for nothing, other values as JSON."""
+    """Return text as it is, a dash for nothing, other values as JSON; no folders."""
     if value is None:
         return NOTHING
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return without_folders(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))

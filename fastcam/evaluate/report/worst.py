@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element
 from fastcam.evaluate.report.figures import Results, class_names, row_titles
 from fastcam.evaluate.report.gallery import Gallery
 from fastcam.evaluate.report.markup import element, name, number
+from fastcam.evaluate.results import file_name, without_folders
 
 
 def worst_cases(results: Results, gallery: Gallery) -> list[Element]:
@@ -40,7 +41,7 @@ def _case(results: Results, gallery: Gallery, k: int) -> Element:
     for row in range(len(rows)):
         if None not in (model, rows[row]["model"]) and rows[row]["model"] != model:
             continue  # rows without a model are baselines of all models
-        picture = gallery.show(row, k, f"{case['id']}, {label}, by {titles[row]}")
+        picture = gallery.show(row, k, f"{without_folders(case['id'])}, {label}, by {titles[row]}")
         if picture is None and rows[row]["model"] is None:
             continue
         method = rows[row]["method"] if rows[row]["model"] == model else titles[row]
@@ -51,5 +52,6 @@ def _case(results: Results, gallery: Gallery, k: int) -> Element:
         )
     no_box = [] if case["box"] else [", no box"]
     title = element("h4", name(label), ", IoU ", number(case["iou"]), *no_box)
-    where = element("p", name(case["id"]), ": ", name(case["path"]), class_="path")
+    file, known = file_name(case["path"]), without_folders(case["id"])
+    where = element("p", name(known), *([": ", name(file)] if file not in known else []), class_="path")
     return element("li", title, where, element("div", *shown, class_="overlays"))
