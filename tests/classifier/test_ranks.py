@@ -1,5 +1,7 @@
 """Signals and volumes, by the same claims as images: heads, maps, methods, gradients and boxes."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -167,7 +169,9 @@ def test_gradients_fit_the_size_of_each_input(rank):
         fastcam.load(network(rank, "pool-nonlinear", is_open=is_open).model, preprocess="raw,channels=bands")
         for is_open in (True, False)
     )
-    for options in ({"method": "gradcam"}, {"method": "saliency"}, {"method": "ablationcam"}, {"layer": "c"}):
+    methods = ({"method": "gradcam"}, {"method": "saliency"}, {"method": "ablationcam"}, {"layer": "c"})
+    options: dict[str, Any]
+    for options in methods:
         one, other = (model.explain(tensors=tensor, **options).activation_maps for model in (opened, fixed))
         np.testing.assert_array_equal(one, other)
 

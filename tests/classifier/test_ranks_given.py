@@ -44,7 +44,7 @@ def test_values_are_scaled_and_normalised_by_channel(rank):
     options = {"base": "raw", "channels": "bands", "scale": 0.5, "mean": (1, 2), "std": (2, 4)}
     model = fastcam.load(network(rank).model, preprocess=options)
     image = array(rank)
-    expected = (image * np.float32(0.5) - np.float32([1, 2])) / np.float32([2, 4])
+    expected = (image * np.float32(0.5) - np.array([1, 2], np.float32)) / np.array([2, 4], np.float32)
     np.testing.assert_array_equal(
         model.explain(image).logits, model.explain(tensors=np.moveaxis(expected, -1, 0)).logits
     )

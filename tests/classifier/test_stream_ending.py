@@ -38,7 +38,9 @@ def test_what_the_source_raises_comes_after_its_frames(model):
     assert "in place of frame 3" in error.value.__notes__[0]
 
 
-@pytest.mark.parametrize("wrong", ["no frame", np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), None])
+@pytest.mark.parametrize(
+    "wrong", ["no frame", np.zeros((4, 4, 3, 1), np.uint8), np.full((4, 4, 3), 2, np.float32), None]
+)
 def test_a_frame_that_is_none(model, wrong):
     given = frames(4)
     got = []

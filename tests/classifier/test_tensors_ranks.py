@@ -1,6 +1,7 @@
 """Tensors of signals, volumes and many channels: the bits of the road of arrays, and boxes of their ranks in regions."""
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def case(request):
     kind, tail = request.param
     image, kernel, pads, shape = KINDS[kind]
     body = f"f = Conv<pads = {[1] * pads}>(image, k) maps = Relu(f) {tail}"
-    more = {"v": (5, 5)} if tail is BENT else {}
+    more: Any = {"v": (5, 5)} if tail is BENT else {}
     preprocess = "raw,channels=bands,fit=stretch" if kind == "bands" else "raw"
     model = fastcam.load(build(body, image, k=kernel, w=(5, 6), b=(5,), **more), preprocess=preprocess)
     arrays = [RNG.standard_normal(shape).astype(np.float32) for _ in range(2)]

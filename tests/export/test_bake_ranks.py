@@ -1,5 +1,7 @@
 """Maps of signals and volumes among the outputs of a model."""
 
+from typing import Any
+
 import numpy as np
 import onnxruntime as ort
 import pytest
@@ -9,7 +11,7 @@ from fastcam.export import bake
 from tests.model.ranks import SIZES, array, network
 
 
-def run(path, **feeds):
+def run(path, **feeds) -> dict[str, Any]:
     session = ort.InferenceSession(str(path))
     names = [value.name for value in session.get_outputs()]
     return dict(zip(names, session.run(None, feeds), strict=True))
@@ -34,6 +36,7 @@ def test_upsampled_and_scaled(rank, tmp_path):
     size = tuple(side + 3 for side in SIZES[rank])
     tensor = np.moveaxis(array(rank), -1, 0)[None]
     maps = fastcam.load(network(rank).model, preprocess="raw").explain(array(rank)).activation_maps
+    wanted: Any
     for wanted, sides in ((size, size), ("input", SIZES[rank])):
         made = bake(network(rank).model, tmp_path / "baked.onnx", size=wanted, normalize=True, force=True)
         found = run(made.path, image=tensor)["activation_maps"]

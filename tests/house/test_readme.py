@@ -37,7 +37,7 @@ def test_the_python_of_readme_and_docs_runs(shared, tmp_path, monkeypatch):
         "weights": np.ones((10, 8), np.float32),
     }
     blocks = [re.findall(r"```python\n(.*?)```", page, re.DOTALL) for page in (README, *DOCS.values())]
-    assert [len(one) for one in blocks] == [3, 0, 0, 0, 1, 0, 1, 0, 0, 1, 2]
+    assert [len(one) for one in blocks] == [3, 0, 0, 0, 1, 0, 1, 1, 0, 0, 1, 2]
     for block in chain(*blocks):
         exec(block, names)
     assert names["picture"].dtype == np.uint8

@@ -80,8 +80,9 @@ def theirs(name: str, config: dict[str, Any], photos: list[Image.Image]) -> list
 def ours(spec: Preprocess, photo: Image.Image) -> np.ndarray:
     """Return the network input (C, H, W) of `Classifier.explain`."""
     assert spec.size
+    height, width = spec.size
     model = ImageInput("pixel_values", np.float32, "NCHW", 1, 3, spec.size)
-    view = view_of((photo.height, photo.width), spec.size, spec)
+    view = view_of((photo.height, photo.width), (height, width), spec)
     if spec.interpolation in frames.INTERPOLATIONS:
         return frames.network_input(np.asarray(photo), view, spec, model)[0]
     return pillow_input(photo, view, spec, model)[0]

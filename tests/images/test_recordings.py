@@ -50,6 +50,7 @@ def test_nifti_is_brought_to_depth_height_width_and_says_which_way_they_grow(tmp
     found = read_recording(tmp_path / f"ct{ending}", rank=3, channels=1)
     np.testing.assert_array_equal(found.values, VOLUME)
     assert found.values.dtype == np.int16
+    assert found.spacing is not None
     np.testing.assert_allclose(found.spacing, (2.5, 0.8, 0.7), rtol=1e-6)
     assert found.axes == ("S", "A", "L")
 

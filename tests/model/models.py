@@ -1,5 +1,7 @@
 """Tiny ONNX models written in ONNX's text form, with weights from a seed."""
 
+from typing import Any
+
 import numpy as np
 import onnx
 from onnx import numpy_helper, parser
@@ -9,7 +11,7 @@ BACKBONE = "f = Conv<pads = [1, 1, 1, 1]>(image, k) maps = Relu(f)"
 WEIGHTS = {"k": (6, 3, 3, 3), "w": (5, 6), "b": (5,)}
 
 
-def build(body, inputs=IMAGE, outputs="float[N, 5] logits", opset=17, seed=0, **weights):
+def build(body, inputs=IMAGE, outputs="float[N, 5] logits", opset=17, seed=0, **weights: Any):
     """A model's bytes from the text of its nodes; weights are arrays, or shapes to be filled at random."""
     return make(body, inputs, outputs, opset, seed, **weights).SerializeToString()
 

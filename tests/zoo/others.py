@@ -25,7 +25,9 @@ POOLED = f"{BACKBONE} g = GlobalAveragePool(p3) v = Flatten(g)"
 
 def model(body: str, outputs: str, inputs: str = IMAGE, **stored: Any) -> bytes:
     """The bytes of some nodes, with the stored arrays that they name."""
-    used = {name: value for name, value in {**STORED, **stored}.items() if re.search(rf"\b{name}\b", body)}
+    used: dict[str, Any] = {
+        name: value for name, value in {**STORED, **stored}.items() if re.search(rf"\b{name}\b", body)
+    }
     return build(body, inputs, outputs, **used)
 
 
@@ -249,7 +251,7 @@ def of_volumes(ends, outputs):
     """A network over volumes with five scores for each voxel."""
     body = f"c = Conv<pads = [1, 1, 1, 1, 1, 1]>(volume, k) r = Relu(c) s = Conv(r, w) {ends}"
     stored = {"k": noise(1, 8, 1, 3, 3, 3), "w": noise(2, 5, 8, 1, 1, 1), "v": noise(3, 3, 5, 1, 1, 1)}
-    used = {name: value for name, value in stored.items() if re.search(rf"\b{name}\b", body)}
+    used: Any = {name: value for name, value in stored.items() if re.search(rf"\b{name}\b", body)}
     return build(body, "float[N, 1, 8, 16, 16] volume", outputs, **used)
 
 

@@ -184,7 +184,7 @@ def _check_options(stages: Any, noise: Any) -> None:
         raise InputError(f"noise: expected 'permuted' or 'normal'; got {noise!r}")
 
 
-def _similarities(ours: Explanation, theirs: Explanation, size: tuple[int, int]) -> NDArray[np.float32]:
+def _similarities(ours: Explanation, theirs: Explanation, size: tuple[int, ...]) -> NDArray[np.float32]:
     """Return the rank correlation and structural similarity (maps, 2) of each pair."""
     from scipy.stats import spearmanr
     from skimage.metrics import structural_similarity

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -214,9 +214,12 @@ class Cutter:
         return np.where(xyxy.any(axis=-1, keepdims=True), (xyxy + np.array([0, 0, 1, 1])) * scale, 0.0)
 
     def _swept(self, maps: NDArray[np.float32], thresholds: NDArray[np.float64] | None, components: str) -> Sweep:
-        size, window = ((SIDE, SIDE), None) if self._is_wsol else (self._part.sides, self._part.window)
-        convention = self._terms.convention
-        return sweep(maps, size, thresholds, convention=convention, components=components, window=window)
+        options: dict[str, Any] = {"convention": self._terms.convention, "components": components}
+        if self._is_wsol:
+            return sweep(maps, (SIDE, SIDE), thresholds, **options)
+        height, width = self._part.sides
+        x0, y0, x1, y1 = self._part.window
+        return sweep(maps, (height, width), thresholds, window=(x0, y0, x1, y1), **options)
 
     def _in_photo(self, found: Sweep) -> NDArray[np.float64]:
         xyxy = found.xyxy if self._is_wsol else self._part.in_photo(found.xyxy, found.area)
