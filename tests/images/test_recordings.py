@@ -118,7 +118,7 @@ def test_files_that_are_refused(tmp_path, name, data, rank, match):
         read_recording(tmp_path / name, rank, 12 if rank == 1 else None)
 
 
-@pytest.mark.parametrize("data", [b"nothing", b"", gzip.compress(b"nothing")])
+@pytest.mark.parametrize("data", [b"nothing", b"", gzip.compress(b"nothing", mtime=0)], ids=["text", "empty", "packed"])
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
 def test_damaged_nifti_files_are_refused(tmp_path, data, ending):
     pytest.importorskip("nibabel")
