@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from fastcam.results import Found as Found
     from fastcam.results import InputGradient as InputGradient
 
+_ROOMS = ("arrays", "classifier", "evaluate", "export", "images", "methods", "model", "results", "serve", "video")
 _HOMES = {
     "BackendError": "errors",
     "Boxes": "arrays.values",
@@ -65,4 +66,4 @@ _HOMES = {
     "overlay": "export.overlays",
     "show": "export.figure",
 }
-__getattr__, __dir__, __all__ = attach(__name__, _HOMES)
+__getattr__, __dir__, __all__ = attach(__name__, _HOMES, _ROOMS)

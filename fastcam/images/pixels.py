@@ -76,7 +76,7 @@ def _check(values: NDArray[Any], name: str) -> None:
     elif values.ndim == 3 and values.shape[0] in COLORS and values.shape[0] < min(values.shape[1:]):
         hint = "It seems to have its channels first: give image.transpose(1, 2, 0), or tensors= of what is preprocessed"
     elif values.ndim == 3:
-        hint = "Of a model that takes other channels than colours, load it with preprocess='bands,...'"
+        hint = "Of a model that takes other channels than colours, load it with preprocess='raw,channels=bands,...'"
     raise InputError(
         f"{name}: expected (H, W), (H, W, 1), (H, W, 3) in RGB order or (H, W, 4) with alpha, of uint8, uint16 or "
         f"floats in [0, 1], not empty; got {values.shape} {values.dtype}. {hint}"
