@@ -204,9 +204,9 @@ def _warn_of(runs: Iterable[Run]) -> None:
     if missing:
         scripts = ", ".join(dict.fromkeys(map(script_of, missing)))
         warnings.warn(
-            f"label: no font has {missing[:8]!r} ({scripts}), so boxes or the number of the class are drawn. Install one, such as Noto's (on "
-            "Debian and Ubuntu fonts-noto-core, fonts-noto-cjk or fonts-noto-color-emoji), or give the path of one by "
-            "font=",
+            f"label: no font has {missing[:8]!r} ({scripts}), so boxes or the number of the class are drawn. "
+            "Install one, such as Noto's (on Debian and Ubuntu fonts-noto-core, fonts-noto-cjk or "
+            "fonts-noto-color-emoji), or give the path of one by font=",
             FontWarning,
             stacklevel=2,
         )

@@ -210,8 +210,8 @@ def _check_weights(seen: Seen) -> None:
     if not seen.holds:
         raise HeadNotFoundError(
             f"constants: expected values with which mean(M_c) + b_c is the logit, as when the head was proven; with "
-            f"those of {', '.join(map(repr, seen.constants))} it isn't: class weights or bias depend on them. Load the model "
-            "with these values, or use method='gradcam', which takes the gradient with them"
+            f"those of {', '.join(map(repr, seen.constants))} it isn't: class weights or bias depend on them. Load the "
+            "model with these values, or use method='gradcam', which takes the gradient with them"
         )
 
 

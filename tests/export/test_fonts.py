@@ -111,7 +111,9 @@ def test_without_a_font_boxes_are_drawn_and_a_warning_names_script_and_hint(mach
         ("cat 🐶", "emoji"),
         ("हिन्दी", "Devanagari"),
     ):
-        message = rf"label: no font has .* \({script}\), so boxes or the number of the class are drawn. Install one, .* font="
+        message = (
+            rf"label: no font has .* \({script}\), so boxes or the number of the class are drawn. Install one, .* font="
+        )
         with pytest.warns(FontWarning, match=message):
             drawn(name)
     with pytest.warns(FontWarning):
