@@ -18,6 +18,7 @@ import fastcam
 from fastcam.cli import main, writing
 from fastcam.cli.crew import Crew
 from fastcam.cli.photos import find_photos
+from tests.classifier.stated.made import network as made
 from tests.cli.explaining import explained, make, names, prepare, results, run, state
 
 
@@ -70,9 +71,31 @@ def test_a_table_has_a_row_for_each_photo_and_class(files):
         assert ([row[key] for key in ("x0", "y0", "x1", "y1")] == one["box"]) or (
             one["box"] is None and row["x0"] == ""
         )
-        for key in ("class_index", "label", "score", "area", "method", "convention", "overlay"):
+        for key in ("class_index", "score", "area", "method", "convention", "overlay"):
             assert row[key] == one[key]
+        assert row["label"] == ("'=elk" if one["label"] == "=elk" else one["label"])
     assert results()["also_written"] == ["results.csv"]
+
+
+def test_names_of_anybody_are_made_legible(files, capsys):
+    """Names out of a model's file neither command the terminal nor become formulas of a spreadsheet."""
+    names = ["\x1b[2Jape", "=cmd|' /C calc'!A0", "@SUM(A1)", "+1", "cat"]
+    (files / "model.onnx").write_bytes(made({"stride": "32", "names": str(names)}).SerializeToString())
+    make(files / "=dog.png")
+    assert run("=dog.png", "--top", "5", "--csv") == 0
+    assert main(["inspect", "model.onnx"]) == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert out.count("\N{REPLACEMENT CHARACTER}[2Jape") == 2
+    with open("out/results.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["label"] for row in rows} == {
+        "\N{REPLACEMENT CHARACTER}[2Jape",
+        *(f"'{name}" for name in names[1:4]),
+        "cat",
+    }
+    assert {row["file"] for row in rows} == {"'=dog.png"}
+    assert {one["label"] for image in results()["images"] for one in image["maps"]} == set(names)
 
 
 def test_pictures_of_all_overlays_or_of_some(files):
