@@ -82,6 +82,19 @@ def test_clips_are_read_from_videos(tmp_path, monkeypatch):
         open_recording("clip.mp4", 3, 3)
 
 
+def test_signals_of_many_channels_are_drawn(tmp_path, monkeypatch):
+    """An EEG of 64 channels needs more than the default height."""
+    monkeypatch.chdir(tmp_path)
+    body = "c = Conv<pads = [1, 1]>(eeg, k) maps = Relu(c) p = GlobalAveragePool(maps) q = Flatten(p)"
+    body += " logits = Gemm<transB = 1>(q, w, b)"
+    weights = {"k": (6, 64, 3), "w": (5, 6), "b": (5,)}
+    (tmp_path / "model.onnx").write_bytes(build(body, "float[N, 64, 40] eeg", "float[N, 5] logits", **weights))
+    np.save("eeg.npy", np.random.default_rng(0).standard_normal((40, 64)))
+    code, found = run("eeg.npy")
+    assert code == 0
+    assert np.asarray(Image.open(f"out/{found['images'][0]['maps'][0]['overlay']}")).shape == (804, 1080, 3)
+
+
 def test_files_that_a_model_does_not_take_are_refused(rank, capsys):
     kind = {1: "signals", 3: "volumes"}[rank]
     Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save("photo.png")
