@@ -104,7 +104,7 @@ def _add_work_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Check everything, then explain photos side by side; each result is written at once."""
     from fastcam.cli import writing
-    from fastcam.cli.photos import find_photos
+    from fastcam.cli.photos import find_photos, fitting
 
     check_map_arguments(options)
     _check_results(options)
@@ -112,9 +112,10 @@ def run(options: argparse.Namespace) -> int:
         earlier = read_earlier(locked.folder)
         known = overlays_of(earlier) | summaries_of(earlier)
         beside = {str((locked.folder / name).absolute()) for name in known}
-        photos = find_photos(options.images, beside=beside, missing=options.lenient)
-        workers, options.threads = _shares(options, len(photos))
+        files = find_photos(options.images, beside=beside, missing=options.lenient)
+        workers, options.threads = _shares(options, len(files))
         model = open_model(options)
+        photos = fitting(files, model.input.rank)
         how = map_options(options, model) | {"batch_size": options.batch_size}
         maps = _maps_of_each(model, how)
         names = dict(zip(photos, overlay_names(photos, 0 if options.no_overlay else maps), strict=True))

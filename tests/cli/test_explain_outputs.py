@@ -53,7 +53,7 @@ def test_what_stdin_lacks(files, monkeypatch, capsys):
     assert "error: -: expected paths of photos on stdin, one a line; got none" in err
     assert "error: photos/n*.png: no such file; expected a photo" in err
     give(monkeypatch, b"photos/b.png\nphotos/n*.png\n")
-    assert find_photos(["-"], missing=True) == ["photos/b.png", "photos/n*.png"]
+    assert [one.path for one in find_photos(["-"], missing=True)] == ["photos/b.png", "photos/n*.png"]
 
 
 # ---- tables and pictures ---------------------------------------------------------------------------------------------

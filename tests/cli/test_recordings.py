@@ -1,6 +1,7 @@
 """`fastcam explain` of signals, volumes and clips: files in, pictures and results.json out."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,28 @@ def test_arrays_of_both_ranks_are_explained_and_drawn(rank):
             assert picture.std() > 1
     again, same = run("one.npy", "two.npz:b", "--top", "2")
     assert (again, same["images"]) == (0, found["images"])
+
+
+def test_folders_are_searched_for_what_the_model_takes(rank, capsys):
+    """Of a folder, photos are left out where the model takes signals or volumes; what is named is taken."""
+    Path("all/below").mkdir(parents=True)
+    Path("photos").mkdir()
+    np.save("all/one.npy", array(rank))
+    np.savez("all/below/two.NPZ", array(rank, 1))
+    os.rename("all/below/two.NPZ.npz", "all/below/two.NPZ")
+    for place in ("all/photo.png", "photos/photo.png"):
+        Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save(place)
+    code, found = run("all", "al*/one.npy")
+    assert code == 0
+    assert [one["file"] for one in found["images"]] == ["all/below/two.NPZ", "all/one.npy"]
+    capsys.readouterr()
+    assert run("all", "photos") == (2, None)
+    kind = {1: "signals", 3: "volumes"}[rank]
+    assert f"photos: expected a folder with {kind} (.npy, .npz, .nii, .nii.gz), which the model takes" in (
+        capsys.readouterr().err
+    )
+    assert run("all", "all/photo.png") == (2, None)
+    assert "photo.png: expected a file of .npy" in capsys.readouterr().err
 
 
 def test_nifti_is_explained_as_depth_height_width(tmp_path, monkeypatch):
