@@ -29,6 +29,7 @@ from fastcam.errors import InputError
 
 if TYPE_CHECKING:
     from fastcam.classifier.classifier import Classifier
+    from fastcam.cli.photos import Listed
 
 LEFT_OUT = 1  # the exit code of a run that left photos out
 LONGEST = 200  # bytes of a photo's name in those of its overlays
@@ -91,7 +92,8 @@ def _add_work_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=int,
         metavar="N",
-        help=f"photos in work at once (default: one a processor, {MOST} at most; one for methods that ask again)",
+        help=f"photos in work at once (default: one a processor, {MOST} at most; one for methods that ask again, and "
+        "for volumes)",
     )
     group.add_argument(
         "--batch-size",
@@ -113,8 +115,10 @@ def run(options: argparse.Namespace) -> int:
         known = overlays_of(earlier) | summaries_of(earlier)
         beside = {str((locked.folder / name).absolute()) for name in known}
         files = find_photos(options.images, beside=beside, missing=options.lenient)
-        workers, options.threads = _shares(options, len(files))
+        workers, options.threads = _shares(options, files)
         model = open_model(options)
+        if model.input.rank == 3 and options.workers is None:
+            workers = 1  # a volume fills the memory, and a run of the model on it all processors
         photos = fitting(files, model.input.rank)
         how = map_options(options, model) | {"batch_size": options.batch_size}
         maps = _maps_of_each(model, how)
@@ -232,10 +236,11 @@ def _sum_up(journal: Journal, photos: int, options: argparse.Namespace, is_whole
         print(f"{count}: {files}{known}{left}")
 
 
-def _shares(options: argparse.Namespace, photos: int) -> tuple[int, int | None]:
+def _shares(options: argparse.Namespace, files: Sequence[Listed]) -> tuple[int, int | None]:
     """Return the number of photos in work at once, and the threads of a run of the model, which share the processors.
 
-    Several photos at once give more a second than several threads for one.
+    Several photos at once give more a second than several threads for one. Where files may be volumes, which are worked
+    on one by one, a run of the model has all processors.
 
     Raises
     ------
@@ -243,6 +248,7 @@ def _shares(options: argparse.Namespace, photos: int) -> tuple[int, int | None]:
         There can't be so many workers.
     """
     from fastcam.arrays.pool import processors
+    from fastcam.cli.photos import are_photos
     from fastcam.methods.masking_method import MaskingMethod
     from fastcam.methods.table import METHODS
 
@@ -252,8 +258,9 @@ def _shares(options: argparse.Namespace, photos: int) -> tuple[int, int | None]:
     if workers is None and isinstance(METHODS.get(options.method), MaskingMethod):
         workers = 1  # batches of masked images keep all processors busy by themselves
     if workers is None:
-        workers = max(1, min(photos, MOST, processors() // max(1, options.threads or 1)))
-    return workers, options.threads or (None if workers == 1 else max(1, processors() // workers))
+        workers = max(1, min(len(files), MOST, processors() // max(1, options.threads or 1)))
+    may_be_volumes = options.workers is None and not are_photos(files)
+    return workers, options.threads or (None if workers == 1 or may_be_volumes else max(1, processors() // workers))
 
 
 def _check_results(options: argparse.Namespace) -> None:

@@ -78,6 +78,12 @@ def fitting(files: Sequence[Listed], rank: int) -> list[str]:
     return [one.path for one in fit]
 
 
+def are_photos(files: Sequence[Listed]) -> bool:
+    """Return whether all have endings of photos."""
+    endings = _endings(2)
+    return all(one.path.lower().endswith(endings) for one in files)
+
+
 def _named(given: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield what is given, with lines of stdin in place of "-", and the signs that make a pattern: none in lines."""
     for name in given:

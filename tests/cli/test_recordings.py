@@ -11,7 +11,9 @@ from PIL import Image
 
 from fastcam import InputError
 from fastcam.arrays import memory
-from fastcam.cli import main
+from fastcam.cli import explain, main
+from fastcam.cli.crew import Crew
+from fastcam.cli.options import open_model
 from fastcam.cli.recordings import open_recording
 from tests.model.models import build
 from tests.model.ranks import SIZES, array, network
@@ -68,6 +70,19 @@ def test_folders_are_searched_for_what_the_model_takes(rank, capsys):
     )
     assert run("all", "all/photo.png") == (2, None)
     assert "photo.png: expected a file of .npy" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("options", "workers", "threads"), [((), 1, None), (("--workers", "3"), 3, 2)])
+def test_volumes_are_explained_one_by_one(rank, monkeypatch, options, workers, threads):
+    """Each fills the memory; several only where they are asked for."""
+    asked = []
+    monkeypatch.setattr("fastcam.arrays.pool.processors", lambda: 6)
+    monkeypatch.setattr(explain, "Crew", lambda work, count: asked.append(count) or Crew(work, count))
+    monkeypatch.setattr(explain, "open_model", lambda options: asked.append(options.threads) or open_model(options))
+    for seed in range(4):
+        np.save(f"{seed}.npy", array(rank, seed))
+    assert run(*(f"{seed}.npy" for seed in range(4)), *options)[0] == 0
+    assert asked == [threads, workers if rank == 3 or options else 4]
 
 
 def test_nifti_is_explained_as_depth_height_width(tmp_path, monkeypatch):
