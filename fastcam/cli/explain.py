@@ -224,11 +224,12 @@ def _sum_up(journal: Journal, photos: int, options: argparse.Namespace, is_whole
     """Print what was done, and after how many photos the run ended."""
     done, all_of_them = journal.done, f"{photos} photo{'s' if photos > 1 else ''}"
     files = f"{'' if options.no_overlay else 'overlays and '}results.json in {options.path}"
-    if not is_whole and done:
-        print(
-            f"fastcam explain: ended after {done} of {all_of_them}: {files}, where the same command goes on",
-            file=sys.stderr,
-        )
+    if journal.problems and not options.lenient and photos > 1:  # the same command would end there again
+        told = f"ended after {done} of {all_of_them}{f': {files}' if done else ''}; --lenient leaves such photos out"
+        print(f"fastcam explain: {told}", file=sys.stderr)
+    elif not is_whole and done:
+        told = f"ended after {done} of {all_of_them}: {files}, where the same command goes on"
+        print(f"fastcam explain: {told}", file=sys.stderr)
     elif is_whole and not options.quiet:
         known = f", {journal.reused} of them as they were there before (--force: anew)" if journal.reused else ""
         left = f"; {len(journal.problems)} left out, which results.json lists" if journal.problems else ""

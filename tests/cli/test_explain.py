@@ -85,11 +85,20 @@ def test_long_names_are_cut_between_characters(letters):
 # ---- broken photos ---------------------------------------------------------------------------------------------------
 
 
+def test_a_first_photo_that_is_broken(files, capsys):
+    (files / "photos" / "a.JPG").write_bytes(b"no photo")
+    assert run("photos") == 2
+    assert "ended after 0 of 3 photos; --lenient leaves such photos out\n" in capsys.readouterr().err
+    assert run("photos/a.JPG") == 2
+    assert "lenient" not in capsys.readouterr().err
+
+
 def test_a_broken_photo_ends_the_run_and_loses_none_of_the_others(files, capsys):
     (files / "photos" / "b.png").write_bytes(b"no png")
     assert run("photos") == 2
     err = capsys.readouterr().err
-    assert "ended after 1 of 3 photos: overlays and results.json in out, where the same command goes on" in err
+    assert "ended after 1 of 3 photos: overlays and results.json in out; --lenient leaves such photos out\n" in err
+    assert "goes on" not in err
     assert "fastcam explain: error: photos/b.png: not an image that Pillow can read" in err
     assert explained() == ["photos/a.JPG"]
     before = state()
