@@ -275,6 +275,13 @@ def test_an_error_of_a_crew_comes_in_its_place():
             next(taken)
 
 
+def test_what_fails_before_the_work_comes_in_its_place(monkeypatch):
+    """An import may fail in a thread; whoever waits for results is told."""
+    monkeypatch.setitem(sys.modules, "fastcam.arrays.pool", None)
+    with Crew(lambda item, is_over: item, 2) as crew, pytest.raises(ImportError, match="fastcam.arrays.pool"):
+        next(crew.results(range(5)))
+
+
 # ---- messages --------------------------------------------------------------------------------------------------------
 
 
