@@ -24,7 +24,7 @@ from fastcam.cli.options import (
 )
 from fastcam.cli.photo_work import Done, PhotoError, PhotoWork
 from fastcam.cli.progress import Progress
-from fastcam.cli.summaries import Summaries
+from fastcam.cli.summaries import ALL, Summaries
 from fastcam.errors import InputError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _add_result_arguments(parser: argparse.ArgumentParser) -> None:
         "--grid",
         type=int,
         nargs="?",
-        const=0,
+        const=ALL,
         metavar="N",
         help="draw all overlays in one picture as well, grid.png; with N so many in each: grid-1.png, ...",
     )
@@ -266,7 +266,7 @@ def _shares(options: argparse.Namespace, files: Sequence[Listed]) -> tuple[int, 
 
 def _check_results(options: argparse.Namespace) -> None:
     """Check the options of what is written, or raise InputError."""
-    if options.grid is not None and options.grid < 0:
+    if options.grid is not None and options.grid < 1:
         raise InputError(f"--grid: expected 1 overlay or more in a picture; got {options.grid}")
     if options.grid is not None and options.no_overlay:
         raise InputError("--grid: expected with overlays; got --no-overlay as well")

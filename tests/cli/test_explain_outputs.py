@@ -169,9 +169,11 @@ def test_without_overlays(files, capsys):
     assert [one | {"overlay": None} for one in plain] == [one | {"overlay": None} for one in drawn]
     assert run("photos", "--no-overlay", "--grid") == 2
     assert run("photos", "--grid", "-1") == 2
+    assert run("photos", "--grid", "0") == 2
     err = capsys.readouterr().err
     assert "--grid: expected with overlays; got --no-overlay as well" in err
     assert "--grid: expected 1 overlay or more in a picture; got -1" in err
+    assert "--grid: expected 1 overlay or more in a picture; got 0" in err
 
 
 def test_opacity_is_that_of_overlay(files, capsys):
