@@ -51,7 +51,7 @@ def test_arrays_of_both_ranks_are_explained_and_drawn(rank):
 
 
 def test_folders_are_searched_for_what_the_model_takes(rank, capsys):
-    """Of a folder, photos are left out where the model takes signals or volumes; what is named is taken."""
+    """A folder of photos and arrays stands for what the model takes; a file that is named is always taken."""
     Path("all/below").mkdir(parents=True)
     Path("photos").mkdir()
     np.save("all/one.npy", array(rank))
