@@ -49,19 +49,19 @@ class Crew(Generic[Item, Result]):
             yield _taken(ahead.popleft())
 
     def _serve(self) -> None:
-        from fastcam.arrays.pool import serial  # here, since `fastcam --help` has to be fast
-
-        with serial():
-            self._work_on()
-
-    def _work_on(self) -> None:
         while (task := self._tasks.get()) is not None and not self._over.is_set():
             item, place = task
             try:
-                place.put((self._work(item, self._over.is_set), None))
-            except BaseException as error:
+                place.put((self._made_of(item), None))
+            except BaseException as error:  # of any kind: whoever takes the result waits for it
                 place.put((None, error))
             del task, item, place  # nothing is held while this thread waits
+
+    def _made_of(self, item: Item) -> Result:
+        from fastcam.arrays.pool import serial  # here, since `fastcam --help` has to be fast
+
+        with serial():
+            return self._work(item, self._over.is_set)
 
     def _stop(self) -> None:
         self._over.set()

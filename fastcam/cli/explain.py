@@ -24,11 +24,12 @@ from fastcam.cli.options import (
 )
 from fastcam.cli.photo_work import Done, PhotoError, PhotoWork
 from fastcam.cli.progress import Progress
-from fastcam.cli.summaries import Summaries
+from fastcam.cli.summaries import ALL, Summaries
 from fastcam.errors import InputError
 
 if TYPE_CHECKING:
     from fastcam.classifier.classifier import Classifier
+    from fastcam.cli.photos import Listed
 
 LEFT_OUT = 1  # the exit code of a run that left photos out
 LONGEST = 200  # bytes of a photo's name in those of its overlays
@@ -70,7 +71,7 @@ def _add_result_arguments(parser: argparse.ArgumentParser) -> None:
         "--grid",
         type=int,
         nargs="?",
-        const=0,
+        const=ALL,
         metavar="N",
         help="draw all overlays in one picture as well, grid.png; with N so many in each: grid-1.png, ...",
     )
@@ -91,7 +92,8 @@ def _add_work_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=int,
         metavar="N",
-        help=f"photos in work at once (default: one a processor, {MOST} at most; one for methods that ask again)",
+        help=f"photos in work at once (default: one a processor, {MOST} at most; one for methods that ask again, and "
+        "for volumes)",
     )
     group.add_argument(
         "--batch-size",
@@ -104,7 +106,7 @@ def _add_work_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Check everything, then explain photos side by side; each result is written at once."""
     from fastcam.cli import writing
-    from fastcam.cli.photos import find_photos
+    from fastcam.cli.photos import find_photos, fitting
 
     check_map_arguments(options)
     _check_results(options)
@@ -112,9 +114,12 @@ def run(options: argparse.Namespace) -> int:
         earlier = read_earlier(locked.folder)
         known = overlays_of(earlier) | summaries_of(earlier)
         beside = {str((locked.folder / name).absolute()) for name in known}
-        photos = find_photos(options.images, beside=beside, missing=options.lenient)
-        workers, options.threads = _shares(options, len(photos))
+        files = find_photos(options.images, beside=beside, missing=options.lenient)
+        workers, options.threads = _shares(options, files)
         model = open_model(options)
+        if model.input.rank == 3 and options.workers is None:
+            workers = 1  # a volume fills the memory, and a run of the model on it all processors
+        photos = fitting(files, model.input.rank)
         how = map_options(options, model) | {"batch_size": options.batch_size}
         maps = _maps_of_each(model, how)
         names = dict(zip(photos, overlay_names(photos, 0 if options.no_overlay else maps), strict=True))
@@ -219,11 +224,12 @@ def _sum_up(journal: Journal, photos: int, options: argparse.Namespace, is_whole
     """Print what was done, and after how many photos the run ended."""
     done, all_of_them = journal.done, f"{photos} photo{'s' if photos > 1 else ''}"
     files = f"{'' if options.no_overlay else 'overlays and '}results.json in {options.path}"
-    if not is_whole and done:
-        print(
-            f"fastcam explain: ended after {done} of {all_of_them}: {files}, where the same command goes on",
-            file=sys.stderr,
-        )
+    if journal.problems and not options.lenient and photos > 1:  # the same command would end there again
+        told = f"ended after {done} of {all_of_them}{f': {files}' if done else ''}; --lenient leaves such photos out"
+        print(f"fastcam explain: {told}", file=sys.stderr)
+    elif not is_whole and done:
+        told = f"ended after {done} of {all_of_them}: {files}, where the same command goes on"
+        print(f"fastcam explain: {told}", file=sys.stderr)
     elif is_whole and not options.quiet:
         known = f", {journal.reused} of them as they were there before (--force: anew)" if journal.reused else ""
         left = f"; {len(journal.problems)} left out, which results.json lists" if journal.problems else ""
@@ -231,10 +237,11 @@ def _sum_up(journal: Journal, photos: int, options: argparse.Namespace, is_whole
         print(f"{count}: {files}{known}{left}")
 
 
-def _shares(options: argparse.Namespace, photos: int) -> tuple[int, int | None]:
+def _shares(options: argparse.Namespace, files: Sequence[Listed]) -> tuple[int, int | None]:
     """Return the number of photos in work at once, and the threads of a run of the model, which share the processors.
 
-    Several photos at once give more a second than several threads for one.
+    Several photos at once give more a second than several threads for one. Where files may be volumes, which are worked
+    on one by one, a run of the model has all processors.
 
     Raises
     ------
@@ -242,6 +249,7 @@ def _shares(options: argparse.Namespace, photos: int) -> tuple[int, int | None]:
         There can't be so many workers.
     """
     from fastcam.arrays.pool import processors
+    from fastcam.cli.photos import are_photos
     from fastcam.methods.masking_method import MaskingMethod
     from fastcam.methods.table import METHODS
 
@@ -251,13 +259,14 @@ def _shares(options: argparse.Namespace, photos: int) -> tuple[int, int | None]:
     if workers is None and isinstance(METHODS.get(options.method), MaskingMethod):
         workers = 1  # batches of masked images keep all processors busy by themselves
     if workers is None:
-        workers = max(1, min(photos, MOST, processors() // max(1, options.threads or 1)))
-    return workers, options.threads or (None if workers == 1 else max(1, processors() // workers))
+        workers = max(1, min(len(files), MOST, processors() // max(1, options.threads or 1)))
+    may_be_volumes = options.workers is None and not are_photos(files)
+    return workers, options.threads or (None if workers == 1 or may_be_volumes else max(1, processors() // workers))
 
 
 def _check_results(options: argparse.Namespace) -> None:
     """Check the options of what is written, or raise InputError."""
-    if options.grid is not None and options.grid < 0:
+    if options.grid is not None and options.grid < 1:
         raise InputError(f"--grid: expected 1 overlay or more in a picture; got {options.grid}")
     if options.grid is not None and options.no_overlay:
         raise InputError("--grid: expected with overlays; got --no-overlay as well")

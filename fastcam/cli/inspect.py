@@ -138,11 +138,13 @@ def _as_operand(path: str) -> str:
 
 def _labels(model: Classifier) -> str:
     """Return the first names, where they come from, and why others weren't taken; or a proposal."""
+    from fastcam.results.text import legible
+
     if model.labels is None:
         proposal = f"; {model.head.classes} classes: --labels imagenet?" if model.head.classes in IMAGENET else ""
         return f"{model.labels_origin}{proposal}"
     details = f"; {model.labels_details}" if model.labels_details else ""
-    return f"{len(model.labels)}: {', '.join(model.labels[:3])}, ... ({model.labels_origin}){details}"
+    return f"{len(model.labels)}: {', '.join(map(legible, model.labels[:3]))}, ... ({model.labels_origin}){details}"
 
 
 def _joined(numbers: int | Sequence[float] | None, separator: str = "/") -> str:

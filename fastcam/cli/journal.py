@@ -284,12 +284,20 @@ class Journal:
 
 
 def read_records(folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield the records of all photos of a `results.json` that a journal wrote, one after another."""
+    """Yield the records of all photos of a `results.json` that a journal wrote, one after another.
+
+    Raises
+    ------
+    InputError
+        The file was cut or replaced since.
+    """
     with open(folder / RESULTS, "rb") as file:
-        while file.readline() != BEGIN:
+        while (text := file.readline()) and text != BEGIN:
             pass
-        while not (text := file.readline()).startswith(END):
+        while (text := file.readline()) and not text.startswith(END):
             yield json.loads(text.rstrip().rstrip(b","))
+        if not text:
+            raise InputError(f"{file.name}: expected the results that were written; got a file that ends before them")
 
 
 def digest(path: str) -> str:

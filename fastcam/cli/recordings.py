@@ -74,12 +74,12 @@ def draw_recording(opened: Opened, explanation: Explanation, m: int, **look: Any
     import numpy as np
 
     from fastcam.export.sheet import gap_of, stacked
-    from fastcam.export.signals import overlay_signal
+    from fastcam.export.signals import overlay_signal, size_for
     from fastcam.export.slices import overlay_frames, overlay_montage, overlay_slices
 
     values, spacing, axes = opened.recording
     if len(explanation.image_sizes[0]) == 1:
-        return overlay_signal(values, explanation, map=m, **look)
+        return overlay_signal(values, explanation, map=m, size=size_for(values[0].size), **look)
     if values.dtype == np.uint8 and values.shape[3:] == (3,):
         return overlay_frames(values, explanation, map=m, rate=opened.rate, **look)
     apart = spacing or (1.0, 1.0, 1.0)

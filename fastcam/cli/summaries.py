@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,8 @@ TABLE = "results.csv"
 AXES = {2: ("x0", "x1"), 4: ("x0", "y0", "x1", "y1"), 6: ("x0", "y0", "z0", "x1", "y1", "z1")}  # by a box's length
 BEFORE = ("class_index", "label", "score", "logit", "is_probability")
 AFTER = ("area", "peak", "method", "how", "convention", "threshold", "connectivity", "engine", "overlay")
+ALL = math.inf  # overlays in a picture: all of them
+FORMULA = ("=", "+", "-", "@")  # first letters of a formula: https://owasp.org/www-community/attacks/CSV_Injection
 CELL, LARGEST = 320, 4096  # pixels of a side: of an overlay in a picture, and of the picture, at most
 
 
@@ -34,7 +37,7 @@ class Summaries:
     csv
         Whether there is a table.
     per
-        The overlays in a picture; 0: all of them; None: no picture.
+        The overlays in a picture, 1 or more, or ALL; None: no picture.
     overlays
         The number of overlays of the run, at most.
     font
@@ -46,9 +49,9 @@ class Summaries:
         The names of all files.
     """
 
-    def __init__(self, folder: Path, *, csv: bool, per: int | None, overlays: int, font: str | None) -> None:
+    def __init__(self, folder: Path, *, csv: bool, per: float | None, overlays: int, font: str | None) -> None:
         self._folder, self._csv, self._font = folder, csv, font
-        self._per = overlays if per == 0 else per
+        self._per = None if per is None else int(min(per, overlays))
         pictures = math.ceil(overlays / self._per) if self._per else 0
         self._pictures = ["grid.png"] if pictures == 1 else [f"grid-{k + 1}.png" for k in range(pictures)]
         self.names = [*([TABLE] if csv else []), *self._pictures]
@@ -84,7 +87,20 @@ def _write_table(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
             lines.write(text.getvalue().encode("utf-8", "backslashreplace").decode())  # names of files hold anything
 
 
+def _cell(text: str) -> str:
+    """Return text for a cell, behind an apostrophe where spreadsheets would run it as a formula.
+
+    Examples
+    --------
+    >>> _cell("tabby"), _cell("=1+1")
+    ('tabby', "'=1+1")
+    """
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
 def _rows(records: Iterable[Mapping[str, Any]]) -> Iterator[Sequence[Any]]:
+    from fastcam.results.text import legible
+
     head: Sequence[Any] = ()
     for record in records:
         axes = AXES[len(record["seen"])]
@@ -93,8 +109,10 @@ def _rows(records: Iterable[Mapping[str, Any]]) -> Iterator[Sequence[Any]]:
             yield head
         for one in record["maps"]:
             box = one["box"] or [None] * len(axes)
-            values = (*(one.get(key) for key in BEFORE), *box, *(one.get(key) for key in AFTER))
-            yield (record["file"], *values, *record["size"].values())
+            label = _cell(legible(one["label"] or "", sys.maxsize))
+            before = (label if key == "label" else one.get(key) for key in BEFORE)
+            values = (*before, *box, *(one.get(key) for key in AFTER))
+            yield (_cell(record["file"]), *values, *record["size"].values())
 
 
 def _write_picture(path: Path, overlays: Sequence[tuple[Path, str]], font: str | None) -> None:

@@ -24,6 +24,7 @@ from fastcam.cli.options import (
 from fastcam.errors import InputError
 
 if TYPE_CHECKING:
+    from fastcam.classifier.classifier import Classifier
     from fastcam.classifier.stream import Stream
     from fastcam.video.source import FrameSource
 
@@ -90,6 +91,7 @@ def run(options: argparse.Namespace) -> None:
                 options.threads or 1
             )  # several frames at once give more a second than several threads for one
         model = open_model(options)
+        _check_rank(model)
         how = map_options(options, model)
         progress = Progress(sys.stderr, source.count, is_quiet=options.quiet)
         if not options.quiet:
@@ -110,6 +112,17 @@ def run(options: argparse.Namespace) -> None:
             for write in outputs:
                 write(frame, explanation, stream)
             progress.step(stream.dropped)
+
+
+def _check_rank(model: Classifier) -> None:
+    """Refuse models that would take a frame for a signal or a volume."""
+    from fastcam.images.volumes import KINDS
+
+    if model.input.rank != 2:
+        raise InputError(
+            f"MODEL: expected a model of images; got one of {KINDS[model.input.rank]}s, input {model.input.shape}. "
+            "Explain signals, volumes and whole clips by `fastcam explain`"
+        )
 
 
 def _check_outputs(options: argparse.Namespace) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+LONGEST = 120  # letters of a class name in a line
 UP = 2  # PNG's number of the filter
 
 
@@ -78,11 +79,18 @@ def versions() -> dict[str, str]:
 
 
 def line(record: dict[str, Any]) -> str:
-    """Return the line of a map's record for the terminal."""
-    name = record["label"] or f"class {record['class_index']}"
+    """Return the line of a map's record for the terminal.
+
+    Examples
+    --------
+    >>> line({"score": 0.00001, "is_probability": True, "box": [1, 2, 3, 4], "class_index": 5, "label": "cat"})
+    '   <0.1 %  box    1    2    3    4      5  cat'
+    """
+    from fastcam.results.text import legible, score_text  # here, since `fastcam --help` has to be fast
+
+    name = legible(record["label"] or f"class {record['class_index']}", LONGEST)
     box = "no box" if record["box"] is None else " ".join(["box", *(f"{side:>4}" for side in record["box"])])
-    score = f"{record['score']:7.2%}" if record["is_probability"] else f"{record['score']:7.4g}"
-    return f"  {score}  {box}  {record['class_index']:>5}  {name}"
+    return f"  {score_text(record['score'], record['is_probability']):>7}  {box}  {record['class_index']:>5}  {name}"
 
 
 def prepare_directory(path: str) -> Path:

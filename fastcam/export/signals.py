@@ -19,6 +19,7 @@ from fastcam.export.text import Font, sign
 from fastcam.results import Explanation
 
 Pixels = NDArray[np.uint8]
+SIZE = (360, 1080)  # height and width of a picture
 LOWEST = 12  # pixels of a channel's lane
 FINE = 2  # the curve is drawn this many times as large, then reduced
 TICKS = 8  # numbers below the curve, at most
@@ -36,7 +37,7 @@ def overlay_signal(
     box: bool = True,
     label: bool = True,
     rate: float | None = None,
-    size: tuple[int, int] = (360, 1080),
+    size: tuple[int, int] = SIZE,
     font: Font = None,
 ) -> Pixels:
     """Return a picture of a signal: the curve of each channel over the heatmap, with the interval and its label.
@@ -108,10 +109,26 @@ def _sides(size: Any, channels: int) -> tuple[int, int]:
         raise InputError(f"size: expected (height, width) of the picture; got {size!r}") from None
     height = count_of("size: height", height, 2**14, 60)
     width = count_of("size: width", width, 2**14, 60)
-    least = LOWEST * channels + _letters(width) * 2
+    least = _least_height(channels, width)
     if height < least:
         raise InputError(f"size: expected a height of at least {least} for {channels} channels; got {height}")
     return height, width
+
+
+def _least_height(channels: int, width: int) -> int:
+    return LOWEST * channels + _letters(width) * 2
+
+
+def size_for(channels: int) -> tuple[int, int]:
+    """Return the `size` of `overlay_signal` for a signal: its default, or higher where channels need it.
+
+    Examples
+    --------
+    >>> size_for(12), size_for(64)
+    ((360, 1080), (804, 1080))
+    """
+    height, width = SIZE
+    return max(height, _least_height(channels, width)), width
 
 
 def _letters(width: int) -> int:

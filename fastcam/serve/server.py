@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastcam.arrays.scalars import is_whole
 from fastcam.errors import InputError
+from fastcam.images.volumes import KINDS
 from fastcam.serve.arrival import PATIENCE, Arrival
 from fastcam.serve.handler import Handler
 from fastcam.serve.live import Live
@@ -56,7 +57,7 @@ class Server:
     Raises
     ------
     InputError
-        Frames that can't be iterated over, or a port that isn't free.
+        A model of signals or volumes, frames that can't be iterated over, or a port that isn't free.
 
     Examples
     --------
@@ -72,6 +73,11 @@ class Server:
     def __init__(self, model: Classifier, frames: Iterable[Any] | None = None, *, port: int = 0) -> None:
         if not is_whole(port) or not 0 <= port < 2**16:
             raise InputError(f"port: expected 0 to 65535; got {port!r}")
+        if model.input.rank != 2:
+            raise InputError(
+                f"model: expected a model of images; got one of {KINDS[model.input.rank]}s, input {model.input.shape}. "
+                "Explain these by Classifier.explain or `fastcam explain`"
+            )
         self._live = None if frames is None else Live(model, frames)
         self._photos = Photos(model)
         try:

@@ -128,7 +128,7 @@ BAD = {
     "broken photo": (["explain", "model.onnx", "names.txt", "a/photo.png", "-o", "out"], "names.txt: not an image"),
     "empty folder": (
         ["explain", "model.onnx", "a/photo.png", "none", "-o", "out"],
-        "none: expected a folder with photos",
+        "none: expected a folder with photos, signals or volumes",
     ),
     "no photo of a lenient run": (
         ["explain", "model.onnx", "none", "-o", "out", "--lenient"],

@@ -13,7 +13,7 @@ import fastcam
 from fastcam.arrays.pool import processors
 from fastcam.cli import main, progress
 from fastcam.cli.explain import overlay_names
-from fastcam.cli.photos import find_photos
+from fastcam.cli.photos import find_photos, fitting
 from fastcam.results import Explanation
 from tests.cli.explaining import Terminal, explained, make, names, prepare, results, run, state
 from tests.model.models import WEIGHTS, build, classifier
@@ -27,19 +27,23 @@ def files(tmp_path, monkeypatch):
 # ---- which photos ----------------------------------------------------------------------------------------------------
 
 
+def found(given):
+    return fitting(find_photos(given), 2)
+
+
 def test_folders_and_patterns_stand_for_photos_each_once(files):
     everything = ["photos/a.JPG", "photos/b.png", "photos/below/c.png"]
-    assert find_photos(["photos"]) == [name.replace("/", os.sep) for name in everything]
-    assert find_photos(["photos/b.png", "photos", "./photos/../photos/a.JPG"]) == [
+    assert found(["photos"]) == [name.replace("/", os.sep) for name in everything]
+    assert found(["photos/b.png", "photos", "./photos/../photos/a.JPG"]) == [
         everything[1],
         everything[0],
         everything[2],
     ]
-    assert find_photos(["photos/*.png"]) == ["photos/b.png"]
-    assert find_photos(["photos/**/*.png"]) == ["photos/b.png", "photos/below/c.png"]
-    assert find_photos(["photos/bel*"]) == ["photos/below/c.png"]
+    assert found(["photos/*.png"]) == ["photos/b.png"]
+    assert found(["photos/**/*.png"]) == ["photos/b.png", "photos/below/c.png"]
+    assert found(["photos/bel*"]) == ["photos/below/c.png"]
     make(files / "photos" / "x[1].png")
-    assert find_photos(["photos/x[1].png"]) == ["photos/x[1].png"]
+    assert found(["photos/x[1].png"]) == ["photos/x[1].png"]
     assert run("photos", "photos/*.png") == 0
     assert explained() == [*everything, "photos/x[1].png"]
 
@@ -81,11 +85,20 @@ def test_long_names_are_cut_between_characters(letters):
 # ---- broken photos ---------------------------------------------------------------------------------------------------
 
 
+def test_a_first_photo_that_is_broken(files, capsys):
+    (files / "photos" / "a.JPG").write_bytes(b"no photo")
+    assert run("photos") == 2
+    assert "ended after 0 of 3 photos; --lenient leaves such photos out\n" in capsys.readouterr().err
+    assert run("photos/a.JPG") == 2
+    assert "lenient" not in capsys.readouterr().err
+
+
 def test_a_broken_photo_ends_the_run_and_loses_none_of_the_others(files, capsys):
     (files / "photos" / "b.png").write_bytes(b"no png")
     assert run("photos") == 2
     err = capsys.readouterr().err
-    assert "ended after 1 of 3 photos: overlays and results.json in out, where the same command goes on" in err
+    assert "ended after 1 of 3 photos: overlays and results.json in out; --lenient leaves such photos out\n" in err
+    assert "goes on" not in err
     assert "fastcam explain: error: photos/b.png: not an image that Pillow can read" in err
     assert explained() == ["photos/a.JPG"]
     before = state()

@@ -7,8 +7,9 @@ import time
 import pytest
 
 import fastcam.files
+from fastcam import InputError
 from fastcam.cli import main
-from fastcam.cli.journal import Journal, lock_folder, read_earlier
+from fastcam.cli.journal import Journal, lock_folder, read_earlier, read_records
 from tests.cli.explaining import KNOWN, explained, make, names, prepare, run, state
 from tests.disk import full_after
 from tests.processes import DEVNULL, Process
@@ -172,3 +173,14 @@ def test_a_disk_that_is_full_is_no_broken_photo(files, monkeypatch, capsys):
     monkeypatch.setattr(fastcam.files, "write_whole", full)
     assert run("photos", "--lenient") == 2
     assert "a-overlay.png: can't be written (No space left on device)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("lines", [0, 5, -3])
+def test_results_that_somebody_cuts_meanwhile(files, lines):
+    assert run("photos") == 0
+    path = files / "out" / "results.json"
+    whole = path.read_bytes()
+    assert len(list(read_records(files / "out"))) == 3
+    path.write_bytes(b"".join(whole.splitlines(keepends=True)[:lines]))
+    with pytest.raises(InputError, match="results.json: expected the results that were written; got a file that ends"):
+        list(read_records(files / "out"))

@@ -18,6 +18,7 @@ import fastcam
 from fastcam.cli import main, writing
 from fastcam.cli.crew import Crew
 from fastcam.cli.photos import find_photos
+from tests.classifier.stated.made import network as made
 from tests.cli.explaining import explained, make, names, prepare, results, run, state
 
 
@@ -52,7 +53,7 @@ def test_what_stdin_lacks(files, monkeypatch, capsys):
     assert "error: -: expected paths of photos on stdin, one a line; got none" in err
     assert "error: photos/n*.png: no such file; expected a photo" in err
     give(monkeypatch, b"photos/b.png\nphotos/n*.png\n")
-    assert find_photos(["-"], missing=True) == ["photos/b.png", "photos/n*.png"]
+    assert [one.path for one in find_photos(["-"], missing=True)] == ["photos/b.png", "photos/n*.png"]
 
 
 # ---- tables and pictures ---------------------------------------------------------------------------------------------
@@ -70,9 +71,31 @@ def test_a_table_has_a_row_for_each_photo_and_class(files):
         assert ([row[key] for key in ("x0", "y0", "x1", "y1")] == one["box"]) or (
             one["box"] is None and row["x0"] == ""
         )
-        for key in ("class_index", "label", "score", "area", "method", "convention", "overlay"):
+        for key in ("class_index", "score", "area", "method", "convention", "overlay"):
             assert row[key] == one[key]
+        assert row["label"] == ("'=elk" if one["label"] == "=elk" else one["label"])
     assert results()["also_written"] == ["results.csv"]
+
+
+def test_names_of_anybody_are_made_legible(files, capsys):
+    """Names out of a model's file neither command the terminal nor become formulas of a spreadsheet."""
+    names = ["\x1b[2Jape", "=cmd|' /C calc'!A0", "@SUM(A1)", "+1", "cat"]
+    (files / "model.onnx").write_bytes(made({"stride": "32", "names": str(names)}).SerializeToString())
+    make(files / "=dog.png")
+    assert run("=dog.png", "--top", "5", "--csv") == 0
+    assert main(["inspect", "model.onnx"]) == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert out.count("\N{REPLACEMENT CHARACTER}[2Jape") == 2
+    with open("out/results.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["label"] for row in rows} == {
+        "\N{REPLACEMENT CHARACTER}[2Jape",
+        *(f"'{name}" for name in names[1:4]),
+        "cat",
+    }
+    assert {row["file"] for row in rows} == {"'=dog.png"}
+    assert {one["label"] for image in results()["images"] for one in image["maps"]} == set(names)
 
 
 def test_pictures_of_all_overlays_or_of_some(files):
@@ -146,9 +169,11 @@ def test_without_overlays(files, capsys):
     assert [one | {"overlay": None} for one in plain] == [one | {"overlay": None} for one in drawn]
     assert run("photos", "--no-overlay", "--grid") == 2
     assert run("photos", "--grid", "-1") == 2
+    assert run("photos", "--grid", "0") == 2
     err = capsys.readouterr().err
     assert "--grid: expected with overlays; got --no-overlay as well" in err
     assert "--grid: expected 1 overlay or more in a picture; got -1" in err
+    assert "--grid: expected 1 overlay or more in a picture; got 0" in err
 
 
 def test_opacity_is_that_of_overlay(files, capsys):
@@ -250,6 +275,13 @@ def test_an_error_of_a_crew_comes_in_its_place():
         assert [next(taken), next(taken)] == [3, 6]
         with pytest.raises(ZeroDivisionError):
             next(taken)
+
+
+def test_what_fails_before_the_work_comes_in_its_place(monkeypatch):
+    """An import may fail in a thread; whoever waits for results is told."""
+    monkeypatch.setitem(sys.modules, "fastcam.arrays.pool", None)
+    with Crew(lambda item, is_over: item, 2) as crew, pytest.raises(ImportError, match="fastcam.arrays.pool"):
+        next(crew.results(range(5)))
 
 
 # ---- messages --------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import fastcam
 from fastcam.classifier.steady import Steady
 from fastcam.cli import main
 from fastcam.cli.progress import Progress
+from tests.model.ranks import network
 from tests.processes import PIPE, Process
 from tests.video.commands import LABELS, LOSSLESS, as_process, lines, prepare, run
 from tests.video.videos import add_audio, beginning, decoded, make, packets, pictures
@@ -246,3 +247,14 @@ def test_progress_takes_its_line_away():
         time.sleep(0.21)
         progress.step()
     assert pipe.getvalue() == ""
+
+
+@pytest.mark.parametrize(("rank", "kind"), [(1, "signals"), (3, "volumes")])
+def test_models_of_other_ranks_are_refused(files, capsys, rank, kind):
+    """A frame (H, W, 3) would fit a volume of one channel."""
+    (files / "model.onnx").write_bytes(network(rank).model)
+    assert main(["video", "model.onnx", "clip.mp4", "--preprocess", "raw", "--jsonl", "out.jsonl"]) == 2
+    err = capsys.readouterr().err
+    assert f"MODEL: expected a model of images; got one of {kind}, input (" in err
+    assert "Explain signals, volumes and whole clips by `fastcam explain`" in err
+    assert not os.path.exists("out.jsonl")

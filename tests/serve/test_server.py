@@ -9,6 +9,7 @@ import pytest
 import fastcam
 from fastcam.serve import Server
 from fastcam.serve.handler import MOST_BYTES
+from tests.model.ranks import network
 from tests.serve.camera import Camera, frame
 from tests.serve.client import ask, ask_json, connect, next_part, png, port_of
 from tests.waiting import WAIT
@@ -229,3 +230,9 @@ def test_ports_that_are_none(model, port):
 def test_frames_that_are_none(model):
     with pytest.raises(fastcam.InputError, match="frames: expected an iterable"):
         Server(model, "clip.mp4")
+
+
+@pytest.mark.parametrize(("rank", "kind"), [(1, "signals"), (3, "volumes")])
+def test_models_of_other_ranks(rank, kind):
+    with pytest.raises(fastcam.InputError, match=f"model: expected a model of images; got one of {kind}, input"):
+        Server(fastcam.load(network(rank).model, preprocess="raw"))
