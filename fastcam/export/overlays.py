@@ -15,6 +15,7 @@ from fastcam.arrays.colors import color_pairs
 from fastcam.arrays.colors import colormap as colormap
 from fastcam.arrays.devices import adopt, check_together, is_on_device
 from fastcam.arrays.grids import grid
+from fastcam.arrays.maps import heatmaps
 from fastcam.arrays.resampling import Region
 from fastcam.arrays.scalars import check_index, is_number, is_whole
 from fastcam.errors import InputError
@@ -128,7 +129,7 @@ def overlay(
         raise InputError(f"scale: expected a whole number from 1 to {MOST}; got {scale!r}")
     check_threads(threads)
     given_face(font)
-    one, region, own, maps = _map_and_region(explanation, item, map, limits)
+    one, region, own, maps = _map_and_region(explanation, item, map, limits, int(scale))
     ends = limits_of(own, (1,))
     photo = _pixels(image, explanation, bands)
     check_pixels(photo)
@@ -169,7 +170,7 @@ def legible_scale(size: tuple[int, int]) -> int:
 
 
 def _map_and_region(
-    explanation: Explanation | ArrayLike, item: Any, map: Any, limits: Any
+    explanation: Explanation | ArrayLike, item: Any, map: Any, limits: Any, scale: int
 ) -> tuple[NDArray[np.float32], Region | None, Any, list[int]]:
     """Return the (h, w) map, the region of the image that it covers, the limits of its colors, and the maps' indices.
 
@@ -190,7 +191,10 @@ def _map_and_region(
         return explanation.activation_maps[n, maps[0]], (x0, y0, x1, y1), limits, maps
     several = explanation.activation_maps[n, maps]
     check_maps("explanation", several)
-    return _highest(several, limits_of(limits, (len(maps),))), (x0, y0, x1, y1), (0, 1), maps
+    ends = limits_of(limits, (len(maps),))
+    if ends is None:
+        ends = _extrema(several, explanation.regions[n] * scale, explanation.image_sizes[n] * scale)
+    return _highest(several, ends), (x0, y0, x1, y1), (0, 1), maps
 
 
 def _indices(map: Any, count: int) -> list[int]:
@@ -203,13 +207,21 @@ def _indices(map: Any, count: int) -> list[int]:
     return maps
 
 
-def _highest(maps: NDArray[np.float32], limits: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """Return (h, w): the highest of maps (M, h, w), each scaled from its limits, or its own extrema, to [0, 1]."""
-    if limits is None:
-        limits = np.stack([maps.min(axis=(1, 2)), maps.max(axis=(1, 2))], axis=1)
+def _extrema(maps: NDArray[np.float32], region: NDArray[np.int64], size: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return (M, 2): minimum and maximum of maps (M, h, w) in an image of that size, as `heatmaps` scales by them."""
+    part = part_of(tuple(region.tolist()), tuple(size.tolist()))
+    seen = (heatmaps(one, part.sides, normalize=False, window=part.window) for one in maps)
+    return np.array([(values.min(), values.max()) for values in seen], np.float32)
+
+
+def _highest(maps: NDArray[np.float32], limits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (h, w): the highest of maps (M, h, w), each scaled so that its limits (M, 2) become 0 and 1.
+
+    Values beyond the limits stay: they are clipped where they are drawn, after upsampling, as those of a single map.
+    """
     low, high = (limits[:, k, None, None].astype(np.float64) for k in (0, 1))
-    scaled = (maps - low) / np.where(high > low, high - low, 1)
-    return scaled.max(axis=0).clip(0, 1).astype(np.float32)
+    scaled = np.where(high > low, (maps - low) / np.where(high > low, high - low, 1), 0)
+    return scaled.max(axis=0).astype(np.float32)
 
 
 def _pixels(image: Photo, explanation: Explanation | ArrayLike, bands: tuple[int, int, int] | None) -> Any:
