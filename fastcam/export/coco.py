@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.errors import InputError
-from fastcam.export.masks import mask, run_lengths
+from fastcam.export.masks import check_images, mask, run_lengths
 from fastcam.results import Explanation
 
 
@@ -46,7 +46,7 @@ def to_coco(
     Raises
     ------
     InputError
-        Another number of names or of label images than of images, or a label image of another size.
+        An explanation of signals or volumes; another number of names or of label images than of images, or a label image of another size.
 
     Examples
     --------
@@ -60,6 +60,7 @@ def to_coco(
     >>> sorted(found["annotations"][0])
     ['area', 'bbox', 'category_id', 'id', 'image_id', 'iscrowd', 'score', 'segmentation']
     """
+    check_images(explanation)
     count = len(explanation.class_index)
     names = [str(n) for n in range(count)] if file_names is None else list(file_names)
     if len(names) != count:

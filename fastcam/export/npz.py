@@ -11,9 +11,11 @@ import numpy as np
 from fastcam.errors import InputError
 from fastcam.files import write_whole
 from fastcam.results import Explanation
+from fastcam.results.boxes import corner_field
 
 ARRAYS = ("class_index", "scores", "logits", "activation_maps", "image_sizes", "regions")
-BOXES = ("xyxy", "area", "peak")
+BOXES = ("area", "peak")
+CORNERS = ("xyxy", "xx", "xyzxyz")  # of images, signals and volumes
 NAMES = ("labels", "layers")
 OPTIONAL = ("limits", "steady", "frame_index", "timestamp")  # of frames of streams
 WORDS = ("method", "how", "convention", "threshold", "connectivity", "preprocess", "provider", "engine")
@@ -22,8 +24,8 @@ WORDS = ("method", "how", "convention", "threshold", "connectivity", "preprocess
 def save_npz(path: str | os.PathLike[str], explanation: Explanation) -> None:
     """Write the arrays and the settings of an explanation to an .npz file, whole or not at all.
 
-    The arrays are class_index, scores, logits, activation_maps, image_sizes, regions, the boxes' xyxy, area and peak,
-    labels and layers; the settings method, how, convention, threshold, connectivity, preprocess, provider and engine;
+    The arrays are class_index, scores, logits, activation_maps, image_sizes, regions, the boxes' xyxy (xx of signals,
+    xyzxyz of volumes), area and peak, labels and layers; the settings method, how, convention, threshold, connectivity, preprocess, provider and engine;
     limits, steady, frame_index and timestamp are there if the explanation has them.
 
     Parameters
@@ -41,7 +43,7 @@ def save_npz(path: str | os.PathLike[str], explanation: Explanation) -> None:
     import io
 
     held: dict[str, Any] = {name: getattr(explanation, name) for name in ARRAYS}
-    held |= {name: getattr(explanation.boxes, name) for name in BOXES}
+    held |= {name: getattr(explanation.boxes, name) for name in (corner_field(explanation.boxes), *BOXES)}
     held |= {name: np.array(getattr(explanation, name)) for name in WORDS}
     held |= {name: np.array(value) for name in OPTIONAL if (value := getattr(explanation, name)) is not None}
     held |= {name: np.array(getattr(explanation, name) or (), np.str_) for name in NAMES}
@@ -71,7 +73,8 @@ def load_npz(path: str | os.PathLike[str]) -> dict[str, Any]:
     expected = f"{path}: expected a file that save_npz wrote"
     try:
         with np.load(path, allow_pickle=False) as file:
-            names = (*ARRAYS, *BOXES, *WORDS, *NAMES, *(name for name in OPTIONAL if name in file))
+            corners = [name for name in CORNERS if name in file] or CORNERS[:1]
+            names = (*ARRAYS, *corners, *BOXES, *WORDS, *NAMES, *(name for name in OPTIONAL if name in file))
             held = {name: file[name] for name in names}
         single = {*WORDS, *OPTIONAL} - {"limits"}
         found = {name: value.item() if name in single else value for name, value in held.items()}

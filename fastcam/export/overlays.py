@@ -21,7 +21,7 @@ from fastcam.arrays.scalars import check_index, is_number, is_whole
 from fastcam.errors import InputError
 from fastcam.export.fonts import given_face
 from fastcam.export.marks import Mark, draw_marks, draw_outline, unseen_parts
-from fastcam.export.masks import check_size
+from fastcam.export.masks import check_images, check_size
 from fastcam.export.pictures import picture_of
 from fastcam.export.text import Font, can_draw
 from fastcam.images.photos import Photo, check_pixels
@@ -181,9 +181,7 @@ def _map_and_region(
             raise InputError(f"item, map: expected with an Explanation only; got {item!r}, {map!r}")
         return float_array("explanation", explanation, 2), None, limits, []
     n, maps = check_index("item", item, len(explanation.class_index)), _indices(map, explanation.class_index.shape[1])
-    if explanation.activation_maps.ndim != 4:
-        shape = explanation.activation_maps.shape[2:]
-        raise InputError(f"explanation: expected maps of images, (h, w); got maps {shape} of signals or volumes")
+    check_images(explanation)
     x0, y0, x1, y1 = explanation.regions[n].tolist()
     if limits is None and explanation.limits is not None:
         limits = explanation.limits[n, maps]
