@@ -149,10 +149,10 @@ def _map_of(wanted: Any, explanation: Explanation, n: int) -> int:
         named = isinstance(wanted, str) and labels is not None and labels[index].casefold() == wanted.casefold()
         if named or (is_whole(wanted) and index == wanted):
             return m
-    known = ", ".join(f"{index} {labels[index]}" if labels else str(index) for index in indices[:8])
+    known, number = ", ".join(f"{k} {labels[k]}" if labels else str(k) for k in indices[:8]), explanation.image_index[n]
     raise InputError(
-        f"expected: expected a class that is explained for image {n}: {known}; got {wanted!r}. "
-        "Explain it as well: class_index= takes both"
+        f"expected: expected a class that is explained for image {number}: {known}; got {wanted!r}. Explain it as "
+        "well: class_index= takes both"
     )
 
 
@@ -192,7 +192,7 @@ def _cells(
     image = Image.fromarray(np.ascontiguousarray(pixels))
     small = np.asarray(image.resize((broad, high), Image.Resampling.BICUBIC, reducing_gap=3))
     scaled = resized(explanation, n, (high, broad))
-    cells = [Cell(small, (_name_of_image(photo, n, len(explanation.class_index)), ""))] if original else []
+    cells = [Cell(small, (_name_of_image(photo, explanation, n), ""))] if original else []
     maps = range(explanation.class_index.shape[1])
     if together:
         title = f"{len(maps)} classes" if len(maps) > 1 else _title(explanation, n, 0, right, look["font"])[0]
@@ -217,10 +217,11 @@ def resized(explanation: Explanation, n: int, size: tuple[int, int]) -> Explanat
     return replace(explanation, image_sizes=sizes, regions=regions, boxes=boxes)
 
 
-def _name_of_image(photo: Photo, n: int, count: int) -> str:
+def _name_of_image(photo: Photo, explanation: Explanation, n: int) -> str:
     if isinstance(photo, str | Path):
         return Path(photo).name
-    return f"image {n}" if count > 1 else "image"
+    is_one_of_several = len(explanation.class_index) + len(explanation.failures) > 1
+    return f"image {explanation.image_index[n]}" if is_one_of_several else "image"
 
 
 def _title(explanation: Explanation, n: int, m: int, right: int | None, font: Font) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from fastcam.results.boxes import corner_field
 ARRAYS = ("class_index", "scores", "logits", "activation_maps", "image_sizes", "regions")
 BOXES = ("area", "peak")
 CORNERS = ("xyxy", "xx", "xyzxyz")  # of images, signals and volumes
+ROWS = ("image_index", "failed_index", "failed_reason")  # files of earlier versions lack them
 NAMES = ("labels", "layers")
 OPTIONAL = ("limits", "steady", "frame_index", "timestamp")  # of frames of streams
 WORDS = ("method", "how", "convention", "threshold", "connectivity", "preprocess", "provider", "engine")
@@ -25,8 +26,10 @@ def save_npz(path: str | os.PathLike[str], explanation: Explanation) -> None:
     """Write the arrays and the settings of an explanation to an .npz file, whole or not at all.
 
     The arrays are class_index, scores, logits, activation_maps, image_sizes, regions, the boxes' xyxy (xx of signals,
-    xyzxyz of volumes), area and peak, labels and layers; the settings method, how, convention, threshold, connectivity, preprocess, provider and engine;
-    limits, steady, frame_index and timestamp are there if the explanation has them.
+    xyzxyz of volumes), area and peak, labels and layers; image_index, the number of each row's image; failed_index and
+    failed_reason, the numbers of images that were left out, and why. The settings are method, how, convention,
+    threshold, connectivity, preprocess, provider and engine; limits, steady, frame_index and timestamp are there if the
+    explanation has them.
 
     Parameters
     ----------
@@ -47,6 +50,9 @@ def save_npz(path: str | os.PathLike[str], explanation: Explanation) -> None:
     held |= {name: np.array(getattr(explanation, name)) for name in WORDS}
     held |= {name: np.array(value) for name in OPTIONAL if (value := getattr(explanation, name)) is not None}
     held |= {name: np.array(getattr(explanation, name) or (), np.str_) for name in NAMES}
+    held["image_index"] = explanation.image_index
+    held["failed_index"] = np.array([one.index for one in explanation.failures], np.int64)
+    held["failed_reason"] = np.array([str(one.error) for one in explanation.failures], np.str_)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **held)
     write_whole(Path(path), buffer.getvalue())
@@ -62,8 +68,8 @@ def load_npz(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Returns
     -------
-    Arrays with the shapes and dtypes of `Explanation`; settings as Python's strings and numbers, labels and layers as
-    lists; None for values that the explanation doesn't have.
+    Arrays with the shapes and dtypes of `Explanation`; settings as Python's strings and numbers; labels, layers and
+    failed_reason as lists; None for values that the explanation doesn't have.
 
     Raises
     ------
@@ -74,12 +80,15 @@ def load_npz(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as file:
             corners = [name for name in CORNERS if name in file] or CORNERS[:1]
-            names = (*ARRAYS, *corners, *BOXES, *WORDS, *NAMES, *(name for name in OPTIONAL if name in file))
-            held = {name: file[name] for name in names}
+            more = (name for name in (*OPTIONAL, *ROWS) if name in file)
+            names = (*ARRAYS, *corners, *BOXES, *WORDS, *NAMES, *more)
+            held = {"image_index": np.arange(len(file["class_index"])), "failed_index": np.zeros(0, np.int64)}
+            held |= {"failed_reason": np.zeros(0, np.str_)}
+            held |= {name: file[name] for name in names}
         single = {*WORDS, *OPTIONAL} - {"limits"}
         found = {name: value.item() if name in single else value for name, value in held.items()}
     except OSError as error:
         raise InputError(f"{expected} ({error.strerror or error})") from error
     except Exception as error:  # errors of zipfile and of NumPy's format for damaged files
         raise InputError(f"{expected}; it holds something else ({error})") from error
-    return dict.fromkeys(OPTIONAL) | found | {name: held[name].tolist() for name in NAMES}
+    return dict.fromkeys(OPTIONAL) | found | {name: held[name].tolist() for name in (*NAMES, "failed_reason")}

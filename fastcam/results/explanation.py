@@ -296,7 +296,8 @@ class Explanation:
 
         Returns
         -------
-        `images`, a list with `ImageExplanation.to_dict()` of each image: `size`, its width and height; `seen`, xyxy of
+        `images`, a list with `image`, the number of each as in `image_index`, and its `ImageExplanation.to_dict()`:
+        `size`, its width and height; `seen`, xyxy of
         the part of its plane that the network saw; and `maps`, a record of each class with its label, logit, score,
         rank, box (None without a component), area, peak, and how it was made. Of a frame of a stream also its number,
         time stamp and timings. And `problems`, the number of each image that was left out, with the reason.
@@ -312,7 +313,8 @@ class Explanation:
         ({'width': 451, 'height': 300}, 285)
         """
         problems = [{"image": one.index, "reason": str(one.error)} for one in self.failures]
-        return {"images": [one.to_dict() for one in self], "problems": problems}
+        images = [{"image": one.image_index, **one.to_dict()} for one in self]
+        return {"images": images, "problems": problems}
 
     def to_pandas(self) -> Any:
         """Return a `pandas.DataFrame` with a row for each image and class.

@@ -74,7 +74,7 @@ class ImageExplanation(Sequence[Found]):
 
         Returns
         -------
-        The entry of this image in `Explanation.to_dict()["images"]`.
+        The entry of this image in `Explanation.to_dict()["images"]`, but for its number, `image_index`.
         """
         sides = zip(SIDES[len(self.image_size)], reversed(self.image_size), strict=True)
         maps = [item.to_dict() | {**self.settings, "layers": list(self.settings["layers"])} for item in self.found]

@@ -14,7 +14,7 @@ import fastcam
 from fastcam import InputError, ModelError
 from fastcam.classifier import Worker
 from fastcam.results.boxes import corners
-from tests.model.ranks import array, network
+from tests.model import ranks
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = "imagenet,fit=stretch"
@@ -79,7 +79,7 @@ def test_what_is_sent_is_small_and_opened_once(cifar):
 
 @pytest.mark.parametrize(("rank", "sides"), [(1, 2), (3, 6)])
 def test_signals_and_volumes(rank, sides):
-    path, images = network(rank).model, [array(rank), array(rank, 1)]
+    path, images = ranks.network(rank).model, [ranks.array(rank), ranks.array(rank, 1)]
     found = Worker(path)(images)
     assert found["boxes"].shape == (2, 1, sides)
     np.testing.assert_array_equal(found["boxes"], corners(fastcam.load(path).explain(images).boxes))

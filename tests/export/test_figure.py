@@ -12,6 +12,7 @@ from fastcam import InputError
 from fastcam.export import figure
 from fastcam.export.figure import resized
 from fastcam.export.sheet import gap_of
+from fastcam.results import Failure
 from tests.model.models import red_finder
 
 LABELS = ["red thing", "green"]
@@ -72,6 +73,17 @@ def test_several_photos_in_a_grid(explained, titles):
     assert len(titles) == 2 * 3 * 3
     assert fastcam.show(photos, explanation).width <= 1280 + 2 * gap_of(320)
     assert fastcam.show(photos, explanation, original=False, together=True).width < 1280
+
+
+def test_images_have_the_numbers_that_they_were_handed_in_with(explained, titles):
+    photos, explanation = explained
+    left_out = replace(explanation, failures=(Failure(1, InputError("broken")),))
+    fastcam.show(photos, left_out, width=100)
+    assert [name for name, _ in titles[::3]] == ["image 0", "image 2", "image 3"]
+    fastcam.show(photos[0], replace(explanation[:1], failures=(Failure(0, InputError("broken")),)), width=100)
+    assert titles[9] == ("image 1", "")
+    with pytest.raises(InputError, match="a class that is explained for image 2: .*; got 9"):
+        fastcam.show(photos, left_out, expected=[0, 9, 0])
 
 
 def test_predicted_against_expected(explained, titles):
