@@ -20,6 +20,7 @@ from fastcam.export.sheet import Cell, gap_of, legend, row_of, stacked
 from fastcam.export.text import Font
 from fastcam.images.photos import Photo, each_photo
 from fastcam.results import Explanation
+from fastcam.results.class_names import class_numbers
 
 PAGE = 1280  # pixels of a notebook's width
 LEAST, USUAL, MOST = 160, 320, 4096  # pixels of a cell's width
@@ -145,10 +146,9 @@ def _expected(expected: Any, explanation: Explanation) -> list[int | None]:
 def _map_of(wanted: Any, explanation: Explanation, n: int) -> int:
     """Return the index of the map of a class that is named or numbered."""
     indices, labels = explanation.class_index[n].tolist(), explanation.labels
-    for m, index in enumerate(indices):
-        named = isinstance(wanted, str) and labels is not None and labels[index].casefold() == wanted.casefold()
-        if named or (is_whole(wanted) and index == wanted):
-            return m
+    index = class_numbers(wanted, labels, "expected") if isinstance(wanted, str) else wanted
+    if is_whole(index) and index in indices:
+        return indices.index(index)
     known, number = ", ".join(f"{k} {labels[k]}" if labels else str(k) for k in indices[:8]), explanation.image_index[n]
     raise InputError(
         f"expected: expected a class that is explained for image {number}: {known}; got {wanted!r}. Explain it as "

@@ -99,6 +99,17 @@ def test_predicted_against_expected(explained, titles):
     ]
 
 
+def test_expected_names_are_those_that_class_index_takes(explained, titles):
+    photos, explanation = explained
+    fastcam.show(photos[0], explanation[:1], expected=f" {LABELS[0].title()} ", original=False)
+    assert any("expected: " in name for name, _ in titles)
+    twins = replace(explanation, labels=("cat", "cat"))
+    with pytest.raises(InputError, match=r"expected: expected the name of one class; 'cat' is that of 0 .*, 1 "):
+        fastcam.show(photos, twins, expected="cat")
+    with pytest.raises(InputError, match="expected: expected class numbers, as no names are known for this model"):
+        fastcam.show(photos, replace(explanation, labels=None), expected="cat")
+
+
 def test_the_order_of_classes_is_the_callers(model, titles):
     best = int(model.explain(photo(0)).class_index[0, 0])
     explanation = model.explain(photo(0), class_index=[1 - best, best])
