@@ -27,7 +27,8 @@ class ImageExplanation(Sequence[Found]):
     image_index
         Number of the image, as in `Explanation.image_index`.
     image_size, region
-        (height, width) of the image, and xyxy of the part of its plane that the network saw.
+        (height, width) of the image, and xyxy of the part of its plane that the network saw; (length,) and xx of a
+        signal, (depth, height, width) and xyzxyz of a volume.
     logits
         (K,) float32, of all classes: a view.
     image
