@@ -17,6 +17,7 @@ from fastcam.export.masks import check_images, check_size
 from fastcam.export.overlays import name_of, overlay
 from fastcam.export.pictures import picture_of
 from fastcam.export.sheet import Cell, gap_of, legend, row_of, stacked
+from fastcam.export.shown import count_of
 from fastcam.export.text import Font
 from fastcam.images.photos import Photo, each_photo
 from fastcam.results import Explanation
@@ -159,9 +160,7 @@ def _map_of(wanted: Any, explanation: Explanation, n: int) -> int:
 def _cell_width(width: Any, count: int) -> int:
     if width is None:
         return min(USUAL, max(LEAST, PAGE // count - 16))
-    if not is_whole(width) or not 16 <= width <= MOST:
-        raise InputError(f"width: expected a whole number from 16 to {MOST}; got {width!r}")
-    return int(width)
+    return count_of("width", width, MOST, 16)
 
 
 def _check_total(cells: int, wide: int) -> None:

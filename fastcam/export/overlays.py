@@ -17,12 +17,13 @@ from fastcam.arrays.devices import adopt, check_together, is_on_device
 from fastcam.arrays.grids import grid
 from fastcam.arrays.maps import heatmaps
 from fastcam.arrays.resampling import Region
-from fastcam.arrays.scalars import check_index, is_number, is_whole
+from fastcam.arrays.scalars import check_index, is_whole
 from fastcam.errors import InputError
 from fastcam.export.fonts import given_face
 from fastcam.export.marks import Mark, draw_marks, draw_outline, unseen_parts
 from fastcam.export.masks import check_images, check_size
 from fastcam.export.pictures import picture_of
+from fastcam.export.shown import count_of, share_of
 from fastcam.export.text import Font, can_draw
 from fastcam.images.photos import Photo, check_pixels
 from fastcam.images.regions import part_of
@@ -123,13 +124,10 @@ def overlay(
     (300, 451, 3)
     """
     colors = color_pairs(colormap)
-    if not is_number(opacity) or not 0 <= opacity <= 1:
-        raise InputError(f"opacity: expected 0 to 1; got {opacity!r}")
-    if not is_whole(scale) or not 1 <= scale <= MOST:
-        raise InputError(f"scale: expected a whole number from 1 to {MOST}; got {scale!r}")
+    opacity, scale = share_of(opacity), count_of("scale", scale, MOST)
     check_threads(threads)
     given_face(font)
-    one, region, own, maps = _map_and_region(explanation, item, map, limits, int(scale))
+    one, region, own, maps = _map_and_region(explanation, item, map, limits, scale)
     ends = limits_of(own, (1,))
     photo = _pixels(image, explanation, bands)
     check_pixels(photo)
@@ -141,16 +139,16 @@ def overlay(
     size = photo.shape[:2]
     if isinstance(explanation, Explanation):
         check_size(explanation, item, size)
-    frame = _frame(photo, int(scale), out)
-    x0, y0, x1, y1 = (side * int(scale) for side in region or (0, 0, size[1], size[0]))
+    frame = _frame(photo, scale, out)
+    x0, y0, x1, y1 = (side * scale for side in region or (0, 0, size[1], size[0]))
     part = part_of((x0, y0, x1, y1), (len(frame), frame.shape[1]))
     left, top, right, bottom = part.place
-    where, share = grid((one.shape[0], one.shape[1]), part.sides, part.window), round(256 * float(opacity))
+    where, share = grid((one.shape[0], one.shape[1]), part.sides, part.window), round(256 * opacity)
     run.overlay(one, where, ends, colors, share, (left, top), frame, threads)
     if outline:
         _draw_unseen(frame, (left, top, right, bottom), run, colors, share, threads)
     if isinstance(explanation, Explanation):
-        marks = [_mark(explanation, item, m, int(scale) if box else 0, label, font) for m in maps]
+        marks = [_mark(explanation, item, m, scale if box else 0, label, font) for m in maps]
         draw_marks(frame, marks, (left, top, right, bottom), run.xp, font)
     if isinstance(out, np.ndarray) and frame is not out:
         out[:] = frame
