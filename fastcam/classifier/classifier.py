@@ -8,7 +8,6 @@ from typing import Any, Literal, Self
 from numpy.typing import ArrayLike
 
 from fastcam.classifier import explanations
-from fastcam.classifier.class_names import Classes, class_numbers
 from fastcam.classifier.given import Given
 from fastcam.classifier.labels import read_labels
 from fastcam.classifier.pooled_features import Reclassified, head_with_classes
@@ -21,6 +20,7 @@ from fastcam.model.gradient.at_input import Smoothing
 from fastcam.model.head.head import Head
 from fastcam.model.run.batches import Progress
 from fastcam.results import Explanation, InputGradient
+from fastcam.results.class_names import Classes, class_numbers
 
 
 class Classifier(PreparedModel):

@@ -15,6 +15,7 @@ from fastcam.classifier.classifier import Classifier
 from fastcam.classifier.loader import load as load_model
 from fastcam.errors import InputError
 from fastcam.model.file.source import read_source
+from fastcam.results.boxes import corners
 
 LOAD = frozenset(inspect.signature(load_model).parameters) - {"model", "session_options"}
 EXPLAIN = frozenset(inspect.signature(Classifier.explain).parameters) - {
@@ -92,7 +93,7 @@ class Worker:
         dict
             `class_index` (N, M) int64, `scores` (N, M) float32, `boxes` (N, M, 4) int32 xyxy and `area` (N, M) int32 in
             pixels of the photos, `image_sizes` (N, 2) int64 and `activation_maps` (N, M, h, w) float32, as in
-            `Explanation`.
+            `Explanation`; of signals `boxes` (N, M, 2) xx, of volumes and clips (N, M, 6) xyzxyz.
 
         Raises
         ------
@@ -104,7 +105,7 @@ class Worker:
         made: dict[str, NDArray[Any]] = {
             "class_index": found.class_index,
             "scores": found.scores,
-            "boxes": found.boxes.xyxy,
+            "boxes": corners(found.boxes),
             "area": found.boxes.area,
             "image_sizes": found.image_sizes,
         }

@@ -194,7 +194,7 @@ def map_options(options: argparse.Namespace, model: Classifier) -> dict[str, Any
 
 def _choice(options: argparse.Namespace, model: Classifier) -> dict[str, Any]:
     """Return `top`, or `class_index` of classes given by index or label."""
-    from fastcam.classifier.class_names import class_numbers
+    from fastcam.results.class_names import class_numbers
 
     if not options.classes:
         return {"top": 1 if options.top is None else options.top}

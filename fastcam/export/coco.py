@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.errors import InputError
-from fastcam.export.masks import mask, run_lengths
+from fastcam.export.masks import check_images, mask, run_lengths
 from fastcam.results import Explanation
 
 
@@ -23,15 +23,15 @@ def to_coco(
     """Return a COCO data set of plain values, with an annotation and its `score` for each map that has a box.
 
     Its `annotations`, whose `score` is the class's score, are also results in COCO's sense. Categories are the model's
-    classes, their ids the class indices; ids of images count from 0, those of annotations from 1, which pycocotools
-    needs.
+    classes, their ids the class indices; ids of images are their numbers, as in `Explanation.image_index`; those of
+    annotations count from 1, which pycocotools needs.
 
     Parameters
     ----------
     explanation
         Explanation of N images.
     file_names
-        N file names of the images; None: their numbers.
+        N file names of the images that are explained; None: their numbers.
     masks
         Add `segmentation`, the component of each box as a compressed run-length encoding.
     segments
@@ -46,7 +46,8 @@ def to_coco(
     Raises
     ------
     InputError
-        Another number of names or of label images than of images, or a label image of another size.
+        An explanation of signals or volumes; another number of names or of label images than of images, or a label
+        image of another size.
 
     Examples
     --------
@@ -60,8 +61,10 @@ def to_coco(
     >>> sorted(found["annotations"][0])
     ['area', 'bbox', 'category_id', 'id', 'image_id', 'iscrowd', 'score', 'segmentation']
     """
+    check_images(explanation)
     count = len(explanation.class_index)
-    names = [str(n) for n in range(count)] if file_names is None else list(file_names)
+    numbers = explanation.image_index.tolist()
+    names = [str(number) for number in numbers] if file_names is None else list(file_names)
     if len(names) != count:
         raise InputError(f"file_names: expected {count}, one for each image; got {len(names)}")
     sizes = explanation.image_sizes.tolist()
@@ -74,7 +77,7 @@ def to_coco(
             box, area = _box_and_area(explanation, n, m) if pixels is None else _extent(pixels)
             if not area:
                 continue
-            one = {"id": len(annotations) + 1, "image_id": n, "category_id": index, "bbox": box, "area": area}
+            one = {"id": len(annotations) + 1, "image_id": numbers[n], "category_id": index, "bbox": box, "area": area}
             one |= {"iscrowd": 0, "score": float(explanation.scores[n, m])}
             if masks:
                 one["segmentation"] = run_lengths(mask(explanation, n, m) if pixels is None else pixels)
@@ -82,7 +85,7 @@ def to_coco(
     labels = explanation.labels or [f"class {index}" for index in range(explanation.logits.shape[1])]
     return {
         "images": [
-            {"id": n, "file_name": names[n], "width": width, "height": height}
+            {"id": numbers[n], "file_name": names[n], "width": width, "height": height}
             for n, (height, width) in enumerate(sizes)
         ],
         "categories": [{"id": index, "name": name} for index, name in enumerate(labels)],

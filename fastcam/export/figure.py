@@ -13,13 +13,15 @@ from PIL import Image
 from fastcam.arrays.scalars import is_whole
 from fastcam.arrays.values import Boxes
 from fastcam.errors import InputError
-from fastcam.export.masks import check_size
+from fastcam.export.masks import check_images, check_size
 from fastcam.export.overlays import name_of, overlay
 from fastcam.export.pictures import picture_of
 from fastcam.export.sheet import Cell, gap_of, legend, row_of, stacked
+from fastcam.export.shown import count_of
 from fastcam.export.text import Font
 from fastcam.images.photos import Photo, each_photo
 from fastcam.results import Explanation
+from fastcam.results.class_names import class_numbers
 
 PAGE = 1280  # pixels of a notebook's width
 LEAST, USUAL, MOST = 160, 320, 4096  # pixels of a cell's width
@@ -119,6 +121,7 @@ def show(
 def _photos(images: Any, explanation: Explanation) -> Any:
     if not isinstance(explanation, Explanation):
         raise InputError(f"explanation: expected the result of Classifier.explain; got {type(explanation).__name__}")
+    check_images(explanation)
     if images is None:
         images = explanation.images
         if images is None:
@@ -144,23 +147,20 @@ def _expected(expected: Any, explanation: Explanation) -> list[int | None]:
 def _map_of(wanted: Any, explanation: Explanation, n: int) -> int:
     """Return the index of the map of a class that is named or numbered."""
     indices, labels = explanation.class_index[n].tolist(), explanation.labels
-    for m, index in enumerate(indices):
-        named = isinstance(wanted, str) and labels is not None and labels[index].casefold() == wanted.casefold()
-        if named or (is_whole(wanted) and index == wanted):
-            return m
-    known = ", ".join(f"{index} {labels[index]}" if labels else str(index) for index in indices[:8])
+    index = class_numbers(wanted, labels, "expected") if isinstance(wanted, str) else wanted
+    if is_whole(index) and index in indices:
+        return indices.index(index)
+    known, number = ", ".join(f"{k} {labels[k]}" if labels else str(k) for k in indices[:8]), explanation.image_index[n]
     raise InputError(
-        f"expected: expected a class that is explained for image {n}: {known}; got {wanted!r}. "
-        "Explain it as well: class_index= takes both"
+        f"expected: expected a class that is explained for image {number}: {known}; got {wanted!r}. Explain it as "
+        "well: class_index= takes both"
     )
 
 
 def _cell_width(width: Any, count: int) -> int:
     if width is None:
         return min(USUAL, max(LEAST, PAGE // count - 16))
-    if not is_whole(width) or not 16 <= width <= MOST:
-        raise InputError(f"width: expected a whole number from 16 to {MOST}; got {width!r}")
-    return int(width)
+    return count_of("width", width, MOST, 16)
 
 
 def _check_total(cells: int, wide: int) -> None:
@@ -191,7 +191,7 @@ def _cells(
     image = Image.fromarray(np.ascontiguousarray(pixels))
     small = np.asarray(image.resize((broad, high), Image.Resampling.BICUBIC, reducing_gap=3))
     scaled = resized(explanation, n, (high, broad))
-    cells = [Cell(small, (_name_of_image(photo, n, len(explanation.class_index)), ""))] if original else []
+    cells = [Cell(small, (_name_of_image(photo, explanation, n), ""))] if original else []
     maps = range(explanation.class_index.shape[1])
     if together:
         title = f"{len(maps)} classes" if len(maps) > 1 else _title(explanation, n, 0, right, look["font"])[0]
@@ -216,10 +216,11 @@ def resized(explanation: Explanation, n: int, size: tuple[int, int]) -> Explanat
     return replace(explanation, image_sizes=sizes, regions=regions, boxes=boxes)
 
 
-def _name_of_image(photo: Photo, n: int, count: int) -> str:
+def _name_of_image(photo: Photo, explanation: Explanation, n: int) -> str:
     if isinstance(photo, str | Path):
         return Path(photo).name
-    return f"image {n}" if count > 1 else "image"
+    is_one_of_several = len(explanation.class_index) + len(explanation.failures) > 1
+    return f"image {explanation.image_index[n]}" if is_one_of_several else "image"
 
 
 def _title(explanation: Explanation, n: int, m: int, right: int | None, font: Font) -> tuple[str, str]:

@@ -12,9 +12,12 @@ from fastcam.errors import InputError
 from fastcam.images.regions import placed
 from fastcam.results import Explanation
 
+OTHERS = {1: ("signals", "overlay_signal"), 3: ("volumes or clips", "overlay_slices, overlay_frames")}  # by rank
+
 
 def mask(explanation: Explanation, n: int, m: int) -> NDArray[np.bool_]:
     """Return the mask (H, W) bool of the component in the box of map m of image n; all False without a box."""
+    check_images(explanation)
     part = explanation.part(n)
     height, width = explanation.image_sizes[n].tolist()
     labels = label_images(
@@ -26,6 +29,15 @@ def mask(explanation: Explanation, n: int, m: int) -> NDArray[np.bool_]:
         window=part.window,
     )
     return placed(labels == 1, part, (height, width), False)
+
+
+def check_images(explanation: Explanation) -> None:
+    """Check that an explanation is one of images, not of signals, volumes or clips, or raise `InputError`."""
+    rank = explanation.image_sizes.shape[1]
+    if rank != 2:
+        kind, drawn = OTHERS[rank]
+        size = tuple(explanation.image_sizes[0].tolist())
+        raise InputError(f"explanation: expected one of images; got one of {kind}, {size}. Draw it with {drawn}")
 
 
 def check_size(explanation: Explanation, n: int, size: tuple[int, int]) -> None:

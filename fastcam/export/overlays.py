@@ -15,13 +15,15 @@ from fastcam.arrays.colors import color_pairs
 from fastcam.arrays.colors import colormap as colormap
 from fastcam.arrays.devices import adopt, check_together, is_on_device
 from fastcam.arrays.grids import grid
+from fastcam.arrays.maps import heatmaps
 from fastcam.arrays.resampling import Region
-from fastcam.arrays.scalars import check_index, is_number, is_whole
+from fastcam.arrays.scalars import check_index, is_whole
 from fastcam.errors import InputError
 from fastcam.export.fonts import given_face
 from fastcam.export.marks import Mark, draw_marks, draw_outline, unseen_parts
-from fastcam.export.masks import check_size
+from fastcam.export.masks import check_images, check_size
 from fastcam.export.pictures import picture_of
+from fastcam.export.shown import count_of, share_of
 from fastcam.export.text import Font, can_draw
 from fastcam.images.photos import Photo, check_pixels
 from fastcam.images.regions import part_of
@@ -122,13 +124,10 @@ def overlay(
     (300, 451, 3)
     """
     colors = color_pairs(colormap)
-    if not is_number(opacity) or not 0 <= opacity <= 1:
-        raise InputError(f"opacity: expected 0 to 1; got {opacity!r}")
-    if not is_whole(scale) or not 1 <= scale <= MOST:
-        raise InputError(f"scale: expected a whole number from 1 to {MOST}; got {scale!r}")
+    opacity, scale = share_of(opacity), count_of("scale", scale, MOST)
     check_threads(threads)
     given_face(font)
-    one, region, own, maps = _map_and_region(explanation, item, map, limits)
+    one, region, own, maps = _map_and_region(explanation, item, map, limits, scale)
     ends = limits_of(own, (1,))
     photo = _pixels(image, explanation, bands)
     check_pixels(photo)
@@ -140,16 +139,16 @@ def overlay(
     size = photo.shape[:2]
     if isinstance(explanation, Explanation):
         check_size(explanation, item, size)
-    frame = _frame(photo, int(scale), out)
-    x0, y0, x1, y1 = (side * int(scale) for side in region or (0, 0, size[1], size[0]))
+    frame = _frame(photo, scale, out)
+    x0, y0, x1, y1 = (side * scale for side in region or (0, 0, size[1], size[0]))
     part = part_of((x0, y0, x1, y1), (len(frame), frame.shape[1]))
     left, top, right, bottom = part.place
-    where, share = grid((one.shape[0], one.shape[1]), part.sides, part.window), round(256 * float(opacity))
+    where, share = grid((one.shape[0], one.shape[1]), part.sides, part.window), round(256 * opacity)
     run.overlay(one, where, ends, colors, share, (left, top), frame, threads)
     if outline:
         _draw_unseen(frame, (left, top, right, bottom), run, colors, share, threads)
     if isinstance(explanation, Explanation):
-        marks = [_mark(explanation, item, m, int(scale) if box else 0, label, font) for m in maps]
+        marks = [_mark(explanation, item, m, scale if box else 0, label, font) for m in maps]
         draw_marks(frame, marks, (left, top, right, bottom), run.xp, font)
     if isinstance(out, np.ndarray) and frame is not out:
         out[:] = frame
@@ -169,7 +168,7 @@ def legible_scale(size: tuple[int, int]) -> int:
 
 
 def _map_and_region(
-    explanation: Explanation | ArrayLike, item: Any, map: Any, limits: Any
+    explanation: Explanation | ArrayLike, item: Any, map: Any, limits: Any, scale: int
 ) -> tuple[NDArray[np.float32], Region | None, Any, list[int]]:
     """Return the (h, w) map, the region of the image that it covers, the limits of its colors, and the maps' indices.
 
@@ -180,9 +179,7 @@ def _map_and_region(
             raise InputError(f"item, map: expected with an Explanation only; got {item!r}, {map!r}")
         return float_array("explanation", explanation, 2), None, limits, []
     n, maps = check_index("item", item, len(explanation.class_index)), _indices(map, explanation.class_index.shape[1])
-    if explanation.activation_maps.ndim != 4:
-        shape = explanation.activation_maps.shape[2:]
-        raise InputError(f"explanation: expected maps of images, (h, w); got maps {shape} of signals or volumes")
+    check_images(explanation)
     x0, y0, x1, y1 = explanation.regions[n].tolist()
     if limits is None and explanation.limits is not None:
         limits = explanation.limits[n, maps]
@@ -190,7 +187,10 @@ def _map_and_region(
         return explanation.activation_maps[n, maps[0]], (x0, y0, x1, y1), limits, maps
     several = explanation.activation_maps[n, maps]
     check_maps("explanation", several)
-    return _highest(several, limits_of(limits, (len(maps),))), (x0, y0, x1, y1), (0, 1), maps
+    ends = limits_of(limits, (len(maps),))
+    if ends is None:
+        ends = _extrema(several, explanation.regions[n] * scale, explanation.image_sizes[n] * scale)
+    return _highest(several, ends), (x0, y0, x1, y1), (0, 1), maps
 
 
 def _indices(map: Any, count: int) -> list[int]:
@@ -203,13 +203,21 @@ def _indices(map: Any, count: int) -> list[int]:
     return maps
 
 
-def _highest(maps: NDArray[np.float32], limits: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """Return (h, w): the highest of maps (M, h, w), each scaled from its limits, or its own extrema, to [0, 1]."""
-    if limits is None:
-        limits = np.stack([maps.min(axis=(1, 2)), maps.max(axis=(1, 2))], axis=1)
+def _extrema(maps: NDArray[np.float32], region: NDArray[np.int64], size: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return (M, 2): minimum and maximum of maps (M, h, w) in an image of that size, as `heatmaps` scales by them."""
+    part = part_of(tuple(region.tolist()), tuple(size.tolist()))
+    seen = (heatmaps(one, part.sides, normalize=False, window=part.window) for one in maps)
+    return np.array([(values.min(), values.max()) for values in seen], np.float32)
+
+
+def _highest(maps: NDArray[np.float32], limits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (h, w): the highest of maps (M, h, w), each scaled so that its limits (M, 2) become 0 and 1.
+
+    Values beyond the limits stay: they are clipped where they are drawn, after upsampling, as those of a single map.
+    """
     low, high = (limits[:, k, None, None].astype(np.float64) for k in (0, 1))
-    scaled = (maps - low) / np.where(high > low, high - low, 1)
-    return scaled.max(axis=0).clip(0, 1).astype(np.float32)
+    scaled = np.where(high > low, (maps - low) / np.where(high > low, high - low, 1), 0)
+    return scaled.max(axis=0).astype(np.float32)
 
 
 def _pixels(image: Photo, explanation: Explanation | ArrayLike, bands: tuple[int, int, int] | None) -> Any:

@@ -18,7 +18,7 @@ from fastcam.arrays.masks import threshold_masks
 from fastcam.arrays.scalars import check_index
 from fastcam.arrays.values import Window
 from fastcam.errors import InputError
-from fastcam.export.masks import check_size
+from fastcam.export.masks import check_images, check_size
 from fastcam.export.pictures import picture_of
 from fastcam.images.photos import Photo
 from fastcam.images.regions import Part, part_of, placed
@@ -128,6 +128,8 @@ def segment(
     >>> labels.shape, np.unique(labels).tolist()
     ((300, 451), [0, 1])
     """
+    if isinstance(explanation, Explanation):
+        check_images(explanation)
     photo = picture_of(image, explanation)
     maps, part = _maps_and_part(explanation, item, (photo.shape[0], photo.shape[1]))
     left, top, right, bottom = part.place

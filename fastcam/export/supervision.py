@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastcam.errors import BackendError
-from fastcam.export.masks import mask
+from fastcam.export.masks import check_images, mask
 from fastcam.results import Explanation
 
 
@@ -32,9 +32,12 @@ def to_supervision(explanation: Explanation, n: int = 0, *, masks: bool = True) 
 
     Raises
     ------
+    InputError
+        An explanation of signals or volumes.
     BackendError
         supervision isn't installed.
     """
+    check_images(explanation)
     try:
         detections = import_module("supervision").Detections
     except ImportError as error:

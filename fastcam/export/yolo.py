@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fastcam.export.masks import check_images
 from fastcam.results import Explanation
 
 
@@ -21,6 +22,11 @@ def to_yolo(explanation: Explanation, n: int = 0, *, scores: bool = False) -> st
     -------
     Lines with five or six numbers each; places and sizes are fractions of the image's width and height, in [0, 1].
 
+    Raises
+    ------
+    InputError
+        An explanation of signals or volumes.
+
     Examples
     --------
     >>> from importlib.resources import files
@@ -30,6 +36,7 @@ def to_yolo(explanation: Explanation, n: int = 0, *, scores: bool = False) -> st
     >>> to_yolo(model.explain(chelsea())).split()[0]
     '285'
     """
+    check_images(explanation)
     height, width = explanation.image_sizes[n].tolist()
     lines = []
     for m, index in enumerate(explanation.class_index[n].tolist()):

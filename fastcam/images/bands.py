@@ -197,11 +197,11 @@ def _order(axes: str, shape: Sequence[int], channels: int | None, name: str) -> 
     """Return the order that makes (H, W, C) of a TIFF's axes; None where it is that."""
     if axes in ("YX", "YXS"):
         return None
-    if axes == "SYX" or (len(axes) == 3 and axes[0] in PAGES and axes[1:] == "YX" and shape[0] == channels):
+    if axes == "SYX" or (len(axes) == 3 and axes[0] in PAGES and axes[1:] == "YX" and channels in (None, shape[0])):
         return 1, 2, 0
     if axes in ("YXC", "CYX"):
         return None if axes == "YXC" else (1, 2, 0)
-    wanted = f"one picture of {channels or 'some'} bands, or as many pages of one band each"
+    wanted = f"one picture of {channels or 'some'} bands, or {'as many ' if channels else ''}pages of one band each"
     raise InputError(
         f"{name}: expected {wanted}; got {tuple(shape)} with the axes {axes!r}, in tifffile's letters. Choose its page "
         "or bands yourself: tifffile.imread(path) gives the array"

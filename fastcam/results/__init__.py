@@ -1,7 +1,7 @@
 """Results of `Classifier.explain` and `input_gradient`: frozen values, which show themselves.
 
-For users: `Explanation`, what iterating over it yields (`found`), and `InputGradient`. `text`, `html`, `thumbnails` and
-`data_frame` show them. May import `arrays`, `images` and `model`.
+For users: `Explanation`, what iterating over it yields (`found`), and `InputGradient`. `class_names` finds classes by
+name; `text`, `html`, `thumbnails` and `data_frame` show results. May import `arrays`, `images` and `model`.
 """
 
 from __future__ import annotations

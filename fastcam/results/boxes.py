@@ -20,7 +20,12 @@ B = TypeVar("B", bound="DataclassInstance")
 
 def corners(boxes: DataclassInstance) -> NDArray[np.int32]:
     """Return the corners (..., 2 R) of boxes of rank R: first all starts, then all ends."""
-    return getattr(boxes, fields(boxes)[0].name)
+    return getattr(boxes, corner_field(boxes))
+
+
+def corner_field(boxes: DataclassInstance) -> str:
+    """Return the name of the field of the corners: xyxy, xx or xyzxyz."""
+    return fields(boxes)[0].name
 
 
 def corner_names(boxes: DataclassInstance) -> list[str]:
@@ -33,7 +38,7 @@ def corner_names(boxes: DataclassInstance) -> list[str]:
     >>> corner_names(Boxes(none.reshape(0, 4), none, none.astype(np.float32)))
     ['x0', 'y0', 'x1', 'y1']
     """
-    letters = fields(boxes)[0].name
+    letters = corner_field(boxes)
     return [f"{letter}{2 * i // len(letters)}" for i, letter in enumerate(letters)]
 
 

@@ -57,9 +57,10 @@ class Explanation:
         0 and more. (N, M, l) of signals, (N, M, d, h, w) of volumes and clips.
     boxes
         `Boxes` with leading axes (N, M), in pixels of the images that were handed in; `Intervals` of signals, `Cuboids`
-        of volumes and clips.
+        of volumes and clips, whose corners are `xx` and `xyzxyz` in place of `xyxy`.
     image_sizes
-        (N, 2) int64, height and width of each image; (N, 1) or (N, 3) of signals and volumes.
+        (N, 2) int64, height and width of each image; of signals (N, 1), the length; of volumes and clips (N, 3), depth
+        (of clips the number of frames), height and width.
     regions
         (N, 4) int64, xyxy: the part of the image's plane that the network saw and the activation map covers.
         Smaller than the image after a centre crop, larger after letterboxing. Of signals (N, 2), xx; of volumes (N, 6),
@@ -126,7 +127,7 @@ class Explanation:
     scores: NDArray[np.float32]
     logits: NDArray[np.float32]
     activation_maps: NDArray[np.float32]
-    boxes: Boxes
+    boxes: Boxes  # or Intervals or Cuboids; declared as what images have, so that code for images needs no casts
     image_sizes: NDArray[np.int64]
     regions: NDArray[np.int64]
     labels: tuple[str, ...] | None
@@ -296,10 +297,11 @@ class Explanation:
 
         Returns
         -------
-        `images`, a list with `ImageExplanation.to_dict()` of each image: `size`, its width and height; `seen`, xyxy of
-        the part of its plane that the network saw; and `maps`, a record of each class with its label, logit, score,
-        rank, box (None without a component), area, peak, and how it was made. Of a frame of a stream also its number,
-        time stamp and timings. And `problems`, the number of each image that was left out, with the reason.
+        `images`, a list with `image`, the number of each as in `image_index`, and its `ImageExplanation.to_dict()`:
+        `size`, its width and height (`length` of a signal; also `depth` of a volume); `seen`, xyxy of the part of its
+        plane that the network saw (xx, xyzxyz); and `maps`, a record of each class with its label, logit, score, rank,
+        box (None without a component), area, peak, and how it was made. Of a frame of a stream also its number, time
+        stamp and timings. And `problems`, the number of each image that was left out, with the reason.
 
         Examples
         --------
@@ -312,7 +314,8 @@ class Explanation:
         ({'width': 451, 'height': 300}, 285)
         """
         problems = [{"image": one.index, "reason": str(one.error)} for one in self.failures]
-        return {"images": [one.to_dict() for one in self], "problems": problems}
+        images = [{"image": one.image_index, **one.to_dict()} for one in self]
+        return {"images": images, "problems": problems}
 
     def to_pandas(self) -> Any:
         """Return a `pandas.DataFrame` with a row for each image and class.
@@ -321,8 +324,8 @@ class Explanation:
         -------
         pandas.DataFrame
             Columns image (its number, as in `image_index`), class_index, label, score, the corners of the box x0, y0,
-            x1 and y1 (Int64, missing where there is no component), area, peak and method. Of a frame of a stream first
-            its number and time stamp.
+            x1 and y1 (Int64, missing where there is no component; x0 and x1 of signals, x0, y0, z0, x1, y1 and z1 of
+            volumes), area, peak and method. Of a frame of a stream first its number and time stamp.
 
         Raises
         ------

@@ -38,7 +38,8 @@ class Found:
     image_index, map_index
         Number of the image, as in `Explanation.image_index`, and which of its maps this is.
     image_size, region
-        (height, width) of the image, and xyxy of the part of its plane that the map covers.
+        (height, width) of the image, and xyxy of the part of its plane that the map covers; (length,) and xx of a
+        signal, (depth, height, width) and xyzxyz of a volume.
 
     Examples
     --------

@@ -27,7 +27,8 @@ class ImageExplanation(Sequence[Found]):
     image_index
         Number of the image, as in `Explanation.image_index`.
     image_size, region
-        (height, width) of the image, and xyxy of the part of its plane that the network saw.
+        (height, width) of the image, and xyxy of the part of its plane that the network saw; (length,) and xx of a
+        signal, (depth, height, width) and xyzxyz of a volume.
     logits
         (K,) float32, of all classes: a view.
     image
@@ -74,7 +75,7 @@ class ImageExplanation(Sequence[Found]):
 
         Returns
         -------
-        The entry of this image in `Explanation.to_dict()["images"]`.
+        The entry of this image in `Explanation.to_dict()["images"]`, but for its number, `image_index`.
         """
         sides = zip(SIDES[len(self.image_size)], reversed(self.image_size), strict=True)
         maps = [item.to_dict() | {**self.settings, "layers": list(self.settings["layers"])} for item in self.found]

@@ -31,7 +31,8 @@ class InputGradient:
     network_inputs
         (N, C, H, W) float32: where the gradients were taken, noise aside; integers as they are.
     image_sizes, regions
-        (N, 2) and (N, 4) int64, as of `Explanation`: the region is what the gradients cover.
+        (N, 2) and (N, 4) int64, as of `Explanation`: the region is what the gradients cover. (N, 1) and (N, 2) of
+        signals, (N, 3) and (N, 6) of volumes; then the arrays above have those places in place of H and W.
     labels
         Class names by class index, or None.
     method

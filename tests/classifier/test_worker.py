@@ -13,6 +13,8 @@ import pytest
 import fastcam
 from fastcam import InputError, ModelError
 from fastcam.classifier import Worker
+from fastcam.results.boxes import corners
+from tests.model import ranks
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = "imagenet,fit=stretch"
@@ -73,6 +75,14 @@ def test_what_is_sent_is_small_and_opened_once(cifar):
     assert len(opened) == 1
     assert_as_explained(again(photos[:1]), model.explain(photos[:1]))
     assert_as_explained(Worker(model.path.read_bytes(), load={"preprocess": SPEC})(photos[0]), model.explain(photos[0]))
+
+
+@pytest.mark.parametrize(("rank", "sides"), [(1, 2), (3, 6)])
+def test_signals_and_volumes(rank, sides):
+    path, images = ranks.network(rank).model, [ranks.array(rank), ranks.array(rank, 1)]
+    found = Worker(path)(images)
+    assert found["boxes"].shape == (2, 1, sides)
+    np.testing.assert_array_equal(found["boxes"], corners(fastcam.load(path).explain(images).boxes))
 
 
 def test_after_a_fork_the_model_is_opened_anew(cifar, monkeypatch):

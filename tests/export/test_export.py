@@ -1,6 +1,7 @@
 """Explanations in formats of other programs, read back by these."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from fastcam import export
 from fastcam.arrays import components
 from fastcam.classifier.steady import Steady
 from fastcam.export.masks import mask, run_lengths
+from fastcam.results import Failure
 
 coco_is_behind_numpy = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:pycocotools")
 
@@ -130,6 +132,30 @@ def test_npz_there_and_back(found, tmp_path):
     assert (held["convention"], held["threshold"], held["labels"]) == ("paper", 0.2, list(found.labels))
     assert held["limits"] is held["steady"] is None
     assert not list(tmp_path.glob(".*"))
+
+
+def test_images_keep_their_numbers_where_others_were_left_out(found, tmp_path):
+    left_out = replace(found, failures=(Failure(1, fastcam.InputError("b.jpg: broken")),))
+    coco = export.to_coco(left_out, masks=False)
+    assert [(one["id"], one["file_name"]) for one in coco["images"]] == [(0, "0"), (2, "2"), (3, "3"), (4, "4")]
+    assert {one["image_id"] for one in coco["annotations"]} == {0, 2, 3, 4}
+    export.save_npz(tmp_path / "found.npz", left_out)
+    held = export.load_npz(tmp_path / "found.npz")
+    assert held["image_index"].tolist() == [0, 2, 3, 4]
+    assert (held["failed_index"].tolist(), held["failed_reason"]) == ([1], ["b.jpg: broken"])
+
+
+def test_npz_of_an_earlier_version(found, tmp_path):
+    export.save_npz(tmp_path / "found.npz", found)
+    with np.load(tmp_path / "found.npz") as file:
+        old = {name: file[name] for name in file.files if name not in ("image_index", "failed_index", "failed_reason")}
+    np.savez(tmp_path / "old.npz", **old)
+    held = export.load_npz(tmp_path / "old.npz")
+    assert (held["image_index"].tolist(), held["failed_index"].tolist(), held["failed_reason"]) == (
+        [0, 1, 2, 3],
+        [],
+        [],
+    )
 
 
 def test_npz_of_a_frame_that_was_kept_steady(load_real, tmp_path):

@@ -12,6 +12,7 @@ from fastcam import InputError
 from fastcam.export import figure
 from fastcam.export.figure import resized
 from fastcam.export.sheet import gap_of
+from fastcam.results import Failure
 from tests.model.models import red_finder
 
 LABELS = ["red thing", "green"]
@@ -74,6 +75,17 @@ def test_several_photos_in_a_grid(explained, titles):
     assert fastcam.show(photos, explanation, original=False, together=True).width < 1280
 
 
+def test_images_have_the_numbers_that_they_were_handed_in_with(explained, titles):
+    photos, explanation = explained
+    left_out = replace(explanation, failures=(Failure(1, InputError("broken")),))
+    fastcam.show(photos, left_out, width=100)
+    assert [name for name, _ in titles[::3]] == ["image 0", "image 2", "image 3"]
+    fastcam.show(photos[0], replace(explanation[:1], failures=(Failure(0, InputError("broken")),)), width=100)
+    assert titles[9] == ("image 1", "")
+    with pytest.raises(InputError, match="a class that is explained for image 2: .*; got 9"):
+        fastcam.show(photos, left_out, expected=[0, 9, 0])
+
+
 def test_predicted_against_expected(explained, titles):
     photos, explanation = explained
     best = explanation.logits.argmax(axis=1)
@@ -85,6 +97,17 @@ def test_predicted_against_expected(explained, titles):
         starts[0][1],
         *(f"{role}: {name}" for n in (1, 2) for role, name in zip(("predicted", "expected"), starts[n], strict=True)),
     ]
+
+
+def test_expected_names_are_those_that_class_index_takes(explained, titles):
+    photos, explanation = explained
+    fastcam.show(photos[0], explanation[:1], expected=f" {LABELS[0].title()} ", original=False)
+    assert any("expected: " in name for name, _ in titles)
+    twins = replace(explanation, labels=("cat", "cat"))
+    with pytest.raises(InputError, match=r"expected: expected the name of one class; 'cat' is that of 0 .*, 1 "):
+        fastcam.show(photos, twins, expected="cat")
+    with pytest.raises(InputError, match="expected: expected class numbers, as no names are known for this model"):
+        fastcam.show(photos, replace(explanation, labels=None), expected="cat")
 
 
 def test_the_order_of_classes_is_the_callers(model, titles):

@@ -148,14 +148,6 @@ def test_maps_that_are_refused(model, map, match):
         fastcam.overlay(plain(60, 90), model.explain(plain(60, 90), top=2), map=map)
 
 
-def test_maps_of_signals_and_volumes_are_refused(model):
-    explanation = model.explain(plain(60, 90))
-    with pytest.raises(
-        InputError, match=r"explanation: expected maps of images, \(h, w\); got maps \(32,\) of signals"
-    ):
-        fastcam.overlay(plain(60, 90), replace(explanation, activation_maps=explanation.activation_maps[..., 0]))
-
-
 @pytest.mark.parametrize(("score", "text"), [(0.9312, "93.1 %"), (1.0, "100.0 %"), (0.0004, "<0.1 %"), (0.0, "0.0 %")])
 def test_scores_for_people(model, score, text):
     explanation = replace(model.explain(plain(60, 90), class_index=0), scores=np.array([[score]], np.float32))

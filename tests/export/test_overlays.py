@@ -113,6 +113,25 @@ def test_limits_of_an_explanation(model):
     )
 
 
+@pytest.mark.parametrize("fit", ["stretch", "center-crop", "letterbox"])
+@pytest.mark.parametrize("scale", [1, 2])
+def test_several_maps_are_scaled_as_each_of_them_is(fit, scale):
+    """One map is the same as twice that map: by its extrema at the size of the image, in the part that was seen."""
+    explanation = fastcam.load(red_finder(32, 48), preprocess=f"unit,fit={fit}").explain(PHOTO, top=2)
+    maps = np.random.default_rng(1).standard_normal((1, 1, 3, 4)).astype(F).repeat(2, axis=1)
+    twice = replace(explanation, activation_maps=maps)
+    look = {"box": False, "label": False, "scale": scale, "colormap": "gray"}
+    one = fastcam.overlay(PHOTO, twice, map=0, **look).astype(int)
+    assert np.abs(one - fastcam.overlay(PHOTO, twice, map=[0, 1], **look)).max() <= 1
+    limited = replace(twice, limits=np.array([[[-0.5, 0.25]] * 2], F))  # clipped after upsampling, both ways
+    one = fastcam.overlay(PHOTO, limited, map=0, **look).astype(int)
+    assert np.abs(one - fastcam.overlay(PHOTO, limited, map=[0, 1], **look)).max() <= 1
+    flat = replace(twice, activation_maps=np.full_like(maps, 3))
+    np.testing.assert_array_equal(
+        fastcam.overlay(PHOTO, flat, map=0, **look), fastcam.overlay(PHOTO, flat, map=[0, 1], **look)
+    )
+
+
 def test_drawing_in_place_and_into_another_array(model):
     expected, explanation = fastcam.overlay(PHOTO, model.explain(PHOTO)), model.explain(PHOTO)
     other, frame = np.full_like(PHOTO, 3), PHOTO.copy()

@@ -316,6 +316,26 @@ def test_pictures_of_bands():
             picture(bytes_, bands=bands)
 
 
+def test_files_are_drawn_on_as_they_are_explained(tmp_path):
+    """Pages of one band each are bands, whether or not somebody says how many there have to be."""
+    values = scene(6, np.uint16)
+    first = np.ascontiguousarray(values.transpose(2, 0, 1))
+    np.save(tmp_path / "scene.npy", values)
+    tifffile.imwrite(tmp_path / "pages.tif", first, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "separate.tif", first, photometric="minisblack", planarconfig="separate")
+    model = fastcam.load(bands_model(6), preprocess="raw,channels=bands,scale=1/10000,levels=0/200,fit=stretch")
+    for path in sorted(tmp_path.iterdir()):
+        found = model.explain(path, top=2)
+        np.testing.assert_array_equal(band_values(path), values)
+        for bands in (None, (3, 2, 1)):
+            drawn = fastcam.overlay(path, found, bands=bands)
+            np.testing.assert_array_equal(drawn, fastcam.overlay(values, found, bands=bands))
+        assert fastcam.show(path, found, width=64).height
+    tifffile.imwrite(tmp_path / "photos.tif", np.zeros((4, 20, 30, 3), np.uint8), photometric="rgb")
+    with pytest.raises(InputError, match=r"photos\.tif: expected one picture of some bands, or pages of one band each"):
+        band_values(tmp_path / "photos.tif")
+
+
 def test_overlays_of_bands(tmp_path):
     model = fastcam.load(bands_model(13), preprocess="raw,channels=bands,scale=1/10000,levels=0/200")
     values = scene(13, np.uint16)

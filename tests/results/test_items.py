@@ -61,7 +61,7 @@ def test_an_index_is_what_iterating_yields(found):
 def test_slices_are_explanations(found):
     one = found[1:2]
     assert isinstance(one, fastcam.Explanation)
-    assert one.to_dict()["images"] == found.to_dict()["images"][1:2]
+    assert one.to_dict()["images"] == [found.to_dict()["images"][1] | {"image": 0}]
     np.testing.assert_array_equal(fastcam.overlay(photos()[1], one), fastcam.overlay(photos()[1], found, item=1))
     assert (len(found[3:]), list(found[3:])) == (0, [])
     assert [image.image_size for image in found[::-2]] == [SIZES[2], SIZES[0]]
@@ -142,6 +142,7 @@ def test_images_that_were_left_out_are_counted(found):
     left_out = replace(found, failures=(Failure(1, fastcam.InputError("broken")),))
     assert [image.image_index for image in left_out] == [0, 2, 3]
     assert [item.image_index for image in left_out for item in image][::2] == [0, 2, 3]
+    assert [image["image"] for image in left_out.to_dict()["images"]] == [0, 2, 3]
     assert left_out.to_dict()["problems"] == [{"image": 1, "reason": "broken"}]
     assert "1 left out" in repr(left_out)
     assert left_out[1:].failures == ()

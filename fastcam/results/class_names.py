@@ -16,8 +16,8 @@ Classes = ArrayLike | str | Sequence[str | int] | Sequence[Sequence[str | int]]
 MOST_NAMED, MOST_TOLD = 5, 80  # similar names in a message, and characters of the one that was given
 
 
-def class_numbers(wanted: Any, labels: Sequence[str] | None) -> Any:
-    """Return class numbers in place of the names in `class_index`; numbers and all else stay as they are.
+def class_numbers(wanted: Any, labels: Sequence[str] | None, name: str = "class_index") -> Any:
+    """Return class numbers in place of names; numbers and all else stay as they are.
 
     A name is looked for as it is written, then without regard to upper and lower case; what is no name, but digits, is
     a number.
@@ -28,6 +28,8 @@ def class_numbers(wanted: Any, labels: Sequence[str] | None) -> Any:
         A name; or a sequence of names and numbers, or of such sequences, row n for image n.
     labels
         Names by class number, or None.
+    name
+        Name of the argument in messages.
 
     Raises
     ------
@@ -40,35 +42,32 @@ def class_numbers(wanted: Any, labels: Sequence[str] | None) -> Any:
     (1, [[1], [0]])
     """
     if isinstance(wanted, str):
-        return _number(wanted, labels)
+        return _number(wanted, labels, name)
     if isinstance(wanted, np.ndarray) and wanted.dtype.kind in "UO":
         wanted = wanted.tolist()
     if isinstance(wanted, list | tuple):
-        return [class_numbers(one, labels) for one in wanted]
+        return [class_numbers(one, labels, name) for one in wanted]
     return wanted
 
 
-def _number(name: str, labels: Sequence[str] | None) -> int:
-    """Return the number of the class of that name."""
-    known, text, told = labels or (), name.strip(), repr(name[:MOST_TOLD])
-    found = [k for k, label in enumerate(known) if label == name]
+def _number(wanted: str, labels: Sequence[str] | None, name: str) -> int:
+    """Return the number of the class of the name that is wanted."""
+    known, text, told = labels or (), wanted.strip(), repr(wanted[:MOST_TOLD])
+    found = [k for k, label in enumerate(known) if label == wanted]
     found = found or [k for k, label in enumerate(known) if label.strip().casefold() == text.casefold()]
     if len(found) == 1:
         return found[0]
     if found:
         called = ", ".join(f"{k} ({known[k]!r})" for k in found[:MOST_NAMED])
         more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
-        raise InputError(
-            f"class_index: expected the name of one class; {told} is that of {called}{more}. Give the number"
-        )
+        raise InputError(f"{name}: expected the name of one class; {told} is that of {called}{more}. Give the number")
     if text.isascii() and text.isdigit() and len(text) < 10:
         return int(text)
     if not known:
         raise InputError(
-            f"class_index: expected class numbers, as no names are known for this model; got {told}. Load it with "
-            "labels=..."
+            f"{name}: expected class numbers, as no names are known for this model; got {told}. Load it with labels=..."
         )
-    raise InputError(f"class_index: expected a number or the name of a class; got {told}{_meant(text, known)}")
+    raise InputError(f"{name}: expected a number or the name of a class; got {told}{_meant(text, known)}")
 
 
 def _meant(text: str, labels: Sequence[str]) -> str:

@@ -5,8 +5,8 @@ import pytest
 
 import fastcam
 from fastcam import InputError
-from fastcam.classifier.class_names import class_numbers
 from fastcam.cli.options import in_options
+from fastcam.results.class_names import class_numbers
 from tests.model.models import classifier
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
