@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastcam
-from fastcam import HeadNotFoundError, InputError, methods
+from fastcam import HeadNotFoundError, InputError, ModelError, methods
 from fastcam.methods import table
 from fastcam.methods.method import ClassWeightMethod
 from tests.model.models import BACKBONE, WEIGHTS, build
@@ -257,6 +257,27 @@ def test_fractions_are_no_whole_numbers():
     model = loaded("an index of the channels that are kept", np.array([0, 1, 2]))
     with pytest.raises(InputError, match="constants: expected int64 for 'kept'; got float64"):
         model.explain(PHOTOS, constants={"kept": [0.5, 1, 2]})
+
+
+LOST = {
+    "above whole numbers": ("uint8[6] gain", 300, "uint8 for 'gain'; got 300 to 300, outside 0 to 255"),
+    "below whole numbers": ("uint8[6] gain", -1, "uint8 for 'gain'; got -1 to -1, outside 0 to 255"),
+    "above float32": ("float[6] gain", 1e39, r"float32 for 'gain'; got 1e\+39, too large for it"),
+    "below float32": ("float[6] gain", -1e39, r"float32 for 'gain'; got -1e\+39, too large for it"),
+    "two of a switch": ("bool[6] gain", 2, "bool for 'gain'; got 2 to 2, outside 0 to 1"),
+}
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_numbers_are_never_wrapped_or_made_infinite(name):
+    further, value, match = LOST[name]
+    body = f"{BACKBONE} {POOLED} s = Gemm<transB = 1>(q, w, b) g = Cast<to = 1>(gain) h = ReduceSum<keepdims = 0>(g) "
+    data = build(f"{body} logits = Mul(s, h)", f"{further}, {IMAGE}", **WEIGHTS)
+    model = fastcam.load(data, preprocess="unit", constants={"gain": np.ones(6, int)})
+    with pytest.raises(InputError, match=f"constants: expected {match}"):
+        model.explain(PHOTOS, constants={"gain": np.full(6, value)})
+    with pytest.raises(ModelError, match=f"constants: expected {match}"):
+        fastcam.load(data, preprocess="unit", constants={"gain": np.full(6, value)})
 
 
 def test_a_model_without_further_inputs_takes_none():
