@@ -84,8 +84,9 @@ class Classifier(PreparedModel):
             `Explanation`; `fastcam.images.seen_region` computes one. Boxes and heatmaps are then in the photos' pixels.
         constants
             Values of the model's further inputs, by name, in place of those of `fastcam.load`: one of the same shape
-            for all images, or one with a row for each image. Where class weights depend on them, CAM is an error, and
-            other methods go without class weights.
+            for all images, or one with a row for each image; what may be either, of a fixed batch of as many items as
+            there are images, is refused. Where class weights depend on them, CAM is an error, and other methods go
+            without class weights.
         top
             Explain this many classes of each image, best first.
         class_index

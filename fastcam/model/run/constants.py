@@ -48,7 +48,8 @@ def of_each(given: Any, loaded: Constants, batch: int | None, count: int) -> Seq
     ----------
     given
         None, or a mapping of names to values: of the shape that the model was loaded with, for all images; or with one
-        row an image, whether in place of a first axis of one or in front of all axes.
+        row an image, whether in place of a first axis of the batch or in front of all axes. What can be read as either,
+        with as many images as the batch has items and rows that differ, is refused.
     loaded
         The values that the model was loaded with.
     batch
@@ -64,7 +65,7 @@ def of_each(given: Any, loaded: Constants, batch: int | None, count: int) -> Seq
     Raises
     ------
     InputError
-        No such input, or another dtype, shape or number of rows.
+        No such input, another dtype, shape or number of rows, or a shape that can be read in two ways.
 
     Examples
     --------
@@ -96,6 +97,12 @@ def _rows(name: str, value: Any, loaded: NDArray[Any], lead: int, count: int) ->
         raise InputError(f"constants: expected {loaded.dtype} for {name!r}; got {reason}")
     array = array.astype(loaded.dtype)
     by_image = shape[:1] == (lead,)
+    if by_image and count == lead > 1 and array.shape == shape and (array != array[:1]).any():
+        raise InputError(
+            f"constants: expected shape {(count, *shape)} for {name!r}, one value an image; got {shape}, which may be "
+            f"one value for all images, as the model was loaded with, or one row an image. Use np.stack([value] * {count}"
+            f") or np.stack([rows] * {lead}, axis=1)"
+        )
     if by_image and array.shape == (count, *shape[1:]):
         return [np.repeat(array[n : n + 1], lead, axis=0) for n in range(count)]
     if array.shape == (count, *shape):
