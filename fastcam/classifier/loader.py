@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from fastcam.arrays.pool import check_threads
@@ -18,6 +17,7 @@ from fastcam.classifier.stated.evidence import Evidence
 from fastcam.errors import AssumedPreprocessWarning, InputError, LabelsWarning
 from fastcam.images.fit import default_preprocess
 from fastcam.images.preprocessing import Preprocess
+from fastcam.images.tensors import host_array
 from fastcam.model.file.source import read_source
 from fastcam.model.head.discovery import Discovery, discover, verify
 from fastcam.model.head.head import OWN, Head
@@ -114,7 +114,7 @@ def load(
     """
     import onnxruntime as ort
 
-    values = {name: np.asarray(value) for name, value in (constants or {}).items()}
+    values = {name: host_array(f"constants: {name!r}", value) for name, value in (constants or {}).items()}
     _check_options(head, output, threads, session_options, activation)
     path = source = opening = None
     if isinstance(model, ort.InferenceSession):

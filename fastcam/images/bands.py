@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fastcam.arrays.checks import LONGEST
+from fastcam.arrays.checks import LONGEST, check_unmasked
 from fastcam.arrays.scalars import is_whole
 from fastcam.errors import InputError
 from fastcam.images.greys import Levels, eight_bits
@@ -57,6 +57,7 @@ def band_values(photo: Photo, channels: int | None = None, name: str = "image") 
     if isinstance(photo, Image.Image):
         return _checked(_of_picture(upright(photo, name)), channels, name)
     if isinstance(photo, np.ndarray):
+        check_unmasked(name, photo)
         return _checked(photo, channels, name)
     raise InputError(f"{name}: expected an (H, W, C) array or a file of one; got {type(photo).__name__}")
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from fastcam.arrays.checks import check_unmasked
 from fastcam.errors import InputError
 from fastcam.images.formats import FILES, UPLOADS, open_image
 from fastcam.images.greys import Levels, check_colors, eight_bits
@@ -76,6 +77,7 @@ def read_photo(photo: Photo, levels: Levels | None = None, background: int = 255
 def _read(photo: Photo, levels: Levels | None, background: int) -> Image.Image | NDArray[np.uint8]:
     """Return an RGB image, or its pixels (H, W, 3) uint8, whichever is there first."""
     if isinstance(photo, np.ndarray):
+        check_unmasked("image", photo)
         return array_pixels(photo, levels, background)
     if isinstance(photo, Image.Image):
         return _decode(photo, "image", levels, background)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.arrays.checks import LONGEST
+from fastcam.arrays.checks import LONGEST, check_unmasked
 from fastcam.arrays.devices import adopt, cupy_module, is_on_device
 from fastcam.errors import InputError
 from fastcam.images.inputs import ImageInput
@@ -53,8 +53,7 @@ def host_array(name: str, value: Any) -> NDArray[Any]:
     >>> host_array("tensors", memoryview(array)).shape, np.shares_memory(host_array("tensors", array), array)
     ((3,), True)
     """
-    if isinstance(value, np.ma.MaskedArray):
-        raise InputError(f"{name}: expected a plain array; got a masked one, whose mask would be lost")
+    check_unmasked(name, value)
     if isinstance(value, np.ndarray):
         return np.asarray(value)
     value = _detached(value)

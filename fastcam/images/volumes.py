@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcam.arrays.checks import check_unmasked
 from fastcam.errors import InputError
 from fastcam.images import frames
 from fastcam.images.fit import is_of_frames, normalized, target_size
@@ -60,6 +61,7 @@ def values_of(given: Any, model: ImageInput) -> NDArray[Any]:
     kind, expected = KINDS[model.rank], EXPECTED[model.rank]
     if not isinstance(given, np.ndarray):
         raise InputError(f"{kind}: expected an array {expected}; got {type(given).__name__}")
+    check_unmasked(kind, given)
     values = given[..., None] if given.ndim == model.rank else given
     is_real = given.dtype.kind in "uifb" and given.size > 0
     if is_real and values.ndim == model.rank + 1 and values.shape[-1] == model.channels:
@@ -177,6 +179,7 @@ def _of_frames(given: Any, spec: Preprocess, model: ImageInput) -> Sampled:
     if not isinstance(given, np.ndarray) or given.ndim not in (3, 4) or not given.size:
         got = f"{given.shape}" if isinstance(given, np.ndarray) else type(given).__name__
         raise InputError(f"clip: expected frames (T, H, W, 3) for the network input {model.shape}; got {got}")
+    check_unmasked("clip", given)
     count, height, width = given.shape[:3]
     _, target_height, target_width = target_size(spec, model)
     view = view_of((height, width), (target_height, target_width), spec)
