@@ -62,7 +62,10 @@ class Wanted(NamedTuple):
     def _specification(self, assumed: Preprocess) -> Preprocess:
         if self.preprocess is not None:
             return self.preprocess
-        base = changed(assumed, {**_turned(assumed, self.stated), **self.stated})
+        try:
+            base = changed(assumed, {**_turned(assumed, self.stated), **self.stated})
+        except InputError as error:
+            raise InputError(f"{error} (preprocess from: {self.origin}); give preprocess=") from error
         return preprocess(self.changes, base) if self.changes else base
 
 

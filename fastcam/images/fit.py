@@ -80,7 +80,7 @@ def target_size(spec: Preprocess, model: ImageInput) -> tuple[int, ...]:
     wanted = size if spec.size is None else places_of(spec.size, model.rank)
     if wanted != size:
         own, other = ("×".join(map(str, sides)) for sides in (size, wanted))
-        raise InputError(f"preprocess: size: the model takes {own}; got {other}")
+        raise InputError(f"preprocess: size: the model takes {own}; got {other}. Use size={own.replace('×', 'x')}")
     return size
 
 
