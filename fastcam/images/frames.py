@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fastcam.arrays import engines
-from fastcam.arrays.checks import LONGEST, check_threads, out_array, check_unmasked
+from fastcam.arrays.checks import LONGEST, check_threads, check_unmasked, out_array
 from fastcam.arrays.devices import adopt, is_on_device
 from fastcam.arrays.resampling import Memory, Region, View, resizing
 from fastcam.errors import InputError

@@ -192,7 +192,9 @@ def test_rows_of_images_and_values_of_a_fixed_batch_are_never_mistaken():
     body = f"{BACKBONE} {POOLED} s = Gemm<transB = 1>(q, w, b) logits = Mul(s, factor)"
     data = build(body, "float[2, 1] factor, float[2, 3, 16, 16] image", "float[2, 5] logits", **WEIGHTS)
     model, value = fastcam.load(data, preprocess="unit", constants={"factor": [[1], [1]]}), np.array([[1], [10]])
-    with pytest.raises(InputError, match=r"expected shape \(2, 2, 1\) for 'factor', .*may be one value for all .* or one"):
+    with pytest.raises(
+        InputError, match=r"expected shape \(2, 2, 1\) for 'factor', .*may be one value for all .* or one"
+    ):
         model.explain(PHOTOS, constants={"factor": value}, method="gradcam")
     plain = model.explain(PHOTOS, method="gradcam").logits
     each = model.explain(PHOTOS, constants={"factor": np.stack([value] * 2, axis=1)}, method="gradcam").logits

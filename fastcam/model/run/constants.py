@@ -20,7 +20,7 @@ AS_LOADED: Constants = {}
 def misfit(value: NDArray[Any], wanted: DTypeLike) -> str:
     """Return in words why a value can't be converted to an input's dtype; empty where it can be.
 
-    Fractions aren't made whole numbers, and finite numbers that the dtype doesn't reach aren't wrapped or made infinite.
+    Fractions aren't made whole numbers; finite numbers that the dtype doesn't reach aren't wrapped or made infinite.
 
     Examples
     --------
@@ -100,8 +100,8 @@ def _rows(name: str, value: Any, loaded: NDArray[Any], lead: int, count: int) ->
     if by_image and count == lead > 1 and array.shape == shape and (array != array[:1]).any():
         raise InputError(
             f"constants: expected shape {(count, *shape)} for {name!r}, one value an image; got {shape}, which may be "
-            f"one value for all images, as the model was loaded with, or one row an image. Use np.stack([value] * {count}"
-            f") or np.stack([rows] * {lead}, axis=1)"
+            f"one value for all images, as the model was loaded with, or one row an image. Use "
+            f"np.stack([value] * {count}) or np.stack([rows] * {lead}, axis=1)"
         )
     if by_image and array.shape == (count, *shape[1:]):
         return [np.repeat(array[n : n + 1], lead, axis=0) for n in range(count)]
