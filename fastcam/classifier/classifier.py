@@ -120,7 +120,7 @@ class Classifier(PreparedModel):
             `Explanation.failures`; an error all the same if no image is left.
         keep_images
             Keep the pixels of each image in `Explanation.images`, so that notebooks show the maps over them: H·W·3
-            bytes each, a copy of arrays.
+            bytes each, a copy of arrays. Signals, volumes, clips and tensors have none: an error.
 
         Returns
         -------
