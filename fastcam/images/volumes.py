@@ -13,6 +13,7 @@ from fastcam.arrays.checks import check_unmasked
 from fastcam.errors import InputError
 from fastcam.images import frames
 from fastcam.images.fit import is_of_frames, normalized, target_size
+from fastcam.images.greys import WHOLE, Levels, check_filled
 from fastcam.images.inputs import FIRST, LAST, ImageInput, places_of
 from fastcam.images.pixels import array_pixels
 from fastcam.images.preprocessing import Preprocess
@@ -186,14 +187,23 @@ def _of_frames(given: Any, spec: Preprocess, model: ImageInput) -> Sampled:
     layout = (LAST if model.is_channels_last else FIRST)[2]
     one = ImageInput(model.name, model.dtype, layout, 1, model.channels, (target_height, target_width))
     plain = replace(spec, size=None)
+    levels = _clip_levels(given, spec)
     wanted = size_for((count, height, width), spec, model)[0]
     made = [
-        frames.network_input(array_pixels(given[t], spec.levels, spec.background, "frame"), view, plain, one)
+        frames.network_input(array_pixels(given[t], levels, spec.background, "frame"), view, plain, one)
         for t in frames_taken(count, wanted).tolist()
     ]
     x0, y0, x1, y1 = view.region
     network_input = np.stack(made, axis=1 if model.is_channels_last else 2)
     return Sampled(network_input, (count, height, width), (x0, y0, 0, x1, y1, count))
+
+
+def _clip_levels(clip: NDArray[Any], spec: Preprocess) -> Levels | None:
+    """Return the levels of all frames: dark ones of a clip that fills 16 bits are no less than 16 bits deep."""
+    if spec.levels is not None or clip.dtype.kind not in "iu" or clip.dtype.itemsize == 1:
+        return spec.levels
+    check_filled(clip[..., :3], "clip")
+    return WHOLE
 
 
 def _laid_out(values: NDArray[np.float32], model: ImageInput) -> NDArray[Any]:
