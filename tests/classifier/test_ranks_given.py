@@ -119,6 +119,14 @@ def test_frames_of_clips_go_the_way_of_photos():
     assert found.heatmap().shape == (10, 20, 30)
 
 
+def test_a_model_of_three_channels_may_be_one_of_clips():
+    says = r"as the model was trained; for clips preprocess='imagenet,\.\.\.' or the like"
+    with pytest.warns(AssumedPreprocessWarning, match=says):
+        assert fastcam.load(conv3(3)).preprocess.channels == "bands"
+    with pytest.warns(AssumedPreprocessWarning, match="as the model was trained$"):
+        fastcam.load(conv3(2))
+
+
 def test_dark_frames_of_clips_of_16_bits():
     """A frame alone doesn't tell how many bits are filled; the clip does."""
     model = fastcam.load(conv3(3), preprocess="imagenet,fit=stretch")
