@@ -12,6 +12,7 @@ from fastcam.arrays.checks import LONGEST, check_unmasked
 from fastcam.arrays.devices import adopt, cupy_module, is_on_device
 from fastcam.errors import InputError
 from fastcam.images.inputs import ImageInput
+from fastcam.images.preprocessing import LONGEST_SIGNAL
 from fastcam.images.regions import is_region, visible
 
 GIVEN = "none: tensors were given"  # in place of the description of a preprocessing
@@ -20,7 +21,6 @@ REGION = {
     2: "region: expected (xyxy, (height, width)) of the photos, or of each one, in whole pixels",
     3: "region: expected (xyzxyz, (depth, height, width)) of the volumes, or of each one, in whole voxels",
 }
-LONGEST_SIGNAL = 1 << 30  # samples
 FAILURES = (TypeError, ValueError, RuntimeError, BufferError, AttributeError)  # of libraries that hand arrays over
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fastcam.arrays.checks import check_unmasked
 from fastcam.errors import InputError
 from fastcam.images import frames
-from fastcam.images.fit import is_of_frames, normalized, target_size
+from fastcam.images.fit import is_of_frames, laid_out, normalized, target_size
 from fastcam.images.greys import WHOLE, Levels, check_filled
 from fastcam.images.inputs import FIRST, LAST, ImageInput, places_of
 from fastcam.images.pixels import array_pixels
@@ -105,7 +105,7 @@ def sampled(given: Any, spec: Preprocess, model: ImageInput) -> Sampled:
     size = values.shape[:-1]
     check_scale(values, spec, kind)
     found = resampled(in_levels(values, spec, kind), size_for(size, spec, model))
-    return Sampled(_laid_out(normalized(found, spec), model), size, (*[0] * model.rank, *size[::-1]))
+    return Sampled(laid_out(normalized(found, spec), model), size, (*[0] * model.rank, *size[::-1]))
 
 
 def size_for(size: tuple[int, ...], spec: Preprocess, model: ImageInput) -> tuple[int, ...]:
@@ -204,11 +204,3 @@ def _clip_levels(clip: NDArray[Any], spec: Preprocess) -> Levels | None:
         return spec.levels
     check_filled(clip[..., :3], "clip")
     return WHOLE
-
-
-def _laid_out(values: NDArray[np.float32], model: ImageInput) -> NDArray[Any]:
-    """Return values (*places, C) as a batch of one in the model's layout and dtype."""
-    if model.dtype == np.uint8:
-        values = np.clip(np.rint(values), 0, 255)
-    ordered = values if model.is_channels_last else np.moveaxis(values, -1, 0)
-    return np.ascontiguousarray(ordered[None], model.dtype)
