@@ -69,9 +69,8 @@ class Preprocess:
         satellite pictures); they are resized in float32, each by itself, as Pillow resizes its mode "F".
     fit
         "stretch": the whole photo, its aspect ratio lost; "whole": the whole photo at its own proportions, for models
-        that leave height and width open, see `fastcam.images.regions.whole_size`, else "stretch". It is the best for
-        boxes of models of open size: SqueezeNet points at the object on 68 % of 96 photos of COCO, with "stretch" on
-        65 % and with "center-crop" on 64 %, and has the right box on 42, 39 and 34 % (MaxBoxAcc). "center-crop": the
+        that leave height and width open, see `fastcam.images.regions.whole_size`, else "stretch". For boxes
+        of models of open size: figures are in docs/inputs.md. "center-crop": the
         largest centred rectangle of the input's aspect ratio, times `crop_fraction`; "letterbox": the whole photo,
         borders filled with `fill`. As frameworks do it, pixel by pixel: "resize-crop": the photo is resized to
         `resize`, and the centre of that is cut out, with borders where it is smaller; "crop-resize": the centred

@@ -25,7 +25,6 @@ from tests.exports.torch_export import folded, import_torchvision, quiet
 from tests.exports.truth import distance
 
 EXPORTS = ("ts17", "dy20")
-CLASS = 3
 LIMIT = 1e-5
 
 
@@ -93,7 +92,10 @@ def values_of(module: Any, spec: Spec, shape: tuple[int, ...], seed: int) -> dic
     for kind, suffix in ((torch.float32, "_float32"), (torch.float64, "")):
         put = given(spec, fields(1, shape, seed)).to(kind).requires_grad_(True)
         seen, logits = seen_by(module.to(kind), spec, put)
-        gradients = torch.autograd.grad(logits[0, CLASS], list(seen.values()))
+        if kind == torch.float32:
+            found["class_index"] = np.array(visible_class(seen["maps"], logits))
+        score = logits[0, int(found["class_index"])]
+        gradients = torch.autograd.grad(score, list(seen.values()))
         for (name, tensor), gradient in zip(seen.items(), gradients, strict=True):
             value, slope = tensor.detach().numpy(), gradient.numpy()
             weights = slope.mean(axis=tuple(range(2, slope.ndim)), keepdims=True)
@@ -102,9 +104,21 @@ def values_of(module: Any, spec: Spec, shape: tuple[int, ...], seed: int) -> dic
         found["logits"] = logits.detach().numpy()[0]
         found["input"] = put.detach().float().numpy()
     module.float()
-    kept = ("input", "logits", "maps_float32", "earlier_float32", "gradcam_maps", "gradcam_earlier")
+    kept = ("input", "logits", "class_index", "maps_float32", "earlier_float32", "gradcam_maps", "gradcam_earlier")
     drift = max(distance(found[f"gradcam_{n}_float32"], found[f"gradcam_{n}"]) for n in ("maps", "earlier"))
     return {**{name: found[name] for name in kept}, "drift": np.array(drift)}
+
+
+def visible_class(maps: Any, logits: Any) -> int:
+    """Return the class whose Grad-CAM at the head is largest somewhere: of others, nothing may be left after ReLU."""
+    import torch
+
+    largest = []
+    for score in logits[0]:
+        (slope,) = torch.autograd.grad(score, maps, retain_graph=True)
+        weights = slope.mean(dim=tuple(range(2, slope.ndim)), keepdim=True)
+        largest.append(float((weights * maps).sum(dim=1).max()))
+    return int(np.argmax(largest))
 
 
 def seen_by(module: Any, spec: Spec, put: Any) -> tuple[dict[str, Any], Any]:
@@ -247,11 +261,11 @@ def row(folder: Path, facts: dict[str, Any]) -> tuple[str, list[float]]:
         inputs = [key for key in truth.files if key.startswith("input")]
         for key in inputs:
             number, put = key.removeprefix("input"), truth[key]
-            logits = truth[f"logits{number}"].astype(np.float64)
+            logits, index = truth[f"logits{number}"].astype(np.float64), int(truth[f"class_index{number}"])
             if facts["kind"] in ("cam", "cam-spatial"):
                 errors["identity"].append(identity_error(model, put, logits))
             for name, layer in (("maps", None), ("earlier", facts["layer"])):
-                found = model.explain(tensors=put, class_index=CLASS, method="gradcam", layer=layer)
+                found = model.explain(tensors=put, class_index=index, method="gradcam", layer=layer)
                 expected = truth[f"gradcam_{name}{number}"]
                 rectified, largest = np.maximum(expected, 0), float(np.abs(expected).max())
                 errors[name].append(distance(found.activation_maps[0, 0], rectified, largest))
