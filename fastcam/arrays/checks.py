@@ -75,10 +75,15 @@ def _quantization(dtype: np.dtype[Any], scale: Any, zero_point: Any) -> tuple[fl
     return float(zero_point), float(scale)
 
 
-def real_array(name: str, value: ArrayLike) -> NDArray[Any]:
-    """Return the value as an array of real numbers: NumPy's, or CuPy's if it is on a CUDA device."""
+def check_unmasked(name: str, value: Any) -> None:
+    """Check that a value isn't an array with a mask, which would be lost, or raise `InputError`."""
     if isinstance(value, np.ma.MaskedArray):
         raise InputError(f"{name}: expected a plain array; got a masked one, whose mask would be lost")
+
+
+def real_array(name: str, value: ArrayLike) -> NDArray[Any]:
+    """Return the value as an array of real numbers: NumPy's, or CuPy's if it is on a CUDA device."""
+    check_unmasked(name, value)
     try:
         array = adopt(name, value) if is_on_device(value) else np.asarray(value)
     except ValueError as error:

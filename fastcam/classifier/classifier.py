@@ -84,8 +84,9 @@ class Classifier(PreparedModel):
             `Explanation`; `fastcam.images.seen_region` computes one. Boxes and heatmaps are then in the photos' pixels.
         constants
             Values of the model's further inputs, by name, in place of those of `fastcam.load`: one of the same shape
-            for all images, or one with a row for each image. Where class weights depend on them, CAM is an error, and
-            other methods go without class weights.
+            for all images, or one with a row for each image; what may be either, of a fixed batch of as many items as
+            there are images, is refused. Where class weights depend on them, CAM is an error, and other methods go
+            without class weights.
         top
             Explain this many classes of each image, best first.
         class_index
@@ -119,7 +120,7 @@ class Classifier(PreparedModel):
             `Explanation.failures`; an error all the same if no image is left.
         keep_images
             Keep the pixels of each image in `Explanation.images`, so that notebooks show the maps over them: H·W·3
-            bytes each, a copy of arrays.
+            bytes each, a copy of arrays. Signals, volumes, clips and tensors have none: an error.
 
         Returns
         -------

@@ -62,8 +62,18 @@ class Wanted(NamedTuple):
     def _specification(self, assumed: Preprocess) -> Preprocess:
         if self.preprocess is not None:
             return self.preprocess
-        base = changed(assumed, self.stated)
+        try:
+            base = changed(assumed, {**_turned(assumed, self.stated), **self.stated})
+        except InputError as error:
+            raise InputError(f"{error} (preprocess from: {self.origin}); give preprocess=") from error
         return preprocess(self.changes, base) if self.changes else base
+
+
+def _turned(assumed: Preprocess, stated: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the assumed means and deviations in the stated order of colours, where that is the other one."""
+    if {assumed.channels, stated.get("channels")} != {"rgb", "bgr"}:
+        return {}
+    return {"mean": assumed.mean[::-1], "std": assumed.std[::-1]}
 
 
 def wanted(given: str | Preprocess | Mapping[str, Any] | None, evidence: Evidence) -> Wanted:

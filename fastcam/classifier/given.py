@@ -35,7 +35,7 @@ class Given(NamedTuple):
     constants
         Of each image, values of further inputs, other than at loading; empty: none.
     keep_images
-        Whether to keep the pixels of photos.
+        Whether to keep the pixels of photos; of images alone.
     """
 
     images: Sequence[Photo] | NDArray[np.uint8] | Sequence[NDArray[Any]]
@@ -68,6 +68,11 @@ class Given(NamedTuple):
             if region is not None:
                 raise InputError("region: expected with tensors alone, as photos have the preprocessing's; got one")
             rank = vision.session.input.rank
+            if keep_images and rank != 2:
+                raise InputError(
+                    "keep_images: expected with images alone, as signals, volumes and clips have no pixels to draw on; "
+                    "got True"
+                )
             each = each_photo(images) if rank == 2 else each_array(images, rank)
             found = cls(each, keep_images=bool(keep_images))
         elif keep_images:

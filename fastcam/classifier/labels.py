@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from fastcam.arrays.scalars import is_whole
 from fastcam.classifier.documents import parse_json, parse_yaml, read_text
 from fastcam.errors import InputError
 
@@ -19,6 +20,7 @@ Labels = str | os.PathLike[str] | Iterable[str] | Mapping[Any, Any]
 NESTED = ("id2label", "names")  # of Hugging Face's config.json, and of Ultralytics' data.yaml
 NUMBERED = re.compile(r"(\d{1,9})(?:\s*:|\s)\s*(\S.*)")  # "0 cat", "0  cat" and "0: cat"
 SYNSET = re.compile(r"n\d{8}\s+(\S.*)")  # "n01440764 tench, Tinca tinca"
+LINE_ENDS = re.compile(r"\r\n|\r|\n")  # str.splitlines() parts names at \x0b, \x0c, \x1c to \x1e, \x85, \u2028 as well
 # Headings of a table of classes.
 NUMBERS = frozenset({"index", "id", "idx", "number", "class_index", "class_id", "label_index", "label_id"})
 NAMES = frozenset({"name", "label", "class_name", "label_name", "display_name", "names", "labels", "class"})
@@ -50,6 +52,9 @@ def read_labels(labels: Labels, classes: int) -> tuple[str, ...]:
     >>> read_labels({"1": "dog", "0": "cat"}, 2), read_labels({"dog": 1, "cat": 0}, 2)
     (('cat', 'dog'), ('cat', 'dog'))
     """
+    if isinstance(labels, set | frozenset | bytes | bytearray | memoryview):
+        hint = "which has no order" if isinstance(labels, set | frozenset) else "which is no list of them"
+        raise InputError(f"labels: expected the names in the order of classes; got {type(labels).__name__}, {hint}")
     if isinstance(labels, Mapping):
         names = from_mapping(labels, "labels")
     elif isinstance(labels, str | os.PathLike):
@@ -103,7 +108,7 @@ def parse_lines(text: str) -> list[str]:
     >>> parse_lines("1  dog\\n0  cat"), parse_lines("7 seater\\n0 cat"), parse_lines("n01440764 tench, Tinca tinca")
     (['cat', 'dog'], ['7 seater', '0 cat'], ['tench, Tinca tinca'])
     """
-    lines = [line.strip() for line in text.rstrip().splitlines()]
+    lines = [line.strip() for line in LINE_ENDS.split(text.rstrip())]
     if "" in lines:
         raise InputError(f"expected a class name on every line; line {lines.index('') + 1} is empty")
     numbered = [match for line in lines if (match := NUMBERED.fullmatch(line))]
@@ -174,13 +179,13 @@ def from_mapping(mapping: Mapping[Any, Any], what: str) -> list[str]:
     pairs = inner
     # YAML's numbers are text as well, so that names by number may be numbers themselves.
     are_texts = all(_is_number(number) for number in pairs.values()) and not all(_is_number(name) for name in pairs)
-    if are_texts or all(type(number) is int for number in pairs.values()):
+    if are_texts or all(is_whole(number) for number in pairs.values()):
         pairs = {number: name for name, number in pairs.items()} if len(set(pairs.values())) == len(pairs) else {}
     last = {key: value[-1] if isinstance(value, list | tuple) and value else value for key, value in pairs.items()}
     found = {int(key): name for key, name in last.items() if _is_number(key)}
-    is_whole = len(found) == len(pairs) > 0 and sorted(found) == list(range(len(found)))
+    is_complete = len(found) == len(pairs) > 0 and sorted(found) == list(range(len(found)))
     names = [found[index] for index in sorted(found)]
-    if not is_whole or not all(isinstance(name, str) for name in names):
+    if not is_complete or not all(isinstance(name, str) for name in names):
         raise InputError(f"{what}: expected {NAMING}; got {str(dict(mapping))[:80]}")
     return list(map(str, names))
 
@@ -188,4 +193,4 @@ def from_mapping(mapping: Mapping[Any, Any], what: str) -> list[str]:
 def _is_number(value: Any) -> bool:
     """Return whether a value is a whole number, or text of one, as in JSON and YAML."""
     is_digits = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10
-    return is_digits or type(value) is int
+    return is_digits or is_whole(value)

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from fastcam.arrays.pool import check_threads
@@ -16,8 +15,9 @@ from fastcam.classifier.configuration import named_classes, wanted
 from fastcam.classifier.labels import Labels
 from fastcam.classifier.stated.evidence import Evidence
 from fastcam.errors import AssumedPreprocessWarning, InputError, LabelsWarning
-from fastcam.images.fit import default_preprocess
+from fastcam.images.fit import default_preprocess, is_of_frames
 from fastcam.images.preprocessing import Preprocess
+from fastcam.images.tensors import host_array
 from fastcam.model.file.source import read_source
 from fastcam.model.head.discovery import Discovery, discover, verify
 from fastcam.model.head.head import OWN, Head
@@ -114,7 +114,7 @@ def load(
     """
     import onnxruntime as ort
 
-    values = {name: np.asarray(value) for name, value in (constants or {}).items()}
+    values = {name: host_array(f"constants: {name!r}", value) for name, value in (constants or {}).items()}
     _check_options(head, output, threads, session_options, activation)
     path = source = opening = None
     if isinstance(model, ort.InferenceSession):
@@ -154,7 +154,10 @@ def load(
 def _warn(model: Classifier) -> None:
     """Warn of what is assumed, where the caller of `load` stands."""
     if model.assumed:
-        warnings.warn(f"{model.assumed}. Give preprocess=..., as the model was trained", AssumedPreprocessWarning, 3)
+        hint = "Give preprocess=..., as the model was trained"
+        if (model.input.rank, model.input.channels) == (3, 3) and not is_of_frames(model.preprocess, model.input):
+            hint += "; for clips preprocess='imagenet,...' or the like, which prepares each frame as a photo"
+        warnings.warn(f"{model.assumed}. {hint}", AssumedPreprocessWarning, 3)
     if model.labels_details:
         warnings.warn(f"labels: {model.labels_details}. Give labels=...", LabelsWarning, 3)
 

@@ -107,7 +107,7 @@ def _stride(head: Head, target: tuple[int, int]) -> int:
 
 
 def _kept(pixels: NDArray[np.uint8], photo: Photo) -> NDArray[np.uint8]:
-    """Return pixels that nobody writes to: a copy where they are the caller's own array."""
-    own = pixels.copy() if isinstance(photo, np.ndarray) and np.may_share_memory(pixels, photo) else pixels
+    """Return pixels that nobody writes to: a copy of the caller's own array, or of a file that is mapped."""
+    own = pixels if pixels.flags.owndata and pixels is not photo else pixels.copy()
     own.flags.writeable = False
     return own

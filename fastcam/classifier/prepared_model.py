@@ -101,7 +101,8 @@ class PreparedModel:
             check_channels(self.preprocess, self.input)
             target = target_size(self.preprocess, self.input)
         except InputError as error:
-            raise InputError(f"{error} (preprocess from: {self.preprocess_origin})") from error
+            hint = "" if self.preprocess_origin == "argument" else "; give preprocess="
+            raise InputError(f"{error} (preprocess from: {self.preprocess_origin}){hint}") from error
         self._wanted_activation, how = activation, scoring(head, activation)
         self.activation: Activation = how.activation
         self.activation_origin = how.origin

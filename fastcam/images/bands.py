@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fastcam.arrays.checks import LONGEST
+from fastcam.arrays.checks import LONGEST, check_unmasked
 from fastcam.arrays.scalars import is_whole
 from fastcam.errors import InputError
 from fastcam.images.greys import Levels, eight_bits
-from fastcam.images.photos import Photo, open_photo, photo_pixels, upright
+from fastcam.images.photos import Photo, check_array_size, open_photo, photo_pixels, upright
 from fastcam.images.sources import Source, is_source, npy_values, source_of
 
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PAGES = "QIC"  # tifffile's letters of an axis of pages that nothing says more of, and of channels
-MOST_BANDS = 64  # of the largest picture, where the model says no number
 SHARES = (2, 98)  # per cent of a band's values that are black and white in a picture without levels
 
 
@@ -57,6 +55,7 @@ def band_values(photo: Photo, channels: int | None = None, name: str = "image") 
     if isinstance(photo, Image.Image):
         return _checked(_of_picture(upright(photo, name)), channels, name)
     if isinstance(photo, np.ndarray):
+        check_unmasked(name, photo)
         return _checked(photo, channels, name)
     raise InputError(f"{name}: expected an (H, W, C) array or a file of one; got {type(photo).__name__}")
 
@@ -148,25 +147,12 @@ def _checked(values: NDArray[Any], channels: int | None, name: str) -> NDArray[A
     return found
 
 
-def _check_size(shape: Sequence[int], dtype: Any, channels: int | None, name: str) -> None:
-    """Refuse the array of a file that is larger than any image may be, before it is read."""
-    limit = Image.MAX_IMAGE_PIXELS
-    if limit is None:
-        return
-    sides = sorted(shape)[-2:]  # the others are bands or pages
-    if prod(sides) > limit or prod(shape) > limit * (channels or MOST_BANDS):
-        raise InputError(
-            f"{name}: expected at most {limit} pixels a band (decompression bombs); got {tuple(shape)} {dtype}. Give "
-            "a part of it, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
-        )
-
-
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 
 def _from_file(source: Source, channels: int | None) -> NDArray[Any]:
     if source.is_npy:
-        return npy_values(source)
+        return npy_values(source, lambda shape, dtype: check_array_size(shape, dtype, channels, source.name))
     if source.begins_with(*TIFF):
         return _tiff_values(source, channels)
     with open_photo(source) as image:
@@ -182,7 +168,7 @@ def _tiff_values(source: Source, channels: int | None) -> NDArray[Any]:
         with tifffile.TiffFile(source.file) as file:
             series = file.series[0]
             axes, shape = series.axes, series.shape
-            _check_size(shape, series.dtype, channels, name)
+            check_array_size(shape, series.dtype, channels, name)
             order = _order(axes, shape, channels, name)
             values = np.asarray(series.asarray())
     except InputError:

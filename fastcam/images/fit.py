@@ -80,7 +80,7 @@ def target_size(spec: Preprocess, model: ImageInput) -> tuple[int, ...]:
     wanted = size if spec.size is None else places_of(spec.size, model.rank)
     if wanted != size:
         own, other = ("×".join(map(str, sides)) for sides in (size, wanted))
-        raise InputError(f"preprocess: size: the model takes {own}; got {other}")
+        raise InputError(f"preprocess: size: the model takes {own}; got {other}. Use size={own.replace('×', 'x')}")
     return size
 
 
@@ -127,3 +127,11 @@ def value_range(spec: Preprocess) -> tuple[float, float]:
         return -2.0, 2.0
     values = normalized(np.array([[0], [255]]), spec)
     return float(values.min()), float(values.max())
+
+
+def laid_out(values: NDArray[np.float32], model: ImageInput) -> NDArray[Any]:
+    """Return values (*places, C) as a batch of one in the model's layout and dtype."""
+    if model.dtype == np.uint8:
+        values = np.clip(np.rint(values), 0, 255)
+    ordered = values if model.is_channels_last else np.moveaxis(values, -1, 0)
+    return np.ascontiguousarray(ordered[None], model.dtype)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fastcam.arrays import engines
-from fastcam.arrays.checks import LONGEST, check_threads, out_array
+from fastcam.arrays.checks import LONGEST, check_threads, check_unmasked, out_array
 from fastcam.arrays.devices import adopt, is_on_device
 from fastcam.arrays.resampling import Memory, Region, View, resizing
 from fastcam.errors import InputError
@@ -119,6 +119,7 @@ def level_table(spec: Preprocess, dtype: np.dtype[Any]) -> NDArray[np.uint8]:
 
 def _checked(frame: Any) -> Any:
     """Return a frame (H, W, 3) uint8, checked, in the host's memory or on a device."""
+    check_unmasked("frame", frame)
     on_device = is_on_device(frame)
     if not on_device and not isinstance(frame, np.ndarray):
         raise InputError(f"frame: expected an (H, W, 3) uint8 array; got {type(frame).__name__}. Hand over its pixels")
@@ -144,6 +145,7 @@ def _checked(frame: Any) -> Any:
 
 def _checked_bands(values: Any, model: ImageInput) -> NDArray[Any]:
     """Return bands (H, W, C) as many as the model's, checked."""
+    check_unmasked("frame", values)
     is_real = isinstance(values, np.ndarray) and values.dtype.kind in "uif" and values.size > 0
     if is_real and values.ndim == 3 and values.shape[2] == model.channels and max(values.shape[:2]) <= LONGEST:
         return values

@@ -11,6 +11,7 @@ from fastcam.errors import InputError
 
 FILLED = 1 << 15  # 16-bit values are taken to fill their range if the largest reaches this
 Levels = tuple[float, float]
+WHOLE: Levels = (0, 65535)  # of values that fill 16 bits
 
 
 def eight_bits(values: NDArray[Any], name: str, levels: Levels | None) -> NDArray[np.uint8]:
@@ -32,8 +33,8 @@ def eight_bits(values: NDArray[Any], name: str, levels: Levels | None) -> NDArra
     if not np.isfinite(values).all():
         raise InputError(f"{name}: expected finite values; got NaN or infinity")
     if levels is None:
-        _check_filled(values, name)
-    low, high = levels or (0, 65535)
+        check_filled(values, name)
+    low, high = levels or WHOLE
     share = (np.clip(values.astype(np.float64), low, high) - low) / (high - low)
     return np.rint(255 * share).astype(np.uint8)
 
@@ -47,7 +48,8 @@ def check_colors(largest: int, name: str) -> None:
         )
 
 
-def _check_filled(values: NDArray[Any], name: str) -> None:
+def check_filled(values: NDArray[Any], name: str) -> None:
+    """Check that values fill 16 bits, so that their range is known without levels, or raise `InputError`."""
     least, largest = values.min(), values.max()
     if values.dtype.kind == "f":
         got, low, high = f"floating point, {least:g} to {largest:g}", least, largest

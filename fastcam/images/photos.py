@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from fastcam.arrays.checks import check_unmasked
 from fastcam.errors import InputError
 from fastcam.images.formats import FILES, UPLOADS, open_image
 from fastcam.images.greys import Levels, check_colors, eight_bits
@@ -24,6 +26,7 @@ from fastcam.images.sources import Source, is_source, npy_values, source_of
 
 Photo = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[Any]
 
+MOST_BANDS = 64  # of the largest picture, where the model says no number
 DEEP = re.compile(r"(RGBA?|LA);16B|SGI16|ppm.*, 65535\)")  # in Pillow's tiles of 16-bit colours
 
 
@@ -76,13 +79,15 @@ def read_photo(photo: Photo, levels: Levels | None = None, background: int = 255
 def _read(photo: Photo, levels: Levels | None, background: int) -> Image.Image | NDArray[np.uint8]:
     """Return an RGB image, or its pixels (H, W, 3) uint8, whichever is there first."""
     if isinstance(photo, np.ndarray):
+        check_unmasked("image", photo)
         return array_pixels(photo, levels, background)
     if isinstance(photo, Image.Image):
         return _decode(photo, "image", levels, background)
     if is_source(photo):
         source = source_of(photo)
         if source.is_npy:
-            return array_pixels(npy_values(source), levels, background, source.name)
+            values = npy_values(source, lambda shape, dtype: check_array_size(shape, dtype, None, source.name))
+            return array_pixels(values, levels, background, source.name)
         return _read_file(source, levels, background)
     raise InputError(
         f"image: expected a path, bytes, a file object, a PIL image or an (H, W, 3) array; got {type(photo).__name__}"
@@ -182,6 +187,19 @@ def upright(image: Image.Image, name: str) -> Image.Image:
         return ImageOps.exif_transpose(image)
     except Exception as error:  # as above
         raise InputError(f"{name}: the image is broken or truncated ({error})") from error
+
+
+def check_array_size(shape: Sequence[int], dtype: Any, channels: int | None, name: str) -> None:
+    """Refuse the array of a file that is larger than any image may be, before it is read."""
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is None:
+        return
+    sides = sorted(shape)[-2:]  # the others are bands or pages
+    if prod(sides) > limit or prod(shape) > limit * (channels or MOST_BANDS):
+        raise InputError(
+            f"{name}: expected at most {limit} pixels a band (decompression bombs); got {tuple(shape)} {dtype}. Give "
+            "a part of it, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
+        )
 
 
 def _check_size(image: Image.Image, name: str) -> None:

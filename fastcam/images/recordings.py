@@ -10,13 +10,14 @@ import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.arrays.memory import check_memory
 from fastcam.errors import BackendError, InputError
+from fastcam.images.sources import Source, npy_header, npy_values
 
 SUFFIXES = (".npy", ".npz", ".nii", ".nii.gz")
 SHAPES = {1: "(L,) or (L, C)", 3: "(D, H, W) or (D, H, W, C)"}
@@ -165,12 +166,7 @@ def _check_finite(values: NDArray[Any], name: str) -> None:
 
 
 def _from_npy(file: str, _key: str | None, name: str, rank: int, channels: int | None) -> NDArray[Any]:
-    with open(file, "rb") as stream:
-        _check_header(*_header(stream, name), name, rank, channels)
-    try:
-        return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{name}: can't be read as an NPY file ({error})") from error
+    return npy_values(Source(Path(file), name), lambda *header: _check_header(*header, name, rank, channels))
 
 
 def _from_npz(file: str, key: str | None, name: str, rank: int, channels: int | None) -> NDArray[Any]:
@@ -178,7 +174,7 @@ def _from_npz(file: str, key: str | None, name: str, rank: int, channels: int | 
         with zipfile.ZipFile(file) as archive:
             member = _member(archive, key, name)
             with archive.open(member) as stream:
-                _check_header(*_header(stream, name), name, rank, channels)
+                _check_header(*npy_header(stream, name), name, rank, channels)
             with archive.open(member) as stream:
                 return np.lib.format.read_array(stream, allow_pickle=False)
     except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
@@ -202,19 +198,6 @@ def _member(archive: zipfile.ZipFile, key: str | None, name: str) -> str:
 
 def _listed(keys: list[str]) -> str:
     return ", ".join(keys[:8]) + (", …" if len(keys) > 8 else "") if keys else "none"
-
-
-def _header(stream: IO[bytes], name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Return shape and dtype of an array in NumPy's format."""
-    read: Any = np.lib.format
-    try:
-        version = read.read_magic(stream)
-        known = {(1, 0): read.read_array_header_1_0, (2, 0): read.read_array_header_2_0}
-        # Version 3 differs in the encoding of names of fields, which no array of numbers has.
-        shape, _, dtype = known.get(version, read.read_array_header_2_0)(stream)
-    except (ValueError, EOFError, UnicodeDecodeError) as error:
-        raise InputError(f"{name}: can't be read as an array in NumPy's format ({error})") from error
-    return shape, dtype
 
 
 def _from_nifti(file: str, name: str, rank: int, channels: int | None) -> Recording:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from fastcam.arrays.resampling import Region, View
 from fastcam.errors import InputError
-from fastcam.images.fit import normalized
+from fastcam.images.fit import laid_out, normalized
 from fastcam.images.inputs import ImageInput
 from fastcam.images.preprocessing import Preprocess
 from fastcam.images.regions import visible, whole_view
@@ -26,7 +26,7 @@ def pillow_input(photo: Image.Image, region: Region | View, spec: Preprocess, mo
         height, width = model.sides(spec.size)
         view = whole_view(region, (height, width))
     resized = _resized(photo, view, spec)
-    return _laid_out(_normalize(np.asarray(resized), spec), model)
+    return laid_out(_normalize(np.asarray(resized), spec), model)
 
 
 def band_input(
@@ -65,7 +65,7 @@ def band_input(
         band = in_levels(values[..., c], spec, f"{name}: band {c}")
         resized = np.asarray(_resized(Image.fromarray(band), view, spec))
         found[..., c] = (resized * np.float32(spec.scale) - mean[c]) / std[c]
-    return _laid_out(found, model)
+    return laid_out(found, model)
 
 
 def check_scale(values: NDArray[Any], spec: Preprocess, name: str) -> None:
@@ -92,14 +92,6 @@ def in_levels(band: NDArray[Any], spec: Preprocess, name: str) -> NDArray[np.flo
             "such as with np.nan_to_num"
         )
     return found
-
-
-def _laid_out(values: NDArray[np.float32], model: ImageInput) -> NDArray[Any]:
-    """Return values (H, W, C) as a batch of one in the model's layout and dtype."""
-    if model.dtype == np.uint8:
-        values = np.clip(np.rint(values), 0, 255)
-    planes = values.transpose(2, 0, 1) if model.layout == "NCHW" else values
-    return np.ascontiguousarray(planes[None], model.dtype)
 
 
 def _resized(photo: Image.Image, view: View, spec: Preprocess) -> Image.Image:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,20 +48,46 @@ class Source(NamedTuple):
         return self.file.getvalue()[: max(map(len, signatures))].startswith(signatures)
 
 
-def npy_values(source: Source) -> NDArray[Any]:
+def npy_values(source: Source, check: Callable[[tuple[int, ...], np.dtype[Any]], None]) -> NDArray[Any]:
     """Return the array of an NPY file, which is mapped into memory where it has a path.
+
+    Parameters
+    ----------
+    source
+        The file.
+    check
+        Called with shape and dtype before any value is read; raises `InputError` for what isn't to be read.
 
     Raises
     ------
     InputError
         It is damaged, or holds Python objects.
     """
+    file = source.file
     try:
-        if isinstance(source.file, io.BytesIO):
-            return np.lib.format.read_array(source.file, allow_pickle=False)
-        return np.asarray(np.load(source.file, mmap_mode="r", allow_pickle=False))
+        with io.BytesIO(file.getvalue()) if isinstance(file, io.BytesIO) else file.open("rb") as stream:
+            check(*npy_header(stream, source.name))
+            if isinstance(file, Path):
+                return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
+            stream.seek(0)
+            return np.lib.format.read_array(stream, allow_pickle=False)
+    except InputError:
+        raise
     except Exception as error:  # whatever a damaged header leads to
         raise InputError(f"{source.name}: can't be read as an NPY file of numbers ({error})") from error
+
+
+def npy_header(stream: IO[bytes], name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return shape and dtype of an array in NumPy's format."""
+    read: Any = np.lib.format
+    try:
+        version = read.read_magic(stream)
+        known = {(1, 0): read.read_array_header_1_0, (2, 0): read.read_array_header_2_0}
+        # Version 3 differs in the encoding of names of fields, which no array of numbers has.
+        shape, _, dtype = known.get(version, read.read_array_header_2_0)(stream)
+    except (ValueError, EOFError, UnicodeDecodeError) as error:
+        raise InputError(f"{name}: can't be read as an array in NumPy's format ({error})") from error
+    return shape, dtype
 
 
 def is_source(photo: Any) -> bool:

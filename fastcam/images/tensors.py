@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcam.arrays.checks import LONGEST
+from fastcam.arrays.checks import LONGEST, check_unmasked
 from fastcam.arrays.devices import adopt, cupy_module, is_on_device
 from fastcam.errors import InputError
 from fastcam.images.inputs import ImageInput
+from fastcam.images.preprocessing import LONGEST_SIGNAL
 from fastcam.images.regions import is_region, visible
 
 GIVEN = "none: tensors were given"  # in place of the description of a preprocessing
@@ -20,7 +21,6 @@ REGION = {
     2: "region: expected (xyxy, (height, width)) of the photos, or of each one, in whole pixels",
     3: "region: expected (xyzxyz, (depth, height, width)) of the volumes, or of each one, in whole voxels",
 }
-LONGEST_SIGNAL = 1 << 30  # samples
 FAILURES = (TypeError, ValueError, RuntimeError, BufferError, AttributeError)  # of libraries that hand arrays over
 
 
@@ -53,8 +53,7 @@ def host_array(name: str, value: Any) -> NDArray[Any]:
     >>> host_array("tensors", memoryview(array)).shape, np.shares_memory(host_array("tensors", array), array)
     ((3,), True)
     """
-    if isinstance(value, np.ma.MaskedArray):
-        raise InputError(f"{name}: expected a plain array; got a masked one, whose mask would be lost")
+    check_unmasked(name, value)
     if isinstance(value, np.ndarray):
         return np.asarray(value)
     value = _detached(value)

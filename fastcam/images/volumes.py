@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcam.arrays.checks import check_unmasked
 from fastcam.errors import InputError
 from fastcam.images import frames
-from fastcam.images.fit import is_of_frames, normalized, target_size
+from fastcam.images.fit import is_of_frames, laid_out, normalized, target_size
+from fastcam.images.greys import WHOLE, Levels, check_filled
 from fastcam.images.inputs import FIRST, LAST, ImageInput, places_of
 from fastcam.images.pixels import array_pixels
 from fastcam.images.preprocessing import Preprocess
@@ -60,6 +62,7 @@ def values_of(given: Any, model: ImageInput) -> NDArray[Any]:
     kind, expected = KINDS[model.rank], EXPECTED[model.rank]
     if not isinstance(given, np.ndarray):
         raise InputError(f"{kind}: expected an array {expected}; got {type(given).__name__}")
+    check_unmasked(kind, given)
     values = given[..., None] if given.ndim == model.rank else given
     is_real = given.dtype.kind in "uifb" and given.size > 0
     if is_real and values.ndim == model.rank + 1 and values.shape[-1] == model.channels:
@@ -102,7 +105,7 @@ def sampled(given: Any, spec: Preprocess, model: ImageInput) -> Sampled:
     size = values.shape[:-1]
     check_scale(values, spec, kind)
     found = resampled(in_levels(values, spec, kind), size_for(size, spec, model))
-    return Sampled(_laid_out(normalized(found, spec), model), size, (*[0] * model.rank, *size[::-1]))
+    return Sampled(laid_out(normalized(found, spec), model), size, (*[0] * model.rank, *size[::-1]))
 
 
 def size_for(size: tuple[int, ...], spec: Preprocess, model: ImageInput) -> tuple[int, ...]:
@@ -177,15 +180,17 @@ def _of_frames(given: Any, spec: Preprocess, model: ImageInput) -> Sampled:
     if not isinstance(given, np.ndarray) or given.ndim not in (3, 4) or not given.size:
         got = f"{given.shape}" if isinstance(given, np.ndarray) else type(given).__name__
         raise InputError(f"clip: expected frames (T, H, W, 3) for the network input {model.shape}; got {got}")
+    check_unmasked("clip", given)
     count, height, width = given.shape[:3]
     _, target_height, target_width = target_size(spec, model)
     view = view_of((height, width), (target_height, target_width), spec)
     layout = (LAST if model.is_channels_last else FIRST)[2]
     one = ImageInput(model.name, model.dtype, layout, 1, model.channels, (target_height, target_width))
     plain = replace(spec, size=None)
+    levels = _clip_levels(given, spec)
     wanted = size_for((count, height, width), spec, model)[0]
     made = [
-        frames.network_input(array_pixels(given[t], spec.levels, spec.background, "frame"), view, plain, one)
+        frames.network_input(array_pixels(given[t], levels, spec.background, "frame"), view, plain, one)
         for t in frames_taken(count, wanted).tolist()
     ]
     x0, y0, x1, y1 = view.region
@@ -193,9 +198,9 @@ def _of_frames(given: Any, spec: Preprocess, model: ImageInput) -> Sampled:
     return Sampled(network_input, (count, height, width), (x0, y0, 0, x1, y1, count))
 
 
-def _laid_out(values: NDArray[np.float32], model: ImageInput) -> NDArray[Any]:
-    """Return values (*places, C) as a batch of one in the model's layout and dtype."""
-    if model.dtype == np.uint8:
-        values = np.clip(np.rint(values), 0, 255)
-    ordered = values if model.is_channels_last else np.moveaxis(values, -1, 0)
-    return np.ascontiguousarray(ordered[None], model.dtype)
+def _clip_levels(clip: NDArray[Any], spec: Preprocess) -> Levels | None:
+    """Return the levels of all frames: dark ones of a clip that fills 16 bits are no less than 16 bits deep."""
+    if spec.levels is not None or clip.dtype.kind not in "iu" or clip.dtype.itemsize == 1:
+        return spec.levels
+    check_filled(clip[..., :3], "clip")
+    return WHOLE

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastcam
-from fastcam import HeadNotFoundError, InputError, methods
+from fastcam import HeadNotFoundError, InputError, ModelError, methods
 from fastcam.methods import table
 from fastcam.methods.method import ClassWeightMethod
 from tests.model.models import BACKBONE, WEIGHTS, build
@@ -179,13 +179,30 @@ def test_items_of_a_fixed_batch_share_the_row_of_their_image():
     body += " logits = Gemm<transB = 1>(r, w, b)"
     inputs = "float[2, 2] age, float[2, 3, 16, 16] image"
     data = build(body, inputs, "float[2, 5] logits", **WEIGHTS, v=(6, 8))
-    value, rows = noise(5, 2, 2), noise(6, 2, 2)
+    value, rows, photos = noise(5, 2, 2), noise(6, 3, 2), [*PHOTOS, PHOTOS[0]]
     model = fastcam.load(data, preprocess="unit", constants={"age": value})
     for method in ("gradcam", "scorecam", "saliency"):
-        got = model.explain(PHOTOS, constants={"age": rows}, method=method)
+        got = model.explain(photos, constants={"age": rows}, method=method)
         for n, row in enumerate(rows):
             other = fastcam.load(data, preprocess="unit", constants={"age": np.tile(row, (2, 1))})
-            assert_like(got, n, other.explain(PHOTOS[n], method=method))
+            assert_like(got, n, other.explain(photos[n], method=method))
+
+
+def test_rows_of_images_and_values_of_a_fixed_batch_are_never_mistaken():
+    body = f"{BACKBONE} {POOLED} s = Gemm<transB = 1>(q, w, b) logits = Mul(s, factor)"
+    data = build(body, "float[2, 1] factor, float[2, 3, 16, 16] image", "float[2, 5] logits", **WEIGHTS)
+    model, value = fastcam.load(data, preprocess="unit", constants={"factor": [[1], [1]]}), np.array([[1], [10]])
+    with pytest.raises(
+        InputError, match=r"expected shape \(2, 2, 1\) for 'factor', .*may be one value for all .* or one"
+    ):
+        model.explain(PHOTOS, constants={"factor": value}, method="gradcam")
+    plain = model.explain(PHOTOS, method="gradcam").logits
+    each = model.explain(PHOTOS, constants={"factor": np.stack([value] * 2, axis=1)}, method="gradcam").logits
+    shared = model.explain(PHOTOS, constants={"factor": np.stack([value[::-1]] * 2)}, method="gradcam").logits
+    np.testing.assert_allclose(each, plain * [[1], [10]], rtol=1e-5)
+    np.testing.assert_allclose(shared, 10 * plain, rtol=1e-5)
+    same = model.explain(PHOTOS, constants={"factor": [[3], [3]]}, method="gradcam").logits  # in either reading
+    np.testing.assert_allclose(same, 3 * plain, rtol=1e-5)
 
 
 def test_classes_that_were_learned_hold_whatever_the_values():
@@ -257,6 +274,27 @@ def test_fractions_are_no_whole_numbers():
     model = loaded("an index of the channels that are kept", np.array([0, 1, 2]))
     with pytest.raises(InputError, match="constants: expected int64 for 'kept'; got float64"):
         model.explain(PHOTOS, constants={"kept": [0.5, 1, 2]})
+
+
+LOST = {
+    "above whole numbers": ("uint8[6] gain", 300, "uint8 for 'gain'; got 300 to 300, outside 0 to 255"),
+    "below whole numbers": ("uint8[6] gain", -1, "uint8 for 'gain'; got -1 to -1, outside 0 to 255"),
+    "above float32": ("float[6] gain", 1e39, r"float32 for 'gain'; got 1e\+39, too large for it"),
+    "below float32": ("float[6] gain", -1e39, r"float32 for 'gain'; got -1e\+39, too large for it"),
+    "two of a switch": ("bool[6] gain", 2, "bool for 'gain'; got 2 to 2, outside 0 to 1"),
+}
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_numbers_are_never_wrapped_or_made_infinite(name):
+    further, value, match = LOST[name]
+    body = f"{BACKBONE} {POOLED} s = Gemm<transB = 1>(q, w, b) g = Cast<to = 1>(gain) h = ReduceSum<keepdims = 0>(g) "
+    data = build(f"{body} logits = Mul(s, h)", f"{further}, {IMAGE}", **WEIGHTS)
+    model = fastcam.load(data, preprocess="unit", constants={"gain": np.ones(6, int)})
+    with pytest.raises(InputError, match=f"constants: expected {match}"):
+        model.explain(PHOTOS, constants={"gain": np.full(6, value)})
+    with pytest.raises(ModelError, match=f"constants: expected {match}"):
+        fastcam.load(data, preprocess="unit", constants={"gain": np.full(6, value)})
 
 
 def test_a_model_without_further_inputs_takes_none():

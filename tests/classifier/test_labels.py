@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 import fastcam
@@ -39,6 +40,30 @@ def test_json_and_mappings_name_the_classes(tmp_path, form):
     assert read_labels(file, 3) == read_labels(str(file), 3) == NAMES
     assert read_labels(FORMS[form], 3) == NAMES
     assert read_labels(dict(enumerate(NAMES)), 3) == NAMES
+
+
+@pytest.mark.parametrize("labels", [set(NAMES), frozenset(NAMES), b"abc", bytearray(b"abc"), memoryview(b"abc")])
+def test_names_without_an_order_and_bytes_are_refused(labels):
+    with pytest.raises(
+        InputError, match="labels: expected the names in the order of classes; got (frozen)?[a-z]+, which"
+    ):
+        read_labels(labels, 3)
+
+
+def test_numbers_of_numpy_are_numbers():
+    numbers = np.arange(3)
+    assert read_labels(dict(zip(numbers, NAMES, strict=True)), 3) == NAMES
+    assert read_labels(dict(zip(NAMES, numbers, strict=True)), 3) == NAMES
+    with pytest.raises(InputError, match="for the classes 0, 1, 2"):
+        read_labels({True: "ape", False: "bat"}, 2)
+
+
+@pytest.mark.parametrize("inside", ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])
+def test_names_are_parted_at_ends_of_lines_alone(tmp_path, inside):
+    names = (f"ape{inside}x", "bat", "cat")
+    for end in ("\n", "\r\n", "\r"):
+        (tmp_path / "labels.txt").write_bytes(end.join(names).encode())
+        assert read_labels(tmp_path / "labels.txt", 3) == names
 
 
 @pytest.mark.parametrize("form", BAD)

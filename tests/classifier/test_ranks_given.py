@@ -119,6 +119,25 @@ def test_frames_of_clips_go_the_way_of_photos():
     assert found.heatmap().shape == (10, 20, 30)
 
 
+def test_a_model_of_three_channels_may_be_one_of_clips():
+    says = r"as the model was trained; for clips preprocess='imagenet,\.\.\.' or the like"
+    with pytest.warns(AssumedPreprocessWarning, match=says):
+        assert fastcam.load(conv3(3)).preprocess.channels == "bands"
+    with pytest.warns(AssumedPreprocessWarning, match="as the model was trained$"):
+        fastcam.load(conv3(2))
+
+
+def test_dark_frames_of_clips_of_16_bits():
+    """A frame alone doesn't tell how many bits are filled; the clip does."""
+    model = fastcam.load(conv3(3), preprocess="imagenet,fit=stretch")
+    clip = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
+    clip[2] //= 16
+    expected = model.vision.prepare(clip).network_input
+    np.testing.assert_array_equal(model.vision.prepare(clip.astype(np.uint16) * 257).network_input, expected)
+    with pytest.raises(InputError, match="clip: expected 8 or 16 bits a pixel; got values .* leave 16 bits unfilled"):
+        model.explain(clip.astype(np.uint16) * 16)
+
+
 @pytest.mark.parametrize("channels", ["bgr", "rgb"])
 def test_channels_of_clips(channels):
     model = fastcam.load(conv3(3), preprocess=f"raw,channels={channels},fit=stretch")

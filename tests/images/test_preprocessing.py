@@ -230,7 +230,10 @@ def test_a_configuration_that_does_not_fit_is_named(tmp_path):
     (tmp_path / "model.onnx").write_bytes(classifier())
     timm = {"mean": [0], "std": [1], "crop_pct": 1, "input_size": [3, 20, 20]}
     (tmp_path / "config.json").write_text(json.dumps(timm), encoding="utf-8")
-    with pytest.raises(InputError, match=r"takes 16×16; got 20×20 \(preprocess from: .*config\.json\)"):
+    with pytest.raises(
+        InputError,
+        match=r"takes 16×16; got 20×20. Use size=16x16 \(preprocess from: .*config\.json\); give preprocess=",
+    ):
         fastcam.load(tmp_path / "model.onnx")
 
 

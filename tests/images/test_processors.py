@@ -156,7 +156,9 @@ def test_an_image_processor_within_a_processors_file_comes_first(tmp_path):
     model = fastcam.load(tmp_path / "model.onnx")
     assert (model.preprocess.size, model.preprocess_origin) == ((32, 32), str(tmp_path / "processor_config.json"))
     (tmp_path / "processor_config.json").write_text('{"processor_class": "X"}', encoding="utf-8")
-    with pytest.raises(InputError, match=r"takes 32×32; got 64×64 \(preprocess from: .*preprocessor_config\.json\)"):
+    with pytest.raises(
+        InputError, match=r"takes 32×32; got 64×64. Use size=32x32 \(preprocess from: .*preprocessor_config\.json\)"
+    ):
         fastcam.load(tmp_path / "model.onnx")
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 import fastcam
 from fastcam import InputError
+from fastcam.images.bands import band_values
 from fastcam.images.photos import photo_pixels, read_photo
 from tests.model.models import red_finder
 
@@ -180,3 +181,17 @@ def test_damaged_npy_files(tmp_path, model):
     np.save(tmp_path / "bands.npy", np.zeros((40, 50, 13), np.uint16))
     with pytest.raises(InputError, match=r"bands\.npy: expected .* got \(40, 50, 13\) uint16.*preprocess='bands"):
         model.explain(tmp_path / "bands.npy")
+
+
+@pytest.mark.parametrize("door", [photo_pixels, band_values])
+def test_arrays_in_files_are_refused_by_their_size_before_they_are_read(tmp_path, monkeypatch, door):
+    file = tmp_path / "scene.npy"
+    np.save(file, np.zeros((20, 30, 3), np.uint8))
+    assert door(file).shape == door(file.read_bytes()).shape == (20, 30, 3)
+    data = file.read_bytes().replace(b"(20, 30, 3)", b"(99999999, 99999999, 3)").replace(b" " * 12 + b"\n", b"\n")
+    huge = tmp_path / "huge.npy"
+    huge.write_bytes(data)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    for given in (file, file.read_bytes(), huge, data):
+        with pytest.raises(InputError, match="at most 500 pixels a band .decompression bombs.; got .*, 3. uint8"):
+            door(given)

@@ -11,6 +11,7 @@ import pytest
 
 import fastcam
 from fastcam.results import Failure, Found, ImageExplanation
+from tests.model import ranks
 from tests.results.explained import LABELS, SIZES, model, of_rank, photos, without_boxes
 
 
@@ -209,9 +210,24 @@ def test_files_are_kept_upright_as_the_network_sees_them(tmp_path):
     np.testing.assert_array_equal(kept, np.rot90(photos()[0], -1))
 
 
+def test_kept_images_of_files_that_are_mapped_are_copies(tmp_path):
+    values, file = photos()[0], tmp_path / "photo.npy"
+    np.save(file, values)
+    explanation = model().explain(file, keep_images=True)
+    with file.open("r+b") as written:
+        written.seek(-values.nbytes, 2)
+        written.write(bytes(values.nbytes))
+    kept = explanation[0].image
+    assert kept is not None
+    np.testing.assert_array_equal(kept, values)
+
+
 def test_keep_images_is_checked():
     with pytest.raises(fastcam.InputError, match="keep_images: expected True or False; got 'yes'"):
         model().explain(photos(), keep_images="yes")  # pyright: ignore[reportArgumentType]
     tensor = np.zeros((1, 3, 16, 16), np.float32)
     with pytest.raises(fastcam.InputError, match="keep_images: expected with images alone, as tensors have no pixels"):
         model().explain(tensors=tensor, keep_images=True)
+    signals = fastcam.load(ranks.network(1).model, preprocess="raw")
+    with pytest.raises(fastcam.InputError, match="keep_images: expected with images alone, as signals, volumes and"):
+        signals.explain(ranks.array(1), keep_images=True)

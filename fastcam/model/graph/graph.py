@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastcam.errors import ModelError
 from fastcam.images.inputs import EXPECTED, FIRST
 from fastcam.model.file.source import Parsed
-from fastcam.model.run.constants import fits
+from fastcam.model.run.constants import misfit
 
 if TYPE_CHECKING:
     import onnx
@@ -172,8 +172,8 @@ def _constants(model: onnx.ModelProto, given: Mapping[str, NDArray[Any]]) -> dic
         if name not in kinds:
             raise ModelError(f"constants: expected names of the model's inputs {list(kinds)}; got {name!r}")
         wanted = np.dtype(tensor_dtype_to_np_dtype(kinds[name]))
-        if not fits(value, wanted):
-            raise ModelError(f"constants: expected {wanted} for {name!r}; got {value.dtype}")
+        if reason := misfit(value, wanted):
+            raise ModelError(f"constants: expected {wanted} for {name!r}; got {reason}")
         found[name] = value.astype(wanted)
     return found
 

@@ -17,15 +17,28 @@ AS_LOADED: Constants = {}
 """No other values than those that the model was loaded with."""
 
 
-def fits(value: NDArray[Any], wanted: DTypeLike) -> bool:
-    """Return whether a value may be converted to an input's dtype: numbers, but no fractions to whole numbers.
+def misfit(value: NDArray[Any], wanted: DTypeLike) -> str:
+    """Return in words why a value can't be converted to an input's dtype; empty where it can be.
+
+    Fractions aren't made whole numbers; finite numbers that the dtype doesn't reach aren't wrapped or made infinite.
 
     Examples
     --------
-    >>> fits(np.array(1.5), np.float32), fits(np.array(1.5), np.int64), fits(np.array(2), np.float32)
-    (True, False, True)
+    >>> misfit(np.array(1.5), np.float32), misfit(np.array(1.5), np.int64), misfit(np.array([2, 300]), np.uint8)
+    ('', 'float64', '2 to 300, outside 0 to 255')
     """
-    return value.dtype.kind in "biuf" and not (value.dtype.kind == "f" and np.dtype(wanted).kind in "biu")
+    dtype = np.dtype(wanted)
+    if value.dtype.kind not in "biuf" or (value.dtype.kind == "f" and dtype.kind in "biu"):
+        return str(value.dtype)
+    if not value.size:
+        return ""
+    if dtype.kind in "biu":
+        least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        low, high = int(value.min()), int(value.max())
+        return "" if least <= low and high <= most else f"{low} to {high}, outside {least} to {most}"
+    with np.errstate(over="ignore"):
+        lost = np.isfinite(value) & ~np.isfinite(value.astype(dtype))
+    return f"{value[lost][0]}, too large for it" if lost.any() else ""
 
 
 def of_each(given: Any, loaded: Constants, batch: int | None, count: int) -> Sequence[Constants]:
@@ -35,7 +48,8 @@ def of_each(given: Any, loaded: Constants, batch: int | None, count: int) -> Seq
     ----------
     given
         None, or a mapping of names to values: of the shape that the model was loaded with, for all images; or with one
-        row an image, whether in place of a first axis of one or in front of all axes.
+        row an image, whether in place of a first axis of the batch or in front of all axes. What can be read as either,
+        with as many images as the batch has items and rows that differ, is refused.
     loaded
         The values that the model was loaded with.
     batch
@@ -51,7 +65,7 @@ def of_each(given: Any, loaded: Constants, batch: int | None, count: int) -> Seq
     Raises
     ------
     InputError
-        No such input, or another dtype, shape or number of rows.
+        No such input, another dtype, shape or number of rows, or a shape that can be read in two ways.
 
     Examples
     --------
@@ -79,11 +93,16 @@ def of_each(given: Any, loaded: Constants, batch: int | None, count: int) -> Seq
 def _rows(name: str, value: Any, loaded: NDArray[Any], lead: int, count: int) -> list[NDArray[Any]]:
     """Return the value for each image."""
     array, shape = host_array(f"constants: {name!r}", value), loaded.shape
-    if not fits(array, loaded.dtype):
-        raise InputError(f"constants: expected {loaded.dtype} for {name!r}; got {array.dtype}")
-    with np.errstate(over="ignore"):
-        array = array.astype(loaded.dtype)
+    if reason := misfit(array, loaded.dtype):
+        raise InputError(f"constants: expected {loaded.dtype} for {name!r}; got {reason}")
+    array = array.astype(loaded.dtype)
     by_image = shape[:1] == (lead,)
+    if by_image and count == lead > 1 and array.shape == shape and (array != array[:1]).any():
+        raise InputError(
+            f"constants: expected shape {(count, *shape)} for {name!r}, one value an image; got {shape}, which may be "
+            f"one value for all images, as the model was loaded with, or one row an image. Use "
+            f"np.stack([value] * {count}) or np.stack([rows] * {lead}, axis=1)"
+        )
     if by_image and array.shape == (count, *shape[1:]):
         return [np.repeat(array[n : n + 1], lead, axis=0) for n in range(count)]
     if array.shape == (count, *shape):

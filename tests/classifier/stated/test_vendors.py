@@ -52,6 +52,27 @@ def test_every_vendor_is_understood(tmp_path, name):
     assert (model.assumed is None) == bool(made.preprocess)
 
 
+def test_assumed_values_stand_in_the_stated_order_of_colours():
+    model = fastcam.load(network({"Image.BitmapPixelFormat": "Bgr8"}).SerializeToString())
+    assert (model.preprocess.channels, model.preprocess_origin) == ("bgr", "metadata (ONNX Image), default")
+    assert (model.preprocess.mean, model.preprocess.std) == ((0.406, 0.456, 0.485), (0.225, 0.224, 0.229))
+    photo = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    rgb = fastcam.load(network().SerializeToString(), preprocess="imagenet")
+    expected = rgb.vision.prepare(photo).network_input[:, ::-1]
+    np.testing.assert_array_equal(model.vision.prepare(photo).network_input, expected)
+
+
+def test_errors_of_what_is_stated_and_assumed_say_where_from():
+    data = network({"Image.BitmapPixelFormat": "Gray8"}).SerializeToString()
+    says = r"mean: expected one number.* \(preprocess from: metadata \(ONNX Image\), default\); give preprocess="
+    with pytest.raises(InputError, match=says):
+        fastcam.load(data)
+    with pytest.raises(InputError, match=says):
+        fastcam.load(data, preprocess="fit=stretch")
+    with pytest.raises(InputError, match=r"takes 16×16; got 9×9. Use size=16x16 \(preprocess from: argument\)$"):
+        fastcam.load(data, preprocess="unit,size=9")
+
+
 def test_the_table_shows_the_order():
     assert [vendor.name for vendor in VENDORS] == [
         *("Ultralytics", "OpenVINO Model API", "class lists in the graph", "Azure Custom Vision"),
