@@ -7,8 +7,10 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
+from fastcam.arrays.checks import check_unmasked
 from fastcam.arrays.pool import check_threads
 from fastcam.classifier.classifier import Classifier
 from fastcam.classifier.configuration import named_classes, wanted
@@ -17,7 +19,6 @@ from fastcam.classifier.stated.evidence import Evidence
 from fastcam.errors import AssumedPreprocessWarning, InputError, LabelsWarning
 from fastcam.images.fit import default_preprocess, is_of_frames
 from fastcam.images.preprocessing import Preprocess
-from fastcam.images.tensors import host_array
 from fastcam.model.file.source import read_source
 from fastcam.model.head.discovery import Discovery, discover, verify
 from fastcam.model.head.head import OWN, Head
@@ -114,7 +115,9 @@ def load(
     """
     import onnxruntime as ort
 
-    values = {name: host_array(f"constants: {name!r}", value) for name, value in (constants or {}).items()}
+    for name, value in (constants or {}).items():
+        check_unmasked(f"constants: {name!r}", value)
+    values = {name: np.asarray(value) for name, value in (constants or {}).items()}
     _check_options(head, output, threads, session_options, activation)
     path = source = opening = None
     if isinstance(model, ort.InferenceSession):
