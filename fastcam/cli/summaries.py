@@ -129,8 +129,9 @@ def _write_picture(path: Path, overlays: Sequence[tuple[Path, str]], font: str |
 
 def _small(path: Path, wide: int) -> NDArray[np.uint8]:
     import numpy as np
-    from PIL import Image
 
-    with Image.open(path) as picture:
+    from fastcam.images.formats import open_image
+
+    with open_image(path) as picture:
         picture.thumbnail((wide, wide))
         return np.asarray(picture.convert("RGB"))

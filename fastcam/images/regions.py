@@ -18,8 +18,8 @@ MOST_TIMES = 4  # longer side of a whole photo's network input, in lengths of th
 def visible(region: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, ...]:
     """Return the intersection of a region with a photo of (height, width) `size`; or xx of (length,), and so on."""
     rank = len(size)
-    starts = (max(0, start) for start in region[:rank])
-    return (*starts, *(min(side, end) for side, end in zip(size[::-1], region[rank:], strict=True)))
+    starts = [max(0, start) for start in region[:rank]]
+    return *starts, *[min(size[-1 - k], region[rank + k]) for k in range(rank)]
 
 
 def is_region(region: tuple[int, ...]) -> bool:
@@ -173,10 +173,10 @@ def part_of(region: tuple[int, ...], size: tuple[int, ...]) -> Part:
     >>> part_of((-10, 0, 30, 20), (20, 20))
     Part(place=(0, 0, 20, 20), sides=(20, 40), window=(10, 0, 30, 20))
     """
-    rank = len(size)
-    starts, ends, place = region[:rank], region[rank:], visible(region, size)
-    sides = tuple(end - start for start, end in zip(starts, ends, strict=True))[::-1]
-    return Part(place, sides, tuple(edge - start for edge, start in zip(place, starts * 2, strict=True)))
+    # Lists, not generators, whose tuples would be cut from longer ones: that costs time on each frame.
+    rank, place = len(size), visible(region, size)
+    sides = (*[region[2 * rank - 1 - k] - region[rank - 1 - k] for k in range(rank)],)
+    return Part(place, sides, (*[place[k] - region[k % rank] for k in range(2 * rank)],))
 
 
 def placed(seen: NDArray[Values], part: Part, size: tuple[int, ...], unseen: float = 0) -> NDArray[Values]:

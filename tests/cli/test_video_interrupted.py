@@ -73,7 +73,7 @@ def test_a_full_disk_for_lines(files, capsys):
 def test_a_full_disk_for_the_video(files, capsys):
     (files / "out.mp4").write_bytes(b"good")
     make(files / "long.mkv", noise())
-    with full_after(50_000):
+    with full_after(35_000):
         assert run("long.mkv", "-o", "out.mp4", "--jsonl", "out.jsonl") == 2
     assert "out.mp4: can't be written (File too large)" in capsys.readouterr().err
     assert (files / "out.mp4").read_bytes() == b"good"

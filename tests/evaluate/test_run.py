@@ -205,7 +205,7 @@ def test_one_forward_a_photo(model_and_data, tmp_path, monkeypatch):
     model, data = model_and_data
     session, runs = model.vision.session, []
     run = session.run
-    monkeypatch.setattr(session, "run", lambda *given: runs.append(1) or run(*given))
+    monkeypatch.setattr(session, "run", lambda *given, **more: runs.append(1) or run(*given, **more))
     again(model_and_data, tmp_path, methods=("cam", "gradcam", "layercam", "finercam"))
     assert len(runs) == len(data)
 
