@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from fastcam.errors import InputError
 from fastcam.images.recordings import SUFFIXES, split_key
+from fastcam.images.sources import check_no_url
 from fastcam.images.volumes import KINDS
 
 WILDCARDS = "*?["
@@ -103,6 +104,7 @@ def _files_of(name: str, beside: frozenset[str], missing: bool, signs: str) -> l
         return _in_folder(name, beside)
     if os.path.lexists(name) or not any(sign in name for sign in signs):
         if not missing and not os.path.exists(split_key(name)[0]):
+            check_no_url(name)
             raise InputError(f"{name}: no such file; expected a photo")
         return [Listed(name)]
     paths = [path for path in sorted(glob.glob(name, recursive=True)) if os.path.abspath(path) not in beside]

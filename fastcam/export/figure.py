@@ -13,7 +13,7 @@ from PIL import Image
 from fastcam.arrays.scalars import is_whole
 from fastcam.arrays.values import Boxes
 from fastcam.errors import InputError
-from fastcam.export.masks import check_images, check_size
+from fastcam.export.masks import check_images, check_size, check_whole
 from fastcam.export.overlays import name_of, overlay
 from fastcam.export.pictures import picture_of
 from fastcam.export.sheet import Cell, gap_of, legend, row_of, stacked
@@ -119,6 +119,7 @@ def show(
 
 
 def _photos(images: Any, explanation: Explanation) -> Any:
+    check_whole(explanation)
     if not isinstance(explanation, Explanation):
         raise InputError(f"explanation: expected the result of Classifier.explain; got {type(explanation).__name__}")
     check_images(explanation)

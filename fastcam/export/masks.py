@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fastcam.arrays.components import label_images
 from fastcam.errors import InputError
 from fastcam.images.regions import placed
-from fastcam.results import Explanation
+from fastcam.results import Explanation, Found, ImageExplanation
 
 OTHERS = {1: ("signals", "overlay_signal"), 3: ("volumes or clips", "overlay_slices, overlay_frames")}  # by rank
 
@@ -38,6 +38,15 @@ def check_images(explanation: Explanation) -> None:
         kind, drawn = OTHERS[rank]
         size = tuple(explanation.image_sizes[0].tolist())
         raise InputError(f"explanation: expected one of images; got one of {kind}, {size}. Draw it with {drawn}")
+
+
+def check_whole(explanation: Any) -> None:
+    """Check that an explanation isn't what iterating over one yields, or raise `InputError`."""
+    if isinstance(explanation, ImageExplanation | Found):
+        raise InputError(
+            f"explanation: expected the result of Classifier.explain; got {type(explanation).__name__}. Give the "
+            "result itself with item= and map=, or a part of it such as explanation[0:1]"
+        )
 
 
 def check_size(explanation: Explanation, n: int, size: tuple[int, int]) -> None:

@@ -21,7 +21,7 @@ from fastcam.arrays.scalars import check_index, is_whole
 from fastcam.errors import InputError
 from fastcam.export.fonts import given_face
 from fastcam.export.marks import Mark, draw_marks, draw_outline, unseen_parts
-from fastcam.export.masks import check_images, check_size
+from fastcam.export.masks import check_images, check_size, check_whole
 from fastcam.export.pictures import picture_of
 from fastcam.export.shown import count_of, share_of
 from fastcam.export.text import Font, can_draw
@@ -174,6 +174,7 @@ def _map_and_region(
 
     The region and the limits are None if unknown.
     """
+    check_whole(explanation)
     if not isinstance(explanation, Explanation):
         if not all(is_whole(one) and one == 0 for one in (item, map)):
             raise InputError(f"item, map: expected with an Explanation only; got {item!r}, {map!r}")

@@ -18,7 +18,7 @@ from fastcam.arrays.masks import threshold_masks
 from fastcam.arrays.scalars import check_index
 from fastcam.arrays.values import Window
 from fastcam.errors import InputError
-from fastcam.export.masks import check_images, check_size
+from fastcam.export.masks import check_images, check_size, check_whole
 from fastcam.export.pictures import picture_of
 from fastcam.images.photos import Photo
 from fastcam.images.regions import Part, part_of, placed
@@ -141,6 +141,7 @@ def segment(
 
 def _maps_and_part(explanation: Explanation | ArrayLike, item: Any, size: tuple[int, int]) -> tuple[ArrayLike, Part]:
     """Return the maps, and the part of the photo that they cover."""
+    check_whole(explanation)
     if not isinstance(explanation, Explanation):
         if item != 0:
             raise InputError(f"item: expected with an Explanation only; got {item!r}")

@@ -11,6 +11,7 @@ from fastcam.arrays.checks import float_array, limits_of
 from fastcam.arrays.maps import heatmaps
 from fastcam.arrays.scalars import check_index, is_number, is_whole
 from fastcam.errors import InputError
+from fastcam.export.masks import check_whole
 from fastcam.export.text import Font, can_draw
 from fastcam.results import Explanation
 from fastcam.results.heatmap import heatmap_of
@@ -52,6 +53,7 @@ def shown_of(
     InputError
         No such item or map; an explanation of something else; limits that aren't two numbers.
     """
+    check_whole(explanation)
     rank = len(size)
     ends = limits_of(limits, (1,))
     if not isinstance(explanation, Explanation):

@@ -124,7 +124,7 @@ def source_of(photo: Any, name: str = "image") -> Source:
     """
     if isinstance(photo, str | os.PathLike):
         path = os.fsdecode(photo)
-        _check_no_url(path)
+        check_no_url(path)
         return Source(Path(path), str(photo))
     if isinstance(photo, bytes | bytearray | memoryview):
         data = bytes(photo)
@@ -153,7 +153,8 @@ def _from_file_object(photo: Any, name: str) -> Source:
     return Source(io.BytesIO(bytes(data)), name)
 
 
-def _check_no_url(path: str) -> None:
+def check_no_url(path: str) -> None:
+    """Check that a path is no URL, or raise `InputError`."""
     found = URL.match(path)
     if found is None or os.path.exists(path):
         return

@@ -68,7 +68,7 @@ class ImageExplanation(Sequence[Found]):
 
     def _title(self) -> str:
         made = ", ".join(f"{name}={self.settings[name]!r}" for name in ("method", "convention", "engine"))
-        return f"ImageExplanation(image {self.image_index} of {'×'.join(map(str, self.image_size))}, {made})"
+        return f"ImageExplanation(image {self.image_index}, size {self.image_size}, {made})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON: size, part that the network saw, and a record of each class.

@@ -125,6 +125,10 @@ BAD = {
         ["explain", "model.onnx", "a/photo.png", "c.png", "-o", "out"],
         "c.png: no such file; expected a photo",
     ),
+    "URL": (
+        ["explain", "model.onnx", "https://example.org/dog.jpg", "-o", "out"],
+        "https://example.org/dog.jpg: expected a file of this machine; got a URL",
+    ),
     "broken photo": (["explain", "model.onnx", "names.txt", "a/photo.png", "-o", "out"], "names.txt: not an image"),
     "empty folder": (
         ["explain", "model.onnx", "a/photo.png", "none", "-o", "out"],

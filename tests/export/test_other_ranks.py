@@ -61,3 +61,22 @@ def test_boxes_in_npz_have_the_name_of_their_kind(rank, field, tmp_path):
     np.testing.assert_array_equal(held[field], getattr(found.boxes, field))
     np.testing.assert_array_equal(held["area"], found.boxes.area)
     assert "xyxy" not in held
+
+
+@pytest.mark.parametrize("part", [lambda e: e[0], lambda e: e[0][0]], ids=["image", "class"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda photo, part: export.overlay(photo, part),
+        lambda photo, part: export.show(photo, part),
+        lambda photo, part: export.segment(photo, part),
+        lambda photo, part: export.overlay_signal(photo[:, 0, 0], part),
+    ],
+    ids=["overlay", "show", "segment", "overlay_signal"],
+)
+def test_what_iterating_yields_is_refused_with_what_to_give(call, part):
+    image = photos()[0]
+    with pytest.raises(
+        InputError, match=r"explanation: expected the result .* got (ImageExplanation|Found)\. .*\[0:1\]"
+    ):
+        call(image, part(model().explain(image)))

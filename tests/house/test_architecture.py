@@ -205,3 +205,8 @@ def test_a_public_function_stays_what_it_is_after_its_module_is_imported():
 
     assert callable(fastcam.overlay)
     assert fastcam.overlay is fastcam.export.overlays.overlay
+
+
+def test_rooms_need_no_import_of_their_own():
+    code = "import fastcam; fastcam.images.network_input, fastcam.export.overlay_signal, fastcam.evaluate.evaluate"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -66,7 +66,7 @@ def test_many_classes_are_shortened():
 
 def test_one_image_and_one_class(found):
     title, *lines = repr(found[1]).splitlines()
-    assert title == "ImageExplanation(image 1 of 24×24, method='cam', convention='paper', engine='cpu')"
+    assert title == "ImageExplanation(image 1, size (24, 24), method='cam', convention='paper', engine='cpu')"
     assert lines[0].startswith("[1]  ")
     name, score = LABELS[found.class_index[1, 0]], found.score_text(1, 0)
     box = found.boxes.xyxy[1, 0].tolist()
