@@ -82,7 +82,8 @@ def _sign(
     runs = _fitting(_cleaned(name), _cleaned(score), size, room[0] - 2 * margin, given)
     width = sum(width_of(run, size) for run in runs)
     top, bottom = zip(*(_extent(run, size) for run in [Run(BUNDLED, "Ág"), *runs]), strict=True)
-    sides = (min(room[0], round(width) + 2 * margin), min(room[1], max(bottom) - min(top) + 2 * margin))
+    hook = max(0, size // 8 - margin)  # of a last "f", beyond the width that its font states
+    sides = (min(room[0], round(width) + 2 * margin + hook), min(room[1], max(bottom) - min(top) + 2 * margin))
     picture = Image.new("RGB", sides, paper)
     x = float(margin)
     for run in runs:
