@@ -166,7 +166,7 @@ def _check_finite(values: NDArray[Any], name: str) -> None:
 
 
 def _from_npy(file: str, _key: str | None, name: str, rank: int, channels: int | None) -> NDArray[Any]:
-    return npy_values(Source(Path(file), name), lambda *header: _check_header(*header, name, rank, channels))
+    return npy_values(Source(Path(file), name), lambda shape, dtype: _check_header(shape, dtype, name, rank, channels))
 
 
 def _from_npz(file: str, key: str | None, name: str, rank: int, channels: int | None) -> NDArray[Any]:

@@ -1,5 +1,7 @@
 """Constants with each image: as of a model that was loaded with these values, by every method, or refused."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -62,7 +64,7 @@ def data_of(name, opset=17):
     image, outputs, own = IMAGE, "float[N, 5] logits", {**WEIGHTS, **weights}
     if "float16" in further:
         image, outputs = (text.replace("float", "float16") for text in (image, outputs))
-        own = {key: (0.5 * noise(9, *shape) - 0.3).astype(np.float16) for key, shape in own.items()}
+        own: Any = {key: (0.5 * noise(9, *shape) - 0.3).astype(np.float16) for key, shape in own.items()}
     return build(body, f"{further}, {image}", outputs, opset, **own)
 
 

@@ -33,7 +33,7 @@ def misfit(value: NDArray[Any], wanted: DTypeLike) -> str:
     if not value.size:
         return ""
     if dtype.kind in "biu":
-        least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype.name).min, np.iinfo(dtype.name).max)
         low, high = int(value.min()), int(value.max())
         return "" if least <= low and high <= most else f"{low} to {high}, outside {least} to {most}"
     with np.errstate(over="ignore"):
