@@ -179,7 +179,9 @@ def test_damaged_npy_files(tmp_path, model):
         with pytest.raises(InputError, match="image: can't be read as an NPY file of numbers"):
             model.explain((tmp_path / name).read_bytes())
     np.save(tmp_path / "bands.npy", np.zeros((40, 50, 13), np.uint16))
-    with pytest.raises(InputError, match=r"bands\.npy: expected .* got \(40, 50, 13\) uint16.*preprocess='bands"):
+    with pytest.raises(
+        InputError, match=r"bands\.npy: expected .* got \(40, 50, 13\) uint16.*preprocess='raw,channels=bands"
+    ):
         model.explain(tmp_path / "bands.npy")
 
 

@@ -189,7 +189,8 @@ def test_a_photo_waits_so_long_only(model, monkeypatch):
     going = threading.Event()
 
     class Slow:
-        head, labels, path, preprocess = model.head, model.labels, None, model.preprocess
+        head, labels, path = model.head, model.labels, None
+        preprocess, input = model.preprocess, model.input
 
         def explain(self, *arguments, **options):
             going.wait(WAIT)

@@ -198,7 +198,7 @@ def test_closing_twice(model):
 
 def test_a_defect_is_logged_and_the_server_goes_on(model, caplog):
     class Broken:
-        head, labels, preprocess = model.head, None, model.preprocess
+        head, labels, preprocess, input = model.head, None, model.preprocess, model.input
 
         def explain(self, *_, **__):
             raise ZeroDivisionError("a defect")
