@@ -57,7 +57,7 @@ def left_out(folder: str, names: list[str]) -> set[str]:
     """Names in a folder of tests that wheels aren't tested by."""
     here = Path(folder).relative_to(ROOT / "tests")
     tests = {name for name in names if name.startswith("test_") and (here / name).as_posix() not in FOR_WHEELS}
-    return tests | {"cuda", "published.py", "__pycache__"}
+    return tests | {"cuda", "published.py", "fonts.py", "__pycache__"}
 
 
 def installed_wheel(folder: Path) -> str:
@@ -67,7 +67,7 @@ def installed_wheel(folder: Path) -> str:
     venv.create(folder / "venv", with_pip=True)
     fresh = str(folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python")
     built = next((folder / "dist").glob("*.whl"))
-    tools = ("pytest", "pytest-benchmark", "pytest-xdist", "hypothesis")
+    tools = ("pytest", "pytest-benchmark", "pytest-xdist", "hypothesis", "pandas")  # which an example needs
     run(fresh, "-m", "pip", "install", "-q", f"{built}[video]", *tools, cwd=folder)
     return fresh
 
