@@ -18,8 +18,11 @@ from fastcam.arrays.grids import Axis, Grid, axis, grid
 from fastcam.arrays.scalars import is_whole
 from fastcam.errors import InputError
 
+# By the number of places, what a user calls a thing of that rank, the arrays that are one, and its axes and corners.
+KINDS = {1: "signal", 2: "image", 3: "volume"}
+SHAPES = {1: "(L,) or (L, C)", 3: "(D, H, W) or (D, H, W, C)"}
 AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
-SIDES = {1: ("x0", "x1"), 3: ("x0", "y0", "z0", "x1", "y1", "z1")}
+SIDES = {1: ("x0", "x1"), 2: ("x0", "y0", "x1", "y1"), 3: ("x0", "y0", "z0", "x1", "y1", "z1")}
 NEIGHBORS = {1: (2,), 2: (8, 4), 3: (26, 6)}  # all of a sample, pixel or voxel; those that share a side
 LAYOUTS = {"NCHW": 2, "NHWC": 2, "NCW": 1, "NWC": 1, "NCDHW": 3, "NDHWC": 3}
 Floats = NDArray[np.float32]

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
+from fastcam.arrays.places import KINDS
 from fastcam.errors import InputError
 from fastcam.images.recordings import SUFFIXES, split_key
 from fastcam.images.sources import check_no_url
-from fastcam.images.volumes import KINDS
 
 WILDCARDS = "*?["
 STDIN = "-"

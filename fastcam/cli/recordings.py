@@ -31,14 +31,16 @@ def open_recording(path: str, rank: int, channels: int | None = None) -> Opened:
     BackendError
         nibabel or PyAV isn't installed.
     """
+    from fastcam.arrays.places import KINDS
     from fastcam.images.recordings import SUFFIXES, is_recording, read_recording
 
     if is_recording(path):
         return Opened(read_recording(path, rank, channels))
     if rank == 3 and channels in (3, None):
         return _clip(path)
-    kind = {1: "signals", 3: "volumes"}[rank]
-    raise InputError(f"{path}: expected a file of {', '.join(SUFFIXES)}, as the model takes {kind}; got another ending")
+    raise InputError(
+        f"{path}: expected a file of {', '.join(SUFFIXES)}, as the model takes {KINDS[rank]}s; got another ending"
+    )
 
 
 def _clip(path: str) -> Opened:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TABLE = "results.csv"
-AXES = {2: ("x0", "x1"), 4: ("x0", "y0", "x1", "y1"), 6: ("x0", "y0", "z0", "x1", "y1", "z1")}  # by a box's length
 BEFORE = ("class_index", "label", "score", "logit", "is_probability")
 AFTER = ("area", "peak", "method", "how", "convention", "threshold", "connectivity", "engine", "overlay")
 ALL = math.inf  # overlays in a picture: all of them
@@ -99,11 +98,12 @@ def _cell(text: str) -> str:
 
 
 def _rows(records: Iterable[Mapping[str, Any]]) -> Iterator[Sequence[Any]]:
+    from fastcam.arrays.places import SIDES
     from fastcam.results.text import legible
 
     head: Sequence[Any] = ()
     for record in records:
-        axes = AXES[len(record["seen"])]
+        axes = SIDES[len(record["seen"]) // 2]
         if not head:
             head = ("file", *BEFORE, *axes, *AFTER, *record["size"])
             yield head

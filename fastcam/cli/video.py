@@ -116,7 +116,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _check_rank(model: Classifier) -> None:
     """Refuse models that would take a frame for a signal or a volume."""
-    from fastcam.images.volumes import KINDS
+    from fastcam.arrays.places import KINDS
 
     if model.input.rank != 2:
         raise InputError(

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from fastcam.arrays.colors import colormap as table_of
+from fastcam.arrays.places import AXES, SHAPES
 from fastcam.arrays.scalars import check_index, is_number
 from fastcam.errors import InputError
 from fastcam.export.marks import draw_box
@@ -20,8 +21,6 @@ from fastcam.export.text import Font
 from fastcam.results import Explanation
 
 Pixels = NDArray[np.uint8]
-AXES = ("depth", "height", "width")
-SHAPES = "(D, H, W) or (D, H, W, C)"
 LINES = 0.35  # opacity of the lines through the place of the other slices
 
 
@@ -121,7 +120,7 @@ def overlay_slices(
     if place is None:
         place = tuple(int(i) for i in np.unravel_index(found.heat.argmax(), size))
     cells = []
-    for axis, name in enumerate(AXES):
+    for axis, name in enumerate(AXES[3]):
         cell = _slice(values, found, axis, place[axis], look, box)
         _draw_lines(
             cell, [round((p + 0.5) * s) for k, (p, s) in enumerate(zip(place, look.scale, strict=True)) if k != axis]
@@ -186,10 +185,11 @@ def overlay_montage(
     columns = math.ceil(number**0.5) if columns is None else count_of("columns", columns, 64)
     look = _look(values, colormap, opacity, levels, spacing, count_of("side", side, 4096, 16))
     found = shown_of(explanation, item, map, size, limits, font)
-    places = [(2 * k + 1) * size[axis] // (2 * number) for k in range(number)]
+    name = AXES[3][axis]
     cells = [
-        Cell(_slice(values, found, axis, place, look, box), (f"{AXES[axis]} {place}", "")) for place in places
-    ]  # fmt: skip
+        Cell(_slice(values, found, axis, place, look, box), (f"{name} {place}", ""))
+        for place in _middles(size[axis], number)
+    ]
     rows = [cells[start : start + columns] for start in range(0, number, columns)]
     return _sheet(rows, found, colormap, label, None, font)
 
@@ -251,7 +251,7 @@ def overlay_frames(
     look = Look(table_of(colormap), share_of(opacity), (0, 255), (1, scale, scale))
     found = shown_of(explanation, item, map, size, limits, font)
     cells = []
-    for place in ((2 * k + 1) * size[0] // (2 * number) for k in range(number)):
+    for place in _middles(size[0], number):
         title = f"frame {place}" if rate is None else f"{place / rate:.2f} s"
         cells.append(Cell(_slice(values, found, 0, place, look, box), (title, "")))
     return _sheet([cells], found, colormap, label, None, font)
@@ -262,7 +262,7 @@ def overlay_frames(
 
 def _volume(volume: Any, channel: Any) -> NDArray[Any]:
     """Return a volume (D, H, W) of one channel, or (D, H, W, 3) uint8 of colors."""
-    values = finite_array("volume", volume, (3, 4), SHAPES)
+    values = finite_array("volume", volume, (3, 4), SHAPES[3])
     if values.ndim == 3 or (values.shape[3] == 3 and values.dtype == np.uint8):
         check_index("channel", channel, 1)
         return values
@@ -309,6 +309,11 @@ def _letters(axes: Any) -> tuple[str, str, str] | None:
 # ---- pixels ----------------------------------------------------------------------------------------------------------
 
 
+def _middles(length: int, count: int) -> list[int]:
+    """Return the middles of as many equal parts of an axis."""
+    return [(2 * k + 1) * length // (2 * count) for k in range(count)]
+
+
 def _slice(values: NDArray[Any], found: Shown, axis: int, place: int, look: Look, box: bool) -> Pixels:
     """Return a slice with its heatmap, and its box if it crosses one."""
     down, across = (k for k in range(3) if k != axis)
@@ -352,7 +357,7 @@ def _sheet(
     if label and found.label:
         notes = [" ".join(found.label), *notes]
     if axes is not None:
-        notes.append(", ".join(f"{name} grows to {letter}" for name, letter in zip(AXES, axes, strict=True)))
+        notes.append(", ".join(f"{name} grows to {letter}" for name, letter in zip(AXES[3], axes, strict=True)))
     blocks = [row_of(row, wide, font) for row in rows]
     blocks.append(legend(colormap, found.limits, notes, max(block.shape[1] for block in blocks), wide))
     return stacked(blocks, gap_of(wide), gap_of(wide))

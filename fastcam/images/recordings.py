@@ -16,12 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.arrays.memory import check_memory
+from fastcam.arrays.places import KINDS, SHAPES
 from fastcam.errors import BackendError, InputError
 from fastcam.images.sources import Source, npy_header, npy_values
 
 SUFFIXES = (".npy", ".npz", ".nii", ".nii.gz")
-SHAPES = {1: "(L,) or (L, C)", 3: "(D, H, W) or (D, H, W, C)"}
-KINDS = {1: "a signal", 3: "a volume"}
 PIECE = 1 << 24  # values whose finiteness is checked at once
 HINT = "Cut out a part of it first"
 
@@ -136,7 +135,7 @@ def _check_header(shape: Sequence[int], dtype: np.dtype[Any], name: str, rank: i
         raise InputError(f"{name}: expected an array of numbers; got one of Python objects, which aren't loaded")
     if dtype.kind not in "fiu":
         raise InputError(f"{name}: expected an array of real numbers; got {got}")
-    wanted = f"{KINDS[rank]}, {SHAPES[rank]}"
+    wanted = f"a {KINDS[rank]}, {SHAPES[rank]}"
     if len(shape) not in (rank, rank + 1) or not math.prod(shape):
         raise InputError(f"{name}: expected {wanted}, not empty; got {got}")
     found = shape[rank] if len(shape) > rank else 1
@@ -211,7 +210,9 @@ def _from_nifti(file: str, name: str, rank: int, channels: int | None) -> Record
             _check_header([stored.shape[axis] for axis in order], dtype, name, rank, channels)
         else:
             shape = tuple(stored.shape)
-            raise InputError(f"{name}: expected {KINDS[rank]}, {SHAPES[rank]}; got a NIfTI file of {shape}, (x, y, z)")
+            raise InputError(
+                f"{name}: expected a {KINDS[rank]}, {SHAPES[rank]}; got a NIfTI file of {shape}, (x, y, z)"
+            )
         values = np.asanyarray(stored).transpose(order)
         letters = nibabel.aff2axcodes(image.affine)
         spacing = [float(side) for side in header.get_zooms()[:3]]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcam.arrays.checks import check_unmasked
+from fastcam.arrays.places import KINDS, SHAPES
 from fastcam.errors import InputError
 from fastcam.images import frames
 from fastcam.images.fit import is_of_frames, laid_out, normalized, target_size
@@ -19,9 +20,6 @@ from fastcam.images.pixels import array_pixels
 from fastcam.images.preprocessing import Preprocess
 from fastcam.images.regions import view_of
 from fastcam.images.resized import check_scale, in_levels
-
-KINDS = {1: "signal", 3: "volume"}
-EXPECTED = {1: "(L,) or (L, C)", 3: "(D, H, W) or (D, H, W, C)"}
 
 
 class Sampled(NamedTuple):
@@ -44,7 +42,7 @@ def each_array(given: Any, rank: int) -> Sequence[Any] | NDArray[Any]:
     if not isinstance(arrays, Sequence | np.ndarray) or isinstance(arrays, str | bytes):
         kind = KINDS[rank]
         raise InputError(
-            f"images: expected a {kind}, an array {EXPECTED[rank]}, or several {kind}s; got {type(given).__name__}"
+            f"images: expected a {kind}, an array {SHAPES[rank]}, or several {kind}s; got {type(given).__name__}"
         )
     if len(arrays) == 0:
         raise InputError(f"images: expected at least one {KINDS[rank]}; got none")
@@ -59,7 +57,7 @@ def values_of(given: Any, model: ImageInput) -> NDArray[Any]:
     InputError
         Another shape, of which the message says what the model takes.
     """
-    kind, expected = KINDS[model.rank], EXPECTED[model.rank]
+    kind, expected = KINDS[model.rank], SHAPES[model.rank]
     if not isinstance(given, np.ndarray):
         raise InputError(f"{kind}: expected an array {expected}; got {type(given).__name__}")
     check_unmasked(kind, given)

@@ -14,9 +14,9 @@ from http.server import ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import TYPE_CHECKING, Any
 
+from fastcam.arrays.places import KINDS
 from fastcam.arrays.scalars import is_whole
 from fastcam.errors import InputError
-from fastcam.images.volumes import KINDS
 from fastcam.serve.arrival import PATIENCE, Arrival
 from fastcam.serve.handler import Handler
 from fastcam.serve.live import Live
