@@ -18,6 +18,7 @@ from fastcam.export.marks import draw_box
 from fastcam.export.sheet import Cell, gap_of, legend, row_of, stacked
 from fastcam.export.shown import Shown, count_of, finite_array, share_of, shown_of
 from fastcam.export.text import Font
+from fastcam.images.volumes import frames_taken
 from fastcam.results import Explanation
 
 Pixels = NDArray[np.uint8]
@@ -188,7 +189,7 @@ def overlay_montage(
     name = AXES[3][axis]
     cells = [
         Cell(_slice(values, found, axis, place, look, box), (f"{name} {place}", ""))
-        for place in _middles(size[axis], number)
+        for place in frames_taken(size[axis], number).tolist()
     ]
     rows = [cells[start : start + columns] for start in range(0, number, columns)]
     return _sheet(rows, found, colormap, label, None, font)
@@ -251,7 +252,7 @@ def overlay_frames(
     look = Look(table_of(colormap), share_of(opacity), (0, 255), (1, scale, scale))
     found = shown_of(explanation, item, map, size, limits, font)
     cells = []
-    for place in _middles(size[0], number):
+    for place in frames_taken(size[0], number).tolist():
         title = f"frame {place}" if rate is None else f"{place / rate:.2f} s"
         cells.append(Cell(_slice(values, found, 0, place, look, box), (title, "")))
     return _sheet([cells], found, colormap, label, None, font)
@@ -307,11 +308,6 @@ def _letters(axes: Any) -> tuple[str, str, str] | None:
 
 
 # ---- pixels ----------------------------------------------------------------------------------------------------------
-
-
-def _middles(length: int, count: int) -> list[int]:
-    """Return the middles of as many equal parts of an axis."""
-    return [(2 * k + 1) * length // (2 * count) for k in range(count)]
 
 
 def _slice(values: NDArray[Any], found: Shown, axis: int, place: int, look: Look, box: bool) -> Pixels:
