@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -196,13 +197,12 @@ class Head:
         ModelError
             Another number of axes or of tokens than the head knows.
         """
-        channels, *rest = shape[1:] if self.layout[1] == "C" else (shape[-1], *shape[1:-1])
-        places = tuple(rest) if self.layout not in TOKENS else (self.feature_shape or (0, 0, 0))[1:]
-        layout = Layout(self.layout, channels, places, self.prefix)
-        if len(shape) == len(self.layout) and layout.shape == tuple(shape[1:]):
+        grid = (self.feature_shape or (0, 0, 0))[1:]
+        layout = _layout(self.layout, self.prefix, grid, shape)
+        if layout is not None:
             return layout
-        tokens = "·".join(map(str, places))
-        expected = f"{self.layout} with {self.prefix} + {tokens} tokens" if layout.is_tokens else self.layout
+        tokens = "·".join(map(str, grid))
+        expected = f"{self.layout} with {self.prefix} + {tokens} tokens" if self.layout in TOKENS else self.layout
         raise ModelError(f"head: expected {self.feature_maps!r} as {expected}; got {shape}")
 
     def describe(self) -> str:
@@ -275,3 +275,11 @@ class Head:
             return cls(**fields)
         except (ModelError, TypeError, ValueError) as error:
             raise ModelError(f"{path}: expected a head that Head.save wrote ({error})") from error
+
+
+@lru_cache(maxsize=256)  # the same few shapes come with each image
+def _layout(order: Order, prefix: int, grid: tuple[int, ...], shape: tuple[int, ...]) -> Layout | None:
+    """Return the layout of a tensor of that shape, of tokens with that grid; None if it has another."""
+    channels, *rest = shape[1:] if order[1] == "C" else (shape[-1], *shape[1:-1])
+    layout = Layout(order, channels, grid if order in TOKENS else tuple(rest), prefix)
+    return layout if len(shape) == len(order) and layout.shape == shape[1:] else None
