@@ -23,19 +23,19 @@ from fastcam.methods.method import InputMethod
 from fastcam.methods.options import Options
 from fastcam.model.gradient.at_input import Smoothing
 from fastcam.results import Explanation, Failure, InputGradient
-from fastcam.results.boxes import stacked
+from fastcam.results.boxes import stacked, together
 
 T = TypeVar("T")
 Labels = tuple[str, ...] | None
 
 
 class Explained(NamedTuple):
-    """One photo with its maps.
+    """One photo with its maps: what is held of each of many, without network input and feature maps.
 
     Attributes
     ----------
-    seen
-        The photo as the network saw it.
+    logits, scores, size, region, pixels
+        As of `SeenPhoto`.
     class_index
         (M,) int64.
     activation_maps
@@ -43,16 +43,20 @@ class Explained(NamedTuple):
     boxes
         Boxes (M, 4) in the photo's pixels.
     seconds
-        Seconds that localisation took.
+        Seconds that preprocessing, inference and localisation took.
     how
         What the weights of the feature maps were made from, in words.
     """
 
-    seen: SeenPhoto
+    logits: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    size: tuple[int, ...]
+    region: tuple[int, ...]
+    pixels: NDArray[np.uint8] | None
     class_index: NDArray[np.int64]
     activation_maps: NDArray[np.float32]
     boxes: Boxes | Intervals | Cuboids
-    seconds: float
+    seconds: tuple[float, float, float]
     how: str
 
 
@@ -145,8 +149,18 @@ def _localize(vision: Vision, seen: SeenPhoto, classes: NDArray[np.int64], optio
     maps, boxes = vision.boxes(vision.maps(seen, classes, options), seen, options)
     seconds = time.perf_counter() - began
     how = vision.attribution.at(seen.network_input).describe(seen, options)
-    light = replace(seen, network_input=np.empty(0), feature_maps=None, at_layers=None)  # all photos are held at once
-    return Explained(light, classes, maps, boxes, seconds, how)
+    return Explained(
+        logits=seen.logits,
+        scores=seen.scores,
+        size=seen.size,
+        region=seen.region,
+        pixels=seen.pixels,
+        class_index=classes,
+        activation_maps=maps,
+        boxes=boxes,
+        seconds=(*seen.seconds, seconds),
+        how=how,
+    )
 
 
 # ---- frames of a stream ----------------------------------------------------------------------------------------------
@@ -211,17 +225,16 @@ def gather(
     failures: Sequence[Failure] = (),
 ) -> Explanation:
     """Put all images in one explanation; `preprocess` is what stands in place of the model's own preprocessing."""
-    index = np.stack([one.class_index for one in found]).astype(np.int64)
-    seen = [one.seen for one in found]
-    preprocessing, inference = (sum(times) for times in zip(*(one.seconds for one in seen), strict=True))
+    index = together([one.class_index for one in found]).astype(np.int64)
+    preprocessing, inference, localization = map(sum, zip(*(one.seconds for one in found), strict=True))
     return Explanation(
         class_index=index,
-        scores=np.take_along_axis(np.stack([one.scores for one in seen]), index, axis=1),
-        logits=np.stack([one.logits for one in seen]),
-        activation_maps=np.stack([one.activation_maps for one in found]),
+        scores=np.take_along_axis(together([one.scores for one in found]), index, axis=1),
+        logits=together([one.logits for one in found]),
+        activation_maps=together([one.activation_maps for one in found]),
         boxes=cast("Boxes", stacked([one.boxes for one in found])),  # or intervals or cuboids
-        image_sizes=np.array([one.size for one in seen], np.int64),
-        regions=np.array([one.region for one in seen], np.int64),
+        image_sizes=np.array([one.size for one in found], np.int64),
+        regions=np.array([one.region for one in found], np.int64),
         method=options.method.name,
         how=found[0].how,
         layers=options.layers,
@@ -232,7 +245,7 @@ def gather(
         timings={
             "preprocessing": preprocessing,
             "inference": inference,
-            "localization": sum(one.seconds for one in found),
+            "localization": localization,
         },
         labels=labels,
         head=vision.head,
@@ -243,5 +256,5 @@ def gather(
         provider=vision.session.provider,
         activation=vision.scoring.activation,
         failures=tuple(failures),
-        images=tuple(one.pixels for one in seen if one.pixels is not None) or None,
+        images=tuple(one.pixels for one in found if one.pixels is not None) or None,
     )
