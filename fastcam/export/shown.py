@@ -107,3 +107,9 @@ def finite_array(name: str, value: Any, ranks: tuple[int, ...], shapes: str) -> 
         place = [int(i) for i in np.argwhere(~np.isfinite(array))[0]]
         raise InputError(f"{name}: expected finite values; got {array[tuple(place)]} at {place}")
     return array
+
+
+def check_rate(rate: Any, what: str) -> None:
+    """Check that a rate is None or a positive number of samples or frames a second, or raise `InputError`."""
+    if rate is not None and not (is_number(rate) and 0 < rate < float("inf")):
+        raise InputError(f"rate: expected {what} a second, a positive number; got {rate!r}")

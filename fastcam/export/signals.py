@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 
 from fastcam.arrays.colors import colormap as table_of
-from fastcam.arrays.scalars import is_number
+from fastcam.arrays.places import SHAPES
 from fastcam.errors import InputError
 from fastcam.export.marks import Mark, draw_marks
 from fastcam.export.sheet import INK, PAPER, QUIET
-from fastcam.export.shown import Shown, count_of, finite_array, share_of, shown_of
+from fastcam.export.shown import Shown, check_rate, count_of, finite_array, share_of, shown_of
 from fastcam.export.text import Font, sign
 from fastcam.results import Explanation
 
@@ -87,11 +87,10 @@ def overlay_signal(
     (360, 1080, 3)
     """
     colors, share = table_of(colormap), share_of(opacity)
-    values = finite_array("signal", signal, (1, 2), "(L,) or (L, C)")
+    values = finite_array("signal", signal, (1, 2), SHAPES[1])
     lanes = values.reshape(len(values), -1)
     height, width = _sides(size, lanes.shape[1])
-    if rate is not None and not (is_number(rate) and math.isfinite(rate) and rate > 0):
-        raise InputError(f"rate: expected samples a second, a positive number; got {rate!r}")
+    check_rate(rate, "samples")
     found = shown_of(explanation, item, map, (len(lanes),), limits, font)
     below = _axis(len(lanes), rate, width)
     frame = np.empty((height - len(below), width, 3), np.uint8)

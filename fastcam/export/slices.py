@@ -16,7 +16,7 @@ from fastcam.arrays.scalars import check_index, is_number
 from fastcam.errors import InputError
 from fastcam.export.marks import draw_box
 from fastcam.export.sheet import Cell, gap_of, legend, row_of, stacked
-from fastcam.export.shown import Shown, count_of, finite_array, share_of, shown_of
+from fastcam.export.shown import Shown, check_rate, count_of, finite_array, share_of, shown_of
 from fastcam.export.text import Font
 from fastcam.images.volumes import frames_taken
 from fastcam.results import Explanation
@@ -243,8 +243,7 @@ def overlay_frames(
     values = finite_array("clip", clip, (3, 4), "(T, H, W, 3) uint8 or (T, H, W)")
     if values.dtype != np.uint8 or values.shape[3:] not in ((), (3,)):
         raise InputError(f"clip: expected (T, H, W, 3) or (T, H, W) uint8; got {values.dtype} {values.shape}")
-    if rate is not None and not (is_number(rate) and 0 < rate < float("inf")):
-        raise InputError(f"rate: expected frames a second, a positive number; got {rate!r}")
+    check_rate(rate, "frames")
     size = (values.shape[0], values.shape[1], values.shape[2])
     number = min(count_of("count", count, 64), size[0])
     side = count_of("side", side, 4096, 16)
